@@ -1,0 +1,1 @@
+//! Discovers daytime servers in ZooKeeper, asks them for the time, lists and watches them.

@@ -1,0 +1,1 @@
+//! Answers with the time on every configured port, registered in ZooKeeper.

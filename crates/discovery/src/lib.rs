@@ -1,0 +1,1 @@
+//! A watched, always-answering view of a service registered in ZooKeeper.

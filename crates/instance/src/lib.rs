@@ -1,0 +1,1 @@
+//! What a registered instance is, and how it is written to a znode.

@@ -1,0 +1,1 @@
+//! Keeps declared instances registered in ZooKeeper, whatever happens.

@@ -1,0 +1,1 @@
+//! The fault matrix, run on the real programs and a real ZooKeeper.

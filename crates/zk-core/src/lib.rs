@@ -1,0 +1,1 @@
+//! One supervised link to a ZooKeeper ensemble that outlives any single session.
