@@ -1,0 +1,235 @@
+//! The verbs, on one connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+
+use crate::error::{Error, ErrorKind};
+use crate::link::{Acl, Answer, CreateMode, Down, Link, Stat};
+use crate::path::ZnodePath;
+use crate::state::Session;
+use crate::watch::{ExistsWatch, WatchStream};
+
+/// The most data that a verb sends, in bytes: 512 KiB. The server cuts the connection, and with it
+/// everything else in flight, above `jute.maxbuffer` (1 MiB by default) for a whole request.
+pub const MAX_DATA: usize = 512 * 1024;
+
+/// Requests on their way at one time. More wait for their turn, within their deadline.
+const IN_FLIGHT: usize = 1_024;
+
+/// One connection to the ensemble: valid until it breaks, and never again afterwards.
+///
+/// Verbs take effect in the order of their calls, so what a later one sees is final for an earlier one
+/// of the same connection. Cheap to clone. Dropping it does nothing.
+///
+/// # Errors
+/// Every verb fails with an [`Error`] whose [`outcome`](Error::outcome) says what to count on. Answers
+/// that a caller should expect are [`ErrorKind::NoNode`], [`ErrorKind::NodeExists`] and so on. A verb
+/// waits for its answer for the operation timeout.
+///
+/// # Cancel safety
+/// Dropping a verb's future does not recall its request: it may still take effect, in its place in the
+/// order.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    link: Arc<dyn Link>,
+    epoch: u64,
+    reconnects: u64,
+    scope: Arc<Scope>,
+}
+
+/// What all connections of one [`Zk`](crate::Zk) share.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) chroot: ZnodePath,
+    pub(crate) operation_timeout: Option<Duration>,
+    in_flight: Semaphore,
+}
+
+impl Scope {
+    pub(crate) fn new(chroot: ZnodePath, operation_timeout: Option<Duration>) -> Self {
+        Self { chroot, operation_timeout, in_flight: Semaphore::new(IN_FLIGHT) }
+    }
+}
+
+impl Connection {
+    pub(crate) fn new(link: Arc<dyn Link>, epoch: u64, reconnects: u64, scope: Arc<Scope>) -> Self {
+        Self { link, epoch, reconnects, scope }
+    }
+
+    /// The session it is attached to.
+    pub fn session(&self) -> Session {
+        self.link.session()
+    }
+
+    /// Which session of this program that is; see [`State::epoch`](crate::State).
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Which connection this is; see [`State::reconnects`](crate::State).
+    pub fn reconnects(&self) -> u64 {
+        self.reconnects
+    }
+
+    /// Waits until the connection has ended.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn ended(&self) {
+        let mut down = self.link.down();
+        // An error means that the link is gone altogether.
+        let _ = down.wait_for(Option::is_some).await;
+    }
+
+    /// Whether the connection has ended.
+    pub fn has_ended(&self) -> bool {
+        let down: watch::Receiver<Option<Down>> = self.link.down();
+        down.borrow().is_some() || down.has_changed().is_err()
+    }
+
+    /// Creates an ephemeral znode: it lives as long as the session.
+    pub async fn create_ephemeral(&self, path: &ZnodePath, data: &[u8], acl: Acl) -> Result<Stat, Error> {
+        self.check_size("create", path, data)?;
+        self.run("create", path, |at| self.link.create(at, data, CreateMode::Ephemeral, acl)).await
+    }
+
+    /// Makes sure that a persistent znode exists, with its parents and with the chroot. Existing ones
+    /// are left alone.
+    pub async fn ensure_path(&self, path: &ZnodePath, acl: Acl) -> Result<(), Error> {
+        let full = path.under(&self.scope.chroot);
+        // From below upwards to what exists, by looking: rights to create may be missing above.
+        let mut missing = Vec::new();
+        let mut next = Some(full);
+        while let Some(at) = next {
+            if at.is_root() || self.run_at("stat", path, self.link.stat(&at)).await?.is_some() {
+                break;
+            }
+            next = at.parent();
+            missing.push(at);
+        }
+        for at in missing.iter().rev() {
+            let created = self.link.create(at, b"", CreateMode::Persistent, acl);
+            match self.run_at("ensure path", path, created).await {
+                Ok(_) => {}
+                // Somebody else was faster.
+                Err(error) if *error.kind() == ErrorKind::NodeExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a znode without children, if it has the version given.
+    pub async fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Result<(), Error> {
+        self.run("delete", path, |at| self.link.delete(at, version)).await
+    }
+
+    /// Replaces a znode of the version given by an ephemeral one of this session, in one transaction:
+    /// no reader ever sees the name missing, and the new znode outlives the old one's session.
+    ///
+    /// The version does not tell two lives of a znode apart (it starts at 0 with each): compare
+    /// [`Stat::czxid`] just before.
+    pub async fn take_over(
+        &self,
+        path: &ZnodePath,
+        version: i32,
+        data: &[u8],
+        acl: Acl,
+    ) -> Result<(), Error> {
+        self.check_size("take over", path, data)?;
+        self.run("take over", path, |at| self.link.take_over(at, version, data, acl)).await
+    }
+
+    /// Looks at a znode; `None` if it does not exist.
+    pub async fn stat(&self, path: &ZnodePath) -> Result<Option<Stat>, Error> {
+        self.run("stat", path, |at| self.link.stat(at)).await
+    }
+
+    /// Reads a znode.
+    pub async fn data(&self, path: &ZnodePath) -> Result<(Vec<u8>, Stat), Error> {
+        self.run("read", path, |at| self.link.data(at)).await
+    }
+
+    /// Writes a znode, if it has the version given.
+    pub async fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Result<Stat, Error> {
+        self.check_size("write", path, data)?;
+        self.run("write", path, |at| self.link.set_data(at, data, version)).await
+    }
+
+    /// Lists the names of a znode's children, unordered.
+    pub async fn children(&self, path: &ZnodePath) -> Result<(Vec<String>, Stat), Error> {
+        self.run("list", path, |at| self.link.children(at)).await
+    }
+
+    /// Waits until the server that we are connected to has caught up with the ensemble's leader. A read
+    /// after it sees everything that anybody had seen before it.
+    pub async fn sync(&self, path: &ZnodePath) -> Result<(), Error> {
+        self.run("sync", path, |at| self.link.sync(at)).await
+    }
+
+    /// Watches a znode and everything below it. The znode need not exist; read rights are enough.
+    ///
+    /// Watch first, then read: the other way round loses what happens in between. Needs ZooKeeper 3.6.
+    /// ZooKeeper keeps one kind of watch per path and session (ZOOKEEPER-4466): do not set
+    /// [`watch_exists`](Self::watch_exists) on the same path.
+    pub async fn watch_recursive(&self, path: &ZnodePath) -> Result<WatchStream, Error> {
+        let events = self.run("watch", path, |at| self.link.watch_recursive(at)).await?;
+        Ok(WatchStream { events, chroot: self.scope.chroot.clone() })
+    }
+
+    /// Looks at a znode, and watches it for its creation, deletion or next write.
+    pub async fn watch_exists(&self, path: &ZnodePath) -> Result<(Option<Stat>, ExistsWatch), Error> {
+        let (stat, fired) = self.run("watch", path, |at| self.link.watch_exists(at)).await?;
+        Ok((stat, ExistsWatch { fired: Some(fired) }))
+    }
+
+    /// How long a verb waits for its answer.
+    pub fn operation_timeout(&self) -> Duration {
+        self.scope.operation_timeout.unwrap_or(self.link.session().timeout * 3 / 4)
+    }
+
+    fn check_size(&self, verb: &'static str, path: &ZnodePath, data: &[u8]) -> Result<(), Error> {
+        let (size, limit) = (data.len(), MAX_DATA);
+        if size > limit {
+            return Err(Error::new(verb, path, ErrorKind::TooLarge { size, limit }));
+        }
+        Ok(())
+    }
+
+    async fn run<T>(
+        &self,
+        verb: &'static str,
+        path: &ZnodePath,
+        send: impl FnOnce(&ZnodePath) -> Answer<T>,
+    ) -> Result<T, Error> {
+        let started = Instant::now();
+        let limit = self.operation_timeout();
+        let turn = tokio::time::timeout(limit, self.scope.in_flight.acquire()).await;
+        // Nothing was sent yet, so this is no unknown outcome. The semaphore is never closed.
+        let Ok(Ok(_turn)) = turn else {
+            return Err(Error::new(verb, path, ErrorKind::NotConnected));
+        };
+        let answer = send(&path.under(&self.scope.chroot));
+        self.within(verb, path, limit.saturating_sub(started.elapsed()), answer).await
+    }
+
+    async fn run_at<T>(&self, verb: &'static str, path: &ZnodePath, answer: Answer<T>) -> Result<T, Error> {
+        self.within(verb, path, self.operation_timeout(), answer).await
+    }
+
+    async fn within<T>(
+        &self,
+        verb: &'static str,
+        path: &ZnodePath,
+        limit: Duration,
+        answer: Answer<T>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(limit, answer).await {
+            Ok(result) => result.map_err(|kind| Error::new(verb, path, kind)),
+            Err(_) => Err(Error::new(verb, path, ErrorKind::Timeout(self.operation_timeout()))),
+        }
+    }
+}

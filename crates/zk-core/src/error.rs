@@ -1,0 +1,110 @@
+//! What a verb can fail with, and the one question that matters then: what may the caller do now?
+
+use std::time::Duration;
+
+use crate::path::ZnodePath;
+
+/// A verb that failed: which one, on which path, and why.
+///
+/// Ask [`outcome`](Error::outcome) before doing it again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{verb} {path}: {kind}")]
+pub struct Error {
+    verb: &'static str,
+    path: ZnodePath,
+    kind: ErrorKind,
+}
+
+/// Why a verb failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The znode, or the parent of the one to be created, does not exist.
+    #[error("no such znode")]
+    NoNode,
+    /// The znode to be created exists.
+    #[error("the znode exists")]
+    NodeExists,
+    /// The znode's version is not the expected one.
+    #[error("the znode has another version")]
+    BadVersion,
+    /// The znode to be deleted has children.
+    #[error("the znode has children")]
+    NotEmpty,
+    /// The ACL does not grant what the verb needs, or the authentication failed.
+    #[error("access denied")]
+    Denied,
+    /// The data is larger than what may be sent; nothing was sent.
+    #[error("{size} bytes of data exceed the limit of {limit}")]
+    TooLarge {
+        /// Bytes given.
+        size: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// The server does not know the request (recursive watches need ZooKeeper 3.6), or refuses it.
+    #[error("refused by the server: {0}")]
+    Refused(String),
+    /// There is no connection; nothing was sent.
+    #[error("not connected")]
+    NotConnected,
+    /// No answer in time. The request may have been carried out, or may yet be.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The connection broke before the answer came. The request may have been carried out.
+    #[error("connection lost: {0}")]
+    ConnectionLost(String),
+    /// The session is over: its ephemeral znodes are gone, or will be within moments.
+    #[error("session over")]
+    SessionOver,
+}
+
+/// What is known after an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Certainly not done: the server said no, or nothing was sent.
+    NotDone,
+    /// Perhaps done: look before doing it again.
+    Unknown,
+    /// The session is over, and with it every ephemeral znode it owned.
+    SessionOver,
+}
+
+impl Error {
+    pub(crate) fn new(verb: &'static str, path: &ZnodePath, kind: ErrorKind) -> Self {
+        Self { verb, path: path.clone(), kind }
+    }
+
+    /// Why.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// The path that the verb was called with.
+    pub fn path(&self) -> &ZnodePath {
+        &self.path
+    }
+
+    /// What the caller may count on.
+    pub fn outcome(&self) -> Outcome {
+        self.kind.outcome()
+    }
+}
+
+impl ErrorKind {
+    /// What the caller may count on.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::NoNode
+            | Self::NodeExists
+            | Self::BadVersion
+            | Self::NotEmpty
+            | Self::Denied
+            | Self::TooLarge { .. }
+            | Self::Refused(_)
+            | Self::NotConnected => Outcome::NotDone,
+            Self::Timeout(_) | Self::ConnectionLost(_) => Outcome::Unknown,
+            Self::SessionOver => Outcome::SessionOver,
+        }
+    }
+}

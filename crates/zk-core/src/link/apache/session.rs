@@ -1,0 +1,412 @@
+//! One client of the crate on a thread of its own, for the life of one connection.
+//!
+//! The thread has its own small runtime, so that neither a busy application nor the crate can stall the
+//! other: a session must ping whatever the program does. Nothing of the crate is polled anywhere else.
+//! Verbs arrive as jobs; answers and events leave through channels. When the connection breaks the
+//! runtime is dropped with everything on it, and every channel closes.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use zookeeper_client as zk;
+
+use super::{BoxFuture, ConnectError, Link, Ticket, errors};
+use crate::config::Auth;
+use crate::error::ErrorKind;
+use crate::link::{Acl, Answer, CreateMode, Down, Event, EventKind, Stat, Zxid};
+use crate::path::ZnodePath;
+use crate::state::{Session, SessionId};
+
+/// Events that may wait in one watch before it is ended as overrun; its reader then reads all anew.
+/// An event takes about a hundred bytes.
+const EVENTS_WAITING: usize = 16_384;
+
+/// How long the ensemble may take to confirm the end of a session.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+type Job = Box<dyn FnOnce(&zk::Client, &mut JoinSet<()>) + Send>;
+
+enum Command {
+    Run(Job),
+    Close(oneshot::Sender<bool>),
+}
+
+/// The other threads' handle to a session thread. When the last one is dropped the thread ends, and
+/// leaves the session to a later attachment, or to expiry.
+pub(super) struct SessionThread {
+    session: Session,
+    info: zk::SessionInfo,
+    server: SocketAddr,
+    commands: mpsc::UnboundedSender<Command>,
+    down: watch::Receiver<Option<Down>>,
+}
+
+impl std::fmt::Debug for SessionThread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionThread")
+            .field("session", &self.session.id)
+            .field("server", &self.server)
+            .finish()
+    }
+}
+
+/// Starts a thread with a client attached to the session of the ticket, or to a new one.
+pub(super) async fn open(
+    server: SocketAddr,
+    ticket: Option<Ticket>,
+    session_timeout: Duration,
+    auth: &[Auth],
+) -> Result<SessionThread, ConnectError> {
+    let info = ticket.and_then(|ticket| ticket.get::<zk::SessionInfo>().cloned());
+    let wanted = if info.is_some() { "resume the session" } else { "grant a session" };
+    let failed = |cause: String| ConnectError::Handshake { server: server.to_string(), wanted, cause };
+
+    // Fail eagerly: one sweep over the one address, and no loop that could spin (D3).
+    let mut connector = zk::Client::connector().with_session_timeout(session_timeout).with_fail_eagerly();
+    for auth in auth {
+        connector = connector.with_auth(auth.scheme, &auth.secret);
+    }
+    if let Some(info) = info {
+        connector = connector.with_session(info);
+    }
+
+    let (ready, granted) = oneshot::channel();
+    let (commands, queue) = mpsc::unbounded_channel();
+    let (down_tx, down) = watch::channel(None);
+    let main = serve(connector, server, ready, queue, down_tx);
+    std::thread::Builder::new()
+        .name("zk-session".into())
+        .spawn(move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(main),
+            // `main` is dropped, and `granted` below tells.
+            Err(error) => tracing::error!(%error, "no runtime for the session thread"),
+        })
+        .map_err(|error| failed(format!("no thread for the session: {error}")))?;
+
+    // The crate gives a silent server 2/5 of the session timeout; this is for a crate that does not.
+    match timeout(session_timeout, granted).await {
+        Ok(Ok(Ok(info))) => {
+            let (info, timeout) = info;
+            let session = Session { id: SessionId(info.id().0), timeout };
+            Ok(SessionThread { session, info, server, commands, down })
+        }
+        Ok(Ok(Err(zk::Error::SessionExpired))) => Err(ConnectError::SessionExpired),
+        Ok(Ok(Err(zk::Error::AuthFailed))) => Err(ConnectError::AuthFailed { server: server.to_string() }),
+        Ok(Ok(Err(zk::Error::NoHosts))) => {
+            Err(failed("it closed the connection, or was silent; is it part of a quorum?".into()))
+        }
+        Ok(Ok(Err(error))) => Err(failed(error.to_string())),
+        Ok(Err(_)) => Err(failed("the session thread ended".into())),
+        Err(_) => Err(failed(format!("no answer within {session_timeout:?}"))),
+    }
+}
+
+type Granted = Result<(zk::SessionInfo, Duration), zk::Error>;
+
+/// The life of a session thread. Returns, and so ends everything on this thread, at the first sign that
+/// the connection is broken: before the crate's own reconnect has sent anything.
+async fn serve(
+    connector: zk::Connector,
+    server: SocketAddr,
+    mut ready: oneshot::Sender<Granted>,
+    mut queue: mpsc::UnboundedReceiver<Command>,
+    down: watch::Sender<Option<Down>>,
+) {
+    let address = server.to_string();
+    let mut connecting = pin!(connector.connect(&address));
+    let client = tokio::select! {
+        biased;
+        // Nobody waits for this connection any more.
+        () = ready.closed() => return,
+        client = &mut connecting => client,
+    };
+    let client = match client {
+        Ok(client) => client,
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    let mut states = client.state_watcher();
+    // `state_watcher` hands out the present state as seen already (D6): look at it before waiting.
+    let mut state = states.peek_state();
+    if ready.send(Ok((client.session().clone(), client.session_timeout()))).is_err() {
+        return;
+    }
+
+    let mut tasks = JoinSet::new();
+    let end = loop {
+        if state != zk::SessionState::SyncConnected {
+            break match state {
+                zk::SessionState::Expired | zk::SessionState::Closed => Down::SessionOver,
+                other => Down::ConnectionLost(other.to_string()),
+            };
+        }
+        tokio::select! {
+            // The end first: what is queued behind it must not reach the crate.
+            biased;
+            changed = states.changed() => state = changed,
+            command = queue.recv() => match command {
+                Some(Command::Run(job)) => job(&client, &mut tasks),
+                Some(Command::Close(confirm)) => {
+                    queue.close();
+                    tasks.shutdown().await;
+                    // Dropping the last clone of the client sends the request to close (facts of 0.11.2).
+                    drop(client);
+                    let closed = timeout(CLOSE_TIMEOUT, async {
+                        loop {
+                            match states.changed().await {
+                                zk::SessionState::Closed | zk::SessionState::Expired => return true,
+                                zk::SessionState::Disconnected | zk::SessionState::AuthFailed => return false,
+                                _ => {}
+                            }
+                        }
+                    });
+                    let confirmed = closed.await.unwrap_or(false);
+                    down.send_replace(Some(if confirmed {
+                        Down::SessionOver
+                    } else {
+                        Down::ConnectionLost("while the session was being closed".into())
+                    }));
+                    let _ = confirm.send(confirmed);
+                    return;
+                }
+                // No handle is left: the session is left to whoever attaches next, or to expiry.
+                None => return,
+            },
+            Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+        }
+    };
+    down.send_replace(Some(end));
+}
+
+/// What goes on living on the session thread after an answer: a watch.
+type Afterlife = BoxFuture<'static, ()>;
+
+impl SessionThread {
+    /// Sends a verb to the session thread and returns its answer. The request is on its way when this
+    /// returns, in the order of the calls: jobs run in order, and the tasks that they spawn are first
+    /// polled in order, as the runtime's queue is first in, first out.
+    fn submit<T, F>(&self, verb: impl FnOnce(zk::Client) -> F + Send + 'static) -> Answer<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<(T, Option<Afterlife>), ErrorKind>> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |client, tasks| {
+            let verb = verb(client.clone());
+            tasks.spawn(async move {
+                let (result, afterlife) = match verb.await {
+                    Ok((value, afterlife)) => (Ok(value), afterlife),
+                    Err(error) => (Err(error), None),
+                };
+                // Where nobody takes the answer the watch is dropped, and the server told so.
+                if let (Ok(()), Some(afterlife)) = (answer.send(result), afterlife) {
+                    afterlife.await;
+                }
+            });
+        });
+        if self.commands.send(Command::Run(job)).is_err() {
+            return Box::pin(async { Err(ErrorKind::NotConnected) });
+        }
+        Box::pin(async move {
+            // A dropped sender: the thread has ended, and the request may have been sent before.
+            answered.await.unwrap_or_else(|_| Err(ErrorKind::ConnectionLost("the connection ended".into())))
+        })
+    }
+
+    fn call<T, F>(&self, verb: impl FnOnce(zk::Client) -> F + Send + 'static) -> Answer<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, zk::Error>> + Send + 'static,
+    {
+        self.submit(move |client| {
+            let verb = verb(client);
+            async move { Ok((verb.await.map_err(errors::kind)?, None)) }
+        })
+    }
+}
+
+impl Link for SessionThread {
+    fn session(&self) -> Session {
+        self.session
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket::new(self.info.clone())
+    }
+
+    fn server(&self) -> String {
+        self.server.to_string()
+    }
+
+    fn down(&self) -> watch::Receiver<Option<Down>> {
+        self.down.clone()
+    }
+
+    fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Answer<Stat> {
+        let (path, data) = (path.clone(), data.to_vec());
+        self.call(move |client| async move {
+            let (stat, _) = client.create(path.as_str(), &data, &create_options(mode, acl)).await?;
+            Ok(stat_of(&stat))
+        })
+    }
+
+    fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Answer<()> {
+        let path = path.clone();
+        self.call(move |client| async move { client.delete(path.as_str(), version).await })
+    }
+
+    fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Answer<()> {
+        let (path, data) = (path.clone(), data.to_vec());
+        self.call(move |client| async move {
+            let commit = {
+                let mut writer = client.new_multi_writer();
+                writer.add_delete(path.as_str(), Some(version))?;
+                writer.add_create(path.as_str(), &data, &create_options(CreateMode::Ephemeral, acl))?;
+                writer.commit()
+            };
+            commit.await?;
+            Ok(())
+        })
+    }
+
+    fn stat(&self, path: &ZnodePath) -> Answer<Option<Stat>> {
+        let path = path.clone();
+        self.call(move |client| async move {
+            let found = client.check_stat(path.as_str()).await?;
+            Ok(found.as_ref().map(stat_of))
+        })
+    }
+
+    fn data(&self, path: &ZnodePath) -> Answer<(Vec<u8>, Stat)> {
+        let path = path.clone();
+        self.call(move |client| async move {
+            let (data, stat) = client.get_data(path.as_str()).await?;
+            Ok((data, stat_of(&stat)))
+        })
+    }
+
+    fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Answer<Stat> {
+        let (path, data) = (path.clone(), data.to_vec());
+        self.call(move |client| async move {
+            let stat = client.set_data(path.as_str(), &data, version).await?;
+            Ok(stat_of(&stat))
+        })
+    }
+
+    fn children(&self, path: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
+        let path = path.clone();
+        self.call(move |client| async move {
+            // GetChildren2: ZooKeeper keeps its serialized answers, and not those of GetChildren.
+            let (names, stat) = client.get_children(path.as_str()).await?;
+            Ok((names, stat_of(&stat)))
+        })
+    }
+
+    fn sync(&self, path: &ZnodePath) -> Answer<()> {
+        let path = path.clone();
+        self.call(move |client| async move { client.sync(path.as_str()).await })
+    }
+
+    fn watch_recursive(&self, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
+        let path = path.clone();
+        self.submit(move |client| async move {
+            let watching = client.watch(path.as_str(), zk::AddWatchMode::PersistentRecursive);
+            let watcher = watching.await.map_err(errors::kind)?;
+            let (events, receiver) = mpsc::channel(EVENTS_WAITING);
+            Ok((receiver, Some(Box::pin(forward(watcher, events)) as Afterlife)))
+        })
+    }
+
+    fn watch_exists(&self, path: &ZnodePath) -> Answer<(Option<Stat>, oneshot::Receiver<EventKind>)> {
+        let path = path.clone();
+        self.submit(move |client| async move {
+            let looking = client.check_and_watch_stat(path.as_str());
+            let (found, watcher) = looking.await.map_err(errors::kind)?;
+            let (fired, receiver) = oneshot::channel();
+            Ok((
+                (found.as_ref().map(stat_of), receiver),
+                Some(Box::pin(forward_once(watcher, fired)) as Afterlife),
+            ))
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'static, bool> {
+        let (confirm, confirmed) = oneshot::channel();
+        let sent = self.commands.send(Command::Close(confirm)).is_ok();
+        Box::pin(async move { sent && confirmed.await.unwrap_or(false) })
+    }
+}
+
+/// Hands on the events of a persistent watcher until the connection breaks. D1: after a reconnect it
+/// would be silent for ever; D6: after the session's end it would panic. So any word about the session
+/// ends the stream.
+async fn forward(mut watcher: zk::PersistentWatcher, events: mpsc::Sender<Event>) {
+    loop {
+        let event = tokio::select! {
+            event = watcher.changed() => event,
+            () = events.closed() => return,
+        };
+        if event.event_type == zk::EventType::Session {
+            return;
+        }
+        let (Some(kind), Ok(path)) = (event_kind(event.event_type), ZnodePath::parse(&event.path)) else {
+            continue;
+        };
+        if events.try_send(Event { kind, path }).is_err() {
+            // Full: the reader is far behind, and one look at the truth is cheaper for it than all this.
+            tracing::warn!(waiting = EVENTS_WAITING, "a watch is overrun and ends; its reader starts anew");
+            return;
+        }
+    }
+}
+
+/// The same for the one event of a one-shot watcher.
+async fn forward_once(watcher: zk::OneshotWatcher, mut fired: oneshot::Sender<EventKind>) {
+    let event = tokio::select! {
+        event = watcher.changed() => event,
+        () = fired.closed() => return,
+    };
+    if let Some(kind) = event_kind(event.event_type) {
+        let _ = fired.send(kind);
+    }
+}
+
+fn event_kind(event: zk::EventType) -> Option<EventKind> {
+    match event {
+        zk::EventType::NodeCreated => Some(EventKind::Created),
+        zk::EventType::NodeDeleted => Some(EventKind::Deleted),
+        zk::EventType::NodeDataChanged => Some(EventKind::DataChanged),
+        zk::EventType::NodeChildrenChanged | zk::EventType::Session => None,
+    }
+}
+
+fn create_options(mode: CreateMode, acl: Acl) -> zk::CreateOptions<'static> {
+    let mode = match mode {
+        CreateMode::Persistent => zk::CreateMode::Persistent,
+        CreateMode::Ephemeral => zk::CreateMode::Ephemeral,
+    };
+    mode.with_acls(match acl {
+        Acl::Open => zk::Acls::anyone_all(),
+        Acl::Creator => zk::Acls::creator_all(),
+    })
+}
+
+fn stat_of(stat: &zk::Stat) -> Stat {
+    Stat {
+        czxid: Zxid(stat.czxid),
+        mzxid: Zxid(stat.mzxid),
+        pzxid: Zxid(stat.pzxid),
+        version: stat.version,
+        cversion: stat.cversion,
+        ephemeral_owner: (stat.ephemeral_owner != 0).then_some(SessionId(stat.ephemeral_owner)),
+        data_length: stat.data_length,
+        num_children: stat.num_children,
+    }
+}

@@ -1,0 +1,120 @@
+//! What the supervisor publishes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A ZooKeeper session id, shown in hexadecimal as the server's own logs do.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub i64);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// One ZooKeeper session, as the ensemble granted it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its id: what stands as `ephemeralOwner` in the stat of its ephemeral znodes.
+    pub id: SessionId,
+    /// The negotiated session timeout: the ensemble clamps what is asked for to 2 to 20 of its ticks.
+    pub timeout: Duration,
+}
+
+/// Where we stand with the ensemble. Makes sense alone: a reader who missed the states in between can
+/// tell "same session, check" (another `reconnects`) from "new session, rebuild" (another `epoch`).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct State {
+    /// Connected, suspended, lost or closed.
+    pub phase: Phase,
+    /// The session in use, or the last one. `None` until the first is granted.
+    pub session: Option<Session>,
+    /// How many sessions there have been, this one included; 0 before the first.
+    pub epoch: u64,
+    /// How many connections there have been beyond the first. None is missed, however short it was.
+    pub reconnects: u64,
+    /// When the phase began.
+    pub since: Instant,
+    /// Why the last attempt to connect failed, while there is no connection.
+    pub trouble: Option<Arc<str>>,
+}
+
+/// The phase of the link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The link is up, and the session with it.
+    Connected,
+    /// The link is down. The ensemble still holds the session, and with it the ephemeral znodes.
+    Suspended,
+    /// There is no session, or none to count on: not yet granted, or down for longer than the session
+    /// timeout. If the whole ensemble was down it still holds the session, and the next phase is
+    /// `Connected` with the same session and epoch.
+    Lost,
+    /// Over for good.
+    Closed(CloseReason),
+}
+
+/// How a closed link ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The ensemble confirmed the end of the session, or there was none.
+    Clean,
+    /// The ensemble could not be told: see [`Lingering`].
+    Lingering(Lingering),
+}
+
+/// The session could not be closed. Its ephemeral znodes stay until the ensemble expires it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("session {session} lingers, for {up_to:?} once the ensemble is up")]
+pub struct Lingering {
+    /// The session left behind.
+    pub session: SessionId,
+    /// How long the ensemble keeps it: counted from its last word with us, or, if the whole ensemble is
+    /// down, from its return.
+    pub up_to: Duration,
+}
+
+impl State {
+    pub(crate) fn initial() -> Self {
+        Self {
+            phase: Phase::Lost,
+            session: None,
+            epoch: 0,
+            reconnects: 0,
+            since: Instant::now(),
+            trouble: None,
+        }
+    }
+
+    /// Whether the link is up.
+    pub fn is_connected(&self) -> bool {
+        self.phase == Phase::Connected
+    }
+
+    /// Whether the link is closed for good.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed(_))
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connected => "connected",
+            Self::Suspended => "suspended",
+            Self::Lost => "lost",
+            Self::Closed(_) => "closed",
+        })
+    }
+}

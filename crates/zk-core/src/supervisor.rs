@@ -1,0 +1,289 @@
+//! The task that owns the link: connects, counts, waits, and publishes.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{debug, info, warn};
+
+use crate::backoff::Backoff;
+use crate::connection::{Connection, Scope};
+use crate::link::{ConnectError, Down, Ensemble, Link, Ticket};
+use crate::state::{CloseReason, Lingering, Phase, Session, State};
+
+/// How long a link must have held for the waits to start small again. One success says little about a
+/// server that accepts and falls over.
+const PROOF: Duration = Duration::from_secs(1);
+
+/// How long the session may take to be closed when the last handle is dropped without `close`.
+const CLOSE_ON_DROP: Duration = Duration::from_secs(2);
+
+/// What is published: the state, and the connection that goes with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    pub(crate) state: State,
+    pub(crate) connection: Option<Connection>,
+}
+
+/// Asks the supervisor to close the session within the time given.
+pub(crate) struct Close {
+    pub(crate) within: Duration,
+}
+
+/// Where we stand. Every variant says what holds while we are in it.
+enum Stage {
+    /// No link. The ensemble may hold `held`; the next attempt comes after a wait, unless it is `eager`.
+    Down { held: Option<Held>, eager: bool },
+    /// A link is up and published.
+    Up { link: Arc<dyn Link>, since: Instant },
+    /// Asked to close by `deadline`; the ensemble may hold `held`.
+    Closing { held: Option<Held>, deadline: Instant },
+}
+
+/// A session that the ensemble may still hold.
+struct Held {
+    session: Session,
+    ticket: Ticket,
+    /// When it must be presumed gone; the attempts to attach to it go on all the same.
+    lost_at: Instant,
+}
+
+pub(crate) struct Supervisor {
+    pub(crate) ensemble: Arc<dyn Ensemble>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) published: watch::Sender<Published>,
+    pub(crate) close: mpsc::Receiver<Close>,
+    backoff: Backoff,
+}
+
+impl Supervisor {
+    pub(crate) fn new(
+        ensemble: Arc<dyn Ensemble>,
+        scope: Arc<Scope>,
+        published: watch::Sender<Published>,
+        close: mpsc::Receiver<Close>,
+    ) -> Self {
+        let backoff = Backoff::within(ensemble.requested_timeout());
+        Self { ensemble, scope, published, close, backoff }
+    }
+
+    /// Runs until closed: by a [`Close`], or because every handle is gone.
+    pub(crate) async fn run(mut self) {
+        let mut stage = Stage::Down { held: None, eager: true };
+        loop {
+            stage = match stage {
+                Stage::Down { held, eager } => self.connect(held, eager).await,
+                Stage::Up { link, since } => self.hold(link, since).await,
+                Stage::Closing { held, deadline } => {
+                    let reason = self.end_session(held, deadline).await;
+                    if let CloseReason::Lingering(lingering) = &reason {
+                        warn!(session = %lingering.session, up_to = ?lingering.up_to,
+                            "closed without the ensemble's word: the session lingers");
+                    }
+                    self.publish(Phase::Closed(reason), None, |_| {});
+                    return;
+                }
+            };
+        }
+    }
+
+    /// Makes attempts until there is a link, publishing `Lost` when the held session must be presumed gone.
+    async fn connect(&mut self, mut held: Option<Held>, mut eager: bool) -> Stage {
+        loop {
+            let wait = if eager { Duration::ZERO } else { self.wait() };
+            eager = false;
+            let (ensemble, ticket) = (self.ensemble.clone(), held.as_ref().map(|held| held.ticket.clone()));
+            let mut attempt = pin!(async move {
+                sleep(wait).await;
+                ensemble.connect(ticket).await
+            });
+            let outcome = loop {
+                let lost_at = match (&held, &self.published.borrow().state.phase) {
+                    (Some(held), Phase::Suspended) => Some(held.lost_at),
+                    _ => None,
+                };
+                tokio::select! {
+                    biased;
+                    close = self.close.recv() => {
+                        let within = close.map_or(CLOSE_ON_DROP, |close| close.within);
+                        return Stage::Closing { held, deadline: Instant::now() + within };
+                    }
+                    outcome = &mut attempt => break outcome,
+                    () = at(lost_at) => {
+                        warn!(session = %held.as_ref().map(|h| h.session.id.to_string()).unwrap_or_default(),
+                            "no contact for the session timeout: presumed lost");
+                        publish(&self.published, Phase::Lost, None, |_| {});
+                    }
+                }
+            };
+            match outcome {
+                Ok(link) => return self.established(link, held.as_ref()),
+                Err(ConnectError::SessionExpired) => {
+                    warn!(session = %held.as_ref().map(|h| h.session.id.to_string()).unwrap_or_default(),
+                        "session expired");
+                    held = None;
+                    // The servers are there: the next attempt, for a new session, need not wait.
+                    eager = true;
+                    self.publish(Phase::Lost, None, |_| {});
+                }
+                Err(error) => {
+                    let trouble: Arc<str> = error.to_string().into();
+                    // Once a cause, not once an attempt: an outage is one line.
+                    let known = self.published.borrow().state.trouble.as_deref() == Some(&*trouble);
+                    if known {
+                        debug!(%error, "still not connected");
+                    } else {
+                        warn!(%error, retry_within = ?self.backoff.cap(), "cannot connect");
+                    }
+                    self.published.send_if_modified(|published| {
+                        published.state.trouble = Some(trouble);
+                        !known
+                    });
+                }
+            }
+        }
+    }
+
+    fn established(&mut self, link: Arc<dyn Link>, held: Option<&Held>) -> Stage {
+        let session = link.session();
+        let resumed = held.is_some_and(|held| held.session.id == session.id);
+        self.backoff_for(session);
+        let before = self.published.borrow().state.clone();
+        let epoch = before.epoch + u64::from(!resumed);
+        let reconnects = if before.session.is_none() { 0 } else { before.reconnects + 1 };
+        let connection = Connection::new(link.clone(), epoch, reconnects, self.scope.clone());
+        let requested = self.ensemble.requested_timeout();
+        let server = link.server();
+        if resumed {
+            info!(session = %session.id, epoch, reconnects, %server, away = ?before.since.elapsed(),
+                "connected again, same session");
+        } else {
+            info!(session = %session.id, epoch, reconnects, %server, ?requested, negotiated = ?session.timeout,
+                "connected, new session");
+            if requested != session.timeout {
+                warn!(?requested, negotiated = ?session.timeout, "the ensemble granted another session timeout");
+            }
+        }
+        self.publish(Phase::Connected, Some(connection), |state| {
+            state.session = Some(session);
+            state.epoch = epoch;
+            state.reconnects = reconnects;
+            state.trouble = None;
+        });
+        Stage::Up { link, since: Instant::now() }
+    }
+
+    fn wait(&mut self) -> Duration {
+        self.backoff.next(&mut rand::rng())
+    }
+
+    /// The waits follow the session timeout that was granted; they start anew with a proven link only.
+    fn backoff_for(&mut self, session: Session) {
+        let granted = Backoff::within(session.timeout);
+        if granted.cap() != self.backoff.cap() {
+            self.backoff = granted;
+        }
+    }
+
+    /// Waits until the link ends, or is asked to.
+    async fn hold(&mut self, link: Arc<dyn Link>, since: Instant) -> Stage {
+        let session = link.session();
+        let mut down = link.down();
+        let cause = tokio::select! {
+            biased;
+            close = self.close.recv() => {
+                let within = close.map_or(CLOSE_ON_DROP, |close| close.within);
+                return self.close_link(link, Instant::now() + within).await;
+            }
+            cause = ended(&mut down) => cause,
+        };
+        if since.elapsed() >= PROOF {
+            self.backoff = Backoff::within(session.timeout);
+        }
+        match cause {
+            Some(Down::SessionOver) => {
+                warn!(session = %session.id, "session over");
+                self.publish(Phase::Lost, None, |_| {});
+                Stage::Down { held: None, eager: false }
+            }
+            cause => {
+                let cause = match cause {
+                    Some(Down::ConnectionLost(cause)) => cause,
+                    _ => "the session thread ended".into(),
+                };
+                warn!(session = %session.id, server = link.server(), %cause, "connection lost: suspended");
+                self.publish(Phase::Suspended, None, |_| {});
+                let lost_at = Instant::now() + session.timeout;
+                Stage::Down { held: Some(Held { session, ticket: link.ticket(), lost_at }), eager: false }
+            }
+        }
+    }
+
+    /// Closes the session over a link that is up.
+    async fn close_link(&mut self, link: Arc<dyn Link>, deadline: Instant) -> Stage {
+        let session = link.session();
+        let confirmed = tokio::time::timeout_at(deadline, link.close()).await.unwrap_or(false);
+        if confirmed {
+            info!(session = %session.id, "session closed");
+            return Stage::Closing { held: None, deadline };
+        }
+        let lost_at = Instant::now() + session.timeout;
+        Stage::Closing { held: Some(Held { session, ticket: link.ticket(), lost_at }), deadline }
+    }
+
+    /// Closes the session although there is no link: attaches to it once more, if time allows.
+    async fn end_session(&mut self, held: Option<Held>, deadline: Instant) -> CloseReason {
+        let Some(held) = held else {
+            return CloseReason::Clean;
+        };
+        let attempts = async {
+            loop {
+                match self.ensemble.connect(Some(held.ticket.clone())).await {
+                    Ok(link) if link.close().await => return,
+                    Err(ConnectError::SessionExpired) => return,
+                    _ => sleep(self.wait()).await,
+                }
+            }
+        };
+        match tokio::time::timeout_at(deadline, attempts).await {
+            Ok(()) => CloseReason::Clean,
+            Err(_) => {
+                CloseReason::Lingering(Lingering { session: held.session.id, up_to: held.session.timeout })
+            }
+        }
+    }
+
+    fn publish(&self, phase: Phase, connection: Option<Connection>, change: impl FnOnce(&mut State)) {
+        publish(&self.published, phase, connection, change);
+    }
+}
+
+/// The one place where the state changes.
+fn publish(
+    published: &watch::Sender<Published>,
+    phase: Phase,
+    connection: Option<Connection>,
+    change: impl FnOnce(&mut State),
+) {
+    published.send_modify(|published| {
+        debug!(from = %published.state.phase, to = %phase, "state");
+        published.state.phase = phase;
+        published.state.since = Instant::now();
+        published.connection = connection;
+        change(&mut published.state);
+    });
+}
+
+/// Why the link ended, once it has; `None` if it vanished without a word.
+async fn ended(down: &mut watch::Receiver<Option<Down>>) -> Option<Down> {
+    down.wait_for(Option::is_some).await.ok().and_then(|cause| cause.clone())
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
