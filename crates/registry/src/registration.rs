@@ -1,0 +1,116 @@
+//! The handle that a service keeps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use instance::{Instance, Owner};
+use tokio::sync::watch;
+use zk_core::ZnodePath;
+
+use crate::error::{DeregisterError, RegisterError};
+use crate::registrar::Shared;
+use crate::status::Status;
+
+/// What should be.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Desired {
+    /// A znode with this data.
+    Present(Arc<[u8]>),
+    /// No znode of ours.
+    Absent,
+}
+
+/// A declared instance, kept registered until it is deregistered.
+///
+/// `Drop` deregisters in the background, without waiting for the outcome.
+#[derive(Debug)]
+pub struct Registration {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) path: ZnodePath,
+    pub(crate) owner: Owner,
+    pub(crate) desired: watch::Sender<Desired>,
+    pub(crate) status: watch::Receiver<Status>,
+}
+
+impl Registration {
+    /// The znode.
+    pub fn path(&self) -> &ZnodePath {
+        &self.path
+    }
+
+    /// What is true now.
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// Follows what is true. States between two looks are not seen.
+    pub fn statuses(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Waits until the instance is registered, however long that takes.
+    ///
+    /// # Errors
+    /// [`RegisterError::Deregistered`] if it is deregistered, or the link closed, before.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn registered(&self) -> Result<(), RegisterError> {
+        let mut status = self.status.clone();
+        let end = status.wait_for(|status| status.is_registered() || *status == Status::Deregistered).await;
+        match end.as_deref() {
+            Ok(status) if status.is_registered() => Ok(()),
+            _ => Err(RegisterError::Deregistered(self.path.clone())),
+        }
+    }
+
+    /// Changes weight and tags in place. Returns at once; the znode follows within a round trip while
+    /// the link is up, and every later re-registration carries the new ones.
+    ///
+    /// # Errors
+    /// If the instance cannot be written, has another endpoint, or was deregistered.
+    pub fn update(&self, instance: Instance) -> Result<(), RegisterError> {
+        let encoded = self.shared.format.encode(&instance.with_owner(self.owner.clone()))?;
+        if encoded.segment != self.path.name() {
+            let (from, to) = (self.path.name().into(), encoded.segment);
+            return Err(RegisterError::OtherName { from, to });
+        }
+        let mut alive = false;
+        self.desired.send_if_modified(|desired| {
+            alive = *desired != Desired::Absent;
+            let changed = alive && *desired != Desired::Present(encoded.data.as_slice().into());
+            if changed {
+                *desired = Desired::Present(encoded.data.as_slice().into());
+            }
+            changed
+        });
+        if alive { Ok(()) } else { Err(RegisterError::Deregistered(self.path.clone())) }
+    }
+
+    /// Takes the instance out of the ensemble, and waits until the ensemble has confirmed it.
+    ///
+    /// Callers learn of it by their watches, most within a round trip. Some will still dial: keep
+    /// serving for a moment, then drain.
+    ///
+    /// # Errors
+    /// [`DeregisterError`] if the ensemble did not confirm it `within` the time. The removal is tried
+    /// for as long as the link lives; otherwise the znode goes with the session.
+    ///
+    /// # Cancel safety
+    /// The removal goes on if the future is dropped. Nothing brings the instance back.
+    pub async fn deregister(&self, within: Duration) -> Result<(), DeregisterError> {
+        self.desired.send_replace(Desired::Absent);
+        let mut status = self.status.clone();
+        let gone = status.wait_for(|status| *status == Status::Deregistered);
+        match tokio::time::timeout(within, gone).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(DeregisterError { path: self.path.clone(), waited: within }),
+        }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.desired.send_replace(Desired::Absent);
+    }
+}
