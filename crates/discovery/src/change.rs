@@ -1,0 +1,131 @@
+//! Differences between snapshots.
+
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use instance::Instance;
+use tokio::sync::watch;
+
+use crate::snapshot::Snapshot;
+use crate::view::View;
+
+/// A difference between two snapshots.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// The whole set: at the beginning, and where the reader fell behind. Forget what was before.
+    Reset(Arc<Snapshot>),
+    /// An instance that was not there.
+    Added(Arc<Instance>),
+    /// The same endpoint with another record.
+    Updated {
+        /// As it was.
+        old: Arc<Instance>,
+        /// As it is.
+        new: Arc<Instance>,
+    },
+    /// An instance that is gone.
+    Removed(Arc<Instance>),
+}
+
+/// What leads from one snapshot to another, in the order of the endpoints. Never holds a
+/// [`Change::Reset`].
+pub fn diff(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
+    let (mut old, mut new) = (old.instances().iter().peekable(), new.instances().iter().peekable());
+    let mut changes = Vec::new();
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return changes,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(old), Some(new)) => old.endpoint().cmp(new.endpoint()),
+        };
+        let gone = if order.is_le() { old.next() } else { None };
+        let come = if order.is_ge() { new.next() } else { None };
+        match (gone, come) {
+            (Some(old), Some(new)) if old == new => {}
+            (Some(old), Some(new)) => changes.push(Change::Updated { old: old.clone(), new: new.clone() }),
+            (Some(old), None) => changes.push(Change::Removed(old.clone())),
+            (None, Some(new)) => changes.push(Change::Added(new.clone())),
+            (None, None) => {}
+        }
+    }
+}
+
+/// The changes of a view, one by one: first a [`Change::Reset`], then what follows from it. A reader
+/// that falls behind by more than a snapshot gets another `Reset`, not a gap; nothing piles up meanwhile.
+#[derive(Debug)]
+pub struct Changes {
+    views: watch::Receiver<Arc<View>>,
+    told: Option<Arc<Snapshot>>,
+    waiting: VecDeque<Change>,
+}
+
+impl Changes {
+    pub(crate) fn new(mut views: watch::Receiver<Arc<View>>) -> Self {
+        views.mark_changed();
+        Self { views, told: None, waiting: VecDeque::new() }
+    }
+
+    /// The next change; `None` when following has ended.
+    ///
+    /// # Cancel safety
+    /// No change is lost if the future is dropped.
+    pub async fn next(&mut self) -> Option<Change> {
+        loop {
+            if let Some(change) = self.waiting.pop_front() {
+                return Some(change);
+            }
+            self.views.changed().await.ok()?;
+            let Some(now) = self.views.borrow_and_update().snapshot.clone() else {
+                continue;
+            };
+            match &self.told {
+                Some(told) if told.revision() == now.revision() => {}
+                Some(told) if told.revision() + 1 == now.revision() => self.waiting.extend(diff(told, &now)),
+                _ => self.waiting.push_back(Change::Reset(now.clone())),
+            }
+            self.told = Some(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn snapshot(weights: &BTreeMap<u16, u32>) -> Snapshot {
+        let instances = weights.iter().map(|(port, weight)| {
+            let endpoint = format!("127.0.0.1:{port}").parse().unwrap();
+            Arc::new(Instance::new(endpoint).with_weight(*weight))
+        });
+        Snapshot::new(1, instances.collect())
+    }
+
+    proptest! {
+        #[test]
+        fn applying_a_diff_gives_the_new_set(
+            old in proptest::collection::btree_map(1u16..20, 0u32..3, 0..12),
+            new in proptest::collection::btree_map(1u16..20, 0u32..3, 0..12),
+        ) {
+            let changes = diff(&snapshot(&old), &snapshot(&new));
+            let mut applied = old.clone();
+            for change in &changes {
+                match change {
+                    Change::Added(i) => prop_assert!(applied.insert(i.endpoint().port(), i.weight()).is_none()),
+                    Change::Removed(i) => prop_assert!(applied.remove(&i.endpoint().port()).is_some()),
+                    Change::Updated { old, new } => {
+                        prop_assert_eq!(applied.insert(new.endpoint().port(), new.weight()), Some(old.weight()));
+                        prop_assert_ne!(old, new);
+                    }
+                    Change::Reset(_) => prop_assert!(false, "a diff holds no reset"),
+                }
+            }
+            prop_assert_eq!(applied, new);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What to follow, and how much to believe at once.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use zk_core::ZnodePath;
+
+/// What to follow, and how much to believe at once. Checked: whatever exists is usable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    root: ZnodePath,
+    audit_interval: Duration,
+    hold: Option<Duration>,
+}
+
+/// A value that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} of {given:?} is out of range; expected {min:?} to {max:?}")]
+pub struct ConfigError {
+    what: &'static str,
+    given: Duration,
+    min: Duration,
+    max: Duration,
+}
+
+impl Config {
+    /// How often the view is compared with the truth, unless told otherwise: once a minute.
+    pub const DEFAULT_AUDIT_INTERVAL: Duration = Duration::from_secs(60);
+    /// The audit intervals that are allowed.
+    pub const AUDIT_INTERVALS: RangeInclusive<Duration> =
+        Duration::from_millis(100)..=Duration::from_secs(3600);
+    /// The holds that are allowed.
+    pub const HOLDS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(600);
+
+    /// Follows the children of `root`.
+    pub fn new(root: ZnodePath) -> Self {
+        Self { root, audit_interval: Self::DEFAULT_AUDIT_INTERVAL, hold: None }
+    }
+
+    /// Sets how often the view is compared with the truth. Each wait is varied by a quarter.
+    ///
+    /// # Errors
+    /// Outside [`AUDIT_INTERVALS`](Self::AUDIT_INTERVALS).
+    pub fn with_audit_interval(mut self, given: Duration) -> Result<Self, ConfigError> {
+        check("an audit interval", given, Self::AUDIT_INTERVALS)?;
+        self.audit_interval = given;
+        Ok(self)
+    }
+
+    /// Sets for how long a mass disappearance is held back; zero believes everything at once. By
+    /// default the session timeout and two seconds more: time enough for servers that lost their
+    /// sessions, all at once, to come back.
+    ///
+    /// # Errors
+    /// Outside [`HOLDS`](Self::HOLDS).
+    pub fn with_hold(mut self, given: Duration) -> Result<Self, ConfigError> {
+        check("a hold", given, Self::HOLDS)?;
+        self.hold = Some(given);
+        Ok(self)
+    }
+
+    /// The znode whose children are followed.
+    pub fn root(&self) -> &ZnodePath {
+        &self.root
+    }
+
+    pub(crate) fn audit_interval(&self) -> Duration {
+        self.audit_interval
+    }
+
+    pub(crate) fn hold(&self, session_timeout: Duration) -> Duration {
+        self.hold.unwrap_or(session_timeout + Duration::from_secs(2))
+    }
+}
+
+fn check(what: &'static str, given: Duration, range: RangeInclusive<Duration>) -> Result<(), ConfigError> {
+    if range.contains(&given) {
+        return Ok(());
+    }
+    Err(ConfigError { what, given, min: *range.start(), max: *range.end() })
+}

@@ -1,0 +1,40 @@
+//! Prints a record as it is written to a znode, and reads some odd ones.
+//!
+//! ```text
+//! cargo run -p instance --example record
+//! ```
+
+use instance::{Format, Incarnation, Instance, Owner, Plain};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let owner = Owner::new(Incarnation::from_u128(0x0123_4567_89ab_cdef))
+        .with_host("db-7")
+        .with_pid(4711)
+        .with_bound("0.0.0.0:8897".parse()?);
+    let instance =
+        Instance::new("10.0.0.7:8897".parse()?).with_weight(50).with_tag("zone", "a").with_owner(owner);
+    let written = Plain.encode(&instance)?;
+    println!("written  {}  {}", written.segment, String::from_utf8_lossy(&written.data));
+
+    let odd: [(&str, &[u8]); 5] = [
+        ("127.0.0.1:8897", b""),
+        ("127.0.0.1:8898", b"\xff\xfe"),
+        ("[::1]:8899", br#"{"Weight":"heavy","Tags":{"zone":"b","cores":8}}"#),
+        ("[0:0::1]:8899", b""),
+        ("lock-0000000001", b""),
+    ];
+    for (segment, data) in odd {
+        match Plain.decode(segment, data) {
+            Ok(read) => {
+                let instance = read.instance;
+                println!("read     {}  weight {}", instance.endpoint(), instance.weight());
+                read.remarks.iter().for_each(|remark| println!("         but {remark}"));
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                println!("skipped  {error}: {cause}");
+            }
+        }
+    }
+    Ok(())
+}

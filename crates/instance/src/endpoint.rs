@@ -1,0 +1,197 @@
+//! An address and a port, and the one way to spell them.
+
+mod error;
+mod host;
+
+use std::fmt;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::num::NonZeroU16;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+pub use error::EndpointError;
+pub use host::{Host, HostName};
+
+/// A host name of 253 octets, a colon and five digits.
+const MAX_LEN: usize = host::MAX_NAME + 6;
+
+/// An address to call: a host and a port from 1 to 65535.
+///
+/// `Display` gives its one spelling: `127.0.0.1:8897`, `[::1]:8897` or `host.example:8897`. IPv6 addresses
+/// are compressed as in RFC 5952, host names are lower case, ports have no sign and no leading zero.
+/// Parsing accepts that spelling only, so that two znode names never mean the same endpoint; text that a
+/// person typed goes through [`Endpoint::parse_lenient`].
+///
+/// The order is IPv4 by number, then IPv6 by number, then names by their letters; within a host, by port.
+/// It is stable: pickers that walk a sorted list rely on it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Endpoint {
+    host: Host,
+    port: NonZeroU16,
+}
+
+impl Endpoint {
+    /// Joins a host and a port.
+    ///
+    /// # Errors
+    /// [`EndpointError::PortZero`]: nothing can be called at port 0.
+    pub fn new(host: impl Into<Host>, port: u16) -> Result<Self, EndpointError> {
+        let port = NonZeroU16::new(port).ok_or(EndpointError::PortZero)?;
+        Ok(Self { host: host.into(), port })
+    }
+
+    /// Parses what a person may have typed: any spelling of an IPv6 address, any case of a host name.
+    ///
+    /// Brackets, the port and the rules for host names hold as for `FromStr`.
+    ///
+    /// # Errors
+    /// Any [`EndpointError`] but [`EndpointError::NotCanonical`].
+    ///
+    /// # Examples
+    /// ```
+    /// use instance::Endpoint;
+    ///
+    /// let typed = Endpoint::parse_lenient("[0:0:0:0:0:0:0:1]:8897")?;
+    /// assert_eq!(typed.to_string(), "[::1]:8897");
+    /// # Ok::<(), instance::EndpointError>(())
+    /// ```
+    pub fn parse_lenient(text: &str) -> Result<Self, EndpointError> {
+        if text.is_empty() {
+            return Err(EndpointError::Empty);
+        }
+        if text.len() > MAX_LEN {
+            return Err(EndpointError::TooLong { len: text.len(), max: MAX_LEN });
+        }
+        if let Some(found) = text.chars().find(|c| !c.is_ascii_graphic()) {
+            return Err(EndpointError::UnexpectedChar { found });
+        }
+        let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+            let (inside, after) = rest.split_once(']').ok_or(EndpointError::UnclosedBracket)?;
+            if after.is_empty() {
+                return Err(EndpointError::MissingPort);
+            }
+            let port = after.strip_prefix(':').ok_or(EndpointError::TextAfterBracket)?;
+            (Host::V6(bracketed(inside)?), port)
+        } else {
+            let (host, port) = text.split_once(':').ok_or(EndpointError::MissingPort)?;
+            if port.contains(':') {
+                return Err(EndpointError::BracketsMissing);
+            }
+            (host.parse()?, port)
+        };
+        Ok(Self { host, port: parse_port(port)? })
+    }
+
+    /// Returns the host.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Returns the port, which is never 0.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.get()
+    }
+
+    /// Returns the socket address, or `None` for a host name, which has to be resolved first.
+    #[must_use]
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
+        self.host.ip().map(|ip| SocketAddr::new(ip, self.port()))
+    }
+
+    /// Says whether the host is `0.0.0.0` or `::`, which one listens on and nobody can call.
+    #[must_use]
+    pub fn is_unspecified(&self) -> bool {
+        self.host.is_unspecified()
+    }
+
+    /// Says whether the host only reaches the caller's own machine: `127.0.0.0/8`, `::1`, `localhost`.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.host.is_loopback()
+    }
+}
+
+/// Parses what stands between brackets.
+fn bracketed(inside: &str) -> Result<Ipv6Addr, EndpointError> {
+    if inside.contains('%') {
+        return Err(EndpointError::ZoneId);
+    }
+    inside.parse().map_err(|_| EndpointError::Ipv6Syntax)
+}
+
+fn parse_port(text: &str) -> Result<NonZeroU16, EndpointError> {
+    if text.is_empty() {
+        return Err(EndpointError::MissingPort);
+    }
+    // The standard parser would take a leading '+' and leading zeros: other spellings of the same port.
+    if !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(EndpointError::PortSyntax);
+    }
+    if text == "0" {
+        return Err(EndpointError::PortZero);
+    }
+    if text.starts_with('0') {
+        return Err(EndpointError::PortSyntax);
+    }
+    text.parse().map_err(|_| EndpointError::PortOutOfRange)
+}
+
+// === Text ===
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::V6(ip) => write!(f, "[{ip}]:{}", self.port),
+            host => write!(f, "{host}:{}", self.port),
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let endpoint = Self::parse_lenient(text)?;
+        let canonical = endpoint.to_string();
+        if canonical == text { Ok(endpoint) } else { Err(EndpointError::NotCanonical { canonical }) }
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl Serialize for Endpoint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+// === Socket addresses ===
+
+impl TryFrom<SocketAddr> for Endpoint {
+    type Error = EndpointError;
+
+    /// Takes over a socket address.
+    ///
+    /// # Errors
+    /// [`EndpointError::PortZero`]: bind first and take the address that the listener got.
+    /// [`EndpointError::ZoneId`]: a scope id means nothing on another machine.
+    fn try_from(addr: SocketAddr) -> Result<Self, Self::Error> {
+        match addr {
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => Err(EndpointError::ZoneId),
+            addr => Self::new(addr.ip(), addr.port()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

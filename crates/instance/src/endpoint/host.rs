@@ -1,0 +1,168 @@
+//! The host of an endpoint: an address, or a name that leads to one.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use super::EndpointError;
+
+/// The longest host name in octets (RFC 1123, section 2.1, and the limits of the DNS).
+pub(super) const MAX_NAME: usize = 253;
+
+/// The longest part of a host name between two dots, in octets.
+const MAX_LABEL: usize = 63;
+
+/// A host, without a port.
+///
+/// Parses from any spelling of an address or name; `Display` gives the usual one, IPv6 without brackets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Host {
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// An IPv6 address, always without a zone.
+    V6(Ipv6Addr),
+    /// A name that has to be resolved before it can be called.
+    Name(HostName),
+}
+
+impl Host {
+    /// Returns the address, or `None` for a name.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::V4(ip) => Some((*ip).into()),
+            Self::V6(ip) => Some((*ip).into()),
+            Self::Name(_) => None,
+        }
+    }
+
+    /// Says whether this is `0.0.0.0` or `::`, which one listens on and nobody can call.
+    #[must_use]
+    pub fn is_unspecified(&self) -> bool {
+        self.ip().is_some_and(|ip| ip.to_canonical().is_unspecified())
+    }
+
+    /// Says whether this only reaches the caller's own machine.
+    ///
+    /// True for `127.0.0.0/8`, `::1`, and for `localhost` with all names below it (RFC 6761).
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Self::Name(name) => name.0.rsplit('.').next() == Some("localhost"),
+            _ => self.ip().is_some_and(|ip| ip.to_canonical().is_loopback()),
+        }
+    }
+}
+
+/// A host name by the rules of RFC 1123, in lower case.
+///
+/// Letters, digits and hyphens in parts of 1 to 63 octets between dots, 253 octets in all, no hyphen at
+/// the edge of a part, no dot at the end. Underscores are tolerated, because container networks hand out
+/// such names. A name whose last part is a number is refused: resolvers would take it for an IPv4 address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostName(Box<str>);
+
+impl HostName {
+    /// Checks a name and makes it lower case.
+    ///
+    /// # Errors
+    /// The [`EndpointError`] that says which rule the name breaks.
+    pub fn new(name: &str) -> Result<Self, EndpointError> {
+        if name.is_empty() {
+            return Err(EndpointError::EmptyHost);
+        }
+        if name.len() > MAX_NAME {
+            return Err(EndpointError::NameTooLong { len: name.len(), max: MAX_NAME });
+        }
+        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if let Some(found) = name.chars().find(|&c| !known(c)) {
+            return Err(EndpointError::NameChar { found });
+        }
+        let fits = |label: &str| {
+            (1..=MAX_LABEL).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+        };
+        if !name.split('.').all(fits) {
+            return Err(EndpointError::NameLabel);
+        }
+        if name.rsplit('.').next().is_some_and(is_number) {
+            return Err(EndpointError::Ipv4Syntax);
+        }
+        Ok(Self(name.to_ascii_lowercase().into()))
+    }
+
+    /// Returns the name, in lower case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Says whether resolvers would read this last part of a name as a number, decimal or hexadecimal.
+fn is_number(label: &str) -> bool {
+    match label.strip_prefix("0x").or_else(|| label.strip_prefix("0X")) {
+        Some(hex) => hex.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => label.bytes().all(|b| b.is_ascii_digit()),
+    }
+}
+
+// === Text ===
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4(ip) => ip.fmt(f),
+            Self::V6(ip) => ip.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Host {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(ip) = text.parse::<IpAddr>() {
+            return Ok(ip.into());
+        }
+        // Of the zones, only those behind a valid address get the more helpful message.
+        if text.split_once('%').is_some_and(|(ip, _)| ip.parse::<Ipv6Addr>().is_ok()) {
+            return Err(EndpointError::ZoneId);
+        }
+        HostName::new(text).map(Self::Name)
+    }
+}
+
+// === Conversions ===
+
+impl From<IpAddr> for Host {
+    fn from(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(ip) => Self::V4(ip),
+            IpAddr::V6(ip) => Self::V6(ip),
+        }
+    }
+}
+
+impl From<Ipv4Addr> for Host {
+    fn from(ip: Ipv4Addr) -> Self {
+        Self::V4(ip)
+    }
+}
+
+impl From<Ipv6Addr> for Host {
+    fn from(ip: Ipv6Addr) -> Self {
+        Self::V6(ip)
+    }
+}
+
+impl From<HostName> for Host {
+    fn from(name: HostName) -> Self {
+        Self::Name(name)
+    }
+}

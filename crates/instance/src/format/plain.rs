@@ -1,0 +1,98 @@
+//! The default format: the endpoint is the name, the data is the JSON of Kitex.
+
+mod owner;
+mod read;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{DecodeError, Decoded, EncodeError, Encoded, Format};
+use crate::{Endpoint, Instance, MAX_WEIGHT};
+
+/// How long the data that we write may be, in bytes.
+///
+/// Watchers read every record of a service: what is small for one is a megabyte for some hundreds.
+pub const MAX_DATA: usize = 4 * 1024;
+
+/// How long data may be for us to look into it, in bytes; beyond that, the name alone counts.
+pub const MAX_READ: usize = 64 * 1024;
+
+/// How many remarks one record may cause; a last one counts the rest.
+pub const MAX_REMARKS: usize = 16;
+
+/// How the keys of the tags begin that hold the facts about the [`Owner`](crate::Owner).
+pub const OWNER_PREFIX: &str = "owner.";
+
+/// The default format: a znode named by its endpoint, with the JSON that Kitex clients read.
+///
+/// The data is `{"Weight":100,"Tags":{"zone":"a"}}`: compact, weight first, tags sorted by key. The facts
+/// about the owner are tags, too: `owner.incarnation`, `owner.host`, `owner.boot-id`, `owner.netns` (inode
+/// number), `owner.pid`, `owner.started` (milliseconds since 1970 UTC) and `owner.bound`.
+///
+/// Reading takes every name that is an endpoint. Data may be empty, as the tutorial's servers leave it,
+/// or anything else: what cannot be read has its default and causes a [`Remark`](crate::Remark). Field
+/// names match without regard to ASCII case, as they do in Go, the exact one going first. Tags with the
+/// reserved prefix that yield no fact about an owner stay among the tags, so that nothing read is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Plain;
+
+#[derive(Serialize)]
+struct Record<'a> {
+    #[serde(rename = "Weight")]
+    weight: u32,
+    #[serde(rename = "Tags")]
+    tags: BTreeMap<&'a str, Cow<'a, str>>,
+}
+
+impl Format for Plain {
+    fn name(&self) -> &'static str {
+        "plain"
+    }
+
+    fn encode(&self, instance: &Instance) -> Result<Encoded, EncodeError> {
+        if instance.weight() > MAX_WEIGHT {
+            return Err(EncodeError::Weight { weight: instance.weight() });
+        }
+        let mut tags = BTreeMap::new();
+        for (key, value) in instance.tags() {
+            check_key(key)?;
+            tags.insert(key.as_str(), Cow::Borrowed(value.as_str()));
+        }
+        if let Some(owner) = instance.owner() {
+            for (key, fact) in owner::facts(owner) {
+                tags.insert(key, fact);
+            }
+        }
+        let record = Record { weight: instance.weight(), tags };
+        let data = serde_json::to_vec(&record).expect("a map with string keys and values is always JSON");
+        if data.len() > MAX_DATA {
+            let longest = record.tags.iter().max_by_key(|(key, value)| key.len() + value.len());
+            let longest = longest.map(|(&key, _)| key.to_owned()).unwrap_or_default();
+            return Err(EncodeError::TooLong { len: data.len(), longest });
+        }
+        Ok(Encoded { segment: instance.endpoint().to_string(), data })
+    }
+
+    fn decode_name(&self, segment: &str) -> Result<Endpoint, DecodeError> {
+        segment.parse().map_err(|source| DecodeError::NotAnEndpoint { segment: segment.to_owned(), source })
+    }
+
+    fn decode(&self, segment: &str, data: &[u8]) -> Result<Decoded, DecodeError> {
+        Ok(read::instance(self.decode_name(segment)?, data))
+    }
+}
+
+fn check_key(key: &str) -> Result<(), EncodeError> {
+    if key.is_empty() {
+        return Err(EncodeError::EmptyKey);
+    }
+    if key.chars().any(char::is_control) {
+        return Err(EncodeError::ControlCharacter { key: key.to_owned() });
+    }
+    if key.starts_with(OWNER_PREFIX) {
+        return Err(EncodeError::ReservedKey { key: key.to_owned() });
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! The record that is registered.
+
+use std::collections::BTreeMap;
+
+use crate::{Endpoint, Owner};
+
+/// The weight of an instance that states none.
+pub const DEFAULT_WEIGHT: u32 = 100;
+
+/// The largest weight that is written; reading takes any `u32`.
+pub const MAX_WEIGHT: u32 = 1_000_000;
+
+/// One registered instance: where to call it, how much to send, what else is said about it, and who says so.
+///
+/// Nothing is checked here beyond the endpoint: a [`Format`](crate::Format) refuses what it cannot write.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Instance {
+    endpoint: Endpoint,
+    weight: u32,
+    tags: BTreeMap<String, String>,
+    owner: Option<Owner>,
+}
+
+impl Instance {
+    /// Describes an instance with [`DEFAULT_WEIGHT`], no tags and no known owner.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, weight: DEFAULT_WEIGHT, tags: BTreeMap::new(), owner: None }
+    }
+
+    /// Sets the weight: its share of the calls relative to the weights of the others, 0 to [`MAX_WEIGHT`].
+    ///
+    /// 0 asks callers that go by weight to send nothing.
+    #[must_use]
+    pub fn with_weight(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Adds a tag, or replaces its value.
+    #[must_use]
+    pub fn with_tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags.insert(key.into(), value.into());
+        self
+    }
+
+    /// Replaces all tags.
+    #[must_use]
+    pub fn with_tags(mut self, tags: BTreeMap<String, String>) -> Self {
+        self.tags = tags;
+        self
+    }
+
+    /// Says who writes it.
+    #[must_use]
+    pub fn with_owner(mut self, owner: Owner) -> Self {
+        self.owner = Some(owner);
+        self
+    }
+
+    /// Returns where to call it.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Returns its share of the calls relative to the weights of the others; sum them as `u64`.
+    #[must_use]
+    pub fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    /// Returns the tags of its user, sorted by key.
+    #[must_use]
+    pub fn tags(&self) -> &BTreeMap<String, String> {
+        &self.tags
+    }
+
+    /// Returns the value of one tag.
+    #[must_use]
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        self.tags.get(key).map(String::as_str)
+    }
+
+    /// Returns who wrote it; `None` if the record does not say so in a way that we can read.
+    #[must_use]
+    pub fn owner(&self) -> Option<&Owner> {
+        self.owner.as_ref()
+    }
+}

@@ -1,0 +1,44 @@
+//! Foreign text in our messages.
+
+use std::fmt;
+
+/// How many characters of foreign text a message shows.
+const SHOWN: usize = 64;
+
+/// Shows foreign text quoted, with control characters escaped and cut short, so that it can neither forge
+/// nor flood a log.
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(SHOWN) {
+            None => write!(f, "{:?}", self.0),
+            Some((cut, _)) => write!(f, "{:?}... ({} bytes)", &self.0[..cut], self.0.len()),
+        }
+    }
+}
+
+/// Cuts foreign text to what a message would show, so that keeping it costs little.
+pub(crate) fn shorten(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        None => text.to_owned(),
+        Some((cut, _)) => format!("{}...", &text[..cut]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newline_cannot_start_a_line_of_its_own() {
+        assert_eq!(Quoted("a\nb").to_string(), r#""a\nb""#);
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        let long = "ü".repeat(1000);
+        assert!(Quoted(&long).to_string().ends_with("... (2000 bytes)"));
+        assert_eq!(shorten(&long).chars().count(), SHOWN + 3);
+    }
+}
