@@ -1,0 +1,75 @@
+//! One choice, and what became of it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use thiserror::Error;
+
+use crate::eject::Ticket;
+use crate::table::Entry;
+
+/// How a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum Failure {
+    /// Nobody listens: the connection was refused.
+    #[error("refused")]
+    Refused,
+    /// There was no answer in time, or no way to the host.
+    #[error("timed out")]
+    Timeout,
+    /// The connection broke.
+    #[error("reset")]
+    Reset,
+    /// The answer ended early or made no sense.
+    #[error("incomplete answer")]
+    Incomplete,
+}
+
+/// A chosen endpoint, counted as one call in flight while this value lives.
+///
+/// Dropping it without a report ends the call in flight and says nothing about the endpoint; if it was the
+/// trial of an endpoint on probation, the next pick of that endpoint is the trial. Keep it as long as the
+/// call lasts, and limit that time: while a trial is under way, all others avoid the endpoint.
+#[must_use = "a pick counts as a call in flight only while it lives"]
+pub struct Pick<K> {
+    entry: Arc<Entry<K>>,
+    ticket: Ticket,
+}
+
+impl<K> Pick<K> {
+    pub(crate) fn new(entry: &Arc<Entry<K>>, ticket: Ticket) -> Self {
+        entry.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self { entry: Arc::clone(entry), ticket }
+    }
+
+    /// Returns the endpoint to call.
+    #[must_use]
+    pub fn key(&self) -> &K {
+        &self.entry.key
+    }
+
+    /// Reports that the call succeeded.
+    pub fn succeed(self) {
+        self.entry.health.succeed(self.ticket);
+    }
+
+    /// Reports that the call failed.
+    pub fn fail(self, failure: Failure) {
+        self.entry.health.fail(self.ticket, failure, &self.entry.rules);
+    }
+}
+
+impl<K> Drop for Pick<K> {
+    fn drop(&mut self) {
+        // After a report this finds another generation, and changes nothing.
+        self.entry.health.end_trial(self.ticket);
+        self.entry.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<K: fmt::Debug> fmt::Debug for Pick<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pick").field("key", self.key()).field("ticket", &self.ticket).finish()
+    }
+}

@@ -1,0 +1,164 @@
+//! The endpoints to pick from, and the memory of those that left.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::Standing;
+use crate::eject::{Health, Rules};
+
+/// For how long an endpoint that left is remembered, in case it comes back.
+pub const MEMORY: Duration = Duration::from_secs(60);
+
+/// How many endpoints that left are remembered; those that left first are forgotten first.
+pub const MAX_ABSENT: usize = 1024;
+
+/// One endpoint and what is known about it.
+#[derive(Debug)]
+pub(crate) struct Entry<K> {
+    pub(crate) key: K,
+    pub(crate) health: Health,
+    pub(crate) in_flight: AtomicU32,
+    pub(crate) rules: Arc<Rules>,
+}
+
+/// What is known about one endpoint at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndpointStatus<K> {
+    /// The endpoint.
+    pub key: K,
+    /// What we think of it.
+    pub standing: Standing,
+    /// How many failures in a row led to its ejection; 0 in service.
+    pub failures: u32,
+    /// How many picks of it are alive.
+    pub in_flight: u32,
+}
+
+/// An immutable set of endpoints, in the order given.
+#[derive(Debug)]
+pub(crate) struct Table<K> {
+    pub(crate) entries: Box<[Arc<Entry<K>>]>,
+}
+
+impl<K: Clone> Table<K> {
+    pub(crate) fn status(&self, now_ms: u64) -> Vec<EndpointStatus<K>> {
+        let status = |entry: &Arc<Entry<K>>| {
+            let (standing, failures) = entry.health.standing(now_ms);
+            let in_flight = entry.in_flight.load(Ordering::Relaxed);
+            EndpointStatus { key: entry.key.clone(), standing, failures, in_flight }
+        };
+        self.entries.iter().map(status).collect()
+    }
+}
+
+/// The endpoints that left a while ago.
+#[derive(Debug)]
+pub(crate) struct Absent<K>(HashMap<K, (Instant, Arc<Entry<K>>)>);
+
+impl<K> Default for Absent<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + Hash + Clone> Absent<K> {
+    /// Makes the next table: with the entries of those that stay or come back, and new ones for the rest.
+    pub(crate) fn next_table(
+        &mut self,
+        before: Option<&Table<K>>,
+        keys: Vec<K>,
+        rules: &Arc<Rules>,
+        now: Instant,
+    ) -> Table<K> {
+        // All that left or stays is known by the same means; what the new table takes is no longer absent.
+        for entry in before.iter().flat_map(|table| &table.entries) {
+            self.0.insert(entry.key.clone(), (now, Arc::clone(entry)));
+        }
+        self.0.retain(|_, (left, _)| now.duration_since(*left) <= MEMORY);
+        let mut seen = HashSet::with_capacity(keys.len());
+        let mut entries = Vec::with_capacity(keys.len());
+        for key in keys {
+            if !seen.insert(key.clone()) {
+                continue;
+            }
+            entries.push(match self.0.remove(&key) {
+                Some((_, entry)) => entry,
+                None => Arc::new(Entry {
+                    key,
+                    health: Health::default(),
+                    in_flight: AtomicU32::new(0),
+                    rules: Arc::clone(rules),
+                }),
+            });
+        }
+        self.forget_the_oldest();
+        Table { entries: entries.into() }
+    }
+
+    fn forget_the_oldest(&mut self) {
+        let Some(excess) = self.0.len().checked_sub(MAX_ABSENT).filter(|excess| *excess > 0) else { return };
+        let mut left: Vec<Instant> = self.0.values().map(|(left, _)| *left).collect();
+        let (_, last, _) = left.select_nth_unstable(excess - 1);
+        let last = *last;
+        // Several may have left at that moment: of those, only as many as needed.
+        let mut excess = excess;
+        self.0.retain(|_, (left, _)| {
+            let keep = excess == 0 || *left > last;
+            excess -= usize::from(!keep);
+            keep
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dice::Dice;
+
+    fn rules() -> Arc<Rules> {
+        let second = Duration::from_secs(1);
+        Arc::new(Rules { start: Instant::now(), base: second, cap: second, dice: Dice::new(1) })
+    }
+
+    #[test]
+    fn an_endpoint_that_comes_back_in_time_is_the_same_one() {
+        let (rules, now, mut absent) = (rules(), Instant::now(), Absent::default());
+        let first = absent.next_table(None, vec!["a", "b"], &rules, now);
+        let second = absent.next_table(Some(&first), vec!["b"], &rules, now);
+        let third = absent.next_table(Some(&second), vec!["a", "b"], &rules, now + MEMORY);
+        assert!(Arc::ptr_eq(&first.entries[0], &third.entries[0]));
+        assert!(Arc::ptr_eq(&first.entries[1], &third.entries[1]));
+    }
+
+    #[test]
+    fn an_endpoint_that_comes_back_late_is_a_new_one() {
+        let (rules, now, mut absent) = (rules(), Instant::now(), Absent::default());
+        let first = absent.next_table(None, vec!["a"], &rules, now);
+        let second = absent.next_table(Some(&first), vec![], &rules, now);
+        let late = now + MEMORY + Duration::from_millis(1);
+        let third = absent.next_table(Some(&second), vec!["a"], &rules, late);
+        assert!(!Arc::ptr_eq(&first.entries[0], &third.entries[0]));
+    }
+
+    #[test]
+    fn a_key_named_twice_counts_once() {
+        let table = Absent::default().next_table(None, vec!["a", "b", "a"], &rules(), Instant::now());
+        assert_eq!(table.entries.iter().map(|entry| entry.key).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_oldest_go_first() {
+        let (rules, now, mut absent) = (rules(), Instant::now(), Absent::default());
+        let early = absent.next_table(None, (0..10).collect(), &rules, now);
+        let late = absent.next_table(Some(&early), (10..10 + MAX_ABSENT).collect(), &rules, now);
+        absent.next_table(Some(&late), vec![], &rules, now + Duration::from_secs(1));
+        assert_eq!(absent.0.len(), MAX_ABSENT);
+        assert!((0..10).all(|key| !absent.0.contains_key(&key)));
+    }
+}

@@ -1,0 +1,191 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::op::{Match, Seen};
+
+/// What happens to a request that a rule chose, or to its connection.
+///
+/// A cut resets the client's side of this one connection and closes the server's side; the session lives on there until
+/// it expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Action {
+    /// The server never sees the request: cut.
+    CutBeforeRequest,
+    /// The server sees only the first so many bytes of the message, its four bytes of length included: cut.
+    ///
+    /// With as many as it has, or more, the server sees the whole of it, but whether it acts on it is left to chance.
+    CutMidRequest(usize),
+    /// The server has carried out the request and its answer has arrived here, but goes no further: cut.
+    ///
+    /// This is the lost reply.
+    CutAfterRequest,
+    /// The client gets the answer, and right behind it the connection is closed.
+    CutAfterReply,
+    /// The server carries out the request, its answer is dropped, and the connection goes on.
+    ///
+    /// To a client that counts on the order of answers, the next one is then a breach of the protocol.
+    SwallowReply,
+}
+
+/// A fault that was asked for: tells whether and how often it has happened.
+///
+/// Dropping it changes nothing; the rule stays until it is used up or [lifted](Self::lift).
+#[derive(Clone, Debug)]
+pub struct Injection(Arc<Rule>);
+
+impl Injection {
+    /// Tells whether it has happened at least once.
+    pub fn fired(&self) -> bool {
+        self.count() > 0
+    }
+
+    /// Returns how often it has happened.
+    pub fn count(&self) -> u64 {
+        *self.0.fired.borrow()
+    }
+
+    /// Waits until it has happened; false if it has not when the time is over.
+    pub async fn wait_fired(&self, within: Duration) -> bool {
+        let mut fired = self.0.fired.subscribe();
+        tokio::time::timeout(within, fired.wait_for(|count| *count > 0)).await.is_ok()
+    }
+
+    /// Ends the rule; requests that it has chosen already still meet their fate.
+    pub fn lift(&self) {
+        self.0.left().times = 0;
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Rule {
+    matching: Match,
+    pub(super) action: Action,
+    left: Mutex<Left>,
+    fired: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Left {
+    skip: u64,
+    times: u64,
+}
+
+impl Rule {
+    fn new(matching: Match, action: Action) -> Arc<Self> {
+        let left = Mutex::new(Left { skip: matching.skip, times: matching.times });
+        Arc::new(Self { matching, action, left, fired: watch::Sender::new(0) })
+    }
+
+    /// Records that the fault has happened.
+    pub(super) fn fire(&self) {
+        self.fired.send_modify(|count| *count += 1);
+    }
+
+    /// Chooses the request, if it fits and the rule is not used up.
+    fn claim(&self, seen: &Seen) -> bool {
+        self.matching.fits(seen) && self.count_down()
+    }
+
+    fn count_down(&self) -> bool {
+        let mut left = self.left();
+        if left.times == 0 {
+            return false;
+        }
+        if left.skip > 0 {
+            left.skip -= 1;
+            return false;
+        }
+        left.times -= 1;
+        true
+    }
+
+    fn left(&self) -> MutexGuard<'_, Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All rules of one proxy.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    requests: Mutex<Vec<Arc<Rule>>>,
+    events: Mutex<Vec<Arc<Rule>>>,
+}
+
+impl Rules {
+    pub(super) fn add(&self, matching: Match, action: Action) -> Injection {
+        let rule = Rule::new(matching, action);
+        lock(&self.requests).push(Arc::clone(&rule));
+        Injection(rule)
+    }
+
+    pub(super) fn drop_events(&self) -> Injection {
+        // Neither the match nor the action is looked at.
+        let rule = Rule::new(Match::any().always(), Action::SwallowReply);
+        lock(&self.events).push(Arc::clone(&rule));
+        Injection(rule)
+    }
+
+    pub(super) fn clear(&self) {
+        for rule in lock(&self.requests).drain(..).chain(lock(&self.events).drain(..)) {
+            rule.left().times = 0;
+        }
+    }
+
+    /// Finds the rule that decides on a request.
+    pub(super) fn claim(&self, seen: &Seen) -> Option<Arc<Rule>> {
+        let mut rules = lock(&self.requests);
+        rules.retain(|rule| rule.left().times > 0);
+        rules.iter().find(|rule| rule.claim(seen)).cloned()
+    }
+
+    /// Finds the rule that swallows a notification.
+    pub(super) fn claim_event(&self) -> Option<Arc<Rule>> {
+        let mut rules = lock(&self.events);
+        rules.retain(|rule| rule.left().times > 0);
+        rules.iter().find(|rule| rule.count_down()).cloned()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::op::Op;
+
+    fn seen(op: Op) -> Seen {
+        Seen { connection: 1, op, xid: 1, path: None }
+    }
+
+    #[test]
+    fn a_rule_skips_then_fires_then_is_used_up() {
+        let rules = Rules::default();
+        rules.add(Match::op(Op::Ping).skip(1).times(2), Action::SwallowReply);
+        assert!(rules.claim(&seen(Op::Delete)).is_none());
+        let claimed: Vec<bool> = (0..4).map(|_| rules.claim(&seen(Op::Ping)).is_some()).collect();
+        assert_eq!(claimed, [false, true, true, false]);
+    }
+
+    #[test]
+    fn a_lifted_rule_chooses_nothing() {
+        let rules = Rules::default();
+        let injection = rules.add(Match::any().always(), Action::CutBeforeRequest);
+        injection.lift();
+        assert!(rules.claim(&seen(Op::Ping)).is_none());
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_decides() {
+        let rules = Rules::default();
+        rules.add(Op::Delete.into(), Action::CutAfterReply);
+        rules.add(Match::any(), Action::SwallowReply);
+        rules.add(Match::any(), Action::CutBeforeRequest);
+        let decided: Vec<Action> = (0..2).map(|_| rules.claim(&seen(Op::Ping)).unwrap().action).collect();
+        assert_eq!(decided, [Action::SwallowReply, Action::CutBeforeRequest]);
+    }
+}

@@ -1,0 +1,15 @@
+//! A small client that shares no code with any other, to observe and to disturb.
+//!
+//! A [`Client`] is one session on one TCP connection. It never reconnects: when the connection ends, for whatever reason,
+//! [`Client::closed`] tells, and every call fails from then on. Pings keep the session alive meanwhile.
+
+mod client;
+mod connection;
+mod error;
+mod multi;
+mod types;
+
+pub use client::Client;
+pub use error::Error;
+pub use multi::{MultiOp, MultiResult};
+pub use types::{Acl, CreateMode, Event, EventKind, Stat, WatchMode, permission};

@@ -1,0 +1,339 @@
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+
+use super::Error;
+use super::connection::{Connection, Granted, Reply, Request};
+use super::multi::{self, MultiOp, MultiResult};
+use super::types::{Acl, CreateMode, Event, Stat, WatchMode};
+use crate::jute::{Reader, Writer};
+use crate::op;
+
+/// One ZooKeeper session on one TCP connection.
+///
+/// Calls may run concurrently; they are sent in the order in which their futures are first polled. A call waits for its
+/// answer at most as long as the server is silent for one session timeout. Dropping the client drops the connection, but
+/// leaves the session to expire, as when a process dies; [`close`](Self::close) ends it.
+#[derive(Debug)]
+pub struct Client {
+    session_id: i64,
+    password: [u8; 16],
+    timeout: Duration,
+    requests: mpsc::UnboundedSender<Request>,
+    // Unbounded, because the task must not wait for a test that forgets to look; it holds watches of its own making.
+    events: Mutex<mpsc::UnboundedReceiver<Event>>,
+    ended: watch::Receiver<bool>,
+}
+
+impl Client {
+    /// Connects to a server and opens a new session.
+    ///
+    /// The server grants a timeout of 2 to 20 ticks; see [`negotiated_timeout`](Self::negotiated_timeout).
+    ///
+    /// # Errors
+    /// [`Error::Io`] if nobody listens, or there is no answer within 5 s.
+    ///
+    /// # Cancel safety
+    /// A session may have been opened, and then expires.
+    pub async fn connect(addr: SocketAddr, session_timeout: Duration) -> Result<Self, Error> {
+        Self::connect_with(addr, session_timeout, 0, &[0; 16]).await
+    }
+
+    /// Connects to a server and takes over an existing session, or opens a new one if the id is 0.
+    ///
+    /// A connection that held the session so far is closed: at once if it is to the same server, which does so even
+    /// before it looks at the password, else at its next request or ping.
+    ///
+    /// # Errors
+    /// [`Error::SessionExpired`] if there is no such session or the password is wrong; else as for
+    /// [`connect`](Self::connect).
+    pub async fn connect_with(
+        addr: SocketAddr,
+        session_timeout: Duration,
+        session_id: i64,
+        password: &[u8; 16],
+    ) -> Result<Self, Error> {
+        let (events_tx, events) = mpsc::unbounded_channel();
+        let (connection, granted) =
+            Connection::open(addr, session_timeout, session_id, password, events_tx).await?;
+        let Granted { session_id, password, timeout } = granted;
+        let (requests, requests_rx) = mpsc::unbounded_channel();
+        let (ended_tx, ended) = watch::channel(false);
+        // Ends with the connection, or when this client has dropped its sender.
+        tokio::spawn(connection.run(requests_rx, ended_tx));
+        Ok(Self { session_id, password, timeout, requests, events: Mutex::new(events), ended })
+    }
+
+    /// Returns the id of the session.
+    pub fn session_id(&self) -> i64 {
+        self.session_id
+    }
+
+    /// Returns the password that, with the id, takes over the session.
+    pub fn password(&self) -> &[u8; 16] {
+        &self.password
+    }
+
+    /// Returns the session timeout that the server granted.
+    pub fn negotiated_timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Tells whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        *self.ended.borrow()
+    }
+
+    /// Waits until the connection has ended; when the session expires, the server ends it.
+    pub async fn closed(&self) {
+        // An error means that the task is gone, and the connection with it.
+        let _ = self.ended.clone().wait_for(|ended| *ended).await;
+    }
+
+    /// Creates a node that everybody may use, and returns its path, which has a counter at its end for a sequential one.
+    ///
+    /// # Errors
+    /// [`Error::NodeExists`], [`Error::NoNode`] for a missing parent, and others.
+    pub async fn create(&self, path: &str, data: &[u8], mode: CreateMode) -> Result<String, Error> {
+        self.create_with_acl(path, data, mode, &[Acl::open()]).await
+    }
+
+    /// Creates a node under an access control list, and returns its path.
+    ///
+    /// # Errors
+    /// Those of [`create`](Self::create), and [`Error::InvalidAcl`].
+    pub async fn create_with_acl(
+        &self,
+        path: &str,
+        data: &[u8],
+        mode: CreateMode,
+        acl: &[Acl],
+    ) -> Result<String, Error> {
+        let code = if mode == CreateMode::Container { op::CREATE_CONTAINER } else { op::CREATE2 };
+        let request = request(code).string(path).buffer(data).each(acl, Acl::write).int(mode.flags());
+        Ok(Reader(&self.call(request).await?).string()?)
+    }
+
+    /// Creates a persistent node and all of its missing parents, without data; what exists is left alone.
+    ///
+    /// # Errors
+    /// Those of [`create`](Self::create), but not [`Error::NodeExists`].
+    pub async fn create_all(&self, path: &str) -> Result<(), Error> {
+        let ends = path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]);
+        for end in ends {
+            match self.create(&path[..end], b"", CreateMode::Persistent).await {
+                Ok(_) | Err(Error::NodeExists) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a node, if it has the version given.
+    ///
+    /// # Errors
+    /// [`Error::NoNode`], [`Error::BadVersion`], [`Error::NotEmpty`], and others.
+    pub async fn delete(&self, path: &str, version: Option<i32>) -> Result<(), Error> {
+        self.call(request(op::DELETE).string(path).int(any(version))).await.map(drop)
+    }
+
+    /// Deletes a node and everything below it, bottom up; what is gone meanwhile is no error.
+    ///
+    /// # Errors
+    /// [`Error::NotEmpty`] if somebody else creates faster than this deletes, and others.
+    pub async fn delete_recursive(&self, path: &str) -> Result<(), Error> {
+        let mut found = vec![path.to_owned()];
+        let mut next = 0;
+        while let Some(parent) = found.get(next).cloned() {
+            next += 1;
+            match self.children(&parent).await {
+                Ok((children, _)) => found.extend(children.iter().map(|child| join(&parent, child))),
+                Err(Error::NoNode) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for path in found.iter().rev() {
+            match self.delete(path, None).await {
+                Ok(()) | Err(Error::NoNode) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at a node; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and the like; not [`Error::NoNode`].
+    pub async fn exists(&self, path: &str) -> Result<Option<Stat>, Error> {
+        self.stat(path, false).await
+    }
+
+    /// Looks at a node and leaves a watch that fires once, when the node is created, deleted or written.
+    ///
+    /// # Errors
+    /// Those of [`exists`](Self::exists).
+    pub async fn exists_and_watch(&self, path: &str) -> Result<Option<Stat>, Error> {
+        self.stat(path, true).await
+    }
+
+    /// Reads a node's data.
+    ///
+    /// # Errors
+    /// [`Error::NoNode`], [`Error::NoAuth`], and others.
+    pub async fn get(&self, path: &str) -> Result<(Vec<u8>, Stat), Error> {
+        let body = self.call(request(op::GET_DATA).string(path).bool(false)).await?;
+        let mut reader = Reader(&body);
+        Ok((reader.buffer()?.to_vec(), Stat::read(&mut reader)?))
+    }
+
+    /// Writes a node's data, if it has the version given.
+    ///
+    /// # Errors
+    /// [`Error::NoNode`], [`Error::BadVersion`], [`Error::NoAuth`], and others.
+    pub async fn set(&self, path: &str, data: &[u8], version: Option<i32>) -> Result<Stat, Error> {
+        let body = self.call(request(op::SET_DATA).string(path).buffer(data).int(any(version))).await?;
+        Ok(Stat::read(&mut Reader(&body))?)
+    }
+
+    /// Lists the names of a node's children, in no order.
+    ///
+    /// # Errors
+    /// [`Error::NoNode`], [`Error::NoAuth`], and others.
+    pub async fn children(&self, path: &str) -> Result<(Vec<String>, Stat), Error> {
+        self.list(path, false).await
+    }
+
+    /// Lists a node's children and leaves a watch that fires once, when a child comes or goes or the node is deleted.
+    ///
+    /// # Errors
+    /// Those of [`children`](Self::children).
+    pub async fn children_and_watch(&self, path: &str) -> Result<(Vec<String>, Stat), Error> {
+        self.list(path, true).await
+    }
+
+    /// Reads a node's access control list.
+    ///
+    /// # Errors
+    /// [`Error::NoNode`], and others.
+    pub async fn get_acl(&self, path: &str) -> Result<(Vec<Acl>, Stat), Error> {
+        let body = self.call(request(op::GET_ACL).string(path)).await?;
+        let mut reader = Reader(&body);
+        Ok((reader.each(Acl::read)?, Stat::read(&mut reader)?))
+    }
+
+    /// Replaces a node's access control list.
+    ///
+    /// # Errors
+    /// [`Error::NoNode`], [`Error::InvalidAcl`], [`Error::NoAuth`], and others.
+    pub async fn set_acl(&self, path: &str, acl: &[Acl]) -> Result<Stat, Error> {
+        let request = request(op::SET_ACL).string(path).each(acl, Acl::write).int(any(None));
+        Ok(Stat::read(&mut Reader(&self.call(request).await?))?)
+    }
+
+    /// Authenticates the session, such as with scheme `digest` and `user:password`.
+    ///
+    /// # Errors
+    /// [`Error::AuthFailed`] for an unknown scheme; the server then closes the connection.
+    pub async fn add_auth(&self, scheme: &str, data: &[u8]) -> Result<(), Error> {
+        let request = request(op::AUTH).int(0).string(scheme).buffer(data);
+        self.exchange(request, Some(op::AUTH_XID)).await.and_then(body).map(drop)
+    }
+
+    /// Waits until the server has caught up with the leader.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and the like.
+    pub async fn sync(&self, path: &str) -> Result<(), Error> {
+        self.call(request(op::SYNC).string(path)).await.map(drop)
+    }
+
+    /// Carries out all operations or none.
+    ///
+    /// # Errors
+    /// [`Error::Multi`] names the operation that failed.
+    pub async fn multi(&self, operations: &[MultiOp]) -> Result<Vec<MultiResult>, Error> {
+        let request = operations.iter().fold(request(op::MULTI), MultiOp::write);
+        let reply = self.exchange(multi::end(request), None).await?;
+        if reply.code != 0 && reply.body.is_empty() {
+            return Err(Error::from_code(reply.code));
+        }
+        multi::read(&mut Reader(&reply.body))
+    }
+
+    /// Sets a watch that lasts until the connection ends; needs a server of 3.6 or newer.
+    ///
+    /// # Errors
+    /// [`Error::Unimplemented`] from an older server, which closes the connection too.
+    pub async fn watch(&self, path: &str, mode: WatchMode) -> Result<(), Error> {
+        let mode = match mode {
+            WatchMode::Persistent => 0,
+            WatchMode::Recursive => 1,
+        };
+        self.call(request(op::ADD_WATCH).string(path).int(mode)).await.map(drop)
+    }
+
+    /// Waits for the next watch to fire; `None` when the connection has ended and all events are read.
+    ///
+    /// An event is in the queue before the answer to any later request of this client.
+    ///
+    /// # Cancel safety
+    /// No event is lost.
+    pub async fn next_event(&self) -> Option<Event> {
+        self.events.lock().await.recv().await
+    }
+
+    /// Ends the session and returns when the server has confirmed it; its ephemeral nodes are gone then.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the connection ended first.
+    pub async fn close(self) -> Result<(), Error> {
+        self.call(request(op::CLOSE_SESSION)).await.map(drop)
+    }
+
+    async fn stat(&self, path: &str, watch: bool) -> Result<Option<Stat>, Error> {
+        match self.call(request(op::EXISTS).string(path).bool(watch)).await {
+            Ok(body) => Ok(Some(Stat::read(&mut Reader(&body))?)),
+            Err(Error::NoNode) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn list(&self, path: &str, watch: bool) -> Result<(Vec<String>, Stat), Error> {
+        let body = self.call(request(op::GET_CHILDREN2).string(path).bool(watch)).await?;
+        let mut reader = Reader(&body);
+        Ok((reader.each(Reader::string)?, Stat::read(&mut reader)?))
+    }
+
+    async fn call(&self, request: Writer) -> Result<Vec<u8>, Error> {
+        self.exchange(request, None).await.and_then(body)
+    }
+
+    async fn exchange(&self, request: Writer, fixed_xid: Option<i32>) -> Result<Reply, Error> {
+        let gone = || Error::from(io::Error::new(io::ErrorKind::NotConnected, "the connection has ended"));
+        let (reply, answer) = oneshot::channel();
+        let request = Request { frame: request.frame(), fixed_xid, reply };
+        self.requests.send(request).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+/// A request header with room for the xid.
+fn request(code: i32) -> Writer {
+    Writer::new().int(0).int(code)
+}
+
+/// ZooKeeper's word for any version.
+pub(super) fn any(version: Option<i32>) -> i32 {
+    version.unwrap_or(-1)
+}
+
+fn body(reply: Reply) -> Result<Vec<u8>, Error> {
+    if reply.code == 0 { Ok(reply.body) } else { Err(Error::from_code(reply.code)) }
+}
+
+fn join(parent: &str, child: &str) -> String {
+    format!("{}/{child}", parent.trim_end_matches('/'))
+}

@@ -1,0 +1,94 @@
+use std::io;
+
+use crate::jute::Malformed;
+
+/// What a request came to: an answer of the server, or none.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The connection broke, or there was none, or the server was silent for a whole session timeout.
+    ///
+    /// Whether a request in flight was carried out is unknown.
+    #[error("connection to the server lost")]
+    Io(#[from] io::Error),
+    /// The server sent what this client does not understand.
+    #[error("the server's answer makes no sense")]
+    Malformed,
+    /// The session does not exist any more, or the password is wrong (-112).
+    #[error("session expired")]
+    SessionExpired,
+    /// The session has moved to another connection (-118).
+    #[error("session moved to another server")]
+    SessionMoved,
+    /// The node or its parent does not exist (-101).
+    #[error("no such node")]
+    NoNode,
+    /// The node exists already (-110).
+    #[error("node exists")]
+    NodeExists,
+    /// The node has another version than the one given (-103).
+    #[error("version does not match")]
+    BadVersion,
+    /// The node has children (-111).
+    #[error("node has children")]
+    NotEmpty,
+    /// The ACL does not allow it (-102).
+    #[error("not authorised")]
+    NoAuth,
+    /// The parent is ephemeral (-108).
+    #[error("ephemeral nodes have no children")]
+    NoChildrenForEphemerals,
+    /// The ACL is empty or names an unknown scheme (-114).
+    #[error("invalid acl")]
+    InvalidAcl,
+    /// The authentication was refused; the server closes the connection (-115).
+    #[error("authentication failed")]
+    AuthFailed,
+    /// A path or a flag is not valid (-8).
+    #[error("bad arguments")]
+    BadArguments,
+    /// The server does not know the operation (-6).
+    #[error("not implemented by the server")]
+    Unimplemented,
+    /// A quota of the tree is used up (-125).
+    #[error("quota exceeded")]
+    QuotaExceeded,
+    /// The server answered with another of ZooKeeper's codes.
+    #[error("server answered with code {0}")]
+    Other(i32),
+    /// One operation of a multi failed, so none was carried out.
+    #[error("operation {index} of the multi failed")]
+    Multi {
+        /// Which one, counted from 0.
+        index: usize,
+        /// Why.
+        source: Box<Error>,
+    },
+}
+
+impl Error {
+    pub(super) fn from_code(code: i32) -> Self {
+        match code {
+            -112 => Self::SessionExpired,
+            -118 => Self::SessionMoved,
+            -101 => Self::NoNode,
+            -110 => Self::NodeExists,
+            -103 => Self::BadVersion,
+            -111 => Self::NotEmpty,
+            -102 => Self::NoAuth,
+            -108 => Self::NoChildrenForEphemerals,
+            -114 => Self::InvalidAcl,
+            -115 => Self::AuthFailed,
+            -8 => Self::BadArguments,
+            -6 => Self::Unimplemented,
+            -125 => Self::QuotaExceeded,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl From<Malformed> for Error {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}

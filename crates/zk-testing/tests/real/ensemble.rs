@@ -1,0 +1,61 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+use zk_testing::raw::{Client, CreateMode};
+use zk_testing::{Ensemble, StartError};
+
+use crate::{SESSION, connect, eventually};
+
+#[tokio::test]
+async fn another_server_leads_when_the_leader_is_killed_and_sessions_survive() {
+    let Some(_) = zk_testing::require() else { return };
+    let mut ensemble = Ensemble::start(3).await.unwrap();
+    assert_eq!(ensemble.servers().len(), 3);
+    assert_eq!(ensemble.connect_string().split(',').count(), 3);
+    let leader = ensemble.leader().await.unwrap();
+    let (a, b) = ((leader + 1) % 3, (leader + 2) % 3);
+    let client = connect(ensemble.servers()[leader].addr()).await;
+    client.create("/mine", b"", CreateMode::Ephemeral).await.unwrap();
+    let (id, password) = (client.session_id(), *client.password());
+
+    ensemble.server(leader).kill().await;
+    let killed = Instant::now();
+    client.closed().await;
+    let next = ensemble.wait_quorum().await.unwrap();
+    assert_ne!(next, leader);
+    let addr = ensemble.servers()[a].addr();
+    let client = Client::connect_with(addr, SESSION, id, &password).await.unwrap();
+    client.create("/written", b"", CreateMode::Persistent).await.unwrap();
+    assert!(killed.elapsed() < Duration::from_secs(5), "took {:?}", killed.elapsed());
+    assert_eq!(client.exists("/mine").await.unwrap().unwrap().ephemeral_owner, id);
+
+    ensemble.server(leader).start_again().await.unwrap();
+    let back = connect(ensemble.servers()[leader].addr()).await;
+    back.sync("/written").await.unwrap();
+    assert!(back.exists("/written").await.unwrap().is_some());
+
+    ensemble.server(a).pause().await.unwrap();
+    ensemble.server(b).kill().await;
+    eventually("without a majority nobody leads", Duration::from_secs(5), async || {
+        ensemble.leader().await.is_none()
+    })
+    .await;
+
+    ensemble.kill_all().await;
+    ensemble.start_all().await.unwrap();
+    let after = connect(ensemble.servers()[b].addr()).await;
+    assert!(after.exists("/written").await.unwrap().is_some());
+
+    ensemble.stop_all().await;
+    assert!(ensemble.servers().iter().all(|server| !server.is_running()));
+    ensemble.wipe_all().unwrap();
+    ensemble.start_all().await.unwrap();
+    let wiped = connect(ensemble.servers()[0].addr()).await;
+    assert!(wiped.exists("/written").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn one_server_is_no_ensemble() {
+    let Some(_) = zk_testing::require() else { return };
+    assert!(matches!(Ensemble::start(1).await, Err(StartError::TooSmall(1))));
+}
