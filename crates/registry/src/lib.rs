@@ -40,7 +40,7 @@
 //!
 //! let zk = Zk::start(zk_core::Config::new("127.0.0.1:2181")?);
 //! let registrar = Registrar::new(zk.clone(), Config::new(ZnodePath::parse("/go_servers")?));
-//! let registration = registrar.register(Instance::new(bound.into()), Socket::Held(bound))?;
+//! let registration = registrar.register(Instance::new(bound.try_into()?), Socket::Held(bound))?;
 //! registration.registered().await?;
 //!
 //! // ... serve ...

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use zk_core::{Acl, Config, ZnodePath, Zk};
+use zk_core::{Acl, Config, Zk, ZnodePath};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use rand::{Rng, RngExt};
+use rand::RngExt;
 
 /// Growing waits with full jitter: each is drawn between nothing and a ceiling that doubles up to a cap.
 ///
 /// Full jitter spreads a fleet that lost the same server at the same moment over the whole ceiling.
 #[derive(Clone, Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     ceiling: Duration,
     cap: Duration,
 }
@@ -17,40 +17,40 @@ const FIRST_CEILING: Duration = Duration::from_millis(50);
 const CAP: Duration = Duration::from_secs(1);
 
 impl Backoff {
+    /// Waits whose ceiling starts at `first` and doubles up to `cap`.
+    pub fn new(first: Duration, cap: Duration) -> Self {
+        Self { ceiling: first.min(cap), cap }
+    }
+
     /// Waits of at most a second, and of at most a third of the session timeout, so that several
     /// attempts fall into the time for which the ensemble keeps a session.
-    pub(crate) fn within(session_timeout: Duration) -> Self {
-        let cap = CAP.min(session_timeout / 3);
-        Self { ceiling: FIRST_CEILING.min(cap), cap }
+    pub fn within(session_timeout: Duration) -> Self {
+        Self::new(FIRST_CEILING, CAP.min(session_timeout / 3))
     }
 
     /// The next wait.
-    pub(crate) fn next(&mut self, rng: &mut impl Rng) -> Duration {
+    pub fn next_wait(&mut self) -> Duration {
         let ceiling = self.ceiling;
         self.ceiling = (ceiling * 2).min(self.cap);
-        Duration::from_micros(rng.random_range(0..=ceiling.as_micros() as u64))
+        Duration::from_micros(rand::rng().random_range(0..=ceiling.as_micros() as u64))
     }
 
     /// The longest wait there will ever be.
-    pub(crate) fn cap(&self) -> Duration {
+    pub fn cap(&self) -> Duration {
         self.cap
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
-    use rand::rngs::SmallRng;
-
     use super::*;
 
     #[test]
     fn stays_below_a_third_of_the_session_timeout_and_a_second() {
-        let mut rng = SmallRng::seed_from_u64(7);
         for timeout in [400, 1_500, 4_000, 40_000] {
             let timeout = Duration::from_millis(timeout);
             let mut backoff = Backoff::within(timeout);
-            let waits: Vec<_> = (0..200).map(|_| backoff.next(&mut rng)).collect();
+            let waits: Vec<_> = (0..200).map(|_| backoff.next_wait()).collect();
             assert!(waits.iter().all(|w| *w <= timeout / 3 && *w <= CAP), "{timeout:?}: {waits:?}");
             assert!(waits.iter().any(|w| *w > backoff.cap() / 2), "never grows: {waits:?}");
         }

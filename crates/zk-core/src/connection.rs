@@ -209,7 +209,7 @@ impl Connection {
         let limit = self.operation_timeout();
         let turn = tokio::time::timeout(limit, self.scope.in_flight.acquire()).await;
         // Nothing was sent yet, so this is no unknown outcome. The semaphore is never closed.
-        let Ok(Ok(_turn)) = turn else {
+        let (Ok(Ok(_turn)), false) = (turn, self.has_ended()) else {
             return Err(Error::new(verb, path, ErrorKind::NotConnected));
         };
         let answer = send(&path.under(&self.scope.chroot));

@@ -61,6 +61,7 @@ mod supervisor;
 mod watch;
 mod zk;
 
+pub use backoff::Backoff;
 pub use config::{Auth, Config, ConfigError, Host};
 pub use connection::{Connection, MAX_DATA};
 pub use error::{Error, ErrorKind, Outcome};

@@ -27,6 +27,13 @@ pub(crate) struct Published {
     pub(crate) connection: Option<Connection>,
 }
 
+impl Published {
+    /// The connection, unless it has ended and that is about to be published.
+    pub(crate) fn usable(&self) -> Option<&Connection> {
+        self.connection.as_ref().filter(|connection| !connection.has_ended())
+    }
+}
+
 /// Asks the supervisor to close the session within the time given.
 pub(crate) struct Close {
     pub(crate) within: Duration,
@@ -46,8 +53,15 @@ enum Stage {
 struct Held {
     session: Session,
     ticket: Ticket,
+    /// When the link went down.
+    since: Instant,
+}
+
+impl Held {
     /// When it must be presumed gone; the attempts to attach to it go on all the same.
-    lost_at: Instant,
+    fn lost_at(&self) -> Instant {
+        self.since + self.session.timeout
+    }
 }
 
 pub(crate) struct Supervisor {
@@ -92,7 +106,7 @@ impl Supervisor {
     /// Makes attempts until there is a link, publishing `Lost` when the held session must be presumed gone.
     async fn connect(&mut self, mut held: Option<Held>, mut eager: bool) -> Stage {
         loop {
-            let wait = if eager { Duration::ZERO } else { self.wait() };
+            let wait = if eager { Duration::ZERO } else { self.backoff.next_wait() };
             eager = false;
             let (ensemble, ticket) = (self.ensemble.clone(), held.as_ref().map(|held| held.ticket.clone()));
             let mut attempt = pin!(async move {
@@ -101,7 +115,7 @@ impl Supervisor {
             });
             let outcome = loop {
                 let lost_at = match (&held, &self.published.borrow().state.phase) {
-                    (Some(held), Phase::Suspended) => Some(held.lost_at),
+                    (Some(held), Phase::Suspended) => Some(held.lost_at()),
                     _ => None,
                 };
                 tokio::select! {
@@ -148,16 +162,16 @@ impl Supervisor {
 
     fn established(&mut self, link: Arc<dyn Link>, held: Option<&Held>) -> Stage {
         let session = link.session();
-        let resumed = held.is_some_and(|held| held.session.id == session.id);
+        let resumed = held.filter(|held| held.session.id == session.id);
         self.backoff_for(session);
         let before = self.published.borrow().state.clone();
-        let epoch = before.epoch + u64::from(!resumed);
+        let epoch = before.epoch + u64::from(resumed.is_none());
         let reconnects = if before.session.is_none() { 0 } else { before.reconnects + 1 };
         let connection = Connection::new(link.clone(), epoch, reconnects, self.scope.clone());
         let requested = self.ensemble.requested_timeout();
         let server = link.server();
-        if resumed {
-            info!(session = %session.id, epoch, reconnects, %server, away = ?before.since.elapsed(),
+        if let Some(held) = resumed {
+            info!(session = %session.id, epoch, reconnects, %server, away = ?held.since.elapsed(),
                 "connected again, same session");
         } else {
             info!(session = %session.id, epoch, reconnects, %server, ?requested, negotiated = ?session.timeout,
@@ -173,10 +187,6 @@ impl Supervisor {
             state.trouble = None;
         });
         Stage::Up { link, since: Instant::now() }
-    }
-
-    fn wait(&mut self) -> Duration {
-        self.backoff.next(&mut rand::rng())
     }
 
     /// The waits follow the session timeout that was granted; they start anew with a proven link only.
@@ -215,8 +225,8 @@ impl Supervisor {
                 };
                 warn!(session = %session.id, server = link.server(), %cause, "connection lost: suspended");
                 self.publish(Phase::Suspended, None, |_| {});
-                let lost_at = Instant::now() + session.timeout;
-                Stage::Down { held: Some(Held { session, ticket: link.ticket(), lost_at }), eager: false }
+                let held = Held { session, ticket: link.ticket(), since: Instant::now() };
+                Stage::Down { held: Some(held), eager: false }
             }
         }
     }
@@ -229,8 +239,8 @@ impl Supervisor {
             info!(session = %session.id, "session closed");
             return Stage::Closing { held: None, deadline };
         }
-        let lost_at = Instant::now() + session.timeout;
-        Stage::Closing { held: Some(Held { session, ticket: link.ticket(), lost_at }), deadline }
+        let held = Held { session, ticket: link.ticket(), since: Instant::now() };
+        Stage::Closing { held: Some(held), deadline }
     }
 
     /// Closes the session although there is no link: attaches to it once more, if time allows.
@@ -243,7 +253,7 @@ impl Supervisor {
                 match self.ensemble.connect(Some(held.ticket.clone())).await {
                     Ok(link) if link.close().await => return,
                     Err(ConnectError::SessionExpired) => return,
-                    _ => sleep(self.wait()).await,
+                    _ => sleep(self.backoff.next_wait()).await,
                 }
             }
         };

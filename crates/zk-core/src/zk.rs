@@ -68,7 +68,7 @@ impl Zk {
 
     /// The connection, if the link is up.
     pub fn connection(&self) -> Option<Connection> {
-        self.published.borrow().connection.clone()
+        self.published.borrow().usable().cloned()
     }
 
     /// Waits for the link to be up.
@@ -80,8 +80,8 @@ impl Zk {
     /// Safe.
     pub async fn connected(&self) -> Result<Connection, Closed> {
         let mut published = self.published.clone();
-        let up = published.wait_for(|p| p.connection.is_some() || p.state.is_closed()).await;
-        up.ok().and_then(|published| published.connection.clone()).ok_or(Closed)
+        let up = published.wait_for(|p| p.usable().is_some() || p.state.is_closed()).await;
+        up.ok().and_then(|published| published.usable().cloned()).ok_or(Closed)
     }
 
     /// Ends the session, and waits for the ensemble's word: when this returns `Ok` the ephemeral znodes

@@ -81,7 +81,7 @@ pub(super) async fn open(
     let main = serve(connector, server, ready, queue, down_tx);
     std::thread::Builder::new()
         .name("zk-session".into())
-        .spawn(move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        .spawn(move || match runtime() {
             Ok(runtime) => runtime.block_on(main),
             // `main` is dropped, and `granted` below tells.
             Err(error) => tracing::error!(%error, "no runtime for the session thread"),
@@ -104,6 +104,12 @@ pub(super) async fn open(
         Ok(Err(_)) => Err(failed("the session thread ended".into())),
         Err(_) => Err(failed(format!("no answer within {session_timeout:?}"))),
     }
+}
+
+/// A runtime that looks at `serve` after every step of any other task. So the end of a connection is
+/// acted upon right after the crate has noticed it and begun to dial: before that dial can have succeeded.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().event_interval(1).build()
 }
 
 type Granted = Result<(zk::SessionInfo, Duration), zk::Error>;
@@ -182,6 +188,8 @@ async fn serve(
             Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
         }
     };
+    // In this order: who has seen the end can send nothing more.
+    drop(queue);
     down.send_replace(Some(end));
 }
 

@@ -1,0 +1,569 @@
+//! The link on a real Apache ZooKeeper, with a proxy in between where the network is to blame.
+//!
+//! D1 to D7 are the defects of the client crate that `link::apache` works around; the test that names one
+//! fails without its workaround.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+use zk_core::{
+    Acl, Auth, CloseReason, Config, Connection, ErrorKind, EventKind, Outcome, Phase, State, Zk, ZnodePath,
+};
+use zk_testing::proxy::{Action, Match, Op, Proxy};
+use zk_testing::{Server, expire_session, raw};
+
+/// What the test servers grant: 20 ticks of 200 ms at most.
+const SESSION: Duration = Duration::from_secs(2);
+const SOON: Duration = Duration::from_secs(10);
+
+fn path(text: &str) -> ZnodePath {
+    ZnodePath::parse(text).unwrap()
+}
+
+fn config(hosts: &str) -> Config {
+    Config::new(hosts).unwrap().with_session_timeout(SESSION).unwrap()
+}
+
+async fn connected(zk: &Zk) -> Connection {
+    timeout(SOON, zk.connected()).await.expect("a connection").unwrap()
+}
+
+async fn state_where(zk: &Zk, what: &str, wanted: impl FnMut(&State) -> bool) -> State {
+    let mut states = zk.states();
+    let found = timeout(SOON, states.wait_for(wanted)).await;
+    found.unwrap_or_else(|_| panic!("no state with {what}; it is {:?}", zk.state())).expect("not closed")
+}
+
+async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
+    let deadline = Instant::now() + SOON;
+    while !check().await {
+        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Threads of this process that bear the session threads' name.
+fn session_threads() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let name = |task: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
+    };
+    tasks.filter_map(name).filter(|name| name.trim() == "zk-session").count()
+}
+
+async fn observer(server: &Server) -> raw::Client {
+    raw::Client::connect(server.addr(), Duration::from_secs(4)).await.unwrap()
+}
+
+/// D4: the crate alone gives up at 1.4 timeouts, and earlier where its waits have grown.
+#[tokio::test]
+async fn an_outage_of_three_session_timeouts_changes_nothing() {
+    let Some(_) = zk_testing::require() else { return };
+    let mut server = Server::start().await.unwrap();
+    let zk = Zk::start(config(&server.connect_string()));
+    let before = connected(&zk).await.create_ephemeral(&path("/here"), b"", Acl::Open).await.unwrap();
+    let session = zk.state().session.unwrap();
+
+    server.kill().await;
+    state_where(&zk, "suspended", |state| state.phase == Phase::Suspended).await;
+    state_where(&zk, "lost", |state| state.phase == Phase::Lost).await;
+    sleep(2 * SESSION).await;
+    server.start_again().await.unwrap();
+
+    let state = state_where(&zk, "connected", State::is_connected).await;
+    assert_eq!((state.session, state.epoch, state.reconnects), (Some(session), 1, 1));
+    // The moment at which the ensemble would end a session that nobody came back to.
+    sleep(SESSION + Duration::from_millis(500)).await;
+    let after = connected(&zk).await.stat(&path("/here")).await.unwrap().expect("still there");
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn starts_before_zookeeper_does() {
+    let Some(_) = zk_testing::require() else { return };
+    let mut server = Server::start().await.unwrap();
+    server.kill().await;
+    let zk = Zk::start(config(&server.connect_string()));
+    let state = state_where(&zk, "trouble", |state| state.trouble.is_some()).await;
+    assert_eq!((state.phase, state.epoch, state.session), (Phase::Lost, 0, None));
+    assert!(state.trouble.unwrap().contains("refused"));
+    server.start_again().await.unwrap();
+    let state = state_where(&zk, "connected", State::is_connected).await;
+    assert_eq!((state.epoch, state.reconnects, state.trouble), (1, 0, None));
+}
+
+/// D1: after a reconnect of its own the crate's watcher would be silent for ever.
+#[tokio::test]
+async fn a_watch_ends_with_its_connection_and_the_next_one_sees_what_comes() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let zk = Zk::start(config(&proxy.connect_string()));
+    let observer = observer(&server).await;
+
+    let first = connected(&zk).await;
+    let mut events = first.watch_recursive(&path("/root")).await.unwrap();
+    observer.create_all("/root/a").await.unwrap();
+    for expected in ["/root", "/root/a"] {
+        let event = timeout(SOON, events.next()).await.unwrap().unwrap();
+        assert_eq!((event.kind, event.path.as_str()), (EventKind::Created, expected));
+    }
+
+    proxy.cut().await;
+    assert_eq!(timeout(SOON, events.next()).await.unwrap(), None, "the stream ends");
+    assert_eq!(timeout(SOON, events.next()).await.unwrap(), None, "and stays ended");
+    timeout(SOON, first.ended()).await.unwrap();
+
+    let second = connected(&zk).await;
+    assert_eq!(second.session(), first.session());
+    let mut events = second.watch_recursive(&path("/root")).await.unwrap();
+    observer.delete("/root/a", None).await.unwrap();
+    let event = timeout(SOON, events.next()).await.unwrap().unwrap();
+    assert_eq!((event.kind, event.path.as_str()), (EventKind::Deleted, "/root/a"));
+}
+
+#[tokio::test]
+async fn every_event_is_queued_before_a_later_answer() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let zk = Zk::start(config(&server.connect_string()));
+    let connection = connected(&zk).await;
+    let mut events = connection.watch_recursive(&path("/root")).await.unwrap();
+    for round in 0..100 {
+        let child = path(&format!("/root{round}"));
+        let mut own = connection.watch_recursive(&child).await.unwrap();
+        connection.create_ephemeral(&child, b"", Acl::Open).await.unwrap();
+        assert_eq!(own.try_next().map(|event| event.kind), Some(EventKind::Created), "round {round}");
+    }
+    assert_eq!(events.try_next(), None);
+}
+
+#[tokio::test]
+async fn counts_every_reconnect_and_leaves_no_thread_behind() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let zk = Zk::start(config(&proxy.connect_string()));
+    connected(&zk).await;
+    for cut in 1..=12 {
+        proxy.cut().await;
+        state_where(&zk, "one more reconnect", |state| state.reconnects == cut && state.is_connected()).await;
+    }
+    let state = zk.state();
+    assert_eq!(state.epoch, 1);
+    let connects = proxy.requests().iter().filter(|request| request.op == Op::Connect).count();
+    assert_eq!(connects as u64, state.reconnects + 1, "as many as the wire saw");
+    // Other tests of this process have threads of that name too; not hundreds, though.
+    assert!(session_threads() < 12, "{} session threads", session_threads());
+}
+
+/// D5: the error of a lost connection is not one error, but its meaning is.
+#[tokio::test]
+async fn a_lost_reply_leaves_the_outcome_unknown_however_it_was_lost() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let zk = Zk::start(config(&proxy.connect_string()).with_operation_timeout(SESSION / 4).unwrap());
+    let observer = observer(&server).await;
+
+    let cut = proxy.on(Match::creates(), Action::CutAfterRequest);
+    let error = connected(&zk).await.create_ephemeral(&path("/reset"), b"", Acl::Open).await.unwrap_err();
+    assert!(cut.fired());
+    assert_eq!(error.outcome(), Outcome::Unknown, "{error}");
+    assert!(observer.exists("/reset").await.unwrap().is_some(), "it was carried out");
+
+    let connection = connected(&zk).await;
+    let swallowed = proxy.on(Match::creates(), Action::SwallowReply);
+    let error = connection.create_ephemeral(&path("/silent"), b"", Acl::Open).await.unwrap_err();
+    assert!(swallowed.fired());
+    assert!(matches!(error.kind(), ErrorKind::Timeout(_)), "{error}");
+    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert!(connection.stat(&path("/silent")).await.unwrap().is_some(), "a later look is final");
+
+    let hung = proxy.on(Match::op(Op::Exists), Action::SwallowReply);
+    let at = path("/closed");
+    let closing = connection.stat(&at);
+    let (outcome, ()) = tokio::join!(closing, async {
+        assert!(hung.wait_fired(SOON).await);
+        proxy.cut_cleanly().await;
+    });
+    assert_eq!(outcome.unwrap_err().outcome(), Outcome::Unknown);
+
+    let connection = connected(&zk).await;
+    let cut = proxy.on(Match::creates(), Action::CutBeforeRequest);
+    let error = connection.create_ephemeral(&path("/never"), b"", Acl::Open).await.unwrap_err();
+    assert!(cut.fired());
+    assert_eq!(error.outcome(), Outcome::Unknown, "we cannot know better");
+}
+
+#[tokio::test]
+async fn nothing_waits_in_a_queue_to_happen_late() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let zk = Zk::start(config(&proxy.connect_string()));
+    let connection = connected(&zk).await;
+    proxy.refuse().await;
+    timeout(SOON, connection.ended()).await.unwrap();
+    let error = connection.create_ephemeral(&path("/ghost"), b"", Acl::Open).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (&ErrorKind::NotConnected, Outcome::NotDone));
+    assert!(zk.connection().is_none());
+    proxy.pass().await.unwrap();
+    connected(&zk).await.sync(&ZnodePath::root()).await.unwrap();
+    assert!(observer(&server).await.exists("/ghost").await.unwrap().is_none());
+}
+
+/// D6: some of the crate's watchers panic, and others hang, when polled after the session's end.
+#[tokio::test]
+async fn an_expired_session_ends_its_watches_and_gives_way_to_a_new_epoch() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let zk = Zk::start(config(&server.connect_string()));
+    let connection = connected(&zk).await;
+    connection.create_ephemeral(&path("/mine"), b"", Acl::Open).await.unwrap();
+    let mut events = connection.watch_recursive(&path("/else")).await.unwrap();
+    let (_, mut exists) = connection.watch_exists(&path("/mine")).await.unwrap();
+
+    expire_session(server.addr(), connection.session().id.0).await.unwrap();
+
+    let state = state_where(&zk, "a second epoch", |state| state.epoch == 2).await;
+    assert!(state.is_connected());
+    assert_ne!(state.session.unwrap().id, connection.session().id);
+    // The server may tell of the deletion before it tells of the end.
+    let fired = timeout(SOON, exists.fired()).await.unwrap();
+    assert!(fired.is_none() || fired == Some(EventKind::Deleted), "{fired:?}");
+    for _ in 0..2 {
+        assert_eq!(timeout(SOON, exists.fired()).await.unwrap(), None);
+        assert_eq!(timeout(SOON, events.next()).await.unwrap(), None);
+    }
+    assert!(connection.has_ended());
+    assert!(connected(&zk).await.stat(&path("/mine")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_exists_watch_fires_once_for_creation_deletion_and_write() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let zk = Zk::start(config(&server.connect_string()));
+    let (connection, observer, at) = (connected(&zk).await, observer(&server).await, path("/x"));
+
+    let (stat, mut watch) = connection.watch_exists(&at).await.unwrap();
+    assert_eq!(stat, None);
+    assert!(
+        timeout(Duration::from_millis(50), watch.fired()).await.is_err(),
+        "dropping the future keeps it armed"
+    );
+    observer.create("/x", b"", raw::CreateMode::Persistent).await.unwrap();
+    assert_eq!(timeout(SOON, watch.fired()).await.unwrap(), Some(EventKind::Created));
+    assert_eq!(timeout(SOON, watch.fired()).await.unwrap(), None);
+
+    let (stat, mut watch) = connection.watch_exists(&at).await.unwrap();
+    assert!(stat.is_some());
+    observer.set("/x", b"1", None).await.unwrap();
+    assert_eq!(timeout(SOON, watch.fired()).await.unwrap(), Some(EventKind::DataChanged));
+    let (_, mut watch) = connection.watch_exists(&at).await.unwrap();
+    observer.delete("/x", None).await.unwrap();
+    assert_eq!(timeout(SOON, watch.fired()).await.unwrap(), Some(EventKind::Deleted));
+}
+
+#[tokio::test]
+async fn close_returns_when_the_ephemerals_are_gone() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let zk = Zk::start(config(&server.connect_string()));
+    let connection = connected(&zk).await;
+    connection.create_ephemeral(&path("/mine"), b"", Acl::Open).await.unwrap();
+    // Nothing of this holds the session open.
+    let _watch = connection.watch_recursive(&path("/mine")).await.unwrap();
+    let observer = observer(&server).await;
+    zk.close(SOON).await.unwrap();
+    assert!(observer.exists("/mine").await.unwrap().is_none());
+    assert_eq!(zk.state().phase, Phase::Closed(CloseReason::Clean));
+    assert!(zk.connected().await.is_err());
+    zk.clone().close(SOON).await.unwrap();
+}
+
+#[tokio::test]
+async fn close_comes_through_where_the_link_was_cut_and_the_server_is_there() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let zk = Zk::start(config(&proxy.connect_string()));
+    connected(&zk).await.create_ephemeral(&path("/mine"), b"", Acl::Open).await.unwrap();
+    let observer = observer(&server).await;
+    proxy.refuse().await;
+    state_where(&zk, "suspended", |state| state.phase == Phase::Suspended).await;
+    let (closed, ()) = tokio::join!(zk.close(SOON), async {
+        sleep(Duration::from_millis(200)).await;
+        proxy.pass().await.unwrap();
+    });
+    closed.unwrap();
+    assert!(observer.exists("/mine").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn close_says_what_lingers_where_nobody_answers() {
+    let Some(_) = zk_testing::require() else { return };
+    let mut server = Server::start().await.unwrap();
+    let zk = Zk::start(config(&server.connect_string()));
+    let session = connected(&zk).await.session();
+    server.kill().await;
+    state_where(&zk, "suspended", |state| state.phase == Phase::Suspended).await;
+    let lingering = zk.close(Duration::from_millis(300)).await.unwrap_err();
+    assert_eq!((lingering.session, lingering.up_to), (session.id, session.timeout));
+
+    server.start_again().await.unwrap();
+    let zk = Zk::start(config(&server.connect_string()));
+    connected(&zk).await;
+    server.pause().await.unwrap();
+    let started = Instant::now();
+    zk.close(Duration::from_millis(300)).await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_closes_the_session() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let zk = Zk::start(config(&server.connect_string()));
+    connected(&zk).await.create_ephemeral(&path("/mine"), b"", Acl::Open).await.unwrap();
+    let observer = observer(&server).await;
+    drop(zk);
+    let deadline = Instant::now() + SESSION / 2;
+    while observer.exists("/mine").await.unwrap().is_some() {
+        assert!(Instant::now() < deadline, "it waits for the expiry");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_blocked_application_keeps_its_session() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let zk = Zk::start(config(&server.connect_string()));
+    let session = connected(&zk).await.session();
+    std::thread::sleep(2 * session.timeout);
+    connected(&zk).await.sync(&ZnodePath::root()).await.unwrap();
+    let state = zk.state();
+    assert_eq!((state.session, state.epoch, state.reconnects), (Some(session), 1, 0));
+}
+
+#[tokio::test]
+async fn a_wiped_ensemble_gets_a_new_session() {
+    let Some(_) = zk_testing::require() else { return };
+    let mut server = Server::start().await.unwrap();
+    let zk = Zk::start(config(&server.connect_string()));
+    // Push the zxid up: a client that remembers it would be refused by the fresh server for ever.
+    for name in ["/a", "/b", "/c"] {
+        connected(&zk).await.create_ephemeral(&path(name), b"", Acl::Open).await.unwrap();
+    }
+    server.kill().await;
+    server.wipe().unwrap();
+    server.start_again().await.unwrap();
+    let state = state_where(&zk, "a second epoch", |state| state.epoch == 2 && state.is_connected()).await;
+    assert_eq!(state.reconnects, 1);
+    assert!(connected(&zk).await.stat(&path("/a")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_chroot_is_the_root_of_every_path() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let zk = Zk::start(config(&format!("{}/deep/root", server.connect_string())));
+    let connection = connected(&zk).await;
+    let error = connection.create_ephemeral(&path("/s/x"), b"", Acl::Open).await.unwrap_err();
+    assert_eq!((error.kind(), error.path().as_str()), (&ErrorKind::NoNode, "/s/x"));
+    let mut events = connection.watch_recursive(&path("/s")).await.unwrap();
+    connection.ensure_path(&path("/s"), Acl::Open).await.unwrap();
+    connection.ensure_path(&path("/s"), Acl::Open).await.unwrap();
+    connection.create_ephemeral(&path("/s/x"), b"1", Acl::Open).await.unwrap();
+    for expected in ["/s", "/s/x"] {
+        assert_eq!(events.try_next().unwrap().path.as_str(), expected);
+    }
+    assert_eq!(connection.children(&path("/s")).await.unwrap().0, ["x"]);
+    assert!(observer(&server).await.exists("/deep/root/s/x").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn verbs_say_what_the_server_says() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let zk = Zk::start(config(&server.connect_string()));
+    let (connection, observer, at) = (connected(&zk).await, observer(&server).await, path("/p/x"));
+    let kind = |result: Result<(), zk_core::Error>| result.map_err(|error| error.kind().clone());
+
+    assert_eq!(kind(connection.delete(&at, None).await), Err(ErrorKind::NoNode));
+    assert_eq!(connection.data(&at).await.unwrap_err().kind(), &ErrorKind::NoNode);
+    assert_eq!(connection.children(&at).await.unwrap_err().kind(), &ErrorKind::NoNode);
+    connection.ensure_path(&path("/p"), Acl::Open).await.unwrap();
+    let born = connection.create_ephemeral(&at, b"1", Acl::Open).await.unwrap();
+    assert_eq!(born.ephemeral_owner, Some(connection.session().id));
+    let again = connection.create_ephemeral(&at, b"1", Acl::Open).await.unwrap_err();
+    assert_eq!(again.kind(), &ErrorKind::NodeExists);
+    assert_eq!(kind(connection.delete(&path("/p"), None).await), Err(ErrorKind::NotEmpty));
+    let written = connection.set_data(&at, b"2", Some(0)).await.unwrap();
+    assert_eq!((written.version, written.czxid), (1, born.czxid));
+    assert_eq!(connection.set_data(&at, b"3", Some(0)).await.unwrap_err().kind(), &ErrorKind::BadVersion);
+    assert_eq!(connection.data(&at).await.unwrap(), (b"2".to_vec(), written));
+    assert_eq!(kind(connection.delete(&at, Some(0)).await), Err(ErrorKind::BadVersion));
+    connection.delete(&at, Some(1)).await.unwrap();
+
+    // Somebody else's, taken over in one step.
+    observer.create("/p/x", b"old", raw::CreateMode::Ephemeral).await.unwrap();
+    assert_eq!(kind(connection.take_over(&at, 7, b"new", Acl::Open).await), Err(ErrorKind::BadVersion));
+    let mut events = connection.watch_recursive(&path("/p")).await.unwrap();
+    connection.take_over(&at, 0, b"new", Acl::Open).await.unwrap();
+    let kinds: Vec<_> = std::iter::from_fn(|| events.try_next()).map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::Deleted, EventKind::Created]);
+    let (data, stat) = connection.data(&at).await.unwrap();
+    assert_eq!((&data[..], stat.ephemeral_owner), (&b"new"[..], Some(connection.session().id)));
+
+    let large = vec![0; zk_core::MAX_DATA + 1];
+    let error = connection.set_data(&at, &large, None).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::TooLarge { size: large.len(), limit: zk_core::MAX_DATA });
+    assert_eq!(error.outcome(), Outcome::NotDone);
+    connection.set_data(&at, &large[1..], None).await.unwrap();
+    assert!(!connection.has_ended());
+}
+
+#[tokio::test]
+async fn a_creators_acl_keeps_others_out() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let digest =
+        |password| config(&server.connect_string()).with_auth(Auth::digest("user", password).unwrap());
+    let (owner, same, other) =
+        (Zk::start(digest("secret")), Zk::start(digest("secret")), Zk::start(digest("wrong")));
+    let at = path("/mine");
+    connected(&owner).await.create_ephemeral(&at, b"", Acl::Creator).await.unwrap();
+    connected(&same).await.data(&at).await.unwrap();
+    let error = connected(&other).await.data(&at).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (&ErrorKind::Denied, Outcome::NotDone));
+    let unauthenticated = Zk::start(config(&server.connect_string()));
+    let error = connected(&unauthenticated).await.create_ephemeral(&path("/x"), b"", Acl::Creator).await;
+    assert!(matches!(error.unwrap_err().kind(), ErrorKind::Refused(_)));
+}
+
+#[tokio::test]
+async fn host_names_ipv6_spaces_and_dead_hosts_all_lead_to_the_server() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let port = server.addr().port();
+    let v6 = tokio::net::TcpListener::bind("[::1]:0").await.expect("IPv6 on the loopback interface");
+    let v6_port = v6.local_addr().unwrap().port();
+    let upstream = server.addr();
+    let bridge = tokio::spawn(async move {
+        loop {
+            let (mut here, _) = v6.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut there = tokio::net::TcpStream::connect(upstream).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
+            });
+        }
+    });
+    let dead = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap()
+    };
+    for hosts in [
+        format!("localhost:{port}"),
+        format!("[::1]:{v6_port}"),
+        format!(" 127.0.0.1:{port} , "),
+        format!("{dead}, no-such-host.invalid:2181, 127.0.0.1:{port}"),
+    ] {
+        let zk = Zk::start(config(&hosts));
+        connected(&zk).await.sync(&ZnodePath::root()).await.unwrap_or_else(|e| panic!("{hosts}: {e}"));
+        zk.close(SOON).await.unwrap();
+    }
+    bridge.abort();
+}
+
+/// D3, the first connect: without a route the crate would spin on a thread that nobody can end.
+#[tokio::test]
+async fn without_a_route_no_thread_is_started_and_the_cause_is_told() {
+    // Of the range for documentation: refused by the kernel at once, where there is no route at all.
+    let unroutable = "[2001:db8::1]:2181";
+    let no_route = tokio::net::TcpStream::connect(unroutable);
+    match timeout(Duration::from_secs(1), no_route).await {
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NetworkUnreachable => {}
+        other => return eprintln!("SKIPPED: this machine has a route to {unroutable}: {other:?}"),
+    }
+    let zk = Zk::start(config(unroutable));
+    let state = state_where(&zk, "trouble", |state| state.trouble.is_some()).await;
+    assert!(state.trouble.unwrap().contains("unreachable"), "{:?}", zk.state());
+    let closed = timeout(Duration::from_secs(1), zk.close(Duration::from_millis(100))).await;
+    closed.expect("close is prompt").expect("there was no session");
+}
+
+/// D3, the reconnect: run in a network namespace whose loopback interface loses its address for a while.
+#[test]
+fn a_route_that_goes_away_and_returns_costs_no_session_and_no_processor() {
+    let Some(_) = zk_testing::require() else { return };
+    if std::env::var_os("ZK_CORE_TEST_NAMESPACE").is_some() {
+        return;
+    }
+    let inner = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--net", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "inside_a_namespace", "--ignored", "--nocapture"])
+        .env("ZK_CORE_TEST_NAMESPACE", "1")
+        .output();
+    match inner {
+        Ok(output) if output.status.success() => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(text.contains("1 passed"), "{text}");
+        }
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            if text.contains("unshare failed") || text.contains("Operation not permitted") {
+                return eprintln!("SKIPPED: no network namespaces here: {text}");
+            }
+            panic!("{text}\n{}", String::from_utf8_lossy(&output.stdout));
+        }
+        Err(error) => eprintln!("SKIPPED: unshare: {error}"),
+    }
+}
+
+#[tokio::test]
+#[ignore = "run by a_route_that_goes_away_and_returns_costs_no_session_and_no_processor"]
+async fn inside_a_namespace() {
+    let ip = |arguments: &str| {
+        let done = std::process::Command::new("ip").args(arguments.split(' ')).status();
+        assert!(done.expect("the program ip").success(), "ip {arguments}");
+    };
+    ip("link set lo up");
+    let server = Server::start().await.unwrap();
+    let zk = Zk::start(config(&server.connect_string()));
+    let before = connected(&zk).await.create_ephemeral(&path("/here"), b"", Acl::Open).await.unwrap();
+
+    ip("address delete 127.0.0.1/8 dev lo");
+    let state = state_where(&zk, "trouble", |state| state.trouble.is_some()).await;
+    assert!(state.trouble.unwrap().contains("unreachable"), "{:?}", zk.state());
+    let busy = processor_time();
+    // Beyond the point at which the crate's own loop would spin: 1.4 timeouts of silence.
+    state_where(&zk, "lost", |state| state.phase == Phase::Lost).await;
+    sleep(SESSION).await;
+    let busy = processor_time() - busy;
+    assert!(busy < SESSION / 4, "{busy:?} of processor time while nothing can be done");
+    assert_eq!(session_threads(), 0);
+
+    ip("address add 127.0.0.1/8 dev lo");
+    let state = state_where(&zk, "connected", State::is_connected).await;
+    // The server was there all the time, and has ended the session: what matters is that we are back.
+    assert_eq!(state.epoch, 2);
+    assert_ne!(before.ephemeral_owner, state.session.map(|session| session.id));
+    eventually("the old znode is gone", || async {
+        let connection = connected(&zk).await;
+        connection.stat(&path("/here")).await.unwrap().is_none()
+    })
+    .await;
+}
+
+/// User and system time of this process.
+fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
