@@ -1,0 +1,411 @@
+//! Views on a real Apache ZooKeeper, with a proxy in between where the network is to blame.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use discovery::{Change, Config, Discovery, Members, View};
+use tokio::time::{Instant, sleep, timeout};
+use zk_core::{State, Zk, ZnodePath};
+use zk_testing::proxy::{Op, Proxy, Seen};
+use zk_testing::raw::{self, CreateMode, MultiOp};
+use zk_testing::{Server, expire_session};
+
+const SESSION: Duration = Duration::from_secs(2);
+const SOON: Duration = Duration::from_secs(10);
+const ROOT: &str = "/go_servers";
+
+fn start(hosts: &str, change: impl FnOnce(Config) -> Config) -> (Zk, Discovery) {
+    let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(SESSION).unwrap();
+    let zk = Zk::start(config);
+    // Audits are out of the way, but where a test asks for them.
+    let config = Config::new(ZnodePath::parse(ROOT).unwrap());
+    let config = change(config.with_audit_interval(Duration::from_secs(3600)).unwrap());
+    (zk.clone(), Discovery::start(zk, config))
+}
+
+async fn view_where(discovery: &Discovery, what: &str, mut wanted: impl FnMut(&View) -> bool) -> Arc<View> {
+    let mut views = discovery.views();
+    let found = timeout(SOON, views.wait_for(|view| wanted(view))).await;
+    found.unwrap_or_else(|_| panic!("no view with {what}; it is {:?}", discovery.view())).unwrap().clone()
+}
+
+fn ports(view: &View) -> Option<Vec<u16>> {
+    view.snapshot.as_ref().map(|snapshot| snapshot.endpoints().map(|endpoint| endpoint.port()).collect())
+}
+
+async fn ports_become(discovery: &Discovery, expected: &[u16]) -> Arc<View> {
+    let what = format!("live ports {expected:?}");
+    view_where(discovery, &what, |view| view.is_live() && ports(view).as_deref() == Some(expected)).await
+}
+
+async fn observer(server: &Server) -> raw::Client {
+    raw::Client::connect(server.addr(), Duration::from_secs(4)).await.unwrap()
+}
+
+fn node(port: u16) -> String {
+    format!("{ROOT}/127.0.0.1:{port}")
+}
+
+async fn add(observer: &raw::Client, ports: impl IntoIterator<Item = u16>) {
+    for port in ports {
+        observer.create(&node(port), b"", CreateMode::Ephemeral).await.unwrap();
+    }
+}
+
+async fn remove(observer: &raw::Client, ports: impl IntoIterator<Item = u16>) {
+    for port in ports {
+        observer.delete(&node(port), None).await.unwrap();
+    }
+}
+
+/// What the session did, but for the connection's own affairs.
+fn verbs(proxy: &Proxy) -> Vec<Op> {
+    let own = |op: &Op| matches!(op, Op::Connect | Op::Ping);
+    proxy.requests().into_iter().map(|seen: Seen| seen.op).filter(|op| !own(op)).collect()
+}
+
+#[tokio::test]
+async fn a_change_costs_one_event_and_no_read() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    add(&observer, [1, 2, 3]).await;
+    let (_zk, discovery) = start(&proxy.connect_string(), |config| config);
+    ports_become(&discovery, &[1, 2, 3]).await;
+    assert_eq!(verbs(&proxy), [Op::AddWatch, Op::Sync, Op::Exists, Op::GetChildren2]);
+
+    proxy.clear();
+    for port in 4..20 {
+        add(&observer, [port]).await;
+        view_where(&discovery, "the new port", |view| ports(view).unwrap().contains(&port)).await;
+    }
+    remove(&observer, [1]).await;
+    view_where(&discovery, "one less", |view| !ports(view).unwrap().contains(&1)).await;
+    observer.set(&node(2), b"data is none of our business", None).await.unwrap();
+    observer.create(&format!("{ROOT}/127.0.0.1:50"), b"", CreateMode::Persistent).await.unwrap();
+    observer.create(&format!("{ROOT}/127.0.0.1:50/127.0.0.1:51"), b"", CreateMode::Ephemeral).await.unwrap();
+    view_where(&discovery, "the persistent one", |view| ports(view).unwrap().contains(&50)).await;
+    assert!(!ports(&discovery.view()).unwrap().contains(&51), "grandchildren are ignored");
+    assert_eq!(verbs(&proxy), []);
+}
+
+/// D7: the order on the wire is what makes the look see at least what was seen before.
+#[tokio::test]
+async fn after_a_reconnect_it_watches_syncs_looks_and_lists_only_if_the_root_moved() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    add(&observer, [1, 2]).await;
+    let (zk, discovery) = start(&proxy.connect_string(), |config| config);
+    let before = ports_become(&discovery, &[1, 2]).await;
+
+    let mut states = zk.states();
+    proxy.clear();
+    proxy.cut().await;
+    states.wait_for(|state: &State| state.reconnects == 1).await.unwrap();
+    let after = ports_become(&discovery, &[1, 2]).await;
+    assert_eq!(verbs(&proxy), [Op::AddWatch, Op::Sync, Op::Exists]);
+    assert_eq!(after.snapshot, before.snapshot, "the very same snapshot");
+
+    proxy.refuse().await;
+    view_where(&discovery, "stale", |view| !view.is_live()).await;
+    remove(&observer, [2]).await;
+    add(&observer, [3]).await;
+    proxy.clear();
+    proxy.pass().await.unwrap();
+    ports_become(&discovery, &[1, 3]).await;
+    assert_eq!(verbs(&proxy), [Op::AddWatch, Op::Sync, Op::Exists, Op::GetChildren2]);
+    // D1: what comes after the reconnect is seen.
+    add(&observer, [4]).await;
+    ports_become(&discovery, &[1, 3, 4]).await;
+}
+
+#[tokio::test]
+async fn a_root_that_is_not_there_yet_is_an_empty_set_and_is_waited_for() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let (_zk, discovery) = start(&proxy.connect_string(), |config| config);
+    assert_eq!(discovery.view().members(), Members::NotSynced);
+    let view = view_where(&discovery, "live", View::is_live).await;
+    assert_eq!(view.members(), Members::Empty);
+    let not_ready = discovery.ready(1, Duration::from_millis(50)).await.unwrap_err();
+    assert!(not_ready.to_string().contains("0 instances"), "{not_ready}");
+
+    let observer = observer(&server).await;
+    proxy.clear();
+    observer.create_all(ROOT).await.unwrap();
+    add(&observer, [1]).await;
+    assert_eq!(discovery.ready(1, SOON).await.unwrap().len(), 1);
+    assert_eq!(verbs(&proxy), [], "told, and not polled for");
+}
+
+#[tokio::test]
+async fn without_zookeeper_nothing_is_known_and_that_is_not_empty() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (zk, discovery) = start(&free.to_string(), |config| config);
+    let mut states = zk.states();
+    timeout(SOON, states.wait_for(|state| state.trouble.is_some())).await.unwrap();
+    assert_eq!(discovery.view().members(), Members::NotSynced);
+    let not_ready = discovery.ready(0, Duration::from_millis(50)).await.unwrap_err();
+    assert!(not_ready.to_string().contains("no answer"), "{not_ready}");
+}
+
+#[tokio::test]
+async fn fault_09_an_outage_leaves_the_set_and_says_how_old_it_is() {
+    let Some(_) = zk_testing::require() else { return };
+    let mut server = Server::start().await.unwrap();
+    let observer_before = observer(&server).await;
+    observer_before.create_all(ROOT).await.unwrap();
+    observer_before.create(&node(1), b"", CreateMode::Persistent).await.unwrap();
+    let (_zk, discovery) = start(&server.connect_string(), |config| config);
+    let before = ports_become(&discovery, &[1]).await;
+    assert_eq!(before.age(), Duration::ZERO);
+
+    server.kill().await;
+    let stale = view_where(&discovery, "stale", |view| !view.is_live()).await;
+    assert_eq!(stale.snapshot, before.snapshot);
+    sleep(2 * SESSION).await;
+    let later = discovery.view();
+    assert_eq!(later.snapshot, before.snapshot);
+    assert!(later.age() >= 2 * SESSION);
+    server.start_again().await.unwrap();
+    let after = view_where(&discovery, "live", View::is_live).await;
+    assert_eq!(after.snapshot, before.snapshot);
+}
+
+#[tokio::test]
+async fn fault_13_an_expired_session_of_the_reader_costs_nothing_but_a_list() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    add(&observer, [1, 2]).await;
+    let (zk, discovery) = start(&server.connect_string(), |config| config);
+    ports_become(&discovery, &[1, 2]).await;
+    let mut changes = discovery.changes();
+    assert!(matches!(changes.next().await, Some(Change::Reset(snapshot)) if snapshot.len() == 2));
+
+    expire_session(server.addr(), zk.state().session.unwrap().id.0).await.unwrap();
+    add(&observer, [3]).await;
+    let started = Instant::now();
+    let change = timeout(SOON, changes.next()).await.unwrap();
+    assert!(matches!(&change, Some(Change::Added(i)) if i.endpoint().port() == 3), "{change:?}");
+    assert!(started.elapsed() < Duration::from_secs(2));
+    assert_eq!(zk.state().epoch, 2);
+    ports_become(&discovery, &[1, 2, 3]).await;
+    add(&observer, [4]).await;
+    let change = timeout(SOON, changes.next()).await.unwrap();
+    assert!(matches!(&change, Some(Change::Added(i)) if i.endpoint().port() == 4), "{change:?}");
+    // Who does not look for a while gets the whole, and not a gap.
+    for port in [5, 6] {
+        add(&observer, [port]).await;
+        ports_become(&discovery, &(1..=port).collect::<Vec<_>>()).await;
+    }
+    let change = timeout(SOON, changes.next()).await.unwrap();
+    assert!(matches!(&change, Some(Change::Reset(all)) if all.len() == 6), "{change:?}");
+}
+
+#[tokio::test]
+async fn a_take_over_is_never_a_gap() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    add(&observer, [1, 2]).await;
+    let (_zk, discovery) = start(&server.connect_string(), |config| config);
+    let before = ports_become(&discovery, &[1, 2]).await;
+    for _ in 0..200 {
+        let swap = [MultiOp::delete(node(1), None), MultiOp::create(node(1), b"", CreateMode::Ephemeral)];
+        observer.multi(&swap).await.unwrap();
+    }
+    add(&observer, [3]).await;
+    let after = ports_become(&discovery, &[1, 2, 3]).await;
+    let revision = |view: &View| view.snapshot.as_ref().unwrap().revision();
+    assert_eq!(revision(&after), revision(&before) + 1, "none of 200 take-overs was seen");
+}
+
+#[tokio::test]
+async fn fault_29_odd_children_are_skipped_and_counted() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    let odd =
+        ["vector_0000000001", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:080", "a b:80", "::1:80", "[::1%lo]:80"];
+    for name in odd {
+        observer.create(&format!("{ROOT}/{name}"), &[0xff; 100], CreateMode::Persistent).await.unwrap();
+    }
+    add(&observer, [1]).await;
+    observer.create(&format!("{ROOT}/[::1]:2"), b"{]", CreateMode::Persistent).await.unwrap();
+    observer
+        .create(&format!("{ROOT}/host.example:3"), &vec![b'x'; 900_000], CreateMode::Persistent)
+        .await
+        .unwrap();
+    let (_zk, discovery) = start(&server.connect_string(), |config| config);
+    let view = view_where(&discovery, "live", View::is_live).await;
+    let names: Vec<_> = view.snapshot.as_ref().unwrap().endpoints().map(ToString::to_string).collect();
+    assert_eq!(names, ["127.0.0.1:1", "[::1]:2", "host.example:3"]);
+    assert_eq!(view.skipped, odd.len());
+    observer.create(&format!("{ROOT}/junk"), b"", CreateMode::Ephemeral).await.unwrap();
+    view_where(&discovery, "one more skipped", |view| view.skipped == odd.len() + 1).await;
+}
+
+#[tokio::test]
+async fn a_mass_disappearance_is_held_then_believed() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    let doomed = raw::Client::connect(server.addr(), Duration::from_secs(4)).await.unwrap();
+    add(&observer, [1, 2]).await;
+    add(&doomed, 3..=10).await;
+    let hold = Duration::from_millis(1500);
+    let (_zk, discovery) = start(&server.connect_string(), |config| config.with_hold(hold).unwrap());
+    ports_become(&discovery, &(1..=10).collect::<Vec<_>>()).await;
+
+    let started = Instant::now();
+    doomed.close().await.unwrap();
+    let held = view_where(&discovery, "held", |view| view.held == 8).await;
+    assert_eq!(ports(&held).unwrap().len(), 10);
+    // Refused connections are better evidence than time; for what is listed they change nothing.
+    for port in [1, 3] {
+        discovery.report_refused(&format!("127.0.0.1:{port}").parse().unwrap());
+    }
+    ports_become(&discovery, &[1, 2, 4, 5, 6, 7, 8, 9, 10]).await;
+    add(&observer, [4]).await;
+    view_where(&discovery, "one is back", |view| view.held == 6).await;
+    ports_become(&discovery, &[1, 2, 4]).await;
+    assert!(started.elapsed() >= hold, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn an_operator_ends_the_hold_and_single_removals_are_immediate() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    add(&observer, 1..=6).await;
+    let (_zk, discovery) =
+        start(&server.connect_string(), |config| config.with_hold(Duration::from_secs(600)).unwrap());
+    ports_become(&discovery, &[1, 2, 3, 4, 5, 6]).await;
+    remove(&observer, [6]).await;
+    ports_become(&discovery, &[1, 2, 3, 4, 5]).await;
+    remove(&observer, 1..=5).await;
+    let view = view_where(&discovery, "held", |view| view.held > 0).await;
+    assert!(!view.snapshot.as_ref().unwrap().is_empty());
+    eventually_released(&discovery).await;
+    ports_become(&discovery, &[]).await;
+}
+
+/// The removals arrive one by one: the word counts for what is held when it is given.
+async fn eventually_released(discovery: &Discovery) {
+    let deadline = Instant::now() + SOON;
+    while ports(&discovery.view()).unwrap() != Vec::<u16>::new() {
+        assert!(Instant::now() < deadline);
+        discovery.release_held();
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn read_only_rights_are_enough() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    observer.set_acl(ROOT, &[raw::Acl::read_only()]).await.unwrap();
+    let (_zk, discovery) = start(&server.connect_string(), |config| config);
+    let view = view_where(&discovery, "live", View::is_live).await;
+    assert_eq!(view.members(), Members::Empty);
+}
+
+#[tokio::test]
+async fn missing_rights_are_told_and_their_repair_is_noticed() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    add(&observer, [1]).await;
+    let admin = raw::Acl::new(raw::permission::ADMIN, "world", "anyone");
+    observer.set_acl(ROOT, &[admin]).await.unwrap();
+    let (_zk, discovery) = start(&server.connect_string(), |config| config);
+    let view = view_where(&discovery, "trouble", |view| view.trouble.is_some()).await;
+    assert_eq!(view.members(), Members::NotSynced);
+    assert!(view.trouble.as_ref().unwrap().contains("denied"), "{view:?}");
+    observer.set_acl(ROOT, &[raw::Acl::open()]).await.unwrap();
+    assert_eq!(ports_become(&discovery, &[1]).await.trouble, None);
+}
+
+#[tokio::test]
+async fn the_audit_finds_what_no_event_told() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    add(&observer, [1]).await;
+    let (_zk, discovery) = start(&proxy.connect_string(), |config| {
+        config.with_audit_interval(Duration::from_millis(300)).unwrap()
+    });
+    ports_become(&discovery, &[1]).await;
+    let dropped = proxy.drop_events();
+    add(&observer, [2]).await;
+    ports_become(&discovery, &[1, 2]).await;
+    assert!(dropped.fired(), "there was an event, and it was lost");
+}
+
+/// I2 and I8: whatever the link does meanwhile, the end is the truth.
+#[tokio::test]
+async fn converges_under_churn_and_cuts() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    let (zk, discovery) = start(&proxy.connect_string(), |config| config.with_hold(Duration::ZERO).unwrap());
+    view_where(&discovery, "live", View::is_live).await;
+    let mut present = std::collections::BTreeSet::new();
+    for step in 0..600u32 {
+        let port = 1 + (step.wrapping_mul(2_654_435_761) >> 20) as u16 % 40;
+        if present.remove(&port) {
+            remove(&observer, [port]).await;
+        } else {
+            add(&observer, [port]).await;
+            present.insert(port);
+        }
+        if step % 40 == 20 {
+            proxy.cut().await;
+        }
+        // Now and then the churn meets a link that is up, and not only one that was just cut.
+        if step % 80 == 60 {
+            view_where(&discovery, "live", View::is_live).await;
+        }
+    }
+    ports_become(&discovery, &present.iter().copied().collect::<Vec<_>>()).await;
+    assert!(zk.state().reconnects >= 4, "{:?}", zk.state());
+    assert_eq!(zk.state().epoch, 1);
+}
+
+#[tokio::test]
+async fn following_ends_with_the_last_handle() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let (zk, discovery) = start(&proxy.connect_string(), |config| config);
+    view_where(&discovery, "live", View::is_live).await;
+    let mut changes = discovery.changes();
+    assert!(matches!(changes.next().await, Some(Change::Reset(_))));
+    drop(discovery);
+    assert_eq!(timeout(SOON, changes.next()).await.unwrap(), None);
+    let deadline = Instant::now() + SOON;
+    while !verbs(&proxy).contains(&Op::RemoveWatches) {
+        assert!(Instant::now() < deadline, "the watch is taken off the server");
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(zk.state().is_connected(), "the link is not ours to close");
+}
