@@ -1,1 +1,122 @@
 //! Answers with the time on every configured port, registered in ZooKeeper.
+//!
+//! A thin program over the crates `registry` and `zk-core`; it shows them at work in the order that
+//! matters: bind, listen, accept, *then* register; deregister, settle, drain, *then* close.
+//!
+//! [`main`] is the program; [`run`] is the same with the signals left out, for tests and embedding.
+
+mod advertise;
+mod cli;
+mod error;
+mod reply;
+mod serve;
+mod signals;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use daytime_config::ServerConfig;
+use instance::{Endpoint, Instance};
+use registry::{Registrar, Registration, Socket};
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+use zk_core::Zk;
+
+pub use cli::main;
+pub use error::Error;
+
+use crate::serve::{Limits, Serving};
+
+/// How long the ensemble may take to confirm that the instances are gone. Together with settling,
+/// draining and closing it stays below five seconds with the default configuration.
+const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Serves until `shutdown` resolves; then takes the instances out, finishes what is under way, and
+/// returns.
+///
+/// # Errors
+/// If one of the ports cannot be listened on: then none is registered.
+///
+/// # Cancel safety
+/// Dropping the future stops serving at once. The session is closed in the background, if the runtime
+/// lives long enough.
+pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    let mut shutdown = std::pin::pin!(shutdown);
+    let settings = &config.server;
+
+    // All of them or none: a server that lacks a port is a mistake to be noticed at once.
+    let mut listeners = Vec::with_capacity(settings.ports.len());
+    for port in &settings.ports {
+        let address = SocketAddr::new(settings.host, *port);
+        let listening = async {
+            let listener = TcpListener::bind(address).await?;
+            let local = listener.local_addr()?;
+            Ok((listener, local))
+        };
+        listeners.push(listening.await.map_err(|source| Error::Listen { address, source })?);
+    }
+    let serving = Serving::default();
+    let limits = Limits { connections: settings.max_connections, deadline: settings.connection_timeout };
+    let bound: Vec<SocketAddr> = listeners.iter().map(|(_, local)| *local).collect();
+    for (listener, local) in listeners {
+        info!(address = %local, "listening");
+        serving.accept_on(listener, local, limits);
+    }
+
+    let zk = Zk::start(config.zookeeper.clone());
+    let registrations = tokio::select! {
+        biased;
+        () = &mut shutdown => Ok(Vec::new()),
+        registrations = register(&zk, &config, &bound) => registrations,
+    };
+    let registrations = match registrations {
+        Ok(registrations) => registrations,
+        Err(error) => {
+            close(&zk).await;
+            return Err(error);
+        }
+    };
+    shutdown.await;
+
+    let deregistering = registrations.iter().map(|registration| registration.deregister(DEREGISTER_TIMEOUT));
+    let outcomes = futures_util::future::join_all(deregistering).await;
+    let mut gone = true;
+    for error in outcomes.into_iter().filter_map(Result::err) {
+        warn!(%error, "not deregistered");
+        gone = false;
+    }
+    if gone && !registrations.is_empty() {
+        info!(instances = registrations.len(), settle = ?settings.settle, "deregistered; serving on while callers learn of it");
+        tokio::time::sleep(settings.settle).await;
+    }
+    let unfinished = serving.drain(settings.grace).await;
+    if unfinished > 0 {
+        warn!(connections = unfinished, grace = ?settings.grace, "connections cut off");
+    }
+    close(&zk).await;
+    info!("done");
+    Ok(())
+}
+
+/// Declares every port's instance.
+async fn register(zk: &Zk, config: &ServerConfig, bound: &[SocketAddr]) -> Result<Vec<Registration>, Error> {
+    let settings = &config.server;
+    let host =
+        advertise::advertised(settings.advertise.clone(), settings.host, config.zookeeper.hosts()).await;
+    let registrar = Registrar::new(zk.clone(), config.registry.clone());
+    let mut registrations = Vec::with_capacity(bound.len());
+    for local in bound {
+        let endpoint = Endpoint::new(host.clone(), local.port())?;
+        // The listener is ours alone: tokio binds without SO_REUSEPORT.
+        registrations.push(registrar.register(Instance::new(endpoint), Socket::Held(*local))?);
+    }
+    Ok(registrations)
+}
+
+async fn close(zk: &Zk) {
+    if let Err(lingering) = zk.close(CLOSE_TIMEOUT).await {
+        warn!(%lingering, "session not closed");
+    }
+}

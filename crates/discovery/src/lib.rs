@@ -63,3 +63,7 @@ pub use config::{Config, ConfigError};
 pub use handle::{Discovery, NotReady};
 pub use snapshot::Snapshot;
 pub use view::{Freshness, Members, View};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,5 +1,7 @@
 //! Views on a real Apache ZooKeeper, with a proxy in between where the network is to blame.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

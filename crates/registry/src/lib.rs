@@ -65,3 +65,7 @@ pub use error::{DeregisterError, RegisterError};
 pub use registrar::{Registrar, Socket};
 pub use registration::Registration;
 pub use status::{Holder, Status};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

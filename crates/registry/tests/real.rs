@@ -1,5 +1,7 @@
 //! Registrations on a real Apache ZooKeeper, with a proxy in between where the network is to blame.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,1 +1,22 @@
-//! The fault matrix, run on the real programs and a real ZooKeeper.
+//! The harness of the fault matrix: the real programs as processes, an independent observer, checks.
+
+mod observer;
+mod process;
+mod scene;
+
+pub use observer::{Node, Observer, Sighting};
+pub use process::{Exit, Process, Programs};
+pub use scene::{PROPAGATION, SESSION, Scene, TICK, free_port, free_ports};
+
+/// The outcome of a row: what was violated, if anything.
+pub type Verdict = Result<(), String>;
+
+/// Ends a row with a violation unless the condition holds.
+#[macro_export]
+macro_rules! require_that {
+    ($condition:expr, $($text:tt)+) => {
+        if !$condition {
+            return Err(format!($($text)+));
+        }
+    };
+}

@@ -70,3 +70,7 @@ pub use path::{PathError, ZnodePath};
 pub use state::{CloseReason, Lingering, Phase, Session, SessionId, State};
 pub use watch::{ExistsWatch, WatchStream};
 pub use zk::{Closed, States, Zk};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

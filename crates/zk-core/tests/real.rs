@@ -3,6 +3,8 @@
 //! D1 to D7 are the defects of the client crate that `link::apache` works around; the test that names one
 //! fails without its workaround.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::future::Future;
 use std::time::Duration;
 

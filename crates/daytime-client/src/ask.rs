@@ -1,0 +1,138 @@
+//! Asks for the time, round after round.
+
+use std::time::Duration;
+
+use balance::{Balancer, CallConfig};
+use daytime_config::ClientConfig;
+use discovery::{Discovery, Members, View};
+use instance::Endpoint;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tracing::debug;
+use zk_core::Zk;
+
+use crate::connect;
+use crate::error::Error;
+use crate::link;
+use crate::output::{line, tell};
+
+/// While waiting, something is said at least this often.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) async fn run(config: ClientConfig) -> Result<(), Error> {
+    let zk = Zk::start(config.zookeeper.clone());
+    let discovery = Discovery::start(zk.clone(), config.discovery.clone());
+    let balancer = Balancer::new(balance::Config::new(config.client.strategy));
+
+    // Ends when following does, which is when `discovery` is dropped, or with the runtime.
+    let feeding = tokio::spawn(feed(balancer.clone(), discovery.clone()));
+    let outcome = match first_instance(&zk, &discovery, &config).await {
+        Ok(()) => rounds(&balancer, &discovery, &config).await,
+        Err(error) => Err(error),
+    };
+    feeding.abort();
+    link::close(&zk).await;
+    outcome
+}
+
+/// Hands every new set to the balancer.
+async fn feed(balancer: Balancer<Endpoint>, discovery: Discovery) {
+    let mut views = discovery.views();
+    loop {
+        let snapshot = views.borrow_and_update().snapshot.clone();
+        if let Some(snapshot) = snapshot {
+            balancer.update(snapshot.endpoints().cloned());
+        }
+        if views.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Waits for an instance, and says what for.
+async fn first_instance(zk: &Zk, discovery: &Discovery, config: &ClientConfig) -> Result<(), Error> {
+    let waited = config.client.wait;
+    let deadline = Instant::now() + waited;
+    let (mut states, mut views) = (zk.states(), discovery.views());
+    let mut told = String::new();
+    // Most starts take a few milliseconds, and need no comment.
+    let mut tell_at = Instant::now() + Duration::from_millis(300);
+    loop {
+        let state = states.latest();
+        let what = {
+            let view = views.borrow_and_update();
+            match view.members() {
+                Members::Set(_) => return Ok(()),
+                _ if state.is_connected() => awaited(&view, config),
+                _ => link::describe(&state),
+            }
+        };
+        let now = Instant::now();
+        if now >= tell_at && (what != told || now >= tell_at + PATIENCE) {
+            tell(format_args!("{what} (giving up in {:.0?})", deadline.saturating_duration_since(now)));
+            (told, tell_at) = (what.clone(), now);
+        }
+        tokio::select! {
+            biased;
+            _ = views.changed() => {}
+            _ = states.changed() => {}
+            () = sleep_until(if told.is_empty() { tell_at } else { tell_at + PATIENCE }) => {}
+            () = sleep_until(deadline) => return Err(Error::GaveUp { waited, what }),
+        }
+    }
+}
+
+fn awaited(view: &View, config: &ClientConfig) -> String {
+    let root = config.discovery.root();
+    match (&view.trouble, view.members()) {
+        (Some(trouble), _) => format!("cannot follow {root}: {trouble}"),
+        (None, Members::NotSynced) => format!("reading {root}"),
+        (None, _) if view.skipped > 0 => {
+            format!("waiting for an instance under {root} ({} other children)", view.skipped)
+        }
+        (None, _) => format!("waiting for an instance under {root}"),
+    }
+}
+
+async fn rounds(
+    balancer: &Balancer<Endpoint>,
+    discovery: &Discovery,
+    config: &ClientConfig,
+) -> Result<(), Error> {
+    let settings = &config.client;
+    let limits = CallConfig::new(settings.attempt_timeout, settings.timeout)
+        .expect("the configuration has checked that an attempt is not longer than the request");
+    let mut pace = interval(settings.interval.max(Duration::from_nanos(1)));
+    // A slow round must not be followed by a burst of quick ones.
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failed = 0;
+    for round in 1..=settings.rounds {
+        pace.tick().await;
+        let answer = balance::call(balancer, &limits, |endpoint| {
+            let (endpoint, discovery) = (endpoint.clone(), discovery.clone());
+            async move {
+                let answer = connect::ask(&endpoint, settings.connect_timeout).await;
+                if let Err(error) = &answer {
+                    debug!(%endpoint, %error, "attempt failed");
+                    if error.is_refused() {
+                        discovery.report_refused(&endpoint);
+                    }
+                }
+                answer
+            }
+        });
+        match answer.await {
+            Ok(answered) => {
+                debug!(endpoint = %answered.key, attempts = answered.attempts, "answered");
+                line(answered.value)?;
+            }
+            Err(error) => {
+                failed += 1;
+                tell(format_args!("round {round}: {error}"));
+            }
+        }
+    }
+    match failed {
+        0 => Ok(()),
+        _ => Err(Error::Rounds { failed, rounds: settings.rounds }),
+    }
+}

@@ -1,0 +1,118 @@
+//! The command line.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use daytime_config::{ClientFlags, ZookeeperFlags};
+use tracing::info;
+use tracing_subscriber::EnvFilter;
+
+use crate::error::Error;
+use crate::output::tell;
+use crate::{ask, list, watch};
+
+/// Finds daytime servers in ZooKeeper and asks them for the time; lists them; watches them come and go.
+///
+/// Without a command it asks: as many rounds as configured, each to one server picked by the strategy, and
+/// prints each answer on a line of standard output, nothing else. A server that fails is avoided for a
+/// while, and the round goes on at another one. Rounds begin when an instance is known.
+#[derive(Debug, Parser)]
+#[command(version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    zookeeper: ZookeeperFlags,
+    #[command(flatten)]
+    client: ClientFlags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Prints what is registered now
+    List {
+        /// As one JSON array instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints joins, leaves and the state of the connection, as they happen, until interrupted
+    Watch {
+        /// As JSON objects, one a line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+const AFTER_HELP: &str = "\
+Flags may stand before or after the command.
+Flags beat the environment, the environment beats the file, the file beats the defaults.
+RUST_LOG sets what is logged on standard error: warnings by default; info for the story, debug for each attempt.
+
+Exit codes: 0 done; 1 a round failed, ZooKeeper or an instance did not turn up in time; 2 wrong usage or
+configuration.
+
+Examples:
+  daytime-client --rounds 20 --interval 100ms
+  daytime-client list --json
+  daytime-client watch --zookeeper zk1:2181,zk2:2181,zk3:2181/app";
+
+/// The program: parses the command line, runs, and tells how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .log_internal_errors(false)
+        .with_env_filter(
+            EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| EnvFilter::new("warn,zookeeper_client=error")),
+        )
+        .init();
+    let loaded = match daytime_config::load_client(&cli.zookeeper, &cli.client) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            tell(problems);
+            return ExitCode::from(2);
+        }
+    };
+    info!(source = %loaded.source, "configuration");
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return ended(Err(Error::Start(error))),
+    };
+    let outcome = runtime.block_on(async {
+        let watching = matches!(cli.command, Some(Command::Watch { .. }));
+        let command = async {
+            match cli.command {
+                None => ask::run(loaded.config).await,
+                Some(Command::List { json }) => list::run(loaded.config, json).await,
+                Some(Command::Watch { json }) => watch::run(loaded.config, json).await,
+            }
+        };
+        tokio::select! {
+            outcome = command => outcome,
+            interrupted = tokio::signal::ctrl_c() => match interrupted {
+                Ok(()) if watching => Ok(()),
+                Ok(()) => Err(Error::Interrupted),
+                Err(error) => Err(Error::Start(error)),
+            },
+        }
+    });
+    runtime.shutdown_background();
+    ended(outcome)
+}
+
+fn ended(outcome: Result<(), Error>) -> ExitCode {
+    let Err(error) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        text.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    tell(text);
+    ExitCode::FAILURE
+}

@@ -1,0 +1,125 @@
+//! One request to one server.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use balance::{Classify, Failure};
+use instance::{Endpoint, Host};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// The longest answer that is read, in bytes. A line of the time of day is far below it.
+const LONGEST: u64 = 4 * 1024;
+
+/// Why one attempt failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AttemptError {
+    /// There is no connection.
+    #[error("no connection: {0}")]
+    Connect(#[source] io::Error),
+    /// The server did not accept in time.
+    #[error("no connection within {0:?}")]
+    ConnectTimeout(Duration),
+    /// The connection broke while the answer was read.
+    #[error("connection broke: {0}")]
+    Read(#[source] io::Error),
+    /// What was read is no line.
+    #[error("no answer: {0}")]
+    Answer(Odd),
+}
+
+/// What is wrong with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Odd {
+    Empty,
+    TooLong,
+    NotText,
+    ManyLines,
+}
+
+impl fmt::Display for Odd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "the server closed without a word",
+            Self::TooLong => "more than 4 KiB",
+            Self::NotText => "not printable text",
+            Self::ManyLines => "more than one line",
+        })
+    }
+}
+
+impl Classify for AttemptError {
+    fn failure(&self) -> Option<Failure> {
+        Some(match self {
+            Self::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => Failure::Refused,
+            Self::Connect(_) | Self::Read(_) => Failure::Reset,
+            Self::ConnectTimeout(_) => Failure::Timeout,
+            Self::Answer(_) => Failure::Incomplete,
+        })
+    }
+}
+
+impl AttemptError {
+    /// Whether nobody listens there.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.failure() == Some(Failure::Refused)
+    }
+}
+
+/// Connects, sends nothing, and reads to the end: RFC 867. Takes the line with or without its newline.
+pub(crate) async fn ask(endpoint: &Endpoint, connect_timeout: Duration) -> Result<String, AttemptError> {
+    let connecting = async {
+        match endpoint.host() {
+            Host::Name(name) => TcpStream::connect((name.as_str(), endpoint.port())).await,
+            Host::V4(ip) => TcpStream::connect((*ip, endpoint.port())).await,
+            Host::V6(ip) => TcpStream::connect((*ip, endpoint.port())).await,
+        }
+    };
+    let stream = match timeout(connect_timeout, connecting).await {
+        Ok(connected) => connected.map_err(AttemptError::Connect)?,
+        Err(_) => return Err(AttemptError::ConnectTimeout(connect_timeout)),
+    };
+    let mut answer = Vec::new();
+    stream.take(LONGEST + 1).read_to_end(&mut answer).await.map_err(AttemptError::Read)?;
+    line(answer).map_err(AttemptError::Answer)
+}
+
+fn line(answer: Vec<u8>) -> Result<String, Odd> {
+    if answer.len() as u64 > LONGEST {
+        return Err(Odd::TooLong);
+    }
+    let text = String::from_utf8(answer).map_err(|_| Odd::NotText)?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    match line {
+        "" => Err(Odd::Empty),
+        _ if line.contains('\n') => Err(Odd::ManyLines),
+        // What is printed goes to a terminal, and comes from somewhere else.
+        _ if line.chars().any(char::is_control) => Err(Odd::NotText),
+        _ => Ok(line.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_one_line_with_or_without_newline() {
+        for text in ["time", "time\n", "time\r\n"] {
+            assert_eq!(line(text.into()), Ok("time".into()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_line() {
+        assert_eq!(line(vec![]), Err(Odd::Empty));
+        assert_eq!(line(b"\r\n".to_vec()), Err(Odd::Empty));
+        assert_eq!(line(vec![b'x'; 4097]), Err(Odd::TooLong));
+        assert_eq!(line(vec![0xff]), Err(Odd::NotText));
+        assert_eq!(line(b"a\x1b[2Jb".to_vec()), Err(Odd::NotText));
+        assert_eq!(line(b"a\nb\n".to_vec()), Err(Odd::ManyLines));
+    }
+}

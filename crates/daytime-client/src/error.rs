@@ -1,0 +1,38 @@
+//! Why a command failed.
+
+use std::io;
+use std::time::Duration;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What is waited for did not come in time.
+    #[error("gave up after {waited:?}: {what}")]
+    GaveUp {
+        /// How long was waited.
+        waited: Duration,
+        /// What is missing.
+        what: String,
+    },
+    /// Some rounds got no answer.
+    #[error("{failed} of {rounds} rounds got no answer")]
+    Rounds {
+        /// Rounds without an answer.
+        failed: u64,
+        /// Rounds in all.
+        rounds: u64,
+    },
+    /// The command was interrupted before it was done.
+    #[error("interrupted")]
+    Interrupted,
+    /// ZooKeeper said no.
+    #[error("cannot read from ZooKeeper")]
+    ZooKeeper(#[from] zk_core::Error),
+    /// Standard output is closed or full.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+    /// The system refuses what every program needs.
+    #[error("cannot start")]
+    Start(#[source] io::Error),
+}

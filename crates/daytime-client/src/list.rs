@@ -1,0 +1,159 @@
+//! Prints what is registered now.
+
+use std::time::Duration;
+
+use daytime_config::ClientConfig;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use instance::{Format, Instance, Plain};
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::time::timeout;
+use zk_core::{Connection, Error as ZkError, ErrorKind, Stat, Zk, ZnodePath};
+
+use crate::error::Error;
+use crate::link;
+use crate::output::{line, tell};
+
+/// Records that are read at one time.
+const READS: usize = 64;
+
+/// Something is said if ZooKeeper has not answered by then.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A child of the root.
+struct Row {
+    instance: Instance,
+    stat: Stat,
+}
+
+pub(crate) async fn run(config: ClientConfig, as_json: bool) -> Result<(), Error> {
+    let zk = Zk::start(config.zookeeper.clone());
+    let outcome = print(&zk, config.discovery.root(), config.client.wait, as_json).await;
+    link::close(&zk).await;
+    outcome
+}
+
+async fn print(zk: &Zk, root: &ZnodePath, wait: Duration, as_json: bool) -> Result<(), Error> {
+    let connection = connected(zk, wait).await?;
+    let (rows, odd) = match read(&connection, root).await {
+        Err(error) if *error.kind() == ErrorKind::NoNode => {
+            tell(format_args!("{root} does not exist: nothing was ever registered there"));
+            (Vec::new(), Vec::new())
+        }
+        read => read?,
+    };
+    if as_json {
+        line(serde_json::Value::Array(rows.iter().map(Row::to_json).collect()))?;
+    } else {
+        for text in table(&rows) {
+            line(text)?;
+        }
+    }
+    for name in odd {
+        tell(format_args!("not an instance, and left out: {name:?}"));
+    }
+    Ok(())
+}
+
+async fn connected(zk: &Zk, wait: Duration) -> Result<Connection, Error> {
+    let gave_up = || Error::GaveUp { waited: wait, what: link::describe(&zk.state()) };
+    let first = PATIENCE.min(wait);
+    let connection = match timeout(first, zk.connected()).await {
+        Ok(connection) => connection,
+        Err(_) => {
+            tell(link::describe(&zk.state()));
+            timeout(wait - first, zk.connected()).await.map_err(|_| gave_up())?
+        }
+    };
+    connection.map_err(|_closed| gave_up())
+}
+
+/// The instances, sorted, and the names of the other children.
+async fn read(connection: &Connection, root: &ZnodePath) -> Result<(Vec<Row>, Vec<String>), ZkError> {
+    // The server may lag behind what others have seen.
+    connection.sync(root).await?;
+    let (names, _) = connection.children(root).await?;
+    let found: Vec<_> = stream::iter(names)
+        .map(|name| async move {
+            let Ok(path) = root.join(&name) else { return Ok(Err(name)) };
+            match connection.data(&path).await {
+                Ok((data, stat)) => Ok(match Plain.decode(&name, &data) {
+                    Ok(decoded) => Ok(Some(Row { instance: decoded.instance, stat })),
+                    Err(_) => Err(name),
+                }),
+                // Gone between the list and the read: ordinary.
+                Err(error) if *error.kind() == ErrorKind::NoNode => Ok(Ok(None)),
+                Err(error) => Err(error),
+            }
+        })
+        .buffer_unordered(READS)
+        .try_collect()
+        .await?;
+    let (mut rows, mut odd) = (Vec::new(), Vec::new());
+    for child in found {
+        match child {
+            Ok(row) => rows.extend(row),
+            Err(name) => odd.push(name),
+        }
+    }
+    rows.sort_by(|a, b| a.instance.endpoint().cmp(b.instance.endpoint()));
+    odd.sort();
+    Ok((rows, odd))
+}
+
+impl Row {
+    fn session(&self) -> Option<String> {
+        self.stat.ephemeral_owner.map(|session| session.to_string())
+    }
+
+    fn started(&self) -> Option<String> {
+        let ms = self.instance.owner()?.started_ms()?;
+        let started = Timestamp::from_millisecond(i64::try_from(ms).ok()?).ok()?;
+        Some(format!("{started:.0}"))
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let owner = self.instance.owner();
+        json!({
+            "endpoint": self.instance.endpoint().to_string(),
+            "weight": self.instance.weight(),
+            "tags": self.instance.tags(),
+            "ephemeral": self.stat.ephemeral_owner.is_some(),
+            "session": self.session(),
+            "czxid": self.stat.czxid.0,
+            "host": owner.and_then(|owner| owner.host()),
+            "pid": owner.and_then(|owner| owner.pid()),
+            "started": self.started(),
+            "incarnation": owner.map(|owner| owner.incarnation().to_string()),
+        })
+    }
+}
+
+/// Lines with columns as wide as they need to be.
+fn table(rows: &[Row]) -> Vec<String> {
+    const HEAD: [&str; 6] = ["ENDPOINT", "WEIGHT", "SESSION", "HOST", "PID", "STARTED"];
+    let dash = || "-".to_owned();
+    let mut cells = vec![HEAD.map(str::to_owned)];
+    for row in rows {
+        let owner = row.instance.owner();
+        cells.push([
+            row.instance.endpoint().to_string(),
+            row.instance.weight().to_string(),
+            row.session().unwrap_or_else(|| "(persistent)".into()),
+            owner.and_then(|owner| owner.host()).map_or_else(dash, |host| host.escape_debug().to_string()),
+            owner.and_then(|owner| owner.pid()).map_or_else(dash, |pid| pid.to_string()),
+            row.started().unwrap_or_else(dash),
+        ]);
+    }
+    let mut widths = [0; HEAD.len()];
+    for row in &cells {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let text = |row: &[String; HEAD.len()]| {
+        let padded: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    cells.iter().map(text).collect()
+}

@@ -1,0 +1,49 @@
+//! Checks a configuration and prints what a program would run with.
+//!
+//! ```text
+//! cargo run -p daytime-config --example show -- server --config config/ensemble.toml --advertise server1.example
+//! ```
+//!
+//! Exits with 0 if all is well, and with 2 for wrong usage or configuration.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use daytime_config::{ClientFlags, Problems, ServerFlags, ZookeeperFlags, load_client, load_server};
+
+/// Checks a configuration and prints what a program would run with.
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    zookeeper: ZookeeperFlags,
+    #[command(subcommand)]
+    program: Program,
+}
+
+#[derive(Subcommand)]
+enum Program {
+    /// What daytime-server would run with
+    Server(ServerFlags),
+    /// What daytime-client would run with
+    Client(ClientFlags),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let shown = match &cli.program {
+        Program::Server(flags) => load_server(&cli.zookeeper, flags)
+            .map(|loaded| format!("# {}\n{:#?}", loaded.source, loaded.config)),
+        Program::Client(flags) => load_client(&cli.zookeeper, flags)
+            .map(|loaded| format!("# {}\n{:#?}", loaded.source, loaded.config)),
+    };
+    match shown {
+        Ok(shown) => {
+            println!("{shown}");
+            ExitCode::SUCCESS
+        }
+        Err(problems) => {
+            eprintln!("{problems}");
+            ExitCode::from(Problems::EXIT_CODE)
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Text in, checked value out, or a sentence that says what was expected. Flags, environment and file all
+//! come through here.
+
+use std::error::Error;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use balance::Strategy;
+use zk_core::ZnodePath;
+
+/// How much of a wrong value is repeated in a message, in characters.
+const SHOWN: usize = 60;
+
+pub(crate) const DURATION: &str = r#"a duration such as "250ms" or "10s""#;
+pub(crate) const LISTEN: &str = r#"an IP address to listen on such as "127.0.0.1""#;
+pub(crate) const ADVERTISE: &str = r#"an IP address or a host name such as "192.0.2.7""#;
+pub(crate) const ROOT: &str = r#"a znode path such as "/go_servers""#;
+pub(crate) const STRATEGY: &str = r#""random" or "round-robin""#;
+pub(crate) const HOST: &str = r#"a string such as "127.0.0.1:2181""#;
+
+/// Shows text on one line, in quotes, not at any length.
+pub(crate) fn quote(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?} and so on", &text[..end]),
+    }
+}
+
+/// Shows a duration as one would write it.
+pub(crate) fn show(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+pub(crate) fn duration(text: &str, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
+    let parsed = if is_modest(text) { humantime::parse_duration(text).ok() } else { None };
+    let parsed = parsed.ok_or_else(|| format!("expected {DURATION}, found {}", quote(text)))?;
+    in_range(parsed, range)
+}
+
+pub(crate) fn in_range(given: Duration, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
+    if range.contains(&given) {
+        return Ok(given);
+    }
+    let (min, max) = (show(*range.start()), show(*range.end()));
+    Err(format!("expected a duration from {min} to {max}, found {}", show(given)))
+}
+
+/// Keeps numbers away from the parser whose sum could exceed what a `Duration` holds, where it panics.
+fn is_modest(text: &str) -> bool {
+    text.len() <= 64 && text.split(|c: char| !c.is_ascii_digit()).all(|digits| digits.len() <= 10)
+}
+
+/// Reads a plain decimal number.
+pub(crate) fn integer(text: &str, range: &RangeInclusive<u64>) -> Result<u64, String> {
+    match text.parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        Ok(number) => Err(format!("expected {}, found {number}", integers(range))),
+        Err(_) => Err(format!("expected {}, found {}", integers(range), quote(text))),
+    }
+}
+
+/// Names a range of integers.
+pub(crate) fn integers(range: &RangeInclusive<u64>) -> String {
+    match (range.start(), range.end()) {
+        (min, &u64::MAX) => format!("an integer of at least {min}"),
+        (min, max) => format!("an integer from {min} to {max}"),
+    }
+}
+
+pub(crate) fn port(text: &str) -> Result<u16, String> {
+    let port = integer(text, &crate::schema::PORTS)?;
+    Ok(u16::try_from(port).expect("ports end at 65535"))
+}
+
+/// Refuses a port that stands in the list already.
+pub(crate) fn distinct(port: u16, before: &[u16]) -> Result<u16, String> {
+    match before.contains(&port) {
+        true => Err(format!("expected different ports, found {port} twice")),
+        false => Ok(port),
+    }
+}
+
+/// Refuses a list of ports with a bad length or with one port twice.
+pub(crate) fn ports(ports: &[u16]) -> Result<Vec<u16>, String> {
+    let (min, max) = crate::schema::PORT_COUNT.into_inner();
+    if !(min..=max).contains(&ports.len()) {
+        return Err(format!("expected {min} to {max} ports, found {}", ports.len()));
+    }
+    for (index, port) in ports.iter().enumerate() {
+        distinct(*port, &ports[..index])?;
+    }
+    Ok(ports.to_vec())
+}
+
+pub(crate) fn listen(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| {
+        let hint = if text.parse::<SocketAddr>().is_ok() { "; its port belongs in server.ports" } else { "" };
+        format!("expected {LISTEN}, found {}{hint}", quote(text))
+    })
+}
+
+pub(crate) fn advertise(text: &str) -> Result<instance::Host, String> {
+    match text.parse::<instance::Host>() {
+        Ok(host) if host.is_unspecified() => {
+            Err(format!("expected an address that clients can call, found {}", quote(text)))
+        }
+        Ok(host) => Ok(host),
+        Err(error) => Err(format!("expected {ADVERTISE}, found {}: {error}", quote(text))),
+    }
+}
+
+pub(crate) fn root(text: &str) -> Result<ZnodePath, String> {
+    match ZnodePath::parse(text) {
+        Ok(path) if path.is_root() => Err(format!("expected {ROOT}, found the top of the tree, \"/\"")),
+        Ok(path) => Ok(path),
+        Err(error) => Err(format!("expected {ROOT}: {error}")),
+    }
+}
+
+pub(crate) fn strategy(text: &str) -> Result<Strategy, String> {
+    text.parse::<Strategy>().map_err(|error| error.to_string())
+}
+
+/// Reads a whole connect string.
+pub(crate) fn ensemble(text: &str) -> Result<zk_core::Config, String> {
+    zk_core::Config::new(text)
+        .map_err(|error| format!("expected host:port,host:port or host:port/chroot: {}", chain(&error)))
+}
+
+/// Reads one entry of a list of hosts, of which only the last may carry a chroot.
+pub(crate) fn host(text: &str, last: bool) -> Result<(zk_core::Host, ZnodePath), String> {
+    let refuse = |reason: &str| Err(format!("expected host:port: {}: {reason}", quote(text)));
+    if text.contains(',') {
+        return refuse("each host is a string of its own");
+    }
+    // "scheme://" is no chroot; the parser of hosts has a message for it.
+    if text.contains('/') && !text.contains("://") {
+        if !last {
+            return refuse("a chroot is given once, behind the last host");
+        }
+        let parsed = zk_core::Config::new(text).map_err(|error| chain(&error))?;
+        let host = parsed.hosts().first().expect("a checked list of hosts is not empty");
+        return Ok((host.clone(), parsed.chroot().clone()));
+    }
+    let host = zk_core::Host::parse(text).map_err(|error| chain(&error))?;
+    Ok((host, ZnodePath::root()))
+}
+
+/// An error and its causes on one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: RangeInclusive<Duration> = Duration::ZERO..=Duration::MAX;
+
+    #[test]
+    fn durations_are_numbers_with_units() {
+        let ms = Duration::from_millis;
+        let cases = [
+            ("250ms", Some(ms(250))),
+            ("1m 30s", Some(ms(90_000))),
+            ("1.5s", Some(ms(1_500))),
+            ("0s", Some(ms(0))),
+            ("10", None),
+            ("", None),
+            ("-1s", None),
+            ("1 fortnight", None),
+            ("s", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(duration(text, &ANY).ok(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_sum_that_no_duration_holds_is_refused() {
+        assert!(duration("18446744073709551615s 1000ms", &ANY).is_err());
+        assert!(duration("9999999999years 9999999999years 9999999999years", &ANY).is_ok());
+    }
+
+    #[test]
+    fn long_text_is_cut_at_a_character() {
+        assert_eq!(quote("a\nb"), r#""a\nb""#);
+        let shown = quote(&"ü".repeat(1000));
+        assert_eq!(shown.chars().filter(|c| *c == 'ü').count(), SHOWN);
+    }
+}

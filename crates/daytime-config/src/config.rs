@@ -1,0 +1,82 @@
+//! What the programs get: checked values.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::settings::Settings;
+use balance::Strategy;
+
+/// Everything that `daytime-server` is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Which ensemble to connect to.
+    pub zookeeper: zk_core::Config,
+    /// Where and how to register.
+    pub registry: registry::Config,
+    /// What to listen on, and how to serve.
+    pub server: ServerSettings,
+}
+
+/// Everything that `daytime-client` is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientConfig {
+    /// Which ensemble to connect to.
+    pub zookeeper: zk_core::Config,
+    /// What to follow.
+    pub discovery: discovery::Config,
+    /// What to ask, and how patiently.
+    pub client: ClientSettings,
+}
+
+/// The section `[server]`. The ranges named here hold for whatever was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// The address to listen on, also `0.0.0.0` or `::`; `127.0.0.1` by default.
+    pub host: IpAddr,
+    /// The ports to listen on: 1 to 64 different ones, none of them 0; 8897 to 8899 by default.
+    pub ports: Vec<u16>,
+    /// What instances are registered under instead of `host`; never an unspecified address, and always
+    /// there when `host` is one.
+    pub advertise: Option<instance::Host>,
+    /// How many connections one port serves at a time: 1 to 1,000,000; 1024 by default.
+    pub max_connections: usize,
+    /// How long one connection may take: 100 ms to 60 s; 2 s by default.
+    pub connection_timeout: Duration,
+    /// How long to keep serving after deregistering: up to 10 s; 300 ms by default, zero stops at once.
+    pub settle: Duration,
+    /// How long open connections may finish after that: up to 60 s; 2 s by default, zero cuts them.
+    pub grace: Duration,
+}
+
+/// The section `[client]`. The ranges named here hold for whatever was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientSettings {
+    /// How many requests to make, at least 1; 100 by default.
+    pub rounds: u64,
+    /// The time from one request to the next: up to 1 h; 1 s by default, zero makes no pause.
+    pub interval: Duration,
+    /// How to pick a server; `random` by default.
+    pub strategy: Strategy,
+    /// How long a whole request may take, retries included: 10 ms to 1 h; 5 s by default.
+    pub timeout: Duration,
+    /// How long one attempt may take, at most `timeout`; 1 s by default.
+    pub attempt_timeout: Duration,
+    /// How long connecting may take, at most `attempt_timeout`; 300 ms by default.
+    pub connect_timeout: Duration,
+    /// How long to wait for the first server: up to 24 h; 60 s by default, zero does not wait.
+    pub wait: Duration,
+}
+
+/// The built-in defaults.
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Settings::default().server_settings()
+    }
+}
+
+/// The built-in defaults.
+impl Default for ClientSettings {
+    fn default() -> Self {
+        Settings::default().client_settings()
+    }
+}

@@ -1,0 +1,315 @@
+//! Walks a parsed file from section to section, and notes everything that is not as the schema says.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+use zk_core::ZnodePath;
+
+use crate::findings::{Findings, Origin};
+use crate::settings::{Client, Discovery, Given, Registry, Server, Settings, Zookeeper};
+use crate::syntax::{self, Broken};
+use crate::{check, schema};
+
+type Key<'a> = Spanned<DeString<'a>>;
+type Value<'a> = Spanned<DeValue<'a>>;
+
+/// Reads the text that `findings` begins with into `settings`.
+pub(crate) fn read(settings: &mut Settings, findings: &mut Findings) {
+    let (text, mut repaired) = (findings.text().to_owned(), String::new());
+    let (document, broken) = syntax::parse(&text, &mut repaired, findings);
+    let mut walk = Walk { broken, findings };
+    for (key, value) in &document {
+        let at = Origin::File(key.span().start);
+        let name = key.get_ref().as_ref();
+        let Some((_, keys)) = schema::SECTIONS.iter().find(|(section, _)| *section == name) else {
+            // What the parser made of a broken line has been reported.
+            if !walk.is_broken(key, value) {
+                walk.findings.add(at, join("", name), schema::unknown_section(name));
+            }
+            continue;
+        };
+        let Some(table) = walk.section(key, value) else { continue };
+        for (key, value) in table {
+            let item = Item { key: join(name, key.get_ref()), value };
+            if walk.is_broken(key, value) {
+                walk.refuse(settings, name, key.get_ref());
+            } else if !walk.item(settings, name, key.get_ref(), &item) {
+                let message = schema::unknown_key(name, keys, key.get_ref());
+                walk.findings.add(Origin::File(key.span().start), item.key, message);
+            }
+        }
+    }
+}
+
+/// The key within a section, in quotes if it is not a plain one.
+pub(crate) fn join(section: &str, key: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let key = if !key.is_empty() && key.len() <= 64 && key.chars().all(is_plain) {
+        key.to_owned()
+    } else {
+        check::quote(key)
+    };
+    if section.is_empty() { key } else { format!("{section}.{key}") }
+}
+
+/// One value with the name it has in messages.
+struct Item<'a, 'i> {
+    key: String,
+    value: &'a Value<'i>,
+}
+
+struct Walk<'f> {
+    broken: Broken,
+    findings: &'f mut Findings,
+}
+
+impl Walk<'_> {
+    fn is_broken(&self, key: &Key<'_>, value: &Value<'_>) -> bool {
+        self.broken.has(value.span().start, self.findings.line(key.span().start))
+    }
+
+    fn section<'a, 'i>(&mut self, key: &Key<'_>, value: &'a Value<'i>) -> Option<&'a DeTable<'i>> {
+        if let DeValue::Table(table) = value.get_ref() {
+            return Some(table);
+        }
+        if !self.is_broken(key, value) {
+            let name = key.get_ref().as_ref();
+            let message = format!("expected one section [{name}], found {}", describe(value.get_ref()));
+            self.findings.add(Origin::File(value.span().start), name, message);
+        }
+        None
+    }
+
+    /// Reads one value into its place; `false` if there is no such key.
+    fn item(&mut self, settings: &mut Settings, section: &str, key: &str, item: &Item<'_, '_>) -> bool {
+        match section {
+            "zookeeper" => self.zookeeper(&mut settings.zookeeper, key, item),
+            "registry" => self.registry(&mut settings.registry, key, item),
+            "discovery" => self.discovery(&mut settings.discovery, key, item),
+            "server" => self.server(&mut settings.server, key, item),
+            "client" => self.client(&mut settings.client, key, item),
+            _ => unreachable!("only sections of the schema are walked"),
+        }
+    }
+
+    fn zookeeper(&mut self, into: &mut Zookeeper, key: &str, item: &Item<'_, '_>) -> bool {
+        match key {
+            "hosts" => self.hosts(item, &mut into.hosts),
+            "root" => self.text(item, check::ROOT, check::root, &mut into.root),
+            "session_timeout" => self.duration(item, schema::SESSION_TIMEOUT, &mut into.session_timeout),
+            _ => return false,
+        }
+        true
+    }
+
+    fn registry(&mut self, into: &mut Registry, key: &str, item: &Item<'_, '_>) -> bool {
+        match key {
+            "audit_interval" => {
+                self.duration(item, registry::Config::AUDIT_INTERVALS, &mut into.audit_interval);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn discovery(&mut self, into: &mut Discovery, key: &str, item: &Item<'_, '_>) -> bool {
+        match key {
+            "audit_interval" => {
+                self.duration(item, discovery::Config::AUDIT_INTERVALS, &mut into.audit_interval);
+            }
+            "hold" => {
+                let hold = |text: &str| check::duration(text, &discovery::Config::HOLDS).map(Some);
+                self.text(item, check::DURATION, hold, &mut into.hold);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn server(&mut self, into: &mut Server, key: &str, item: &Item<'_, '_>) -> bool {
+        match key {
+            "host" => self.text(item, check::LISTEN, check::listen, &mut into.host),
+            "ports" => self.ports(item, &mut into.ports),
+            "advertise" => {
+                let advertise = |text: &str| check::advertise(text).map(Some);
+                self.text(item, check::ADVERTISE, advertise, &mut into.advertise);
+            }
+            "max_connections" => {
+                let number = integer(item.value.get_ref(), &schema::MAX_CONNECTIONS);
+                let number = number.map(|number| usize::try_from(number).expect("a million fits everywhere"));
+                self.set(item, number, &mut into.max_connections);
+            }
+            "connection_timeout" => {
+                self.duration(item, schema::CONNECTION_TIMEOUT, &mut into.connection_timeout);
+            }
+            "settle" => self.duration(item, schema::SETTLE, &mut into.settle),
+            "grace" => self.duration(item, schema::GRACE, &mut into.grace),
+            _ => return false,
+        }
+        true
+    }
+
+    fn client(&mut self, into: &mut Client, key: &str, item: &Item<'_, '_>) -> bool {
+        match key {
+            "rounds" => {
+                let rounds = integer(item.value.get_ref(), &schema::ROUNDS);
+                self.set(item, rounds, &mut into.rounds);
+            }
+            "interval" => self.duration(item, schema::INTERVAL, &mut into.interval),
+            "strategy" => self.text(item, check::STRATEGY, check::strategy, &mut into.strategy),
+            "timeout" => self.duration(item, schema::TIMEOUT, &mut into.timeout),
+            "attempt_timeout" => self.duration(item, schema::TIMEOUT, &mut into.attempt_timeout),
+            "connect_timeout" => self.duration(item, schema::TIMEOUT, &mut into.connect_timeout),
+            "wait" => self.duration(item, schema::WAIT, &mut into.wait),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Keeps a broken value out of the relations.
+    fn refuse(&mut self, settings: &mut Settings, section: &str, key: &str) {
+        match (section, key) {
+            ("server", "host") => settings.server.host.refuse(),
+            ("server", "advertise") => settings.server.advertise.refuse(),
+            ("client", "timeout") => settings.client.timeout.refuse(),
+            ("client", "attempt_timeout") => settings.client.attempt_timeout.refuse(),
+            ("client", "connect_timeout") => settings.client.connect_timeout.refuse(),
+            _ => {}
+        }
+    }
+
+    // === Kinds of values ===
+
+    fn set<T>(&mut self, item: &Item<'_, '_>, result: Result<T, String>, given: &mut Given<T>) {
+        given.set(result, Origin::File(item.value.span().start), &item.key, self.findings);
+    }
+
+    fn text<T>(
+        &mut self,
+        item: &Item<'_, '_>,
+        expected: &str,
+        check: impl FnOnce(&str) -> Result<T, String>,
+        given: &mut Given<T>,
+    ) {
+        let result = text(item.value.get_ref(), expected).and_then(check);
+        self.set(item, result, given);
+    }
+
+    fn duration(
+        &mut self,
+        item: &Item<'_, '_>,
+        range: RangeInclusive<Duration>,
+        given: &mut Given<Duration>,
+    ) {
+        self.text(item, check::DURATION, |text| check::duration(text, &range), given);
+    }
+
+    fn ports(&mut self, item: &Item<'_, '_>, given: &mut Given<Vec<u16>>) {
+        let (min, max) = schema::PORT_COUNT.into_inner();
+        let values = match item.value.get_ref() {
+            DeValue::Array(values) if schema::PORT_COUNT.contains(&values.len()) => values,
+            DeValue::Array(values) => {
+                let message = format!("expected {min} to {max} ports, found {}", values.len());
+                return self.set(item, Err(message), given);
+            }
+            other => {
+                let message = format!("expected an array such as [8897, 8898], found {}", describe(other));
+                return self.set(item, Err(message), given);
+            }
+        };
+        let ports = self.elements(item, values.iter(), |value, ports: &[u16], _| {
+            let port = integer(value, &schema::PORTS)?;
+            let port = u16::try_from(port).expect("ports end at 65535");
+            check::distinct(port, ports)
+        });
+        match ports {
+            Some(ports) => self.set(item, Ok(ports), given),
+            None => given.refuse(),
+        }
+    }
+
+    fn hosts(&mut self, item: &Item<'_, '_>, given: &mut Given<zk_core::Config>) {
+        let values = match item.value.get_ref() {
+            DeValue::Array(values) if !values.is_empty() => values,
+            DeValue::Array(_) => {
+                return self.set(item, Err("expected at least one host, found none".into()), given);
+            }
+            other => {
+                let message = format!("expected an array such as [\"zk1:2181\"], found {}", describe(other));
+                return self.set(item, Err(message), given);
+            }
+        };
+        let last = values.len() - 1;
+        let entries = self.elements(item, values.iter(), |value, _: &[(zk_core::Host, ZnodePath)], index| {
+            check::host(text(value, check::HOST)?, index == last)
+        });
+        let Some(entries) = entries else { return given.refuse() };
+        let chroot = entries.last().map_or_else(ZnodePath::root, |(_, chroot)| chroot.clone());
+        let hosts = entries.into_iter().map(|(host, _)| host).collect();
+        let config = zk_core::Config::from_hosts(hosts, chroot).map_err(|error| error.to_string());
+        self.set(item, config, given);
+    }
+
+    /// Checks each element, given those before it; `None` if one was wrong.
+    fn elements<'a, 'i: 'a, T>(
+        &mut self,
+        item: &Item<'_, '_>,
+        values: impl Iterator<Item = &'a Value<'i>>,
+        check: impl Fn(&DeValue<'i>, &[T], usize) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let mut good = Vec::new();
+        let mut all_good = true;
+        for (index, value) in values.enumerate() {
+            match check(value.get_ref(), &good, index) {
+                Ok(element) => good.push(element),
+                Err(message) => {
+                    all_good = false;
+                    let at = Origin::File(value.span().start);
+                    self.findings.add(at, format!("{}[{index}]", item.key), message);
+                }
+            }
+        }
+        all_good.then_some(good)
+    }
+}
+
+fn text<'a>(value: &'a DeValue<'_>, expected: &str) -> Result<&'a str, String> {
+    match value {
+        DeValue::String(text) => Ok(text),
+        other => Err(format!("expected {expected}, found {}", describe(other))),
+    }
+}
+
+fn integer(value: &DeValue<'_>, range: &RangeInclusive<u64>) -> Result<u64, String> {
+    let expected = check::integers(range);
+    let DeValue::Integer(given) = value else {
+        return Err(format!("expected {expected}, found {}", describe(value)));
+    };
+    match u64::from_str_radix(given.as_str(), given.radix()) {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(format!("expected {expected}, found {}", short(&given.to_string()))),
+    }
+}
+
+/// What a value of the wrong type is.
+fn describe(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("the string {}", check::quote(text)),
+        DeValue::Integer(number) => format!("the integer {}", short(&number.to_string())),
+        DeValue::Float(number) => format!("the float {}", short(number.as_str())),
+        DeValue::Boolean(truth) => format!("the boolean {truth}"),
+        DeValue::Datetime(time) => format!("the date or time {time}"),
+        DeValue::Array(_) => "an array".into(),
+        DeValue::Table(_) => "a table".into(),
+    }
+}
+
+/// The beginning of a number, of which there may be a megabyte.
+fn short(digits: &str) -> String {
+    match digits.char_indices().nth(24) {
+        None => digits.into(),
+        Some((end, _)) => format!("{}...", &digits[..end]),
+    }
+}

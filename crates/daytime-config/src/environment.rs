@@ -1,0 +1,98 @@
+//! The variables that override the file.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+use crate::findings::{Findings, Origin};
+use crate::settings::{Given, Settings};
+use crate::{check, schema};
+
+pub(crate) const CONFIG: &str = "DAYTIME_CONFIG";
+
+/// The environment variables that may hold settings: those whose names begin with `DAYTIME_`.
+///
+/// An empty one counts as unset. Programs use [`of_process`](Self::of_process); tests make their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// Takes a copy of the environment of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        std::env::vars_os().collect()
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// Overrides what both programs share.
+    pub(crate) fn apply_zookeeper(&self, settings: &mut Settings, findings: &mut Findings) {
+        let mut reader = Reader { environment: self, findings };
+        let into = &mut settings.zookeeper;
+        reader.read("DAYTIME_ZOOKEEPER", "zookeeper.hosts", check::ensemble, &mut into.hosts);
+        reader.read("DAYTIME_ROOT", "zookeeper.root", check::root, &mut into.root);
+        let timeout = |text: &str| check::duration(text, &schema::SESSION_TIMEOUT);
+        let key = "zookeeper.session_timeout";
+        reader.read("DAYTIME_SESSION_TIMEOUT", key, timeout, &mut into.session_timeout);
+    }
+
+    /// Overrides what only the server reads.
+    pub(crate) fn apply_server(&self, settings: &mut Settings, findings: &mut Findings) {
+        let mut reader = Reader { environment: self, findings };
+        let into = &mut settings.server;
+        reader.read("DAYTIME_HOST", "server.host", check::listen, &mut into.host);
+        reader.read("DAYTIME_PORTS", "server.ports", ports, &mut into.ports);
+        let advertise = |text: &str| check::advertise(text).map(Some);
+        reader.read("DAYTIME_ADVERTISE", "server.advertise", advertise, &mut into.advertise);
+    }
+
+    /// Overrides what only the client reads.
+    pub(crate) fn apply_client(&self, settings: &mut Settings, findings: &mut Findings) {
+        let mut reader = Reader { environment: self, findings };
+        let into = &mut settings.client;
+        let rounds = |text: &str| check::integer(text, &schema::ROUNDS);
+        reader.read("DAYTIME_ROUNDS", "client.rounds", rounds, &mut into.rounds);
+        let interval = |text: &str| check::duration(text, &schema::INTERVAL);
+        reader.read("DAYTIME_INTERVAL", "client.interval", interval, &mut into.interval);
+        reader.read("DAYTIME_STRATEGY", "client.strategy", check::strategy, &mut into.strategy);
+        let timeout = |text: &str| check::duration(text, &schema::TIMEOUT);
+        reader.read("DAYTIME_TIMEOUT", "client.timeout", timeout, &mut into.timeout);
+        let wait = |text: &str| check::duration(text, &schema::WAIT);
+        reader.read("DAYTIME_WAIT", "client.wait", wait, &mut into.wait);
+    }
+}
+
+/// Keeps the variables whose names begin with `DAYTIME_` and that are not empty.
+impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"DAYTIME_");
+        Self(variables.filter(|(name, value)| ours(name) && !value.is_empty()).collect())
+    }
+}
+
+struct Reader<'a> {
+    environment: &'a Environment,
+    findings: &'a mut Findings,
+}
+
+impl Reader<'_> {
+    fn read<T>(
+        &mut self,
+        name: &'static str,
+        key: &str,
+        check: impl FnOnce(&str) -> Result<T, String>,
+        into: &mut Given<T>,
+    ) {
+        let Some(value) = self.environment.get(name) else { return };
+        let text = value.to_str().ok_or_else(|| "expected UTF-8".to_owned());
+        into.set(text.and_then(check), Origin::Environment(name), key, self.findings);
+    }
+}
+
+/// Reads numbers with commas between them.
+fn ports(text: &str) -> Result<Vec<u16>, String> {
+    let ports = text.split(',').map(|port| check::port(port.trim())).collect::<Result<Vec<_>, _>>()?;
+    check::ports(&ports)
+}

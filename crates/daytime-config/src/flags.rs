@@ -1,0 +1,155 @@
+//! The command line: what both programs take, and what each takes on top of that.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use balance::Strategy;
+use clap::Args;
+use zk_core::ZnodePath;
+
+use crate::findings::{Findings, Origin};
+use crate::settings::{Given, Settings};
+use crate::{check, schema};
+
+/// The options of both programs. They may stand before or after a subcommand.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct ZookeeperFlags {
+    /// Configuration file, which must exist [env: DAYTIME_CONFIG] [default: config/daytime.toml if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// ZooKeeper servers as host:port,host:port with an optional /chroot [env: DAYTIME_ZOOKEEPER]
+    /// [key: zookeeper.hosts] [default: 127.0.0.1:2181]
+    #[arg(long, global = true, value_name = "HOSTS", value_parser = check::ensemble)]
+    pub zookeeper: Option<zk_core::Config>,
+
+    /// Znode below which servers are registered [env: DAYTIME_ROOT] [key: zookeeper.root] [default: /go_servers]
+    #[arg(long, global = true, value_name = "PATH", value_parser = check::root)]
+    pub root: Option<ZnodePath>,
+
+    /// Session timeout to ask for, 100ms to 1h [env: DAYTIME_SESSION_TIMEOUT] [key: zookeeper.session_timeout]
+    /// [default: 10s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = session_timeout)]
+    pub session_timeout: Option<Duration>,
+}
+
+/// The options of the server. They may stand before or after a subcommand.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerFlags {
+    /// IP address to listen on, also 0.0.0.0 or :: [env: DAYTIME_HOST] [key: server.host] [default: 127.0.0.1]
+    #[arg(long, global = true, value_name = "ADDR", value_parser = check::listen)]
+    pub host: Option<IpAddr>,
+
+    /// Port to listen on, repeatable; replaces all others [env: DAYTIME_PORTS, with commas]
+    /// [key: server.ports] [default: 8897,8898,8899]
+    #[arg(long, global = true, value_name = "PORT", value_parser = check::port, value_delimiter = ',')]
+    pub port: Vec<u16>,
+
+    /// IP address or host name that clients call, if not the one listened on [env: DAYTIME_ADVERTISE]
+    /// [key: server.advertise]
+    #[arg(long, global = true, value_name = "ADDR", value_parser = check::advertise)]
+    pub advertise: Option<instance::Host>,
+}
+
+/// The options of the client. They may stand before or after a subcommand.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientFlags {
+    /// Number of requests to make, at least 1 [env: DAYTIME_ROUNDS] [key: client.rounds] [default: 100]
+    #[arg(long, global = true, value_name = "N", value_parser = rounds)]
+    pub rounds: Option<u64>,
+
+    /// Time from one request to the next, 0s to 1h [env: DAYTIME_INTERVAL] [key: client.interval] [default: 1s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = interval)]
+    pub interval: Option<Duration>,
+
+    /// How to pick a server, random or round-robin [env: DAYTIME_STRATEGY] [key: client.strategy]
+    /// [default: random]
+    #[arg(long, global = true, value_name = "NAME", value_parser = check::strategy)]
+    pub strategy: Option<Strategy>,
+
+    /// Time for a whole request with its retries, 10ms to 1h [env: DAYTIME_TIMEOUT] [key: client.timeout]
+    /// [default: 5s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = timeout)]
+    pub timeout: Option<Duration>,
+
+    /// Time to wait for the first server, 0s to 24h [env: DAYTIME_WAIT] [key: client.wait] [default: 60s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = wait)]
+    pub wait: Option<Duration>,
+}
+
+// === Value parsers ===
+
+fn session_timeout(text: &str) -> Result<Duration, String> {
+    check::duration(text, &schema::SESSION_TIMEOUT)
+}
+
+fn rounds(text: &str) -> Result<u64, String> {
+    check::integer(text, &schema::ROUNDS)
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    check::duration(text, &schema::INTERVAL)
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    check::duration(text, &schema::TIMEOUT)
+}
+
+fn wait(text: &str) -> Result<Duration, String> {
+    check::duration(text, &schema::WAIT)
+}
+
+// === Overriding ===
+
+// Fields are public, so a value need not have come through the parsers above: ranges are looked at again.
+
+impl ZookeeperFlags {
+    pub(crate) fn apply(&self, settings: &mut Settings, findings: &mut Findings) {
+        let into = &mut settings.zookeeper;
+        apply(self.zookeeper.clone().map(Ok), "--zookeeper", "zookeeper.hosts", &mut into.hosts, findings);
+        let root = self.root.as_ref().map(|root| check::root(root.as_str()));
+        apply(root, "--root", "zookeeper.root", &mut into.root, findings);
+        let timeout = self.session_timeout.map(|given| check::in_range(given, &schema::SESSION_TIMEOUT));
+        let key = "zookeeper.session_timeout";
+        apply(timeout, "--session-timeout", key, &mut into.session_timeout, findings);
+    }
+}
+
+impl ServerFlags {
+    pub(crate) fn apply(&self, settings: &mut Settings, findings: &mut Findings) {
+        let into = &mut settings.server;
+        apply(self.host.map(Ok), "--host", "server.host", &mut into.host, findings);
+        let ports = (!self.port.is_empty()).then(|| check::ports(&self.port));
+        apply(ports, "--port", "server.ports", &mut into.ports, findings);
+        let advertise = self.advertise.as_ref().map(|host| check::advertise(&host.to_string()).map(Some));
+        apply(advertise, "--advertise", "server.advertise", &mut into.advertise, findings);
+    }
+}
+
+impl ClientFlags {
+    pub(crate) fn apply(&self, settings: &mut Settings, findings: &mut Findings) {
+        let into = &mut settings.client;
+        let rounds = self.rounds.map(|rounds| check::integer(&rounds.to_string(), &schema::ROUNDS));
+        apply(rounds, "--rounds", "client.rounds", &mut into.rounds, findings);
+        let interval = self.interval.map(|given| check::in_range(given, &schema::INTERVAL));
+        apply(interval, "--interval", "client.interval", &mut into.interval, findings);
+        apply(self.strategy.map(Ok), "--strategy", "client.strategy", &mut into.strategy, findings);
+        let timeout = self.timeout.map(|given| check::in_range(given, &schema::TIMEOUT));
+        apply(timeout, "--timeout", "client.timeout", &mut into.timeout, findings);
+        let wait = self.wait.map(|given| check::in_range(given, &schema::WAIT));
+        apply(wait, "--wait", "client.wait", &mut into.wait, findings);
+    }
+}
+
+fn apply<T>(
+    given: Option<Result<T, String>>,
+    flag: &'static str,
+    key: &str,
+    into: &mut Given<T>,
+    findings: &mut Findings,
+) {
+    if let Some(given) = given {
+        into.set(given, Origin::Flag(flag), key, findings);
+    }
+}

@@ -1,0 +1,146 @@
+//! Puts the layers on top of each other: default, file, environment, flags.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::config::{ClientConfig, ServerConfig};
+use crate::document;
+use crate::environment::{self, Environment};
+use crate::file::{self, ReadError};
+use crate::findings::Findings;
+use crate::flags::{ClientFlags, ServerFlags, ZookeeperFlags};
+use crate::problem::Problems;
+use crate::settings::Settings;
+
+/// The file that is read, if there is one, when nobody names another; relative to the working directory.
+pub const DEFAULT_PATH: &str = "config/daytime.toml";
+
+/// A checked configuration, and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded<C> {
+    /// The configuration.
+    pub config: C,
+    /// Which file it came from, for a log line at start.
+    pub source: Source,
+}
+
+/// What lies below the environment and the flags. Shows as the path, or as `the built-in defaults`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// No file was named, and there is none at [`DEFAULT_PATH`].
+    Defaults,
+}
+
+/// Loads what `daytime-server` needs, with the environment of this process.
+///
+/// # Errors
+/// Everything that is wrong, at once: print it to standard error and exit with [`Problems::EXIT_CODE`].
+pub fn load_server(
+    zookeeper: &ZookeeperFlags,
+    server: &ServerFlags,
+) -> Result<Loaded<ServerConfig>, Problems> {
+    load_server_in(&Environment::of_process(), zookeeper, server)
+}
+
+/// Loads what `daytime-client` needs, with the environment of this process.
+///
+/// # Errors
+/// Everything that is wrong, at once: print it to standard error and exit with [`Problems::EXIT_CODE`].
+pub fn load_client(
+    zookeeper: &ZookeeperFlags,
+    client: &ClientFlags,
+) -> Result<Loaded<ClientConfig>, Problems> {
+    load_client_in(&Environment::of_process(), zookeeper, client)
+}
+
+/// Loads what `daytime-server` needs, with a given environment.
+///
+/// # Errors
+/// As [`load_server`].
+pub fn load_server_in(
+    environment: &Environment,
+    zookeeper: &ZookeeperFlags,
+    server: &ServerFlags,
+) -> Result<Loaded<ServerConfig>, Problems> {
+    let (settings, source) = load(environment, zookeeper, |settings, findings| {
+        environment.apply_server(settings, findings);
+        server.apply(settings, findings);
+    })?;
+    Ok(Loaded { config: settings.server_config(), source })
+}
+
+/// Loads what `daytime-client` needs, with a given environment.
+///
+/// # Errors
+/// As [`load_client`].
+pub fn load_client_in(
+    environment: &Environment,
+    zookeeper: &ZookeeperFlags,
+    client: &ClientFlags,
+) -> Result<Loaded<ClientConfig>, Problems> {
+    let (settings, source) = load(environment, zookeeper, |settings, findings| {
+        environment.apply_client(settings, findings);
+        client.apply(settings, findings);
+    })?;
+    Ok(Loaded { config: settings.client_config(), source })
+}
+
+fn load(
+    environment: &Environment,
+    zookeeper: &ZookeeperFlags,
+    apply_own: impl FnOnce(&mut Settings, &mut Findings),
+) -> Result<(Settings, Source), Problems> {
+    let (path, named_by) = match (&zookeeper.config, environment.get(environment::CONFIG)) {
+        (Some(path), _) => (path.clone(), Some("--config")),
+        (None, Some(path)) => (PathBuf::from(path), Some(environment::CONFIG)),
+        (None, None) => (PathBuf::from(DEFAULT_PATH), None),
+    };
+    let mut settings = Settings::default();
+    let (mut findings, source) = load_file(&path, named_by, &mut settings);
+    environment.apply_zookeeper(&mut settings, &mut findings);
+    zookeeper.apply(&mut settings, &mut findings);
+    apply_own(&mut settings, &mut findings);
+    settings.check(&mut findings);
+    findings.into_result()?;
+    Ok((settings, source))
+}
+
+fn load_file(path: &Path, named_by: Option<&str>, settings: &mut Settings) -> (Findings, Source) {
+    let begin = |text| Findings::new(path.to_owned(), text);
+    let found = Source::File(path.to_owned());
+    match file::read(path) {
+        Ok(text) => {
+            let mut findings = begin(text);
+            document::read(settings, &mut findings);
+            (findings, found)
+        }
+        Err(ReadError::Missing) => {
+            let mut findings = begin(String::new());
+            let Some(named_by) = named_by else { return (findings, Source::Defaults) };
+            findings.unreadable(format!("no such file; {named_by} names it"));
+            (findings, found)
+        }
+        Err(ReadError::Unusable(message)) => {
+            let mut findings = begin(String::new());
+            findings.unreadable(message);
+            (findings, found)
+        }
+        Err(ReadError::NotUtf8 { before }) => {
+            let at = before.len();
+            let mut findings = begin(before);
+            findings.add_text(at, "expected UTF-8, found another encoding or no text at all");
+            (findings, found)
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Defaults => f.write_str("the built-in defaults"),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What was given so far, with where it came from; the built-in defaults; the relations between values.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use balance::Strategy;
+use zk_core::ZnodePath;
+
+use crate::check;
+use crate::config::{ClientConfig, ClientSettings, ServerConfig, ServerSettings};
+use crate::findings::{Findings, Origin};
+
+/// A value and where it came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Given<T> {
+    value: T,
+    /// `None` if what was given is wrong: then the value means nothing, and nothing is compared with it.
+    origin: Option<Origin>,
+}
+
+/// Every key of the schema.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) zookeeper: Zookeeper,
+    pub(crate) registry: Registry,
+    pub(crate) discovery: Discovery,
+    pub(crate) server: Server,
+    pub(crate) client: Client,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Zookeeper {
+    /// Hosts and chroot; without the session timeout, which is a key of its own.
+    pub(crate) hosts: Given<zk_core::Config>,
+    pub(crate) root: Given<ZnodePath>,
+    pub(crate) session_timeout: Given<Duration>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Registry {
+    pub(crate) audit_interval: Given<Duration>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Discovery {
+    pub(crate) audit_interval: Given<Duration>,
+    pub(crate) hold: Given<Option<Duration>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) host: Given<IpAddr>,
+    pub(crate) ports: Given<Vec<u16>>,
+    pub(crate) advertise: Given<Option<instance::Host>>,
+    pub(crate) max_connections: Given<usize>,
+    pub(crate) connection_timeout: Given<Duration>,
+    pub(crate) settle: Given<Duration>,
+    pub(crate) grace: Given<Duration>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) rounds: Given<u64>,
+    pub(crate) interval: Given<Duration>,
+    pub(crate) strategy: Given<Strategy>,
+    pub(crate) timeout: Given<Duration>,
+    pub(crate) attempt_timeout: Given<Duration>,
+    pub(crate) connect_timeout: Given<Duration>,
+    pub(crate) wait: Given<Duration>,
+}
+
+// === Given ===
+
+impl<T> Given<T> {
+    fn default(value: T) -> Self {
+        Self { value, origin: Some(Origin::Default) }
+    }
+
+    /// Takes a value over, or notes why not.
+    pub(crate) fn set(
+        &mut self,
+        result: Result<T, String>,
+        origin: Origin,
+        key: &str,
+        findings: &mut Findings,
+    ) {
+        match result {
+            Ok(value) => *self = Self { value, origin: Some(origin) },
+            Err(message) => {
+                self.refuse();
+                findings.add(origin, key, message);
+            }
+        }
+    }
+
+    /// Forgets the value, because a wrong one was given in its place.
+    pub(crate) fn refuse(&mut self) {
+        self.origin = None;
+    }
+}
+
+// === Defaults ===
+
+impl Default for Settings {
+    fn default() -> Self {
+        let ms = |ms| Given::default(Duration::from_millis(ms));
+        Self {
+            zookeeper: Zookeeper {
+                hosts: Given::default(check::ensemble("127.0.0.1:2181").expect("the default is a host")),
+                root: Given::default(check::root("/go_servers").expect("the default is a path")),
+                session_timeout: Given::default(zk_core::Config::DEFAULT_SESSION_TIMEOUT),
+            },
+            registry: Registry { audit_interval: Given::default(registry::Config::DEFAULT_AUDIT_INTERVAL) },
+            discovery: Discovery {
+                audit_interval: Given::default(discovery::Config::DEFAULT_AUDIT_INTERVAL),
+                hold: Given::default(None),
+            },
+            server: Server {
+                host: Given::default(Ipv4Addr::LOCALHOST.into()),
+                ports: Given::default(vec![8897, 8898, 8899]),
+                advertise: Given::default(None),
+                max_connections: Given::default(1024),
+                connection_timeout: ms(2_000),
+                settle: ms(300),
+                grace: ms(2_000),
+            },
+            client: Client {
+                rounds: Given::default(100),
+                interval: ms(1_000),
+                strategy: Given::default(Strategy::default()),
+                timeout: ms(5_000),
+                attempt_timeout: ms(1_000),
+                connect_timeout: ms(300),
+                wait: ms(60_000),
+            },
+        }
+    }
+}
+
+// === Relations ===
+
+impl Settings {
+    /// Puts the client's timeouts in order. A whole request that was made shorter by a flag or a variable
+    /// shortens what is inside it; within the file, or the flags, an impossible order is a mistake.
+    pub(crate) fn check(&mut self, findings: &mut Findings) {
+        let Client { timeout, attempt_timeout, connect_timeout, .. } = &mut self.client;
+        at_most(("client.attempt_timeout", attempt_timeout), ("client.timeout", timeout), findings);
+        at_most(
+            ("client.connect_timeout", connect_timeout),
+            ("client.attempt_timeout", attempt_timeout),
+            findings,
+        );
+    }
+}
+
+/// Demands an order of two durations.
+fn at_most(
+    (low_key, low): (&str, &mut Given<Duration>),
+    (high_key, high): (&str, &Given<Duration>),
+    findings: &mut Findings,
+) {
+    let (Some(low_origin), Some(high_origin)) = (low.origin, high.origin) else { return };
+    if low.value <= high.value {
+        return;
+    }
+    if high_origin.rank() > low_origin.rank() {
+        *low = high.clone();
+        return;
+    }
+    let (low_shown, high_shown, other) =
+        (check::show(low.value), check::show(high.value), findings.name(high_origin));
+    let message = format!("expected at most {high_key} ({high_shown}, {other}), found {low_shown}");
+    findings.add(low_origin, low_key, message);
+}
+
+// === What comes out ===
+
+const CHECKED: &str = "the schema has the ranges of the libraries";
+
+impl Settings {
+    pub(crate) fn server_config(self) -> ServerConfig {
+        let registry = registry::Config::new(self.zookeeper.root.value.clone())
+            .with_audit_interval(self.registry.audit_interval.value)
+            .expect(CHECKED);
+        ServerConfig { zookeeper: self.zookeeper_config(), registry, server: self.server_settings() }
+    }
+
+    pub(crate) fn client_config(self) -> ClientConfig {
+        let mut discovery = discovery::Config::new(self.zookeeper.root.value.clone())
+            .with_audit_interval(self.discovery.audit_interval.value)
+            .expect(CHECKED);
+        if let Some(hold) = self.discovery.hold.value {
+            discovery = discovery.with_hold(hold).expect(CHECKED);
+        }
+        ClientConfig { zookeeper: self.zookeeper_config(), discovery, client: self.client_settings() }
+    }
+
+    fn zookeeper_config(&self) -> zk_core::Config {
+        let config = self.zookeeper.hosts.value.clone();
+        config.with_session_timeout(self.zookeeper.session_timeout.value).expect(CHECKED)
+    }
+
+    pub(crate) fn server_settings(&self) -> ServerSettings {
+        let server = &self.server;
+        ServerSettings {
+            host: server.host.value,
+            ports: server.ports.value.clone(),
+            advertise: server.advertise.value.clone(),
+            max_connections: server.max_connections.value,
+            connection_timeout: server.connection_timeout.value,
+            settle: server.settle.value,
+            grace: server.grace.value,
+        }
+    }
+
+    pub(crate) fn client_settings(&self) -> ClientSettings {
+        let client = &self.client;
+        ClientSettings {
+            rounds: client.rounds.value,
+            interval: client.interval.value,
+            strategy: client.strategy.value,
+            timeout: client.timeout.value,
+            attempt_timeout: client.attempt_timeout.value,
+            connect_timeout: client.connect_timeout.value,
+            wait: client.wait.value,
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! A flag beats the environment, the environment beats the file, the file beats the default.
+
+mod common;
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use balance::Strategy;
+use clap::{CommandFactory, Parser, Subcommand};
+use common::Dir;
+use daytime_config::{
+    ClientConfig, ClientFlags, Environment, Place, Problems, ServerConfig, ServerFlags, Source,
+    ZookeeperFlags, load_client_in, load_server_in,
+};
+
+#[derive(Debug, Parser)]
+struct ClientCli {
+    #[command(flatten)]
+    zookeeper: ZookeeperFlags,
+    #[command(flatten)]
+    client: ClientFlags,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    List,
+}
+
+#[derive(Debug, Parser)]
+struct ServerCli {
+    #[command(flatten)]
+    zookeeper: ZookeeperFlags,
+    #[command(flatten)]
+    server: ServerFlags,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
+fn client(variables: Variables<'_>, arguments: &[&str]) -> Result<ClientConfig, Problems> {
+    let cli = ClientCli::try_parse_from([&["client"], arguments].concat()).expect("the flags are right");
+    let environment = variables.iter().copied().collect();
+    load_client_in(&environment, &cli.zookeeper, &cli.client).map(|loaded| loaded.config)
+}
+
+fn server(variables: Variables<'_>, arguments: &[&str]) -> Result<ServerConfig, Problems> {
+    let cli = ServerCli::try_parse_from([&["server"], arguments].concat()).expect("the flags are right");
+    let environment = variables.iter().copied().collect();
+    load_server_in(&environment, &cli.zookeeper, &cli.server).map(|loaded| loaded.config)
+}
+
+const FILE: &str = r#"
+[zookeeper]
+hosts = ["file"]
+root = "/file"
+session_timeout = "11s"
+[server]
+host = "127.0.0.11"
+ports = [11]
+advertise = "file"
+[client]
+rounds = 11
+interval = "11ms"
+strategy = "round-robin"
+timeout = "11s"
+wait = "11s"
+"#;
+
+#[test]
+fn each_layer_of_the_server_beats_the_one_below() {
+    let dir = Dir::new();
+    let path = dir.write(FILE);
+    let file = ["--config", path.to_str().unwrap()];
+    let variables = [
+        ("DAYTIME_ZOOKEEPER", "environment1,environment2/env"),
+        ("DAYTIME_ROOT", "/environment"),
+        ("DAYTIME_SESSION_TIMEOUT", "12s"),
+        ("DAYTIME_HOST", "127.0.0.12"),
+        ("DAYTIME_PORTS", "12, 13"),
+        ("DAYTIME_ADVERTISE", "environment"),
+    ];
+    let flags = [
+        &file[..],
+        &[
+            "--zookeeper",
+            "flag:13/flag",
+            "--root",
+            "/flag",
+            "--session-timeout",
+            "13s",
+            "--host",
+            "127.0.0.13",
+        ],
+        &["--port", "14", "--port", "15,16", "--advertise", "flag"],
+    ]
+    .concat();
+    let view = |config: ServerConfig| {
+        let hosts: Vec<String> = config.zookeeper.hosts().iter().map(ToString::to_string).collect();
+        format!(
+            "{} {} {} {:?} {} {:?} {}",
+            hosts.join(","),
+            config.zookeeper.chroot(),
+            config.registry.root(),
+            config.zookeeper.session_timeout(),
+            config.server.host,
+            config.server.ports,
+            config.server.advertise.unwrap_or(config.server.host.into()),
+        )
+    };
+    let by_default = view(server(&[], &[]).unwrap());
+    assert_eq!(by_default, "127.0.0.1:2181 / /go_servers 10s 127.0.0.1 [8897, 8898, 8899] 127.0.0.1");
+    let by_file = view(server(&[], &file).unwrap());
+    assert_eq!(by_file, "file:2181 / /file 11s 127.0.0.11 [11] file");
+    let by_environment = view(server(&variables, &file).unwrap());
+    let expected =
+        "environment1:2181,environment2:2181 /env /environment 12s 127.0.0.12 [12, 13] environment";
+    assert_eq!(by_environment, expected);
+    let by_flag = view(server(&variables, &flags).unwrap());
+    assert_eq!(by_flag, "flag:13 /flag /flag 13s 127.0.0.13 [14, 15, 16] flag");
+}
+
+#[test]
+fn each_layer_of_the_client_beats_the_one_below() {
+    let dir = Dir::new();
+    let path = dir.write(FILE);
+    let file = ["--config", path.to_str().unwrap()];
+    let variables = [
+        ("DAYTIME_ROUNDS", "12"),
+        ("DAYTIME_INTERVAL", "12ms"),
+        ("DAYTIME_STRATEGY", "random"),
+        ("DAYTIME_TIMEOUT", "12s"),
+        ("DAYTIME_WAIT", "12s"),
+    ];
+    let flags = [
+        &file[..],
+        &[
+            "--rounds",
+            "13",
+            "--interval",
+            "13ms",
+            "--strategy",
+            "round-robin",
+            "--timeout",
+            "13s",
+            "--wait",
+            "13s",
+        ],
+    ]
+    .concat();
+    let view = |config: ClientConfig| {
+        let client = config.client;
+        (
+            client.rounds,
+            client.interval.as_millis(),
+            client.strategy,
+            client.timeout.as_secs(),
+            client.wait.as_secs(),
+        )
+    };
+    assert_eq!(view(client(&[], &[]).unwrap()), (100, 1000, Strategy::Random, 5, 60));
+    assert_eq!(view(client(&[], &file).unwrap()), (11, 11, Strategy::RoundRobin, 11, 11));
+    assert_eq!(view(client(&variables, &file).unwrap()), (12, 12, Strategy::Random, 12, 12));
+    assert_eq!(view(client(&variables, &flags).unwrap()), (13, 13, Strategy::RoundRobin, 13, 13));
+}
+
+#[test]
+fn the_flag_for_the_file_beats_the_variable() {
+    let dir = Dir::new();
+    let path = dir.write(FILE);
+    let path = path.to_str().unwrap();
+    assert_eq!(client(&[("DAYTIME_CONFIG", path)], &[]).unwrap().client.rounds, 11);
+    assert!(client(&[("DAYTIME_CONFIG", "/none")], &[]).is_err());
+    assert!(client(&[("DAYTIME_CONFIG", "/none")], &["--config", path]).is_ok());
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    let variables = [
+        ("DAYTIME_CONFIG", ""),
+        ("DAYTIME_ZOOKEEPER", ""),
+        ("DAYTIME_ROOT", ""),
+        ("DAYTIME_PORTS", ""),
+        ("DAYTIME_ADVERTISE", ""),
+    ];
+    assert_eq!(server(&variables, &[]), server(&[], &[]));
+}
+
+#[test]
+fn flags_may_stand_before_and_after_a_subcommand() {
+    for arguments in [["--rounds", "7", "--root", "/x", "list"], ["list", "--rounds", "7", "--root", "/x"]] {
+        let config = client(&[], &arguments).unwrap();
+        assert_eq!((config.client.rounds, config.discovery.root().as_str()), (7, "/x"));
+    }
+}
+
+#[test]
+fn mistakes_in_variables_are_reported_together_with_those_in_the_file() {
+    let dir = Dir::new();
+    let path = dir.write("[client]\nrounds = 0\n");
+    let variables = [
+        ("DAYTIME_CONFIG", path.to_str().unwrap()),
+        ("DAYTIME_ROOT", "x"),
+        ("DAYTIME_ROUNDS", "-1"),
+        ("DAYTIME_WAIT", "60"),
+        ("DAYTIME_PORTS", "the client does not read it"),
+    ];
+    let problems = client(&variables, &[]).unwrap_err();
+    let shown = problems.to_string();
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), 4, "{shown}");
+    assert!(lines[0].contains(":2:10: client.rounds: expected an integer of at least 1, found 0"), "{shown}");
+    assert!(lines[1].starts_with("DAYTIME_ROOT: zookeeper.root: expected a znode path"), "{shown}");
+    assert_eq!(lines[2], "DAYTIME_ROUNDS: client.rounds: expected an integer of at least 1, found \"-1\"");
+    assert!(lines[3].starts_with("DAYTIME_WAIT: client.wait: expected a duration such as"), "{shown}");
+}
+
+#[test]
+fn a_variable_with_bad_ports_says_which() {
+    for (value, part) in [
+        ("8897,", "found \"\""),
+        ("8897,99999", "found 99999"),
+        ("1,2,1", "found 1 twice"),
+        ("http", "found \"http\""),
+    ] {
+        let problems = server(&[("DAYTIME_PORTS", value)], &[]).unwrap_err();
+        assert_eq!(problems.listed()[0].place(), &Place::Environment { name: "DAYTIME_PORTS" });
+        assert!(problems.to_string().contains(part), "{problems}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_utf8_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let value = std::ffi::OsStr::from_bytes(b"/\xff");
+    let environment = Environment::from_iter([("DAYTIME_ROOT", value)]);
+    let problems = load_client_in(&environment, &ZookeeperFlags::default(), &ClientFlags::default());
+    assert_eq!(problems.unwrap_err().to_string(), "DAYTIME_ROOT: zookeeper.root: expected UTF-8");
+}
+
+#[test]
+fn a_shorter_request_shortens_its_attempts() {
+    let dir = Dir::new();
+    let path = dir.write("[client]\nattempt_timeout = '2s'\n");
+    let file = ["--config", path.to_str().unwrap()];
+    let timeouts = |config: ClientConfig| {
+        let client = config.client;
+        [client.timeout, client.attempt_timeout, client.connect_timeout].map(|timeout| timeout.as_millis())
+    };
+    let by_variable = client(&[("DAYTIME_TIMEOUT", "1500ms")], &file).unwrap();
+    assert_eq!(timeouts(by_variable), [1500, 1500, 300]);
+    let by_flag = client(&[("DAYTIME_TIMEOUT", "1h")], &[&file[..], &["--timeout", "200ms"]].concat());
+    assert_eq!(timeouts(by_flag.unwrap()), [200, 200, 200]);
+}
+
+#[test]
+fn a_mistake_in_a_flag_names_it() {
+    let ports = server(&[], &["--port", "1,1"]).unwrap_err();
+    assert_eq!(ports.to_string(), "--port: server.ports: expected different ports, found 1 twice");
+}
+
+#[test]
+fn a_flag_repairs_a_relation_and_yet_the_file_is_checked() {
+    let dir = Dir::new();
+    let relation = dir.write("[client]\ntimeout = '500ms'\n");
+    let fixed = client(&[], &["--config", relation.to_str().unwrap(), "--timeout", "3s"]).unwrap();
+    assert_eq!(fixed.client.timeout, Duration::from_secs(3));
+    let wrong = dir.write("[client]\ntimeout = 500\n");
+    assert!(client(&[], &["--config", wrong.to_str().unwrap(), "--timeout", "3s"]).is_err());
+}
+
+#[test]
+fn values_of_flags_are_checked_where_they_are_parsed() {
+    let cases = [
+        ("--root", "/", "the top of the tree"),
+        ("--zookeeper", "zk1,,zk2", "empty"),
+        ("--session-timeout", "10", "expected a duration such as \"250ms\" or \"10s\", found \"10\""),
+        ("--rounds", "0", "expected an integer of at least 1, found 0"),
+        ("--interval", "2h", "expected a duration from 0s to 1h"),
+        ("--strategy", "best", "expected one of: random, round-robin"),
+        ("--timeout", "1ms", "expected a duration from 10ms to 1h"),
+        ("--wait", "x", "expected a duration"),
+    ];
+    for (flag, value, part) in cases {
+        let error = ClientCli::try_parse_from(["client", flag, value]).unwrap_err();
+        assert_eq!(error.exit_code(), i32::from(Problems::EXIT_CODE));
+        assert!(error.to_string().contains(part) && error.to_string().contains(flag), "{error}");
+    }
+    let cases = [
+        ("--host", "localhost", "expected an IP address to listen on"),
+        ("--port", "0", "expected an integer from 1 to 65535, found 0"),
+        ("--advertise", "0.0.0.0", "expected an address that clients can call"),
+    ];
+    for (flag, value, part) in cases {
+        let error = ServerCli::try_parse_from(["server", flag, value]).unwrap_err();
+        assert!(error.to_string().contains(part) && error.to_string().contains(flag), "{error}");
+    }
+}
+
+#[test]
+fn flags_that_were_not_parsed_are_checked_all_the_same() {
+    let flags = ClientFlags { rounds: Some(0), wait: Some(Duration::MAX), ..ClientFlags::default() };
+    let problems = load_client_in(&Environment::default(), &ZookeeperFlags::default(), &flags).unwrap_err();
+    assert_eq!(problems.listed().len(), 2, "{problems}");
+}
+
+#[test]
+fn the_help_names_the_variable_of_every_flag() {
+    for command in [ClientCli::command(), ServerCli::command()] {
+        command.clone().debug_assert();
+        for argument in command.get_arguments() {
+            let Some(long) = argument.get_long() else { continue };
+            let variable = format!("[env: DAYTIME_{}", long.replace('-', "_").to_uppercase());
+            let help = argument.get_help().unwrap().to_string();
+            assert!(help.contains(&variable), "--{long}: {help}");
+        }
+    }
+}
+
+// === The real environment ===
+
+/// Runs the example with an environment and nothing else of the sort.
+fn show(directory: &std::path::Path, variables: Variables<'_>, arguments: &[&str]) -> Output {
+    let mut command = Command::new(example());
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"DAYTIME_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .current_dir(directory)
+        .envs(variables.iter().copied())
+        .args(arguments)
+        .output()
+        .expect("the example is built")
+}
+
+/// `cargo test` builds the examples of a crate along with its tests, beside them.
+fn example() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let target = test.parent().and_then(|deps| deps.parent()).expect("tests are built in target/*/deps");
+    target.join("examples").join(format!("show{}", std::env::consts::EXE_SUFFIX))
+}
+
+#[test]
+fn a_process_reads_its_environment_and_the_file_in_its_directory() {
+    let dir = Dir::new();
+    let text = |output: &Output| String::from_utf8(output.stdout.clone()).unwrap();
+
+    let bare = show(dir.path(), &[], &["client"]);
+    assert!(text(&bare).starts_with(&format!("# {}\n", Source::Defaults)), "{bare:?}");
+    assert!(text(&bare).contains("rounds: 100"), "{bare:?}");
+
+    std::fs::create_dir(dir.path().join("config")).unwrap();
+    std::fs::write(dir.path().join("config/daytime.toml"), FILE).unwrap();
+    let file = show(dir.path(), &[], &["client"]);
+    assert!(text(&file).starts_with("# config/daytime.toml\n"), "{file:?}");
+    assert!(text(&file).contains("rounds: 11"), "{file:?}");
+
+    let variable = show(dir.path(), &[("DAYTIME_ROUNDS", "12")], &["client"]);
+    assert!(text(&variable).contains("rounds: 12"), "{variable:?}");
+    let flag = show(dir.path(), &[("DAYTIME_ROUNDS", "12")], &["client", "--rounds", "13"]);
+    assert!(text(&flag).contains("rounds: 13"), "{flag:?}");
+
+    let wrong = show(dir.path(), &[("DAYTIME_ROUNDS", "many")], &["client"]);
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+    assert!(text(&wrong).is_empty() && wrong.stderr.starts_with(b"DAYTIME_ROUNDS: "), "{wrong:?}");
+    let usage = show(dir.path(), &[], &["client", "--rounds", "many"]);
+    assert_eq!(usage.status.code(), Some(2), "{usage:?}");
+}

@@ -1,0 +1,7 @@
+//! The program `daytime-server`, built here so that the tests of this crate always run the present one.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daytime_server::main()
+}

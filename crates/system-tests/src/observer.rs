@@ -1,0 +1,124 @@
+//! What ZooKeeper really holds: an independent observer with a client and a session of its own.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use zk_testing::raw::{Client, Error};
+
+/// The time between two looks.
+const POLL: Duration = Duration::from_millis(10);
+
+/// A registered znode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its birth.
+    pub czxid: i64,
+    /// The session that owns it; 0 for a persistent one.
+    pub owner: i64,
+}
+
+/// What was seen from one moment on.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    /// The moment.
+    pub at: Instant,
+    /// The znodes by name; `None` if ZooKeeper did not answer.
+    pub nodes: Option<BTreeMap<String, Node>>,
+}
+
+/// Looks all the time, and remembers each change. `Drop` ends it.
+#[derive(Debug)]
+pub struct Observer {
+    history: Arc<Mutex<Vec<Sighting>>>,
+    looking: JoinHandle<()>,
+}
+
+impl Observer {
+    /// Starts to look at the children of a root, by any of the servers.
+    pub fn start(servers: Vec<SocketAddr>, root: &'static str) -> Self {
+        let history: Arc<Mutex<Vec<Sighting>>> = Arc::default();
+        let into = history.clone();
+        let looking = tokio::spawn(async move {
+            for server in servers.iter().cycle() {
+                let client =
+                    timeout(Duration::from_secs(1), Client::connect(*server, Duration::from_secs(4)));
+                if let Ok(Ok(client)) = client.await {
+                    while let Ok(Ok(nodes)) = timeout(Duration::from_secs(1), look(&client, root)).await {
+                        note(&into, Some(nodes));
+                        sleep(POLL).await;
+                    }
+                }
+                note(&into, None);
+                sleep(POLL).await;
+            }
+        });
+        Self { history, looking }
+    }
+
+    fn history(&self) -> MutexGuard<'_, Vec<Sighting>> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is there now.
+    pub fn now(&self) -> Option<BTreeMap<String, Node>> {
+        self.history().last()?.nodes.clone()
+    }
+
+    /// All that was seen since a moment, beginning with what was the case then.
+    pub fn since(&self, moment: Instant) -> Vec<Sighting> {
+        let history = self.history();
+        let first = history.iter().rposition(|sighting| sighting.at <= moment).unwrap_or(0);
+        history[first..].to_vec()
+    }
+
+    /// Waits until what is there satisfies the condition.
+    pub async fn until(
+        &self,
+        what: &str,
+        within: Duration,
+        wanted: impl Fn(&BTreeMap<String, Node>) -> bool,
+    ) -> Result<BTreeMap<String, Node>, String> {
+        let deadline = Instant::now() + within;
+        loop {
+            match self.now() {
+                Some(nodes) if wanted(&nodes) => return Ok(nodes),
+                nodes if Instant::now() > deadline => {
+                    return Err(format!("not within {within:?}: {what}; there is {nodes:?}"));
+                }
+                _ => sleep(POLL).await,
+            }
+        }
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        self.looking.abort();
+    }
+}
+
+async fn look(client: &Client, root: &str) -> Result<BTreeMap<String, Node>, Error> {
+    let names = match client.children(root).await {
+        Ok((names, _)) => names,
+        Err(Error::NoNode) => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error),
+    };
+    let mut nodes = BTreeMap::new();
+    for name in names {
+        if let Some(stat) = client.exists(&format!("{root}/{name}")).await? {
+            nodes.insert(name, Node { czxid: stat.czxid, owner: stat.ephemeral_owner });
+        }
+    }
+    Ok(nodes)
+}
+
+fn note(history: &Mutex<Vec<Sighting>>, nodes: Option<BTreeMap<String, Node>>) {
+    let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
+    if history.last().is_none_or(|last| last.nodes != nodes) {
+        history.push(Sighting { at: Instant::now(), nodes });
+    }
+}

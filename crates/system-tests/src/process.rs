@@ -1,0 +1,130 @@
+//! The programs, as processes.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+/// Which programs a row is run with.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// The server, or a stand-in for it.
+    pub server: PathBuf,
+    /// The client.
+    pub client: PathBuf,
+    /// Environment of the server.
+    pub environment: Vec<(&'static str, &'static str)>,
+}
+
+/// A running program. `Drop` kills it.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    pid: Pid,
+    out: Lines,
+    err: Lines,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Exit {
+    /// The exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output, line by line, with the moment of each.
+    pub out: Vec<(Instant, String)>,
+    /// Standard error.
+    pub err: String,
+}
+
+#[derive(Debug)]
+struct Lines {
+    lines: Arc<Mutex<Vec<(Instant, String)>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Lines {
+    fn of(stream: Option<impl AsyncRead + Unpin + Send + 'static>) -> Self {
+        let lines: Arc<Mutex<Vec<_>>> = Arc::default();
+        let into = lines.clone();
+        // Ends with the stream, which ends with the process.
+        let reader = tokio::spawn(async move {
+            let Some(stream) = stream else { return };
+            let mut stream = BufReader::new(stream).lines();
+            while let Ok(Some(line)) = stream.next_line().await {
+                into.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), line));
+            }
+        });
+        Self { lines, reader }
+    }
+
+    fn get(&self) -> Vec<(Instant, String)> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Process {
+    /// Starts a program in a folder of its own.
+    pub fn start(
+        program: &Path,
+        folder: &Path,
+        arguments: &[String],
+        environment: &[(&'static str, &'static str)],
+    ) -> io::Result<Self> {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .current_dir(folder)
+            .env("RUST_LOG", "debug,zookeeper_client=error")
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = child.id().ok_or_else(|| io::Error::other("the process has ended already"))?;
+        let pid = Pid::from_raw(i32::try_from(pid).map_err(io::Error::other)?);
+        let (out, err) = (Lines::of(child.stdout.take()), Lines::of(child.stderr.take()));
+        Ok(Self { child, pid, out, err })
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        // It may have ended: then there is nobody to signal.
+        let _ = kill(self.pid, signal);
+    }
+
+    /// Kills it, as `kill -9` does.
+    pub async fn kill(mut self) {
+        let _ = self.child.kill().await;
+    }
+
+    /// What it has printed on standard output so far.
+    pub fn out(&self) -> Vec<(Instant, String)> {
+        self.out.get()
+    }
+
+    /// What it has logged so far.
+    pub fn err(&self) -> String {
+        let lines: Vec<_> = self.err.get().into_iter().map(|(_, line)| line).collect();
+        lines.join("\n")
+    }
+
+    /// Waits for its end.
+    pub async fn exit(mut self, within: Duration) -> Result<Exit, String> {
+        let status = match timeout(within, self.child.wait()).await {
+            Ok(Ok(status)) => status,
+            Ok(Err(error)) => return Err(error.to_string()),
+            Err(_) => return Err(format!("still running after {within:?}:\n{}", self.err())),
+        };
+        let _ = (&mut self.out.reader).await;
+        let _ = (&mut self.err.reader).await;
+        Ok(Exit { code: status.code(), out: self.out(), err: self.err() })
+    }
+}

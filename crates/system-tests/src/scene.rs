@@ -1,0 +1,87 @@
+//! A ZooKeeper, the programs around it, and the numbers that the rows count with.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::observer::Observer;
+use crate::process::{Process, Programs};
+
+/// ZooKeeper's tick in the tests.
+pub const TICK: Duration = Duration::from_millis(200);
+/// The session timeout in the tests: T in the fault matrix.
+pub const SESSION: Duration = Duration::from_secs(2);
+/// From ZooKeeper's event to somebody's view, on one busy machine: P in the fault matrix.
+pub const PROPAGATION: Duration = Duration::from_millis(250);
+
+/// The root under which the programs register by default.
+const ROOT: &str = "/go_servers";
+
+/// What the programs of one row share.
+#[derive(Debug)]
+pub struct Scene {
+    programs: Programs,
+    hosts: String,
+    folder: TempDir,
+    /// The observer of the root.
+    pub observer: Observer,
+}
+
+impl Scene {
+    /// A scene around the servers of a ZooKeeper.
+    pub fn new(programs: Programs, servers: Vec<SocketAddr>) -> Self {
+        let hosts: Vec<_> = servers.iter().map(SocketAddr::to_string).collect();
+        let folder = TempDir::new().expect("a temporary folder");
+        Self { programs, hosts: hosts.join(","), folder, observer: Observer::start(servers, ROOT) }
+    }
+
+    /// Starts a server on some ports.
+    pub fn server(&self, ports: &[u16]) -> Process {
+        let mut arguments = self.common();
+        for port in ports {
+            arguments.extend(["--port".into(), port.to_string()]);
+        }
+        self.run(&self.programs.server, &arguments)
+    }
+
+    /// Starts a client with further arguments.
+    pub fn client(&self, arguments: &[&str]) -> Process {
+        let mut all = self.common();
+        all.extend(arguments.iter().map(ToString::to_string));
+        self.run(&self.programs.client, &all)
+    }
+
+    fn common(&self) -> Vec<String> {
+        let timeout = format!("{}ms", SESSION.as_millis());
+        ["--zookeeper", &self.hosts, "--session-timeout", &timeout].map(str::to_owned).to_vec()
+    }
+
+    fn run(&self, program: &std::path::Path, arguments: &[String]) -> Process {
+        Process::start(program, self.folder.path(), arguments, &self.programs.environment)
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()))
+    }
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    // Below the range from which the system takes the ports of outgoing connections: there a thousand
+    // requests of a test would sooner or later sit on a port that a server is about to bind.
+    const FIRST: u16 = 20_000;
+    const COUNT: u32 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        // Test programs that run at the same time begin at different places.
+        let offset = std::process::id().wrapping_mul(101).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = FIRST + (offset % COUNT) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// Several of them, all different.
+pub fn free_ports(count: usize) -> Vec<u16> {
+    (0..count).map(|_| free_port()).collect()
+}
