@@ -37,7 +37,8 @@ pub(crate) struct Membership {
     steps: u64,
     /// Shown and not listed: when each went, and whether it is part of a mass disappearance.
     leaving: BTreeMap<Endpoint, Leaving>,
-    recent: Recent,
+    /// Removals that were let through lately, and have not returned.
+    recent: BTreeMap<Endpoint, Instant>,
     odd: BTreeSet<String>,
 }
 
@@ -45,13 +46,6 @@ pub(crate) struct Membership {
 struct Leaving {
     since: Instant,
     held: bool,
-}
-
-/// Removals that were let through lately.
-#[derive(Clone, Copy, Debug, Default)]
-struct Recent {
-    last: Option<Instant>,
-    removed: usize,
 }
 
 impl Membership {
@@ -63,7 +57,7 @@ impl Membership {
             shown: BTreeMap::new(),
             steps: 0,
             leaving: BTreeMap::new(),
-            recent: Recent::default(),
+            recent: BTreeMap::new(),
             odd: BTreeSet::new(),
         }
     }
@@ -92,8 +86,12 @@ impl Membership {
         }
     }
 
-    /// All children, as listed. Returns whether that was news.
-    pub(crate) fn listed(&mut self, names: &[String], now: Instant) -> bool {
+    /// All children, as listed; in a new session for the first time, or again. Returns whether that was
+    /// news.
+    ///
+    /// Where our session is new, those of the servers may be, too, and they may not be back yet: after a
+    /// loss of ZooKeeper's data for one. A first list that lacks more than half is held, however small.
+    pub(crate) fn listed(&mut self, names: &[String], now: Instant, new_session: bool) -> bool {
         self.odd.retain(|odd| names.contains(odd));
         let listed: BTreeSet<_> = names.iter().filter_map(|name| self.endpoint(name)).collect();
         if listed == self.listed {
@@ -108,10 +106,16 @@ impl Membership {
             self.show(endpoint);
         }
         self.listed = listed;
+        if new_session && self.leaving.len() * 2 > self.shown.len() {
+            tracing::warn!(disappeared = self.leaving.len(), of = self.shown.len(), hold = ?self.hold,
+                "the first list of a new session is much smaller: held back");
+            self.leaving.values_mut().for_each(|leaving| leaving.held = true);
+        }
         true
     }
 
     fn show(&mut self, endpoint: Endpoint) {
+        self.recent.remove(&endpoint);
         if let Entry::Vacant(free) = self.shown.entry(endpoint) {
             let instance = Instance::new(free.key().clone());
             free.insert(Arc::new(instance));
@@ -149,22 +153,21 @@ impl Membership {
         }
         self.let_go(|leaving| leaving.held && leaving.since + hold <= now);
         let ripe = |leaving: &Leaving| !leaving.held && leaving.since + SETTLE <= now;
-        let batch = self.leaving.values().filter(|leaving| ripe(leaving)).count();
-        if batch == 0 {
+        let batch: Vec<_> =
+            self.leaving.iter().filter(|(_, leaving)| ripe(leaving)).map(|(e, _)| e.clone()).collect();
+        if batch.is_empty() {
             return;
         }
-        if self.recent.last.is_none_or(|last| last + TOGETHER < now) {
-            self.recent.removed = 0;
-        }
+        self.recent.retain(|_, removed| *removed + TOGETHER >= now);
         let held = self.leaving.values().filter(|leaving| leaving.held).count();
         // The set as it was before the removals that belong together.
-        let before = self.shown.len() + self.recent.removed;
-        let together = self.recent.removed + held + batch;
+        let before = self.shown.len() + self.recent.len();
+        let together = self.recent.len() + held + batch.len();
         if together >= MASS && together * 2 > before {
             tracing::warn!(disappeared = together, of = before, ?hold, "mass disappearance: held back");
             self.leaving.values_mut().filter(|leaving| ripe(leaving)).for_each(|leaving| leaving.held = true);
         } else {
-            self.recent = Recent { last: Some(now), removed: self.recent.removed + batch };
+            self.recent.extend(batch.into_iter().map(|endpoint| (endpoint, now)));
             self.let_go(ripe);
         }
     }
@@ -242,7 +245,7 @@ mod tests {
 
         fn listed(&mut self, ports: impl IntoIterator<Item = u16>) {
             let names: Vec<_> = ports.into_iter().map(name).collect();
-            self.membership.listed(&names, self.now);
+            self.membership.listed(&names, self.now, false);
             self.pass(0);
         }
 
@@ -319,6 +322,18 @@ mod tests {
     }
 
     #[test]
+    fn a_rolling_restart_is_no_mass_disappearance() {
+        let mut script = Script::with(3);
+        for port in [1, 2, 3, 1, 2, 3] {
+            script.delete([port]);
+            script.pass(5);
+            assert_eq!(script.ports().len(), 2, "{port} is gone at once");
+            script.create(port);
+            script.pass(5);
+        }
+    }
+
+    #[test]
     fn removals_far_apart_are_ordinary() {
         let mut script = Script::with(10);
         for port in 1..=9 {
@@ -353,6 +368,23 @@ mod tests {
     }
 
     #[test]
+    fn a_new_sessions_much_smaller_first_list_is_held_however_small_the_set() {
+        for (before, after) in [(1, 0), (3, 1), (10, 4)] {
+            let mut script = Script::with(before);
+            let names: Vec<_> = (1..=after).map(name).collect();
+            script.membership.listed(&names, script.now, true);
+            script.pass(100);
+            assert_eq!(script.ports().len(), usize::from(before), "{before} to {after}");
+            script.pass(10_000);
+            assert_eq!(script.ports().len(), usize::from(after));
+        }
+        let mut script = Script::with(2);
+        script.membership.listed(&[name(1)], script.now, true);
+        script.pass(5);
+        assert_eq!(script.ports(), [1], "half is ordinary");
+    }
+
+    #[test]
     fn a_hold_of_zero_believes_everything() {
         let mut script = Script::with(4);
         script.membership.set_hold(Duration::ZERO);
@@ -365,7 +397,7 @@ mod tests {
     fn odd_names_are_skipped_and_counted() {
         let mut script = Script::with(1);
         let names = ["127.0.0.1:1", "127.0.0.1:01", "vector_1", "", "127.0.0.1:99999"].map(String::from);
-        script.membership.listed(&names, script.now);
+        script.membership.listed(&names, script.now, false);
         script.pass(0);
         assert_eq!(script.ports(), [1]);
         assert_eq!(script.membership.skipped(), 4);

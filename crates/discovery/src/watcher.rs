@@ -71,6 +71,8 @@ pub(crate) struct Watcher {
     zk: Zk,
     config: Config,
     membership: Membership,
+    /// The session in which the root was listed last; 0 before the first list.
+    epoch: u64,
     /// The root as it was listed last, if no event has come since.
     mark: Option<Mark>,
     /// The membership's steps that the published snapshot shows.
@@ -92,7 +94,7 @@ impl Watcher {
     ) -> Self {
         let membership = Membership::new(format);
         let pause = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
-        Self { zk, config, membership, mark: None, shown: 0, latest, views, commands, pause }
+        Self { zk, config, membership, epoch: 0, mark: None, shown: 0, latest, views, commands, pause }
     }
 
     pub(crate) async fn run(self) {
@@ -195,7 +197,9 @@ impl Watcher {
                 Err(error) => return Err(error),
             },
         };
-        let news = self.membership.listed(&names, Instant::now());
+        let new_session = self.epoch != 0 && self.epoch != connection.epoch();
+        let news = self.membership.listed(&names, Instant::now(), new_session);
+        self.epoch = connection.epoch();
         self.mark = Some(mark);
         Ok(news)
     }

@@ -19,20 +19,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
         arguments.get(at + 1).cloned()
     };
     let zookeeper = flag("--zookeeper").ok_or("--zookeeper is missing")?.parse()?;
-    let port = flag("--port").ok_or("--port is missing")?;
-    let address = format!("127.0.0.1:{port}");
-
-    let listener = TcpListener::bind(&address).await?;
     let client = Client::connect(zookeeper, Duration::from_secs(2)).await?;
     let mode = match std::env::var_os("TUTORIAL_EPHEMERAL") {
         Some(_) => CreateMode::Ephemeral,
         None => CreateMode::Persistent,
     };
     client.create_all("/go_servers").await?;
-    // Whoever made it: it is there, so all must be well.
-    let _ = client.create(&format!("/go_servers/{address}"), b"", mode).await;
-    loop {
-        let (mut stream, _) = listener.accept().await?;
-        tokio::spawn(async move { stream.write_all(b"the time\n").await });
+    for pair in arguments.windows(2).filter(|pair| pair[0] == "--port") {
+        let address = format!("127.0.0.1:{}", pair[1]);
+        let listener = TcpListener::bind(&address).await?;
+        // Whoever made it: it is there, so all must be well.
+        let _ = client.create(&format!("/go_servers/{address}"), b"", mode).await;
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move { stream.write_all(b"the time\n").await });
+            }
+        });
     }
+    std::future::pending().await
 }

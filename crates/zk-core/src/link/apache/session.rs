@@ -161,6 +161,8 @@ async fn serve(
                 Some(Command::Run(job)) => job(&client, &mut tasks),
                 Some(Command::Close(confirm)) => {
                     queue.close();
+                    // The holders of watches hear of the end before their watches fall silent.
+                    down.send_replace(Some(Down::SessionOver));
                     tasks.shutdown().await;
                     // Dropping the last clone of the client sends the request to close (facts of 0.11.2).
                     drop(client);
@@ -173,13 +175,7 @@ async fn serve(
                             }
                         }
                     });
-                    let confirmed = closed.await.unwrap_or(false);
-                    down.send_replace(Some(if confirmed {
-                        Down::SessionOver
-                    } else {
-                        Down::ConnectionLost("while the session was being closed".into())
-                    }));
-                    let _ = confirm.send(confirmed);
+                    let _ = confirm.send(closed.await.unwrap_or(false));
                     return;
                 }
                 // No handle is left: the session is left to whoever attaches next, or to expiry.
