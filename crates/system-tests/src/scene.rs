@@ -53,6 +53,31 @@ impl Scene {
         self.run(&self.programs.client, &all)
     }
 
+    /// Starts a server with these arguments and no others.
+    pub fn server_with(&self, arguments: &[&str]) -> Process {
+        let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+        self.run(&self.programs.server, &arguments)
+    }
+
+    /// Starts a client with these arguments and no others.
+    pub fn client_with(&self, arguments: &[&str]) -> Process {
+        let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+        self.run(&self.programs.client, &arguments)
+    }
+
+    /// The ensemble's addresses, as the programs take them.
+    pub fn hosts(&self) -> &str {
+        &self.hosts
+    }
+
+    /// Writes a file into the folder in which the programs run.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        let done =
+            path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
+        done.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
     fn common(&self) -> Vec<String> {
         let timeout = format!("{}ms", SESSION.as_millis());
         ["--zookeeper", &self.hosts, "--session-timeout", &timeout].map(str::to_owned).to_vec()

@@ -1,0 +1,447 @@
+//! What the two programs do for a user, on a real ZooKeeper.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use system_tests::{Exit, PROPAGATION, Process, Programs, Scene, free_port, free_ports};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, timeout};
+use zk_testing::{Server, raw};
+
+const SOON: Duration = Duration::from_secs(15);
+
+fn programs() -> Programs {
+    Programs {
+        server: env!("CARGO_BIN_EXE_system-daytime-server").into(),
+        client: env!("CARGO_BIN_EXE_system-daytime-client").into(),
+        environment: vec![],
+    }
+}
+
+async fn scene() -> (Server, Scene) {
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(programs(), vec![zk.addr()]);
+    (zk, scene)
+}
+
+fn name(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
+async fn registered(scene: &Scene, ports: &[u16]) -> BTreeMap<String, system_tests::Node> {
+    let names: BTreeSet<_> = ports.iter().copied().map(name).collect();
+    let all = |nodes: &BTreeMap<_, _>| nodes.keys().cloned().collect::<BTreeSet<String>>() == names;
+    scene.observer.until("all registered", SOON, all).await.unwrap()
+}
+
+async fn ended(process: Process) -> Exit {
+    process.exit(SOON).await.unwrap()
+}
+
+fn lines(exit: &Exit) -> Vec<&str> {
+    exit.out.iter().map(|(_, line)| line.as_str()).collect()
+}
+
+async fn said(process: &Process, text: &str) {
+    let deadline = Instant::now() + SOON;
+    while !process.err().contains(text) {
+        assert!(Instant::now() < deadline, "{text:?} was not said:\n{}", process.err());
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Registers addresses that others serve.
+async fn register_by_hand(zk: &Server, ports: &[u16]) -> raw::Client {
+    let client = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
+    client.create_all("/go_servers").await.unwrap();
+    for port in ports {
+        let path = format!("/go_servers/{}", name(*port));
+        client.create(&path, b"", raw::CreateMode::Ephemeral).await.unwrap();
+    }
+    client
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_rounds_get_twenty_answers_from_three_ports() {
+    let Some(_) = zk_testing::require() else { return };
+    let (_zk, scene) = scene().await;
+    let ports = free_ports(3);
+    let _server = scene.server(&ports);
+    let nodes = registered(&scene, &ports).await;
+    let owners: BTreeSet<_> = nodes.values().map(|node| node.owner).collect();
+    assert_eq!(owners.len(), 1, "one process, one session");
+    assert!(!owners.contains(&0), "EPHEMERAL");
+
+    for strategy in ["random", "round-robin"] {
+        let client = scene.client(&["--rounds", "20", "--interval", "10ms", "--strategy", strategy]);
+        let exit = ended(client).await;
+        assert_eq!((exit.code, exit.out.len()), (Some(0), 20), "{}", exit.err);
+        let mut answered = BTreeMap::new();
+        for line in lines(&exit) {
+            // 127.0.0.1:8897:2026-11-22T12:00:00.123Z
+            let (endpoint, time) = line.match_indices(':').nth(1).map(|(at, _)| line.split_at(at)).unwrap();
+            assert!(time.len() == ":2026-11-22T12:00:00.123Z".len() && time.ends_with('Z'), "{line}");
+            *answered.entry(endpoint.to_owned()).or_insert(0) += 1;
+        }
+        let all: BTreeSet<_> = ports.iter().copied().map(name).collect();
+        assert_eq!(answered.keys().cloned().collect::<BTreeSet<_>>(), all, "{strategy}");
+        if strategy == "round-robin" {
+            assert!(answered.values().all(|count| (6..=7).contains(count)), "{answered:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_server_joins_the_rounds_of_a_running_client() {
+    let Some(_) = zk_testing::require() else { return };
+    let (_zk, scene) = scene().await;
+    let ports = free_ports(2);
+    let _first = scene.server(&ports[..1]);
+    registered(&scene, &ports[..1]).await;
+    let client = scene.client(&["--rounds", "300", "--interval", "10ms", "--strategy", "round-robin"]);
+    let _second = scene.server(&ports[1..]);
+    registered(&scene, &ports).await;
+    let listed = Instant::now();
+    let exit = ended(client).await;
+    assert_eq!(exit.code, Some(0));
+    let (first_answer, _) = exit.out.iter().find(|(_, line)| line.starts_with(&name(ports[1]))).unwrap();
+    let after = first_answer.saturating_duration_since(listed);
+    assert!(after < PROPAGATION, "it was first asked {after:?} after it was listed");
+}
+
+/// The tutorial's client sends `timestamp` first, and lost three answers of four to connection resets.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_requests_that_send_something_first_get_whole_lines() {
+    let Some(_) = zk_testing::require() else { return };
+    let (_zk, scene) = scene().await;
+    let port = free_port();
+    let _server = scene.server(&[port]);
+    registered(&scene, &[port]).await;
+    let ask = |count: usize| async move {
+        for _ in 0..count {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            stream.write_all(b"timestamp").await.unwrap();
+            let mut line = String::new();
+            stream.read_to_string(&mut line).await.unwrap();
+            assert!(line.starts_with(&name(port)) && line.ends_with("Z\n"), "{line:?}");
+        }
+    };
+    let askers: Vec<_> = (0..20).map(|_| tokio::spawn(ask(500))).collect();
+    for asker in askers {
+        asker.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failing_servers_of_every_kind_cost_no_round() {
+    let Some(_) = zk_testing::require() else { return };
+    let (zk, scene) = scene().await;
+    // Answers as it should; without a newline, as the tutorial's server does.
+    let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // Resets after half an answer.
+    let resets = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // Closes without a word.
+    let closes = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // Accepts, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // Sends without end.
+    let babbles = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut ports: Vec<_> =
+        [&good, &resets, &closes, &silent, &babbles].map(|l| l.local_addr().unwrap().port()).to_vec();
+    ports.push(free_port());
+    let _registrations = register_by_hand(&zk, &ports).await;
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = good.accept().await.unwrap();
+            tokio::spawn(async move { stream.write_all(b"the time").await });
+        }
+    });
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = resets.accept().await.unwrap();
+            stream.write_all(b"127.0.0").await.unwrap();
+            stream.set_zero_linger().unwrap();
+        }
+    });
+    tokio::spawn(async move {
+        loop {
+            drop(closes.accept().await.unwrap());
+        }
+    });
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        loop {
+            held.push(silent.accept().await.unwrap());
+        }
+    });
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = babbles.accept().await.unwrap();
+            tokio::spawn(async move { while stream.write_all(&[b'x'; 4096]).await.is_ok() {} });
+        }
+    });
+    let exit = ended(scene.client(&["--rounds", "30", "--interval", "1ms"])).await;
+    assert_eq!(exit.code, Some(0), "{}", exit.err);
+    assert_eq!(lines(&exit), ["the time"; 30]);
+    for cause in ["Connection reset", "without a word", "refused", "4 KiB"] {
+        assert!(exit.err.contains(cause), "{cause} did not happen");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_round_that_nobody_answers_fails_in_time_and_the_exit_code_says_so() {
+    let Some(_) = zk_testing::require() else { return };
+    let (zk, scene) = scene().await;
+    let _registration = register_by_hand(&zk, &[free_port()]).await;
+    let started = Instant::now();
+    let exit = ended(scene.client(&["--rounds", "2", "--interval", "1ms", "--timeout", "300ms"])).await;
+    assert_eq!((exit.code, exit.out.len()), (Some(1), 0));
+    assert!(exit.err.contains("2 of 2 rounds got no answer") && exit.err.contains("refused"), "{}", exit.err);
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_client_waits_for_zookeeper_and_for_a_server_and_says_what_for() {
+    let Some(_) = zk_testing::require() else { return };
+    let (mut zk, scene) = scene().await;
+    zk.kill().await;
+    let client = scene.client(&["--rounds", "3", "--interval", "1ms"]);
+    said(&client, "waiting for ZooKeeper").await;
+    zk.start_again().await.unwrap();
+    said(&client, "waiting for an instance under /go_servers").await;
+    let port = free_port();
+    let _server = scene.server(&[port]);
+    let exit = ended(client).await;
+    assert_eq!((exit.code, exit.out.len()), (Some(0), 3), "{}", exit.err);
+
+    let empty = scene.client(&["--root", "/nothing", "--wait", "400ms"]);
+    let exit = ended(empty).await;
+    assert_eq!((exit.code, exit.out.len()), (Some(1), 0));
+    assert!(exit.err.contains("gave up after 400ms: waiting for an instance under /nothing"), "{}", exit.err);
+    let nobody = name(free_port());
+    let exit = ended(scene.client_with(&["list", "--zookeeper", &nobody, "--wait", "400ms"])).await;
+    assert_eq!((exit.code, exit.out.len()), (Some(1), 0));
+    assert!(exit.err.contains("gave up after 400ms: waiting for ZooKeeper"), "{}", exit.err);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn list_prints_a_table_or_json_wherever_the_flags_stand() {
+    let Some(_) = zk_testing::require() else { return };
+    let (zk, scene) = scene().await;
+    let exit = ended(scene.client(&["list"])).await;
+    assert_eq!((exit.code, lines(&exit)), (Some(0), vec!["ENDPOINT  WEIGHT  SESSION  HOST  PID  STARTED"]));
+    assert!(exit.err.contains("/go_servers does not exist"), "{}", exit.err);
+
+    let ports = free_ports(2);
+    let _server = scene.server(&ports);
+    let nodes = registered(&scene, &ports).await;
+    let other = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
+    other.create("/go_servers/127.0.0.1:1", b"", raw::CreateMode::Persistent).await.unwrap();
+    other.create("/go_servers/odd", b"", raw::CreateMode::Persistent).await.unwrap();
+
+    let exit = ended(scene.client(&["list"])).await;
+    assert_eq!((exit.code, exit.out.len()), (Some(0), 4));
+    let text = lines(&exit).join("\n");
+    assert!(text.contains("(persistent)") && ports.iter().all(|port| text.contains(&name(*port))), "{text}");
+    assert!(exit.err.contains("left out: \"odd\""), "{}", exit.err);
+
+    let before = ended(scene.client_with(&["--zookeeper", scene.hosts(), "list", "--json"])).await;
+    let after = ended(scene.client_with(&["list", "--json", "--zookeeper", scene.hosts()])).await;
+    assert_eq!((before.code, lines(&before)), (Some(0), lines(&after)));
+    let rows: serde_json::Value = serde_json::from_str(lines(&before)[0]).unwrap();
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        let endpoint = row["endpoint"].as_str().unwrap();
+        match nodes.get(endpoint) {
+            Some(node) => {
+                assert_eq!(row["session"].as_str(), Some(format!("{:#x}", node.owner).as_str()));
+                assert_eq!((row["weight"].as_u64(), row["ephemeral"].as_bool()), (Some(100), Some(true)));
+                assert!(row["pid"].is_u64() && row["incarnation"].is_string() && row["started"].is_string());
+            }
+            None => assert_eq!((endpoint, row["ephemeral"].as_bool()), ("127.0.0.1:1", Some(false))),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn watch_prints_joins_leaves_and_the_link_until_interrupted() {
+    let Some(_) = zk_testing::require() else { return };
+    let (mut zk, scene) = scene().await;
+    let watch = scene.client(&["watch", "--json"]);
+    let text = scene.client(&["watch"]);
+    let told = |watch: &Process| -> Vec<String> {
+        let describe = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let detail = ["endpoint", "state", "instances"].map(|key| line[key].to_string());
+            format!("{} {}", line["event"], detail.join(" ")).replace(['"'], "").replace("null", "")
+        };
+        watch
+            .out()
+            .iter()
+            .map(|(_, line)| describe(line).split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect()
+    };
+    let eventually = async |expected: &str| {
+        let deadline = Instant::now() + SOON;
+        while !told(&watch).iter().any(|line| line == expected) {
+            assert!(Instant::now() < deadline, "no {expected:?} in {:?}", told(&watch));
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    eventually("synced 0").await;
+    let port = free_port();
+    let server = scene.server(&[port]);
+    eventually(&format!("joined {}", name(port))).await;
+    server.signal(Signal::SIGTERM);
+    eventually(&format!("left {}", name(port))).await;
+    zk.kill().await;
+    eventually("link suspended").await;
+    zk.start_again().await.unwrap();
+    let deadline = Instant::now() + SOON;
+    while told(&watch).iter().filter(|line| *line == "link connected").count() < 2 {
+        assert!(Instant::now() < deadline, "{:?}", told(&watch));
+        sleep(Duration::from_millis(10)).await;
+    }
+    for process in [&watch, &text] {
+        process.signal(Signal::SIGINT);
+    }
+    assert_eq!(ended(watch).await.code, Some(0));
+    let exit = ended(text).await;
+    let text = lines(&exit).join("\n");
+    for part in [format!(" + {}", name(port)), format!(" - {}", name(port)), "connected to ZooKeeper".into()]
+    {
+        assert!(text.contains(&part), "no {part:?} in\n{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn standard_output_that_cannot_be_written_ends_the_client_without_a_panic() {
+    let Some(_) = zk_testing::require() else { return };
+    let (_zk, scene) = scene().await;
+    let port = free_port();
+    let _server = scene.server(&[port]);
+    registered(&scene, &[port]).await;
+    let hosts = scene.hosts().to_owned();
+    let output = tokio::task::spawn_blocking(move || {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        Command::new(programs().client)
+            .args(["--zookeeper", &hosts, "--rounds", "3", "--interval", "1ms"])
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap()
+    });
+    let output = output.await.unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("cannot write to standard output") && !text.contains("panicked"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_callers_are_cut_off_and_too_many_are_turned_away() {
+    let Some(_) = zk_testing::require() else { return };
+    let (_zk, scene) = scene().await;
+    let port = free_port();
+    let file = format!("[server]\nports = [{port}]\nmax_connections = 3\nconnection_timeout = '500ms'\n");
+    scene.write("small.toml", &file);
+    let _server = scene.server_with(&["--config", "small.toml", "--zookeeper", scene.hosts()]);
+    registered(&scene, &[port]).await;
+
+    // These read the line, and never close.
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let mut line = String::new();
+        stream.read_to_string(&mut line).await.unwrap();
+        assert!(line.ends_with("Z\n"));
+        slow.push(stream);
+    }
+    let mut turned_away = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let mut line = String::new();
+    let read = timeout(Duration::from_millis(400), turned_away.read_to_string(&mut line)).await;
+    assert!(matches!(read, Ok(Ok(0) | Err(_))), "{read:?} {line:?}");
+    // When their time is over there is room again.
+    let deadline = Instant::now() + Duration::from_secs(2);
+    loop {
+        let mut line = String::new();
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        if stream.read_to_string(&mut line).await.is_ok() && line.ends_with("Z\n") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the slow ones hold their places");
+        sleep(Duration::from_millis(20)).await;
+    }
+    drop(slow);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_ends_the_server_at_once() {
+    let Some(_) = zk_testing::require() else { return };
+    let (_zk, scene) = scene().await;
+    let port = free_port();
+    let file = format!("[server]\nports = [{port}]\nsettle = '10s'\n");
+    scene.write("config/daytime.toml", &file);
+    let server = scene.server_with(&["--zookeeper", scene.hosts()]);
+    registered(&scene, &[port]).await;
+    server.signal(Signal::SIGTERM);
+    said(&server, "deregistered; serving on").await;
+    TcpStream::connect(("127.0.0.1", port)).await.expect("it settles, and serves on");
+    server.signal(Signal::SIGINT);
+    let exit = server.exit(Duration::from_secs(1)).await.unwrap();
+    assert_eq!(exit.code, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn listening_everywhere_registers_the_address_on_the_route_or_the_one_given() {
+    let Some(_) = zk_testing::require() else { return };
+    let (_zk, scene) = scene().await;
+    let port = free_port();
+    let port_text = port.to_string();
+    let everywhere = ["--zookeeper", scene.hosts(), "--host", "0.0.0.0", "--port", &port_text];
+    let server = scene.server_with(&everywhere);
+    registered(&scene, &[port]).await;
+    assert!(server.err().contains("loopback"), "a warning that only this machine can use it");
+    server.signal(Signal::SIGTERM);
+    assert_eq!(ended(server).await.code, Some(0));
+    let _server = scene.server_with(&[&everywhere[..], &["--advertise", "time.example"]].concat());
+    let given = |nodes: &BTreeMap<_, _>| nodes.keys().eq([&format!("time.example:{port}")]);
+    scene.observer.until("the given name", SOON, given).await.unwrap();
+}
+
+#[tokio::test]
+async fn wrong_use_and_wrong_configuration_end_with_2_and_say_all() {
+    let scene = Scene::new(programs(), vec![]);
+    scene.write("bad.toml", "[zookeeper]\nhosts = []\nsesion_timeout = '1s'\n[server]\nports = [0]\n");
+    for process in
+        [scene.server_with(&["--config", "bad.toml"]), scene.client_with(&["list", "--config", "bad.toml"])]
+    {
+        let exit = ended(process).await;
+        assert_eq!((exit.code, exit.out.len()), (Some(2), 0));
+        for line in ["bad.toml:2:", "bad.toml:3:", "bad.toml:5:"] {
+            assert!(exit.err.contains(line), "no {line:?} in\n{}", exit.err);
+        }
+    }
+    for process in [
+        scene.server_with(&["--port", "0"]),
+        scene.server_with(&["--config", "no-such-file.toml"]),
+        scene.client_with(&["--rounds", "none"]),
+        scene.client_with(&["dance"]),
+    ] {
+        assert_eq!(ended(process).await.code, Some(2));
+    }
+    for (process, parts) in [
+        (scene.server_with(&["--help"]), ["--advertise", "DAYTIME_ZOOKEEPER", "Exit codes"]),
+        (scene.client_with(&["--help"]), ["watch", "DAYTIME_ROUNDS", "Exit codes"]),
+    ] {
+        let exit = ended(process).await;
+        assert_eq!(exit.code, Some(0));
+        let text = lines(&exit).join("\n");
+        assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+    }
+}
