@@ -18,7 +18,7 @@ use crate::{ask, list, watch};
 /// prints each answer on a line of standard output, nothing else. A server that fails is avoided for a
 /// while, and the round goes on at another one. Rounds begin when an instance is known.
 #[derive(Debug, Parser)]
-#[command(version, after_help = AFTER_HELP)]
+#[command(name = "daytime-client", version, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

@@ -20,7 +20,7 @@ use crate::signals::Signals;
 /// SIGTERM or SIGINT deregisters, serves on for a moment, finishes open connections, closes the ZooKeeper
 /// session and ends. A second one ends at once.
 #[derive(Debug, Parser)]
-#[command(version, after_help = AFTER_HELP)]
+#[command(name = "daytime-server", version, after_help = AFTER_HELP)]
 struct Cli {
     #[command(flatten)]
     zookeeper: ZookeeperFlags,

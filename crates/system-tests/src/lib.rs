@@ -20,3 +20,7 @@ macro_rules! require_that {
         }
     };
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
