@@ -127,7 +127,7 @@ async fn after_a_reconnect_it_watches_syncs_looks_and_lists_only_if_the_root_mov
 }
 
 #[tokio::test]
-async fn a_root_that_is_not_there_yet_is_an_empty_set_and_is_waited_for() {
+async fn fault_25_a_root_that_is_not_there_yet_is_an_empty_set_and_is_waited_for() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();

@@ -10,9 +10,9 @@
 //!   single sweep (`fail_eagerly`), and its reconnect loop never runs.
 //! * D4: its reconnect waits double without a cap, and it ends the session by itself after 1.4 timeouts.
 //!   Both never come to pass: the supervisor waits and counts.
-//! * D5: a lost connection has many error values. [`errors`] maps them by what they mean.
+//! * D5: a lost connection has many error values. `errors.rs` maps them by what they mean.
 //! * D6: some of its watchers panic, others hang, after the session's end. They are polled in one place,
-//!   [`session`], and never after the end.
+//!   `session.rs`, and never after the end.
 //! * D7: a watcher may know more than the server it is connected to next. `sync` is among the verbs, and
 //!   who reads after a reconnect calls it first.
 

@@ -1,0 +1,268 @@
+//! The supervisor on a scripted ensemble, in paused time.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::link::{Acl, Answer, BoxFuture, CreateMode, Event, EventKind, Stat};
+use crate::path::ZnodePath;
+use crate::state::SessionId;
+use crate::zk::Zk;
+
+const SESSION: Duration = Duration::from_secs(9);
+
+/// What the ensemble answers to one attempt to connect.
+enum Answered {
+    /// It grants or resumes this session.
+    Session(i64),
+    /// It says that the session is over.
+    Expired,
+}
+
+/// An ensemble that answers as scripted, and is not reachable when the script is at its end.
+#[derive(Default)]
+struct Script {
+    answers: Mutex<VecDeque<Answered>>,
+    /// Every attempt: when, and with which session.
+    attempts: Mutex<Vec<(Instant, Option<i64>)>>,
+    links: Mutex<Vec<Arc<Wire>>>,
+}
+
+/// One scripted connection.
+#[derive(Debug)]
+struct Wire {
+    session: i64,
+    down: watch::Sender<Option<Down>>,
+    closed: Mutex<bool>,
+}
+
+impl Script {
+    fn answer(self: &Arc<Self>, answers: impl IntoIterator<Item = Answered>) {
+        self.answers.lock().unwrap().extend(answers);
+    }
+
+    fn cut(&self) {
+        let links = self.links.lock().unwrap();
+        links.last().unwrap().down.send_replace(Some(Down::ConnectionLost("cut".into())));
+    }
+
+    fn attempts(&self) -> Vec<(Instant, Option<i64>)> {
+        self.attempts.lock().unwrap().clone()
+    }
+}
+
+impl Ensemble for Script {
+    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Link>, ConnectError>> {
+        let asked = ticket.and_then(|ticket| ticket.get::<i64>().copied());
+        self.attempts.lock().unwrap().push((Instant::now(), asked));
+        let answer = self.answers.lock().unwrap().pop_front();
+        Box::pin(async move {
+            match answer {
+                None => Err(ConnectError::Unreachable(vec!["nobody".into()])),
+                Some(Answered::Expired) => Err(ConnectError::SessionExpired),
+                Some(Answered::Session(session)) => {
+                    let wire =
+                        Arc::new(Wire { session, down: watch::Sender::new(None), closed: Mutex::new(false) });
+                    self.links.lock().unwrap().push(wire.clone());
+                    Ok(wire as Arc<dyn Link>)
+                }
+            }
+        })
+    }
+
+    fn requested_timeout(&self) -> Duration {
+        SESSION
+    }
+}
+
+fn unscripted<T>() -> Answer<T> {
+    Box::pin(async { Err(ErrorKind::NotConnected) })
+}
+
+impl Link for Wire {
+    fn session(&self) -> Session {
+        Session { id: SessionId(self.session), timeout: SESSION }
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket::new(self.session)
+    }
+
+    fn server(&self) -> String {
+        "script".into()
+    }
+
+    fn down(&self) -> watch::Receiver<Option<Down>> {
+        self.down.subscribe()
+    }
+
+    fn create(&self, _: &ZnodePath, _: &[u8], _: CreateMode, _: Acl) -> Answer<Stat> {
+        unscripted()
+    }
+
+    fn delete(&self, _: &ZnodePath, _: Option<i32>) -> Answer<()> {
+        unscripted()
+    }
+
+    fn take_over(&self, _: &ZnodePath, _: i32, _: &[u8], _: Acl) -> Answer<()> {
+        unscripted()
+    }
+
+    /// Never answered: what the deadline of a verb is for.
+    fn stat(&self, _: &ZnodePath) -> Answer<Option<Stat>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn data(&self, _: &ZnodePath) -> Answer<(Vec<u8>, Stat)> {
+        unscripted()
+    }
+
+    fn set_data(&self, _: &ZnodePath, _: &[u8], _: Option<i32>) -> Answer<Stat> {
+        unscripted()
+    }
+
+    fn children(&self, _: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
+        unscripted()
+    }
+
+    fn sync(&self, _: &ZnodePath) -> Answer<()> {
+        unscripted()
+    }
+
+    fn watch_recursive(&self, _: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
+        unscripted()
+    }
+
+    fn watch_exists(&self, _: &ZnodePath) -> Answer<(Option<Stat>, oneshot::Receiver<EventKind>)> {
+        unscripted()
+    }
+
+    fn close(&self) -> BoxFuture<'static, bool> {
+        *self.closed.lock().unwrap() = true;
+        Box::pin(async { true })
+    }
+}
+
+fn start(answers: impl IntoIterator<Item = Answered>) -> (Arc<Script>, Zk) {
+    let script = Arc::new(Script::default());
+    script.answer(answers);
+    (script.clone(), Zk::start_on(script))
+}
+
+async fn reach(zk: &Zk, wanted: impl FnMut(&State) -> bool) -> State {
+    let found = tokio::time::timeout(Duration::from_secs(3600), zk.states().wait_for(wanted)).await;
+    found.unwrap_or_else(|_| panic!("it is {:?}", zk.state())).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_lost_one_session_timeout_after_the_link_and_still_attaches_to_the_same_session() {
+    let (script, zk) = start([Answered::Session(1)]);
+    reach(&zk, State::is_connected).await;
+    script.cut();
+    let suspended = reach(&zk, |state| state.phase == Phase::Suspended).await;
+    let lost = reach(&zk, |state| state.phase == Phase::Lost).await;
+    assert_eq!(lost.since - suspended.since, SESSION);
+    assert_eq!((lost.epoch, lost.session), (1, suspended.session));
+
+    tokio::time::sleep(10 * SESSION).await;
+    script.answer([Answered::Session(1)]);
+    let again = reach(&zk, State::is_connected).await;
+    assert_eq!((again.epoch, again.reconnects, again.session), (1, 1, suspended.session));
+    assert!(script.attempts()[1..].iter().all(|(_, asked)| *asked == Some(1)), "always for the same session");
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_go_on_for_ever_and_are_never_further_apart_than_a_second() {
+    let (script, zk) = start([Answered::Session(1)]);
+    reach(&zk, State::is_connected).await;
+    script.cut();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let attempts = script.attempts();
+    let waits: Vec<_> = attempts[1..].windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    assert!(waits.iter().all(|wait| *wait <= Duration::from_millis(1_001)), "{:?}", waits.iter().max());
+    assert!(attempts.len() > 3_600, "{} attempts in an hour", attempts.len());
+    assert!(attempts.len() < 10_000, "{} attempts in an hour", attempts.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_session_is_followed_at_once_by_a_new_one() {
+    let (script, zk) = start([Answered::Session(1)]);
+    reach(&zk, State::is_connected).await;
+    script.answer([Answered::Expired, Answered::Session(2)]);
+    script.cut();
+    let state = reach(&zk, |state| state.epoch == 2).await;
+    assert_eq!((state.phase, state.session.unwrap().id), (Phase::Connected, SessionId(2)));
+    let attempts = script.attempts();
+    let asked: Vec<_> = attempts.iter().map(|(_, asked)| *asked).collect();
+    assert_eq!(asked, [None, Some(1), None]);
+    assert!(attempts[2].0 - attempts[1].0 < Duration::from_millis(5), "no wait between the two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flapping_server_does_not_shorten_the_waits() {
+    let (script, zk) = start([]);
+    for _ in 0..40 {
+        script.answer([Answered::Session(1)]);
+        reach(&zk, State::is_connected).await;
+        script.cut();
+        reach(&zk, |state| !state.is_connected()).await;
+    }
+    let attempts = script.attempts();
+    // With waits that start small after each success, forty rounds would take about a second.
+    assert!(attempts[attempts.len() - 1].0 - attempts[0].0 > Duration::from_secs(8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verb_has_a_deadline_and_an_unknown_outcome() {
+    let (_script, zk) = start([Answered::Session(1)]);
+    let connection = zk.connected().await.unwrap();
+    let started = Instant::now();
+    let error = connection.stat(&ZnodePath::root()).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Timeout(SESSION * 3 / 4));
+    assert!(started.elapsed() >= SESSION * 3 / 4);
+    assert_eq!(error.outcome(), crate::Outcome::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_without_a_link_attaches_once_more_or_says_what_lingers() {
+    let (script, zk) = start([Answered::Session(1)]);
+    reach(&zk, State::is_connected).await;
+    script.cut();
+    reach(&zk, |state| state.phase == Phase::Suspended).await;
+    script.answer([Answered::Session(1)]);
+    zk.close(Duration::from_secs(5)).await.unwrap();
+    assert!(*script.links.lock().unwrap().last().unwrap().closed.lock().unwrap());
+
+    let (script, zk) = start([Answered::Session(1)]);
+    reach(&zk, State::is_connected).await;
+    script.cut();
+    reach(&zk, |state| state.phase == Phase::Suspended).await;
+    let started = Instant::now();
+    let lingering = zk.close(Duration::from_secs(5)).await.unwrap_err();
+    assert_eq!((lingering.session, lingering.up_to), (SessionId(1), SESSION));
+    assert_eq!(started.elapsed(), Duration::from_secs(5));
+
+    let (_script, zk) = start([]);
+    let started = Instant::now();
+    zk.close(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(started.elapsed(), Duration::ZERO, "there is no session to close");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_handle_takes_the_session_along() {
+    let (script, zk) = start([Answered::Session(1)]);
+    let connection = zk.connected().await.unwrap();
+    drop(zk);
+    let wire = script.links.lock().unwrap()[0].clone();
+    tokio::time::timeout(Duration::from_secs(1), async {
+        while !*wire.closed.lock().unwrap() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await
+    .expect("the session is closed, although a connection is still held");
+    drop(connection);
+}
