@@ -23,19 +23,23 @@ pub(crate) async fn run(config: ClientConfig) -> Result<(), Error> {
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     let balancer = Balancer::new(balance::Config::new(config.client.strategy));
 
-    // Ends when following does, which is when `discovery` is dropped, or with the runtime.
-    let feeding = tokio::spawn(feed(balancer.clone(), discovery.clone()));
     let outcome = match first_instance(&zk, &discovery, &config).await {
-        Ok(()) => rounds(&balancer, &discovery, &config).await,
+        Ok(()) => {
+            // It never ends by itself as long as `discovery` lives.
+            tokio::select! {
+                biased;
+                () = feed(&balancer, &discovery) => Ok(()),
+                outcome = rounds(&balancer, &discovery, &config) => outcome,
+            }
+        }
         Err(error) => Err(error),
     };
-    feeding.abort();
     link::close(&zk).await;
     outcome
 }
 
 /// Hands every new set to the balancer.
-async fn feed(balancer: Balancer<Endpoint>, discovery: Discovery) {
+async fn feed(balancer: &Balancer<Endpoint>, discovery: &Discovery) {
     let mut views = discovery.views();
     loop {
         let snapshot = views.borrow_and_update().snapshot.clone();
@@ -73,10 +77,14 @@ async fn first_instance(zk: &Zk, discovery: &Discovery, config: &ClientConfig) -
         }
         tokio::select! {
             biased;
-            _ = views.changed() => {}
-            _ = states.changed() => {}
-            () = sleep_until(if told.is_empty() { tell_at } else { tell_at + PATIENCE }) => {}
             () = sleep_until(deadline) => return Err(Error::GaveUp { waited, what }),
+            changed = views.changed() => if changed.is_err() {
+                return Err(Error::GaveUp { waited, what });
+            },
+            changed = states.changed() => if changed.is_none() {
+                return Err(Error::GaveUp { waited, what });
+            },
+            () = sleep_until(if told.is_empty() { tell_at } else { tell_at + PATIENCE }) => {}
         }
     }
 }
@@ -101,12 +109,17 @@ async fn rounds(
     let settings = &config.client;
     let limits = CallConfig::new(settings.attempt_timeout, settings.timeout)
         .expect("the configuration has checked that an attempt is not longer than the request");
-    let mut pace = interval(settings.interval.max(Duration::from_nanos(1)));
-    // A slow round must not be followed by a burst of quick ones.
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pace = (!settings.interval.is_zero()).then(|| {
+        let mut pace = interval(settings.interval);
+        // A slow round must not be followed by a burst of quick ones.
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        pace
+    });
     let mut failed = 0;
     for round in 1..=settings.rounds {
-        pace.tick().await;
+        if let Some(pace) = &mut pace {
+            pace.tick().await;
+        }
         let answer = balance::call(balancer, &limits, |endpoint| {
             let (endpoint, discovery) = (endpoint.clone(), discovery.clone());
             async move {

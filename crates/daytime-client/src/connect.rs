@@ -52,12 +52,12 @@ impl fmt::Display for Odd {
 
 impl Classify for AttemptError {
     fn failure(&self) -> Option<Failure> {
-        Some(match self {
-            Self::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => Failure::Refused,
-            Self::Connect(_) | Self::Read(_) => Failure::Reset,
-            Self::ConnectTimeout(_) => Failure::Timeout,
-            Self::Answer(_) => Failure::Incomplete,
-        })
+        match self {
+            // Some are our own trouble (no file descriptor, no name service), and say nothing about it.
+            Self::Connect(error) | Self::Read(error) => error.failure(),
+            Self::ConnectTimeout(_) => Some(Failure::Timeout),
+            Self::Answer(_) => Some(Failure::Incomplete),
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Prints joins, leaves and the state of the link, as they happen.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 
 use daytime_config::ClientConfig;
-use discovery::{Change, Discovery, Snapshot, diff};
+use discovery::{Change, Discovery};
+use instance::Endpoint;
 use jiff::Timestamp;
 use serde_json::json;
 use zk_core::{State, Zk};
@@ -47,7 +48,7 @@ async fn follow(zk: &Zk, discovery: &Discovery, as_json: bool) -> Result<(), Err
         if as_json { line(happening.to_json(now)) } else { line(format_args!("{now:.3} {happening}")) }
     };
     let (mut states, mut views, mut changes) = (zk.states(), discovery.views(), discovery.changes());
-    let mut told: Option<Arc<Snapshot>> = None;
+    let mut told = Told::default();
     let mut held = 0;
     let mut phase = None;
     loop {
@@ -60,34 +61,16 @@ async fn follow(zk: &Zk, discovery: &Discovery, as_json: bool) -> Result<(), Err
             changed = states.changed() => if changed.is_none() {
                 return Ok(());
             },
-            change = changes.next() => {
-                let Some(change) = change else { return Ok(()) };
-                let steps = match change {
-                    Change::Reset(snapshot) => {
-                        let steps = match &told {
-                            Some(told) => diff(told, &snapshot),
-                            None => snapshot.instances().iter().cloned().map(Change::Added).collect(),
-                        };
-                        let first = told.is_none();
-                        told = Some(snapshot.clone());
-                        for step in steps {
-                            step_of(step).map_or(Ok(()), print)?;
-                        }
-                        if first {
-                            print(Happening::Synced { instances: snapshot.len() })?;
-                        }
-                        continue;
-                    }
-                    step => step,
-                };
-                step_of(steps).map_or(Ok(()), print)?;
-            }
+            change = changes.next() => match change {
+                Some(change) => told.tell(change).into_iter().try_for_each(print)?,
+                None => return Ok(()),
+            },
             changed = views.changed() => {
                 if changed.is_err() {
                     return Ok(());
                 }
                 let now = views.borrow_and_update().held;
-                if now != held && now > 0 {
+                if now > held {
                     print(Happening::Held { instances: now })?;
                 }
                 held = now;
@@ -96,12 +79,42 @@ async fn follow(zk: &Zk, discovery: &Discovery, as_json: bool) -> Result<(), Err
     }
 }
 
-fn step_of(change: Change) -> Option<Happening> {
-    match change {
-        Change::Added(instance) => Some(Happening::Joined { endpoint: instance.endpoint().to_string() }),
-        Change::Removed(instance) => Some(Happening::Left { endpoint: instance.endpoint().to_string() }),
-        // Names only: nothing else can change.
-        Change::Updated { .. } | Change::Reset(_) => None,
+/// What was told, so that a reset tells the difference and nothing twice.
+#[derive(Debug, Default)]
+struct Told {
+    synced: bool,
+    there: BTreeSet<Endpoint>,
+}
+
+impl Told {
+    fn tell(&mut self, change: Change) -> Vec<Happening> {
+        match change {
+            Change::Added(instance) => self.joined(instance.endpoint()).into_iter().collect(),
+            Change::Removed(instance) => self.left(instance.endpoint()).into_iter().collect(),
+            // Names only: nothing else can change.
+            Change::Updated { .. } => Vec::new(),
+            Change::Reset(snapshot) => {
+                let now: BTreeSet<_> = snapshot.endpoints().cloned().collect();
+                let gone: Vec<_> = self.there.difference(&now).cloned().collect();
+                let mut happenings: Vec<_> = gone.iter().filter_map(|endpoint| self.left(endpoint)).collect();
+                happenings.extend(now.iter().filter_map(|endpoint| self.joined(endpoint)));
+                if !self.synced {
+                    self.synced = true;
+                    happenings.push(Happening::Synced { instances: now.len() });
+                }
+                happenings
+            }
+        }
+    }
+
+    fn joined(&mut self, endpoint: &Endpoint) -> Option<Happening> {
+        let new = self.there.insert(endpoint.clone());
+        new.then(|| Happening::Joined { endpoint: endpoint.to_string() })
+    }
+
+    fn left(&mut self, endpoint: &Endpoint) -> Option<Happening> {
+        let gone = self.there.remove(endpoint);
+        gone.then(|| Happening::Left { endpoint: endpoint.to_string() })
     }
 }
 

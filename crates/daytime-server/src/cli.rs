@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use daytime_config::{ServerFlags, ZookeeperFlags};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::error::Error;
@@ -71,6 +71,7 @@ pub fn main() -> ExitCode {
             let _ = stopped.await;
         }));
         tokio::select! {
+            biased;
             outcome = &mut running => return outcome.map(|()| ExitCode::SUCCESS),
             signal = signals.next() => info!(signal, "stopping"),
         }
@@ -95,6 +96,7 @@ fn failed(error: &Error) -> ExitCode {
         causes.push_str(&format!(": {inner}"));
         cause = inner.source();
     }
-    error!("{error}{causes}");
+    // Not a log line: it has to be seen whatever is logged.
+    let _ = writeln!(std::io::stderr(), "daytime-server: {error}{causes}");
     ExitCode::FAILURE
 }

@@ -66,19 +66,23 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
     }
 
     let zk = Zk::start(config.zookeeper.clone());
-    let registrations = tokio::select! {
+    let registered = tokio::select! {
         biased;
-        () = &mut shutdown => Ok(Vec::new()),
-        registrations = register(&zk, &config, &bound) => registrations,
+        () = &mut shutdown => None,
+        registered = register(&zk, &config, &bound) => Some(registered),
     };
-    let registrations = match registrations {
-        Ok(registrations) => registrations,
-        Err(error) => {
+    let registrations = match registered {
+        // Asked to stop before there was anything to register.
+        None => Vec::new(),
+        Some(Ok(registrations)) => {
+            shutdown.await;
+            registrations
+        }
+        Some(Err(error)) => {
             close(&zk).await;
             return Err(error);
         }
     };
-    shutdown.await;
 
     let deregistering = registrations.iter().map(|registration| registration.deregister(DEREGISTER_TIMEOUT));
     let outcomes = futures_util::future::join_all(deregistering).await;

@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::reply::reply;
 
@@ -22,6 +23,9 @@ const DRAIN_LIMIT: u64 = 64 * 1024;
 
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
 const PAUSE_CAP: Duration = Duration::from_secs(1);
+
+/// The time between two log lines about the same trouble of one port.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// What bounds the connections.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +54,10 @@ impl Serving {
                 () = serving.stop.cancelled() => {}
                 () = accept(&listener, local, limits, &serving.answering) => {}
             }
+            // Who was accepted by the kernel already would be reset when the listener is closed.
+            while let Some(Ok((stream, _))) = listener.accept().now_or_never() {
+                serving.answering.spawn(timeout(limits.deadline, answer(stream)));
+            }
         });
     }
 
@@ -67,8 +75,7 @@ impl Serving {
 async fn accept(listener: &TcpListener, local: SocketAddr, limits: Limits, answering: &TaskTracker) {
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut pause = PAUSE_FIRST;
-    let mut failing = false;
-    let mut full = false;
+    let (mut failing, mut full) = (Quiet::default(), Quiet::default());
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -76,27 +83,21 @@ async fn accept(listener: &TcpListener, local: SocketAddr, limits: Limits, answe
             Err(error) if gave_up(&error) => continue,
             Err(error) => {
                 // Out of file descriptors, most likely: at once again would only burn the processor.
-                if !failing {
+                if failing.may_speak() {
                     warn!(%local, %error, "cannot accept; trying on");
                 }
-                failing = true;
                 sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_CAP);
                 continue;
             }
         };
-        if failing {
-            info!(%local, "accepting again");
-            (failing, pause) = (false, PAUSE_FIRST);
-        }
+        pause = PAUSE_FIRST;
         let Ok(place) = places.clone().try_acquire_owned() else {
-            if !full {
-                warn!(%local, limit = limits.connections, "too many connections; more are closed unanswered");
+            if full.may_speak() {
+                warn!(%local, limit = limits.connections, "too many connections; some are closed unanswered");
             }
-            full = true;
             continue;
         };
-        full = false;
         // Ends by itself within the deadline.
         answering.spawn(async move {
             match timeout(limits.deadline, answer(stream)).await {
@@ -106,6 +107,22 @@ async fn accept(listener: &TcpListener, local: SocketAddr, limits: Limits, answe
             }
             drop(place);
         });
+    }
+}
+
+/// Keeps a complaint that could be made with every connection down to one in a while.
+#[derive(Debug, Default)]
+struct Quiet {
+    spoke: Option<Instant>,
+}
+
+impl Quiet {
+    fn may_speak(&mut self) -> bool {
+        let may = self.spoke.is_none_or(|spoke| spoke.elapsed() >= QUIET);
+        if may {
+            self.spoke = Some(Instant::now());
+        }
+        may
     }
 }
 
@@ -120,7 +137,9 @@ fn gave_up(error: &io::Error) -> bool {
 /// has sent something that we have not read: the kernel resets such a connection, and a reset discards
 /// what the caller has not read yet.
 async fn answer(mut stream: TcpStream) -> io::Result<()> {
-    let line = reply(stream.local_addr()?, Timestamp::now());
+    let local = stream.local_addr()?;
+    // On `::` an IPv4 caller is seen as ::ffff:127.0.0.1, which is not what it has dialled.
+    let line = reply((local.ip().to_canonical(), local.port()).into(), Timestamp::now());
     stream.write_all(line.as_bytes()).await?;
     stream.shutdown().await?;
     let mut input = stream.take(DRAIN_LIMIT);

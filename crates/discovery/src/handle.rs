@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use instance::{Endpoint, Format, Plain};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use zk_core::Zk;
 
 use crate::change::Changes;
 use crate::config::Config;
 use crate::snapshot::Snapshot;
 use crate::view::View;
-use crate::watcher::{Command, Watcher};
+use crate::watcher::{Orders, Watcher};
 
 /// Follows one root. Cheap to clone; clones share the view.
 ///
@@ -21,7 +21,8 @@ use crate::watcher::{Command, Watcher};
 pub struct Discovery {
     latest: Arc<ArcSwap<View>>,
     views: watch::Receiver<Arc<View>>,
-    commands: mpsc::Sender<Command>,
+    refused: mpsc::Sender<Endpoint>,
+    release: Arc<Notify>,
 }
 
 /// There were not as many instances as asked for, in time.
@@ -44,7 +45,7 @@ fn told(view: &View) -> String {
 }
 
 /// Reports that may wait; more are dropped, as the next attempt reports again.
-const COMMANDS: usize = 64;
+const REPORTS: usize = 64;
 
 impl Discovery {
     /// Starts to follow the root of `config`, in the `plain` format. Returns at once.
@@ -63,10 +64,12 @@ impl Discovery {
         let view = Arc::new(View::not_synced());
         let latest = Arc::new(ArcSwap::new(view.clone()));
         let (views_tx, views) = watch::channel(view);
-        let (commands, commands_rx) = mpsc::channel(COMMANDS);
+        let (refused, refused_rx) = mpsc::channel(REPORTS);
+        let release = Arc::new(Notify::new());
+        let orders = Orders { refused: refused_rx, release: release.clone() };
         // Ends when every handle is dropped, or the link is closed.
-        tokio::spawn(Watcher::new(zk, config, format, latest.clone(), views_tx, commands_rx).run());
-        Self { latest, views, commands }
+        tokio::spawn(Watcher::new(zk, config, format, latest.clone(), views_tx, orders).run());
+        Self { latest, views, refused, release }
     }
 
     /// The view now. Takes no lock.
@@ -106,12 +109,12 @@ impl Discovery {
     /// disappearance is held, it goes at once; otherwise nothing happens.
     pub fn report_refused(&self, endpoint: &Endpoint) {
         if self.latest.load().held > 0 {
-            let _ = self.commands.try_send(Command::Refused(endpoint.clone()));
+            let _ = self.refused.try_send(endpoint.clone());
         }
     }
 
     /// Believes a mass disappearance that is held: the operator's word.
     pub fn release_held(&self) {
-        let _ = self.commands.try_send(Command::Release);
+        self.release.notify_one();
     }
 }

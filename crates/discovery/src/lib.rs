@@ -13,7 +13,7 @@
 //! * A take-over of a name (deleted and created in one transaction) is no gap: a removal waits a few
 //!   milliseconds for a creation of the same name.
 //! * A mass disappearance (more than half of the set and at least three, within a second; or
-//!   more than half in the first list of a new session) is held back
+//!   more than half in the first list of a new session; and what else goes meanwhile) is held back
 //!   for a bounded time before it is believed; what is held and refuses a connection goes at once
 //!   ([`Discovery::report_refused`]); an operator can end the hold ([`Discovery::release_held`]).
 //!   Fewer removals take effect immediately. While there is no link nothing is ever removed.

@@ -21,8 +21,11 @@ const TOGETHER: Duration = Duration::from_secs(1);
 /// Fewer removals than this are no mass disappearance, however small the set.
 const MASS: usize = 3;
 
-/// How many odd names are remembered, so that each is logged once.
+/// How many odd names are told apart and counted.
 const ODD_NAMES: usize = 1_000;
+
+/// How many odd names are logged in the life of a watcher: names that come and go must not fill a log.
+const ODD_LOGGED: usize = 50;
 
 /// What is listed, what is shown, and what is between the two.
 #[derive(Debug)]
@@ -40,6 +43,7 @@ pub(crate) struct Membership {
     /// Removals that were let through lately, and have not returned.
     recent: BTreeMap<Endpoint, Instant>,
     odd: BTreeSet<String>,
+    odd_logged: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +63,7 @@ impl Membership {
             leaving: BTreeMap::new(),
             recent: BTreeMap::new(),
             odd: BTreeSet::new(),
+            odd_logged: 0,
         }
     }
 
@@ -92,7 +97,10 @@ impl Membership {
     /// Where our session is new, those of the servers may be, too, and they may not be back yet: after a
     /// loss of ZooKeeper's data for one. A first list that lacks more than half is held, however small.
     pub(crate) fn listed(&mut self, names: &[String], now: Instant, new_session: bool) -> bool {
-        self.odd.retain(|odd| names.contains(odd));
+        if !self.odd.is_empty() {
+            let names: BTreeSet<_> = names.iter().collect();
+            self.odd.retain(|odd| names.contains(odd));
+        }
         let listed: BTreeSet<_> = names.iter().filter_map(|name| self.endpoint(name)).collect();
         if listed == self.listed {
             return false;
@@ -130,13 +138,20 @@ impl Membership {
         }
     }
 
-    /// Nobody listens there: if it is held, it need not be any longer.
-    pub(crate) fn refused(&mut self, endpoint: &Endpoint) {
-        if self.leaving.get(endpoint).is_some_and(|leaving| leaving.held) {
+    /// Nobody listens there: if it is held, it need not be any longer. Returns whether it was.
+    pub(crate) fn refused(&mut self, endpoint: &Endpoint) -> bool {
+        let held = self.leaving.get(endpoint).is_some_and(|leaving| leaving.held);
+        if held {
             self.leaving.remove(endpoint);
             self.shown.remove(endpoint);
             self.steps += 1;
         }
+        held
+    }
+
+    /// There is a link again. What was leaving had no chance to come back while there was none.
+    pub(crate) fn linked(&mut self, now: Instant) {
+        self.leaving.values_mut().for_each(|leaving| leaving.since = now);
     }
 
     /// Believes every disappearance that is held.
@@ -215,7 +230,12 @@ impl Membership {
             Ok(endpoint) => Some(endpoint),
             Err(error) => {
                 if self.odd.len() < ODD_NAMES && self.odd.insert(name.to_owned()) {
-                    tracing::warn!(child = name, %error, "a child that is no instance is skipped");
+                    self.odd_logged += 1;
+                    match self.odd_logged {
+                        ..ODD_LOGGED => tracing::warn!(child = name, %error, "no instance: skipped"),
+                        ODD_LOGGED => tracing::warn!("further children that are no instances are not logged"),
+                        _ => {}
+                    }
                 }
                 None
             }

@@ -17,7 +17,7 @@ pub struct View {
     pub freshness: Freshness,
     /// Instances in the set that ZooKeeper does not list any more: a mass disappearance that is held.
     pub held: usize,
-    /// Children of the root that are no instances, and are left out.
+    /// Children of the root that are no instances, and are left out; counted up to a thousand.
     pub skipped: usize,
     /// Why the set is not being followed, if something failed.
     pub trouble: Option<Arc<str>>,
@@ -26,12 +26,12 @@ pub struct View {
 /// Whether a view is being followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// The link is up, the watch is set, and the set is what ZooKeeper lists.
+    /// The link is up, the watch is set, and the set is what ZooKeeper lists, but for what is held.
     Live {
         /// Since when without interruption.
         since: Instant,
     },
-    /// What happened since is unknown; the set is the last one.
+    /// What happened since is unknown; the set is the last one, and nothing is removed from it.
     Stale {
         /// When the link went down; or, before the first listing, when following began.
         since: Instant,

@@ -16,7 +16,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use instance::{Endpoint, Format};
 use rand::RngExt;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, debug, info, info_span, warn};
 use zk_core::{Backoff, Connection, Error, ErrorKind, Event, EventKind, Stat, WatchStream, Zk, Zxid};
@@ -31,9 +31,29 @@ const PAUSE_CAP: Duration = Duration::from_secs(1);
 
 /// What handles ask for.
 #[derive(Debug)]
-pub(crate) enum Command {
+pub(crate) struct Orders {
+    /// Endpoints that refused a connection. Closed when no handle is left.
+    pub(crate) refused: mpsc::Receiver<Endpoint>,
+    /// Believe what is held.
+    pub(crate) release: Arc<Notify>,
+}
+
+/// One of them.
+enum Order {
     Refused(Endpoint),
     Release,
+    /// No handle is left.
+    End,
+}
+
+impl Orders {
+    /// The next order. No order is lost if the future is dropped.
+    async fn next(&mut self) -> Order {
+        tokio::select! {
+            refused = self.refused.recv() => refused.map_or(Order::End, Order::Refused),
+            () = self.release.notified() => Order::Release,
+        }
+    }
 }
 
 /// Where the watcher stands. Every variant says what holds while it is in it.
@@ -79,7 +99,7 @@ pub(crate) struct Watcher {
     shown: u64,
     latest: Arc<ArcSwap<View>>,
     views: watch::Sender<Arc<View>>,
-    commands: mpsc::Receiver<Command>,
+    orders: Orders,
     pause: Backoff,
 }
 
@@ -90,11 +110,11 @@ impl Watcher {
         format: Box<dyn Format>,
         latest: Arc<ArcSwap<View>>,
         views: watch::Sender<Arc<View>>,
-        commands: mpsc::Receiver<Command>,
+        orders: Orders,
     ) -> Self {
         let membership = Membership::new(format);
         let pause = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
-        Self { zk, config, membership, epoch: 0, mark: None, shown: 0, latest, views, commands, pause }
+        Self { zk, config, membership, epoch: 0, mark: None, shown: 0, latest, views, orders, pause }
     }
 
     pub(crate) async fn run(self) {
@@ -125,11 +145,11 @@ impl Watcher {
                     Ok(connection) => Stage::Syncing { connection },
                     Err(_closed) => Stage::Ended,
                 },
-                command = self.commands.recv() => match command {
+                order = self.orders.next() => match order {
                     // Without a link only the operator's word removes anything.
-                    Some(Command::Refused(_)) => {}
-                    Some(Command::Release) => self.obey(Command::Release),
-                    None => return Stage::Ended,
+                    Order::Refused(_) => {}
+                    Order::Release => self.release(),
+                    Order::End => return Stage::Ended,
                 },
             }
         }
@@ -162,18 +182,26 @@ impl Watcher {
     async fn resync(&mut self, connection: &Connection) -> Result<WatchStream, Error> {
         let root = self.config.root();
         self.membership.set_hold(self.config.hold(connection.session().timeout));
+        self.membership.linked(Instant::now());
         // All three are on their way at once, in this order. D7: the server may lag behind what we have
         // seen; after `sync` it does not.
-        let (events, synced, stat) =
-            tokio::join!(connection.watch_recursive(root), connection.sync(root), connection.stat(root));
+        let (events, synced, stat) = tokio::join!(
+            biased;
+            connection.watch_recursive(root),
+            connection.sync(root),
+            connection.stat(root),
+        );
         let (mut events, stat) = (events?, stat?);
         synced?;
         let mark = Mark::of(stat.as_ref());
-        if self.mark == Some(mark) {
+        // In a new session the ensemble may be another one, with the same numbers by chance.
+        let new_session = self.epoch != connection.epoch();
+        if self.mark == Some(mark) && !new_session {
             debug!("the root has not moved");
         } else {
-            self.list(connection, mark).await?;
+            self.list(connection, mark, new_session && self.epoch != 0).await?;
         }
+        self.epoch = connection.epoch();
         // What happened before the list was answered is queued by now, and is one batch with it.
         self.apply_queued(&mut events);
         self.advance();
@@ -188,7 +216,7 @@ impl Watcher {
     }
 
     /// Reads the list, and returns whether it was news.
-    async fn list(&mut self, connection: &Connection, mark: Mark) -> Result<bool, Error> {
+    async fn list(&mut self, connection: &Connection, mark: Mark, new_session: bool) -> Result<bool, Error> {
         let (names, mark) = match mark {
             Mark::Absent => (Vec::new(), mark),
             Mark::Present { .. } => match connection.children(self.config.root()).await {
@@ -197,9 +225,7 @@ impl Watcher {
                 Err(error) => return Err(error),
             },
         };
-        let new_session = self.epoch != 0 && self.epoch != connection.epoch();
         let news = self.membership.listed(&names, Instant::now(), new_session);
-        self.epoch = connection.epoch();
         self.mark = Some(mark);
         Ok(news)
     }
@@ -218,13 +244,15 @@ impl Watcher {
                 None => {
                     // The connection is about to be known as ended, or the queue was overrun.
                     self.mark = None;
+                    self.stale();
                     return Stage::Syncing { connection };
                 }
             },
             () = connection.ended() => return self.unlinked(),
-            command = self.commands.recv() => match command {
-                Some(command) => self.obey(command),
-                None => return Stage::Ended,
+            order = self.orders.next() => match order {
+                Order::Refused(endpoint) => self.refused(&endpoint),
+                Order::Release => self.release(),
+                Order::End => return Stage::Ended,
             },
             () = at(due) => {}
             () = sleep_until(audit) => {
@@ -248,7 +276,7 @@ impl Watcher {
         }
         // Events have come since the last list, or should have.
         let quiet = self.mark.is_some();
-        let news = self.list(connection, mark).await?;
+        let news = self.list(connection, mark, false).await?;
         self.apply_queued(events);
         if quiet && news {
             warn!("audit: the list had changed, and no event told");
@@ -275,36 +303,44 @@ impl Watcher {
         self.mark = None;
     }
 
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Refused(endpoint) => {
-                info!(%endpoint, "held, but refuses connections: believed gone");
-                self.membership.refused(&endpoint);
-            }
-            Command::Release => {
-                info!(held = self.membership.held(), "released by the operator");
-                self.membership.release();
-            }
+    fn refused(&mut self, endpoint: &Endpoint) {
+        if self.membership.refused(endpoint) {
+            info!(%endpoint, "held, but refuses connections: believed gone");
+            self.publish(|_| {});
         }
+    }
+
+    fn release(&mut self) {
+        info!(held = self.membership.held(), "released by the operator");
+        self.membership.release();
         self.publish(|_| {});
     }
 
     async fn pause(&mut self, connection: Connection) -> Stage {
         tokio::select! {
             () = connection.ended() => return self.unlinked(),
-            () = self.views.closed() => return Stage::Ended,
+            order = self.orders.next() => match order {
+                Order::Refused(_) => {}
+                Order::Release => self.release(),
+                Order::End => return Stage::Ended,
+            },
             () = sleep(self.pause.next_wait()) => {}
         }
         Stage::Syncing { connection }
     }
 
     fn unlinked(&mut self) -> Stage {
+        self.stale();
+        Stage::Unlinked
+    }
+
+    /// Nothing is followed from here on: the set stays as it is.
+    fn stale(&mut self) {
         let since = Instant::now();
         if self.latest.load().is_live() {
-            info!("stale: the link is down; the last set keeps serving");
+            info!("stale; the last set keeps serving");
             self.publish(|view| view.freshness = Freshness::Stale { since });
         }
-        Stage::Unlinked
     }
 
     fn advance(&mut self) {
@@ -323,7 +359,7 @@ impl Watcher {
         let mut view = View::clone(&before);
         change(&mut view);
         // Nothing is known before the first listing.
-        if self.mark.is_some() || view.snapshot.is_some() {
+        if self.epoch != 0 {
             let steps = self.membership.steps();
             if view.snapshot.is_none() || steps != self.shown {
                 self.shown = steps;

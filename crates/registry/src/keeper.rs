@@ -192,6 +192,7 @@ impl Keeper {
     ) -> Result<Next, Error> {
         // Both are on their way at once, in this order: the look sees what the leader has (D7).
         let (synced, looked) = tokio::join!(
+            biased;
             async { if sync { connection.sync(self.shared.config.root()).await } else { Ok(()) } },
             connection.watch_exists(&self.path),
         );

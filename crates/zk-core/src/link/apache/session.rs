@@ -164,7 +164,7 @@ async fn serve(
                     // The holders of watches hear of the end before their watches fall silent.
                     down.send_replace(Some(Down::SessionOver));
                     tasks.shutdown().await;
-                    // Dropping the last clone of the client sends the request to close (facts of 0.11.2).
+                    // Dropping the last clone of the client sends the request to close.
                     drop(client);
                     let closed = timeout(CLOSE_TIMEOUT, async {
                         loop {
