@@ -75,3 +75,7 @@ pub use pick::{Failure, Pick};
 pub use picker::{Strategy, UnknownStrategy};
 pub use retry::{Answered, Attempt, CallConfig, CallError, Classify, GaveUp, MAX_ATTEMPTS, call};
 pub use table::{EndpointStatus, MAX_ABSENT, MEMORY};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -9,7 +9,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Where the link stands, in words.
 pub(crate) fn describe(state: &State) -> String {
-    let trouble = state.trouble.as_deref().map(|trouble| format!(": {trouble}")).unwrap_or_default();
+    let trouble = state.trouble.as_ref().map(|trouble| format!(": {trouble}")).unwrap_or_default();
     match (&state.phase, &state.session) {
         (Phase::Connected, Some(session)) => format!("connected to ZooKeeper, session {}", session.id),
         (Phase::Connected, None) => "connected to ZooKeeper".into(),

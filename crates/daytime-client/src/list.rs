@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use instance::{Format, Instance, Plain};
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use zk_core::{Connection, Error as ZkError, ErrorKind, Stat, Zk, ZnodePath};
 
 use crate::error::Error;
@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A child of the root.
 struct Row {
     instance: Instance,
-    stat: Stat,
+    /// `None` where we may not read.
+    stat: Option<Stat>,
 }
 
 pub(crate) async fn run(config: ClientConfig, as_json: bool) -> Result<(), Error> {
@@ -34,13 +35,19 @@ pub(crate) async fn run(config: ClientConfig, as_json: bool) -> Result<(), Error
 }
 
 async fn print(zk: &Zk, root: &ZnodePath, wait: Duration, as_json: bool) -> Result<(), Error> {
-    let connection = connected(zk, wait).await?;
-    let (rows, odd) = match read(&connection, root).await {
-        Err(error) if *error.kind() == ErrorKind::NoNode => {
-            tell(format_args!("{root} does not exist: nothing was ever registered there"));
-            (Vec::new(), Vec::new())
+    let deadline = Instant::now() + wait;
+    let (rows, odd) = loop {
+        let connection = connected(zk, deadline, wait).await?;
+        match read(&connection, root).await {
+            Ok(read) => break read,
+            Err(error) if *error.kind() == ErrorKind::NoNode => {
+                tell(format_args!("{root} does not exist: nothing was ever registered there"));
+                break (Vec::new(), Vec::new());
+            }
+            // The connection broke: the next one may hold.
+            Err(_) if connection.has_ended() && Instant::now() < deadline => {}
+            Err(error) => return Err(error.into()),
         }
-        read => read?,
     };
     if as_json {
         line(serde_json::Value::Array(rows.iter().map(Row::to_json).collect()))?;
@@ -55,14 +62,14 @@ async fn print(zk: &Zk, root: &ZnodePath, wait: Duration, as_json: bool) -> Resu
     Ok(())
 }
 
-async fn connected(zk: &Zk, wait: Duration) -> Result<Connection, Error> {
+async fn connected(zk: &Zk, deadline: Instant, wait: Duration) -> Result<Connection, Error> {
     let gave_up = || Error::GaveUp { waited: wait, what: link::describe(&zk.state()) };
-    let first = PATIENCE.min(wait);
-    let connection = match timeout(first, zk.connected()).await {
+    let patience = deadline.min(Instant::now() + PATIENCE);
+    let connection = match timeout_at(patience, zk.connected()).await {
         Ok(connection) => connection,
         Err(_) => {
             tell(link::describe(&zk.state()));
-            timeout(wait - first, zk.connected()).await.map_err(|_| gave_up())?
+            timeout_at(deadline, zk.connected()).await.map_err(|_| gave_up())?
         }
     };
     connection.map_err(|_closed| gave_up())
@@ -78,7 +85,12 @@ async fn read(connection: &Connection, root: &ZnodePath) -> Result<(Vec<Row>, Ve
             let Ok(path) = root.join(&name) else { return Ok(Err(name)) };
             match connection.data(&path).await {
                 Ok((data, stat)) => Ok(match Plain.decode(&name, &data) {
-                    Ok(decoded) => Ok(Some(Row { instance: decoded.instance, stat })),
+                    Ok(decoded) => Ok(Some(Row { instance: decoded.instance, stat: Some(stat) })),
+                    Err(_) => Err(name),
+                }),
+                // The name alone is enough to call it.
+                Err(error) if *error.kind() == ErrorKind::Denied => Ok(match Plain.decode_name(&name) {
+                    Ok(endpoint) => Ok(Some(Row { instance: Instance::new(endpoint), stat: None })),
                     Err(_) => Err(name),
                 }),
                 // Gone between the list and the read: ordinary.
@@ -103,7 +115,7 @@ async fn read(connection: &Connection, root: &ZnodePath) -> Result<(Vec<Row>, Ve
 
 impl Row {
     fn session(&self) -> Option<String> {
-        self.stat.ephemeral_owner.map(|session| session.to_string())
+        self.stat?.ephemeral_owner.map(|session| session.to_string())
     }
 
     fn started(&self) -> Option<String> {
@@ -118,9 +130,10 @@ impl Row {
             "endpoint": self.instance.endpoint().to_string(),
             "weight": self.instance.weight(),
             "tags": self.instance.tags(),
-            "ephemeral": self.stat.ephemeral_owner.is_some(),
+            "readable": self.stat.is_some(),
+            "ephemeral": self.stat.map(|stat| stat.ephemeral_owner.is_some()),
             "session": self.session(),
-            "czxid": self.stat.czxid.0,
+            "czxid": self.stat.map(|stat| stat.czxid.0),
             "host": owner.and_then(|owner| owner.host()),
             "pid": owner.and_then(|owner| owner.pid()),
             "started": self.started(),
@@ -139,7 +152,10 @@ fn table(rows: &[Row]) -> Vec<String> {
         cells.push([
             row.instance.endpoint().to_string(),
             row.instance.weight().to_string(),
-            row.session().unwrap_or_else(|| "(persistent)".into()),
+            match row.stat {
+                None => "(not readable)".into(),
+                Some(_) => row.session().unwrap_or_else(|| "(persistent)".into()),
+            },
             owner.and_then(|owner| owner.host()).map_or_else(dash, |host| host.escape_debug().to_string()),
             owner.and_then(|owner| owner.pid()).map_or_else(dash, |pid| pid.to_string()),
             row.started().unwrap_or_else(dash),

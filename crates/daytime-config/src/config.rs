@@ -63,7 +63,7 @@ pub struct ClientSettings {
     pub attempt_timeout: Duration,
     /// How long connecting may take, at most `attempt_timeout`; 300 ms by default.
     pub connect_timeout: Duration,
-    /// How long to wait for the first server: up to 24 h; 60 s by default, zero does not wait.
+    /// How long to wait for ZooKeeper and the first server: 100 ms to 24 h; 60 s by default.
     pub wait: Duration,
 }
 

@@ -28,7 +28,7 @@ pub struct ZookeeperFlags {
     #[arg(long, global = true, value_name = "PATH", value_parser = check::root)]
     pub root: Option<ZnodePath>,
 
-    /// Session timeout to ask for, 100ms to 1h [env: DAYTIME_SESSION_TIMEOUT] [key: zookeeper.session_timeout]
+    /// Session timeout to ask for, 1s to 1h [env: DAYTIME_SESSION_TIMEOUT] [key: zookeeper.session_timeout]
     /// [default: 10s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = session_timeout)]
     pub session_timeout: Option<Duration>,
@@ -73,7 +73,7 @@ pub struct ClientFlags {
     #[arg(long, global = true, value_name = "DURATION", value_parser = timeout)]
     pub timeout: Option<Duration>,
 
-    /// Time to wait for the first server, 0s to 24h [env: DAYTIME_WAIT] [key: client.wait] [default: 60s]
+    /// Time to wait for ZooKeeper and the first server, 100ms to 24h [env: DAYTIME_WAIT] [key: client.wait] [default: 60s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = wait)]
     pub wait: Option<Duration>,
 }

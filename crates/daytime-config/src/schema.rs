@@ -17,14 +17,14 @@ pub(crate) const PORT_COUNT: RangeInclusive<usize> = 1..=64;
 pub(crate) const MAX_CONNECTIONS: RangeInclusive<u64> = 1..=1_000_000;
 pub(crate) const ROUNDS: RangeInclusive<u64> = 1..=u64::MAX;
 
-pub(crate) const SESSION_TIMEOUT: RangeInclusive<Duration> = millis(100, HOUR);
+pub(crate) const SESSION_TIMEOUT: RangeInclusive<Duration> = millis(1_000, HOUR);
 pub(crate) const CONNECTION_TIMEOUT: RangeInclusive<Duration> = millis(100, 60_000);
 pub(crate) const SETTLE: RangeInclusive<Duration> = millis(0, 10_000);
 pub(crate) const GRACE: RangeInclusive<Duration> = millis(0, 60_000);
 pub(crate) const INTERVAL: RangeInclusive<Duration> = millis(0, HOUR);
 /// Of a whole request, of an attempt and of connecting alike.
 pub(crate) const TIMEOUT: RangeInclusive<Duration> = millis(10, HOUR);
-pub(crate) const WAIT: RangeInclusive<Duration> = millis(0, 24 * HOUR);
+pub(crate) const WAIT: RangeInclusive<Duration> = millis(100, 24 * HOUR);
 
 const HOUR: u64 = 3_600_000;
 

@@ -105,13 +105,13 @@ fn values_out_of_range_say_the_range() {
             "[zookeeper]\nsession_timeout = '99ms'\n",
             2,
             "zookeeper.session_timeout",
-            "from 100ms to 1h, found 99ms",
+            "from 1s to 1h, found 99ms",
         ),
         (
             "[zookeeper]\nsession_timeout = '61m'\n",
             2,
             "zookeeper.session_timeout",
-            "from 100ms to 1h, found 1h 1m",
+            "from 1s to 1h, found 1h 1m",
         ),
         ("[registry]\naudit_interval = '0s'\n", 2, "registry.audit_interval", "from 100ms to 1h"),
         ("[discovery]\naudit_interval = '2h'\n", 2, "discovery.audit_interval", "from 100ms to 1h"),
@@ -140,7 +140,7 @@ fn values_out_of_range_say_the_range() {
         ("[client]\nrounds = 99999999999999999999\n", 2, "client.rounds", "found 99999999999999999999"),
         ("[client]\ninterval = '61m'\n", 2, "client.interval", "from 0s to 1h"),
         ("[client]\nconnect_timeout = '9ms'\n", 2, "client.connect_timeout", "from 10ms to 1h"),
-        ("[client]\nwait = '25h'\n", 2, "client.wait", "from 0s to 1day"),
+        ("[client]\nwait = '25h'\n", 2, "client.wait", "from 100ms to 1day"),
     ]);
 }
 

@@ -62,8 +62,9 @@ async fn remove(observer: &raw::Client, ports: impl IntoIterator<Item = u16>) {
 
 /// What the session did, but for the connection's own affairs.
 fn verbs(proxy: &Proxy) -> Vec<Op> {
-    let own = |op: &Op| matches!(op, Op::Connect | Op::Ping);
-    proxy.requests().into_iter().map(|seen: Seen| seen.op).filter(|op| !own(op)).collect()
+    // The link asks for a sign of life once a session timeout, at the root of the tree.
+    let own = |seen: &Seen| matches!(seen.op, Op::Connect | Op::Ping) || seen.path.as_deref() == Some("/");
+    proxy.requests().into_iter().filter(|seen| !own(seen)).map(|seen| seen.op).collect()
 }
 
 #[tokio::test]
@@ -144,6 +145,51 @@ async fn fault_25_a_root_that_is_not_there_yet_is_an_empty_set_and_is_waited_for
     add(&observer, [1]).await;
     assert_eq!(discovery.ready(1, SOON).await.unwrap().len(), 1);
     assert_eq!(verbs(&proxy), [], "told, and not polled for");
+}
+
+#[tokio::test]
+async fn servers_that_come_while_the_first_list_is_read_are_in_the_first_set() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    // Slow enough for events to be queued before the list is answered.
+    proxy.delay(Duration::from_millis(60)).await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    let (zk, discovery) = start(&proxy.connect_string(), |config| config);
+    zk.connected().await.unwrap();
+    let mut port = 0;
+    while !discovery.view().is_live() {
+        port += 1;
+        add(&observer, [port]).await;
+        sleep(Duration::from_millis(3)).await;
+    }
+    assert!(port > 10, "there was no race: {port}");
+    assert!(discovery.view().snapshot.is_some(), "live, and nothing known");
+    ports_become(&discovery, &(1..=port).collect::<Vec<_>>()).await;
+}
+
+#[tokio::test]
+async fn a_removal_long_after_a_new_session_is_believed_at_once() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    add(&observer, [1]).await;
+    let (zk, discovery) =
+        start(&proxy.connect_string(), |config| config.with_hold(Duration::from_secs(600)).unwrap());
+    ports_become(&discovery, &[1]).await;
+    expire_session(server.addr(), zk.state().session.unwrap().id.0).await.unwrap();
+    let mut states = zk.states();
+    timeout(SOON, states.wait_for(|state| state.epoch == 2)).await.unwrap();
+    ports_become(&discovery, &[1]).await;
+    // The same session once more, and a list: not the first of that session.
+    proxy.refuse().await;
+    view_where(&discovery, "stale", |view| !view.is_live()).await;
+    remove(&observer, [1]).await;
+    proxy.pass().await.unwrap();
+    ports_become(&discovery, &[]).await;
 }
 
 #[tokio::test]

@@ -47,3 +47,7 @@ pub use format::plain::{MAX_DATA, MAX_READ, MAX_REMARKS, OWNER_PREFIX, Plain};
 pub use format::{DecodeError, Decoded, EncodeError, Encoded, Format, JsonType, Remark};
 pub use instance::{DEFAULT_WEIGHT, Instance, MAX_WEIGHT};
 pub use owner::{Incarnation, IncarnationError, Owner};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

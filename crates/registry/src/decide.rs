@@ -1,7 +1,7 @@
 //! What to do about what is there: the rules of ownership, without I/O.
 
 use instance::Owner;
-use zk_core::{SessionId, Stat};
+use zk_core::{SessionId, Stat, Zxid};
 
 use crate::status::Holder;
 
@@ -24,6 +24,8 @@ pub(crate) struct Claim<'a> {
     pub(crate) session: SessionId,
     /// The caller holds the listening socket, so nobody else serves this address here.
     pub(crate) vouched: bool,
+    /// The znode that we are known to have created.
+    pub(crate) created: Option<Zxid>,
     /// We have held the name before: whoever has it now took it after us.
     pub(crate) held_before: bool,
 }
@@ -48,7 +50,9 @@ pub(crate) fn decide(found: &Found, us: Claim<'_>) -> Decision {
     };
     let same_incarnation = found.owner.as_ref().map(|owner| owner.incarnation() == us.owner.incarnation());
     if session == us.session {
-        return match same_incarnation {
+        // Written over with somebody else's record, by hand: it is still ours.
+        let created_by_us = us.created == Some(found.stat.czxid);
+        return match same_incarnation.filter(|_| !created_by_us) {
             // Another registrar that shares our session.
             Some(false) => Decision::Leave(Holder { session: Some(session), owner: found.owner.clone() }),
             _ if found.data_is_ours => Decision::Keep,
@@ -92,7 +96,7 @@ mod tests {
 
     fn check(found: &Found, vouched: bool, held_before: bool) -> Decision {
         let us = owner(1);
-        decide(found, Claim { owner: &us, session: OURS, vouched, held_before })
+        decide(found, Claim { owner: &us, session: OURS, vouched, created: Some(Zxid(5)), held_before })
     }
 
     fn left(decision: Decision) -> bool {
@@ -113,6 +117,13 @@ mod tests {
     #[test]
     fn leaves_another_registrar_of_the_same_session_alone() {
         assert!(left(check(&found(Some(OURS), Some(owner(2)), false), true, false)));
+    }
+
+    #[test]
+    fn mends_its_own_znode_whatever_was_written_over_it() {
+        let mut copied = found(Some(OURS), Some(owner(2)), false);
+        copied.stat.czxid = Zxid(5);
+        assert_eq!(check(&copied, false, true), Decision::Rewrite);
     }
 
     #[test]

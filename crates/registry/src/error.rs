@@ -15,7 +15,8 @@ pub enum RegisterError {
     /// The name of the instance is no znode name.
     #[error("the instance has no usable name")]
     Name(#[from] PathError),
-    /// This registrar has a registration of that name already.
+    /// This registrar has a registration of that name already, or one that was dropped and whose znode is
+    /// not known to be gone yet.
     #[error("{0} is registered here already")]
     Duplicate(ZnodePath),
     /// An update names another endpoint than the registration.
@@ -33,7 +34,7 @@ pub enum RegisterError {
 
 /// The removal was not confirmed in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no word of the ensemble within {waited:?} that {path} is gone; it stays until the session ends")]
+#[error("no word of the ensemble within {waited:?} that {path} is gone")]
 pub struct DeregisterError {
     /// The znode that may linger.
     pub path: ZnodePath,

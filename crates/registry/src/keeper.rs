@@ -8,7 +8,7 @@
 //!      │ (from anywhere) │ └─────▶ Pausing   a verb failed; after the wait ─▶ Looking
 //!      └─────────────────┴───────▶ Holding   ours; its watch, or an audit that differs ─▶ Looking
 //!
-//!  deregistered: Looking deletes what is ours ─▶ Gone
+//!  deregistered: Looking deletes what is ours ─▶ Gone        link closed ─▶ Closed
 //! ```
 //!
 //! It is level-triggered: whatever happened, the next step is to look, and to act on what is there. So a
@@ -21,9 +21,12 @@ use std::time::Duration;
 use instance::Owner;
 use rand::RngExt;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, debug, info, info_span, warn};
-use zk_core::{Backoff, Connection, Error, ErrorKind, ExistsWatch, Stat, ZnodePath, Zxid};
+use zk_core::{
+    Backoff, CloseReason, Connection, Error, ErrorKind, EventKind, ExistsWatch, Phase, SessionId, Stat,
+    ZnodePath, Zxid,
+};
 
 use crate::decide::{Claim, Decision, Found, decide};
 use crate::registrar::Shared;
@@ -35,6 +38,8 @@ const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_CAP: Duration = Duration::from_secs(1);
 /// The first wait for a rival, where its watch says nothing; it doubles up to the audit interval.
 const RIVAL_FIRST: Duration = Duration::from_secs(1);
+/// A znode that nobody has touched for so long is answered for at once again.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Where the keeper stands. Every variant says what holds while it is in it.
 enum Stage {
@@ -49,8 +54,10 @@ enum Stage {
     Rival { connection: Connection, watch: ExistsWatch, holder: Holder },
     /// A verb failed on a connection that still stands.
     Pausing { connection: Connection },
-    /// Deregistered and gone, or the link is closed.
+    /// Deregistered and gone.
     Gone,
+    /// The link is closed.
+    Closed,
 }
 
 /// What a look, and the act after it, led to.
@@ -72,10 +79,26 @@ pub(crate) struct Keeper {
     attempted: bool,
     /// We have held the name: it is not ours by place any more.
     held_before: bool,
-    /// The write of the data that we know to be on the znode.
-    written: Option<(Zxid, Arc<[u8]>)>,
+    /// The znode that we know to have created.
+    created: Option<Zxid>,
+    /// The data that we know to be on the znode.
+    written: Option<Written>,
     pause: Backoff,
     rival: Backoff,
+    touched: Backoff,
+}
+
+/// A write of ours.
+struct Written {
+    mzxid: Zxid,
+    session: SessionId,
+    data: Arc<[u8]>,
+}
+
+impl Written {
+    fn by(connection: &Connection, stat: &Stat, data: &Arc<[u8]>) -> Self {
+        Self { mzxid: stat.mzxid, session: connection.session().id, data: data.clone() }
+    }
 }
 
 impl Keeper {
@@ -108,9 +131,11 @@ impl Keeper {
             status,
             attempted: false,
             held_before: false,
+            created: None,
             written: None,
             pause: Backoff::new(PAUSE_FIRST, PAUSE_CAP),
             rival,
+            touched: Backoff::new(PAUSE_FIRST, PAUSE_CAP),
         };
         tokio::spawn(keeper.run().instrument(span));
         registration
@@ -127,10 +152,11 @@ impl Keeper {
                     self.yield_to_rival(connection, watch, holder).await
                 }
                 Stage::Pausing { connection } => self.pause(connection).await,
-                Stage::Gone => {
-                    self.shared.release(&self.path);
-                    self.report(Status::Deregistered);
-                    return;
+                Stage::Gone => return self.finish(Status::Deregistered),
+                Stage::Closed => {
+                    let clean = self.shared.zk.state().phase == Phase::Closed(CloseReason::Clean);
+                    let gone = clean || !self.attempted;
+                    return self.finish(if gone { Status::Deregistered } else { Status::Abandoned });
                 }
             }
         }
@@ -146,7 +172,7 @@ impl Keeper {
                 () = changed(&mut self.desired) => {}
                 connected = self.shared.zk.connected() => return match connected {
                     Ok(connection) => Stage::Looking { connection, sync: true },
-                    Err(_closed) => Stage::Gone,
+                    Err(_closed) => Stage::Closed,
                 },
             }
         }
@@ -203,11 +229,12 @@ impl Keeper {
             let Desired::Present(data) = wanted else {
                 return Ok(Next::Gone);
             };
-            self.report(Status::Pending { trouble: None });
+            self.pending();
             self.attempted = true;
             return match connection.create_ephemeral(&self.path, data, acl).await {
                 Ok(stat) => {
-                    self.written = Some((stat.mzxid, data.clone()));
+                    self.created = Some(stat.czxid);
+                    self.written = Some(Written::by(connection, &stat, data));
                     info!(czxid = %stat.czxid, session = %connection.session().id, "created");
                     // The watch above has fired for the creation: look again, to set one that lasts.
                     Ok(Next::Look { sync: false })
@@ -229,7 +256,9 @@ impl Keeper {
             Claim {
                 owner: &self.owner,
                 session: connection.session().id,
-                vouched: self.vouched,
+                // The word was given for as long as the instance is wanted.
+                vouched: self.vouched && *wanted != Desired::Absent,
+                created: self.created,
                 held_before: self.held_before,
             },
         );
@@ -251,13 +280,13 @@ impl Keeper {
                 let written = connection.set_data(&self.path, data, Some(stat.version)).await;
                 if let Ok(stat) = &written {
                     info!(version = stat.version, "written");
-                    self.written = Some((stat.mzxid, data.clone()));
+                    self.written = Some(Written::by(connection, stat, data));
                 }
                 look_unless_failed(written)
             }
             (Decision::TakeOver, Desired::Present(data)) => {
                 info!(czxid = %stat.czxid, session = ?stat.ephemeral_owner, "taking over a stale znode of ours");
-                self.report(Status::Pending { trouble: None });
+                self.pending();
                 self.attempted = true;
                 let taken = connection.take_over(&self.path, stat.version, data, acl).await;
                 look_unless_failed(taken)
@@ -272,10 +301,13 @@ impl Keeper {
         stat: Stat,
         wanted: &Desired,
     ) -> Result<Option<Found>, Error> {
-        if let (Some((mzxid, data)), Desired::Present(wanted)) = (&self.written, wanted)
-            && *mzxid == stat.mzxid
+        if let (Some(written), Desired::Present(wanted)) = (&self.written, wanted)
+            // The session, too: an ensemble that lost its data counts its transactions anew.
+            && written.mzxid == stat.mzxid
+            && Some(written.session) == stat.ephemeral_owner
         {
-            return Ok(Some(Found { stat, owner: Some(self.owner.clone()), data_is_ours: data == wanted }));
+            let data_is_ours = written.data == *wanted;
+            return Ok(Some(Found { stat, owner: Some(self.owner.clone()), data_is_ours }));
         }
         let (data, stat) = match connection.data(&self.path).await {
             Ok(read) => read,
@@ -291,29 +323,37 @@ impl Keeper {
     }
 
     async fn hold(&mut self, connection: Connection, mut watch: ExistsWatch, stat: Stat) -> Stage {
-        loop {
-            let audit = jittered(self.shared.config.audit_interval());
-            tokio::select! {
+        let since = Instant::now();
+        let event = loop {
+            let audited = tokio::select! {
                 () = changed(&mut self.desired) => return Stage::Looking { connection, sync: false },
                 () = connection.ended() => return self.unlinked(),
-                fired = watch.fired() => match fired {
-                    Some(event) => {
-                        info!(?event, "the znode was touched");
-                        return Stage::Looking { connection, sync: false };
-                    }
-                    None => return self.unlinked(),
-                },
-                () = sleep(audit) => match connection.stat(&self.path).await {
-                    Ok(Some(now)) if now == stat => debug!("audit: in place"),
-                    Ok(_) => {
-                        warn!("audit: not as it should be, and no watch told");
-                        return Stage::Looking { connection, sync: false };
-                    }
-                    Err(_) if connection.has_ended() => return self.unlinked(),
-                    Err(error) => debug!(%error, "audit failed"),
+                event = watch.fired() => break event,
+                audited = audit(&connection, &self.path, self.shared.config.audit_interval()) => audited,
+            };
+            match audited {
+                Ok(Some(now)) if now == stat => debug!("audit: in place"),
+                Ok(_) => {
+                    warn!("audit: not as it should be, and no watch told");
+                    return Stage::Looking { connection, sync: false };
+                }
+                // What was true is not known any more: find out.
+                Err(error) => {
+                    debug!(%error, "audit failed");
+                    return Stage::Looking { connection, sync: false };
                 }
             }
+        };
+        let Some(event) = event else {
+            return self.unlinked();
+        };
+        info!(?event, "the znode was touched");
+        if since.elapsed() > QUIET {
+            self.touched = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
         }
+        // Who writes over our data again and again is answered ever more slowly; a deletion at once.
+        let wait = if event == EventKind::DataChanged { self.touched.next_wait() } else { Duration::ZERO };
+        self.look_after(connection, wait).await
     }
 
     async fn yield_to_rival(
@@ -322,33 +362,60 @@ impl Keeper {
         mut watch: ExistsWatch,
         holder: Holder,
     ) -> Stage {
-        let wait = self.rival.cap().min(self.rival.next_wait().max(RIVAL_FIRST / 2));
+        let wait = self.rival.next_wait().max(RIVAL_FIRST / 2);
         warn!(%holder, look_again_within = ?wait, "the name is somebody else's");
+        let event = tokio::select! {
+            () = changed(&mut self.desired) => return Stage::Looking { connection, sync: false },
+            () = connection.ended() => return self.unlinked(),
+            fired = timeout(wait, watch.fired()) => match fired {
+                Ok(Some(event)) => event,
+                Ok(None) => return self.unlinked(),
+                Err(_) => return Stage::Looking { connection, sync: false },
+            },
+        };
+        // A rival that writes its data is no reason to hurry, and none to log each time.
+        let wait = if event == EventKind::DataChanged { RIVAL_FIRST / 2 } else { Duration::ZERO };
+        self.look_after(connection, wait).await
+    }
+
+    /// Looks again after a wait, or at once where something else is wanted meanwhile.
+    async fn look_after(&mut self, connection: Connection, wait: Duration) -> Stage {
         tokio::select! {
             () = changed(&mut self.desired) => {}
             () = connection.ended() => return self.unlinked(),
-            fired = timeout(wait, watch.fired()) => if fired == Ok(None) {
-                return self.unlinked();
-            },
+            () = sleep(wait) => {}
         }
         Stage::Looking { connection, sync: false }
     }
 
     async fn pause(&mut self, connection: Connection) -> Stage {
-        tokio::select! {
-            () = changed(&mut self.desired) => {}
-            () = connection.ended() => return self.unlinked(),
-            () = sleep(self.pause.next_wait()) => {}
-        }
-        Stage::Looking { connection, sync: false }
+        let wait = self.pause.next_wait();
+        self.look_after(connection, wait).await
     }
 
     /// The link is down: what was true is unconfirmed now, and nothing else changed.
     fn unlinked(&self) -> Stage {
-        if self.status.borrow().is_registered() {
-            self.report(Status::Unconfirmed);
+        let status = self.status.borrow().clone();
+        match status {
+            Status::Registered { .. } => self.report(Status::Unconfirmed),
+            // Whether the rival is still there is not known either.
+            Status::Conflict(_) => self.report(Status::Pending { trouble: None }),
+            _ => {}
         }
         Stage::Unlinked
+    }
+
+    /// The name is free again before anybody hears of the end.
+    fn finish(&self, end: Status) {
+        self.shared.release(&self.path);
+        self.report(end);
+    }
+
+    /// It is being worked on; what stood in the way is kept until it is known to be overcome.
+    fn pending(&self) {
+        if !matches!(*self.status.borrow(), Status::Pending { .. }) {
+            self.report(Status::Pending { trouble: None });
+        }
     }
 
     /// The one place where the status changes, and where that is logged.
@@ -364,11 +431,28 @@ impl Keeper {
                 Status::Unconfirmed => info!("unconfirmed: the link is down"),
                 Status::Conflict(holder) => debug!(%holder, "conflict"),
                 Status::Deregistered => info!("deregistered"),
+                Status::Abandoned => warn!("the link was closed; the znode goes with its session"),
             }
             *status = now;
             true
         });
     }
+}
+
+/// However the task ends, nobody may go on believing in it, and the name is free again.
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let finished = self.status.borrow().is_final();
+        if !finished {
+            self.finish(Status::Abandoned);
+        }
+    }
+}
+
+/// Looks at the znode when it is time to.
+async fn audit(connection: &Connection, path: &ZnodePath, interval: Duration) -> Result<Option<Stat>, Error> {
+    sleep(jittered(interval)).await;
+    connection.stat(path).await
 }
 
 /// Waits for another wish. A dropped registration has made its last one.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use instance::{Instance, Owner};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use zk_core::ZnodePath;
 
 use crate::error::{DeregisterError, RegisterError};
@@ -57,7 +58,7 @@ impl Registration {
     /// Safe.
     pub async fn registered(&self) -> Result<(), RegisterError> {
         let mut status = self.status.clone();
-        let end = status.wait_for(|status| status.is_registered() || *status == Status::Deregistered).await;
+        let end = status.wait_for(|status| status.is_registered() || status.is_final()).await;
         match end.as_deref() {
             Ok(status) if status.is_registered() => Ok(()),
             _ => Err(RegisterError::Deregistered(self.path.clone())),
@@ -75,9 +76,9 @@ impl Registration {
             let (from, to) = (self.path.name().into(), encoded.segment);
             return Err(RegisterError::OtherName { from, to });
         }
-        let mut alive = false;
+        let mut alive = !self.status.borrow().is_final();
         self.desired.send_if_modified(|desired| {
-            alive = *desired != Desired::Absent;
+            alive &= *desired != Desired::Absent;
             let changed = alive && *desired != Desired::Present(encoded.data.as_slice().into());
             if changed {
                 *desired = Desired::Present(encoded.data.as_slice().into());
@@ -93,18 +94,19 @@ impl Registration {
     /// serving for a moment, then drain.
     ///
     /// # Errors
-    /// [`DeregisterError`] if the ensemble did not confirm it `within` the time. The removal is tried
-    /// for as long as the link lives; otherwise the znode goes with the session.
+    /// [`DeregisterError`] if the ensemble did not confirm it `within` the time, or the link was closed
+    /// first. The removal is tried for as long as the link lives; then the znode goes with the session.
     ///
     /// # Cancel safety
     /// The removal goes on if the future is dropped. Nothing brings the instance back.
     pub async fn deregister(&self, within: Duration) -> Result<(), DeregisterError> {
         self.desired.send_replace(Desired::Absent);
         let mut status = self.status.clone();
-        let gone = status.wait_for(|status| *status == Status::Deregistered);
-        match tokio::time::timeout(within, gone).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(DeregisterError { path: self.path.clone(), waited: within }),
+        let started = Instant::now();
+        let end = tokio::time::timeout(within, status.wait_for(Status::is_final)).await;
+        match end {
+            Ok(Ok(status)) if *status == Status::Deregistered => Ok(()),
+            _ => Err(DeregisterError { path: self.path.clone(), waited: started.elapsed() }),
         }
     }
 }

@@ -26,8 +26,11 @@ pub enum Status {
     Unconfirmed,
     /// Somebody else holds the name. It is taken when it falls free.
     Conflict(Holder),
-    /// Deregistered, and gone; or the link to the ensemble was closed. Final.
+    /// Deregistered, and gone. Final.
     Deregistered,
+    /// The link to the ensemble was closed first, and without the ensemble's word: the znode goes with
+    /// its session. Final.
+    Abandoned,
 }
 
 /// Who holds a name that is not ours.
@@ -43,6 +46,11 @@ impl Status {
     /// Whether the znode is known to stand at this moment.
     pub fn is_registered(&self) -> bool {
         matches!(self, Self::Registered { .. })
+    }
+
+    /// Whether it will never be registered again.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Deregistered | Self::Abandoned)
     }
 }
 

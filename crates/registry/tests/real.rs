@@ -318,6 +318,69 @@ async fn fault_26_two_servers_of_one_name_do_not_fight() {
 }
 
 #[tokio::test]
+async fn fault_26_who_gives_up_before_it_held_the_name_leaves_its_successor_alone() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let cut = proxy.on(Match::creates().path(NODE), Action::CutBeforeRequest);
+    let first = service(&proxy.connect_string());
+    let given_up = first.registrar.register(instance(), held()).unwrap();
+    assert!(cut.wait_fired(SOON).await);
+    proxy.refuse().await;
+    given_up.deregister(Duration::from_millis(100)).await.unwrap_err();
+    // The socket is another's now, on the same host, who says so truthfully.
+    let second = service(&server.connect_string());
+    let registration = second.registrar.register(instance(), held()).unwrap();
+    registered(&registration).await;
+    let before = assert_in_place(&observer, &second).await;
+    proxy.pass().await.unwrap();
+    status_where(&given_up, |status| *status == Status::Deregistered).await;
+    assert_eq!(assert_in_place(&observer, &second).await, before);
+}
+
+#[tokio::test]
+async fn a_link_that_is_closed_ends_its_registrations_with_the_truth() {
+    let Some(_) = zk_testing::require() else { return };
+    let mut server = Server::start().await.unwrap();
+    let observer = observer(&server).await;
+    let first = service(&server.connect_string());
+    let registration = first.register();
+    registered(&registration).await;
+    first.zk.close(SOON).await.unwrap();
+    status_where(&registration, |status| *status == Status::Deregistered).await;
+    assert!(observer.exists(NODE).await.unwrap().is_none());
+
+    let second = service(&server.connect_string());
+    let registration = second.register();
+    registered(&registration).await;
+    server.kill().await;
+    second.zk.close(Duration::from_millis(100)).await.unwrap_err();
+    status_where(&registration, |status| *status == Status::Abandoned).await;
+    registration.deregister(SOON).await.unwrap_err();
+    assert!(matches!(registration.update(instance()), Err(RegisterError::Deregistered(_))));
+}
+
+#[tokio::test]
+async fn another_instances_record_written_over_ours_is_mended() {
+    let Some(_) = zk_testing::require() else { return };
+    let server = Server::start().await.unwrap();
+    let observer = observer(&server).await;
+    let service = service(&server.connect_string());
+    let registration = service.register();
+    registered(&registration).await;
+    let ours = observer.get(NODE).await.unwrap().0;
+    let theirs = String::from_utf8(ours.clone()).unwrap();
+    let at = theirs.find("owner.incarnation").unwrap() + "owner.incarnation\":\"".len();
+    let theirs = format!("{}{}{}", &theirs[..at], "0".repeat(32), &theirs[at + 32..]);
+    observer.set(NODE, theirs.as_bytes(), None).await.unwrap();
+    eventually("our record", || async { observer.get(NODE).await.unwrap().0 == ours }).await;
+    registered(&registration).await;
+    assert_in_place(&observer, &service).await;
+}
+
+#[tokio::test]
 async fn a_persistent_znode_is_a_conflict_and_is_never_touched() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::start().await.unwrap();

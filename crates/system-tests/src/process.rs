@@ -78,7 +78,13 @@ impl Process {
         arguments: &[String],
         environment: &[(&'static str, &'static str)],
     ) -> io::Result<Self> {
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        // What a developer has set for a program must not reach the tests.
+        let ours = |name: &std::ffi::OsString| name.to_string_lossy().starts_with("DAYTIME_");
+        for name in std::env::vars_os().map(|(name, _)| name).filter(ours) {
+            command.env_remove(name);
+        }
+        let mut child = command
             .args(arguments)
             .current_dir(folder)
             .env("RUST_LOG", "debug,zookeeper_client=error")

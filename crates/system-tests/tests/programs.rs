@@ -243,19 +243,23 @@ async fn list_prints_a_table_or_json_wherever_the_flags_stand() {
     let other = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
     other.create("/go_servers/127.0.0.1:1", b"", raw::CreateMode::Persistent).await.unwrap();
     other.create("/go_servers/odd", b"", raw::CreateMode::Persistent).await.unwrap();
+    let nobody = raw::Acl::new(raw::permission::ADMIN, "world", "anyone");
+    let secret = "/go_servers/127.0.0.1:2";
+    other.create_with_acl(secret, b"", raw::CreateMode::Ephemeral, &[nobody]).await.unwrap();
 
     let exit = ended(scene.client(&["list"])).await;
-    assert_eq!((exit.code, exit.out.len()), (Some(0), 4));
+    assert_eq!((exit.code, exit.out.len()), (Some(0), 5));
     let text = lines(&exit).join("\n");
     assert!(text.contains("(persistent)") && ports.iter().all(|port| text.contains(&name(*port))), "{text}");
     assert!(exit.err.contains("left out: \"odd\""), "{}", exit.err);
+    assert!(text.contains("127.0.0.1:2  "), "listed by its name alone: {text}");
 
     let before = ended(scene.client_with(&["--zookeeper", scene.hosts(), "list", "--json"])).await;
     let after = ended(scene.client_with(&["list", "--json", "--zookeeper", scene.hosts()])).await;
     assert_eq!((before.code, lines(&before)), (Some(0), lines(&after)));
     let rows: serde_json::Value = serde_json::from_str(lines(&before)[0]).unwrap();
     let rows = rows.as_array().unwrap();
-    assert_eq!(rows.len(), 3);
+    assert_eq!(rows.len(), 4);
     for row in rows {
         let endpoint = row["endpoint"].as_str().unwrap();
         match nodes.get(endpoint) {
@@ -264,6 +268,7 @@ async fn list_prints_a_table_or_json_wherever_the_flags_stand() {
                 assert_eq!((row["weight"].as_u64(), row["ephemeral"].as_bool()), (Some(100), Some(true)));
                 assert!(row["pid"].is_u64() && row["incarnation"].is_string() && row["started"].is_string());
             }
+            None if endpoint == "127.0.0.1:2" => assert_eq!(row["readable"].as_bool(), Some(false)),
             None => assert_eq!((endpoint, row["ephemeral"].as_bool()), ("127.0.0.1:1", Some(false))),
         }
     }
@@ -412,6 +417,21 @@ async fn listening_everywhere_registers_the_address_on_the_route_or_the_one_give
     let _server = scene.server_with(&[&everywhere[..], &["--advertise", "time.example"]].concat());
     let given = |nodes: &BTreeMap<_, _>| nodes.keys().eq([&format!("time.example:{port}")]);
     scene.observer.until("the given name", SOON, given).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_still_looks_for_its_address_can_be_stopped() {
+    let scene = Scene::new(programs(), vec![]);
+    let port = free_port();
+    let nowhere = ["--zookeeper", "no-such-host.invalid:2181", "--host", "0.0.0.0", "--port"];
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let server = scene.server_with(&[&nowhere[..], &[&port.to_string()]].concat());
+        said(&server, "no address to advertise yet").await;
+        server.signal(signal);
+        let exit = server.exit(Duration::from_secs(5)).await.unwrap();
+        assert_eq!(exit.code, Some(0), "{}", exit.err);
+        assert!(!exit.err.contains("panicked"), "{}", exit.err);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Which ensemble to connect to, and how.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::path::{PathError, ZnodePath};
@@ -8,8 +9,11 @@ use crate::path::{PathError, ZnodePath};
 /// ZooKeeper's client port, used where a host names none.
 const DEFAULT_PORT: u16 = 2181;
 
-const SESSION_TIMEOUTS: std::ops::RangeInclusive<Duration> =
-    Duration::from_millis(100)..=Duration::from_secs(3600);
+/// Below a second the time for one handshake with a busy ensemble would be too short, and each attempt
+/// could leave a session behind that only expiry ends.
+const SESSION_TIMEOUTS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
+
+const OPERATION_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 
 /// Which ensemble to connect to, and how. Checked: whatever exists is usable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,9 +137,9 @@ impl Config {
     /// The ensemble clamps it to 2 to 20 of its ticks: [`Session::timeout`](crate::Session) is what counts.
     ///
     /// # Errors
-    /// Outside 100 ms to 1 h.
+    /// Outside 1 s to 1 h.
     pub fn with_session_timeout(mut self, timeout: Duration) -> Result<Self, ConfigError> {
-        check("a session timeout", timeout)?;
+        check("a session timeout", timeout, SESSION_TIMEOUTS)?;
         self.session_timeout = timeout;
         Ok(self)
     }
@@ -146,7 +150,7 @@ impl Config {
     /// # Errors
     /// Outside 100 ms to 1 h.
     pub fn with_operation_timeout(mut self, timeout: Duration) -> Result<Self, ConfigError> {
-        check("an operation timeout", timeout)?;
+        check("an operation timeout", timeout, OPERATION_TIMEOUTS)?;
         self.operation_timeout = Some(timeout);
         Ok(self)
     }
@@ -181,11 +185,11 @@ impl Config {
     }
 }
 
-fn check(what: &'static str, given: Duration) -> Result<(), ConfigError> {
-    if SESSION_TIMEOUTS.contains(&given) {
+fn check(what: &'static str, given: Duration, range: RangeInclusive<Duration>) -> Result<(), ConfigError> {
+    if range.contains(&given) {
         return Ok(());
     }
-    Err(ConfigError::Timeout { what, given, min: *SESSION_TIMEOUTS.start(), max: *SESSION_TIMEOUTS.end() })
+    Err(ConfigError::Timeout { what, given, min: *range.start(), max: *range.end() })
 }
 
 impl Host {

@@ -1,6 +1,7 @@
 //! The verbs, on one connection.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -16,13 +17,14 @@ use crate::watch::{ExistsWatch, WatchStream};
 /// everything else in flight, above `jute.maxbuffer` (1 MiB by default) for a whole request.
 pub const MAX_DATA: usize = 512 * 1024;
 
-/// Requests on their way at one time. More wait for their turn, within their deadline.
+/// Requests that may be waited for at one time. More wait for their turn, within their deadline.
 const IN_FLIGHT: usize = 1_024;
 
 /// One connection to the ensemble: valid until it breaks, and never again afterwards.
 ///
-/// Verbs take effect in the order of their calls, so what a later one sees is final for an earlier one
-/// of the same connection. Cheap to clone. Dropping it does nothing.
+/// Verbs take effect in the order in which they are first polled, so what a later one sees is final for
+/// an earlier one of the same connection. Cheap to clone. Neither keeping nor dropping it has an effect on
+/// the session.
 ///
 /// # Errors
 /// Every verb fails with an [`Error`] whose [`outcome`](Error::outcome) says what to count on. Answers
@@ -34,7 +36,10 @@ const IN_FLIGHT: usize = 1_024;
 /// order.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    link: Arc<dyn Link>,
+    /// Only the supervisor keeps a link alive: a connection that is kept must not keep a session.
+    link: Weak<dyn Link>,
+    down: watch::Receiver<Option<Down>>,
+    session: Session,
     epoch: u64,
     reconnects: u64,
     scope: Arc<Scope>,
@@ -46,22 +51,30 @@ pub(crate) struct Scope {
     pub(crate) chroot: ZnodePath,
     pub(crate) operation_timeout: Option<Duration>,
     in_flight: Semaphore,
+    /// The sessions up to this epoch are known to be over.
+    over: AtomicU64,
 }
 
 impl Scope {
     pub(crate) fn new(chroot: ZnodePath, operation_timeout: Option<Duration>) -> Self {
-        Self { chroot, operation_timeout, in_flight: Semaphore::new(IN_FLIGHT) }
+        Self { chroot, operation_timeout, in_flight: Semaphore::new(IN_FLIGHT), over: AtomicU64::new(0) }
+    }
+
+    /// The ensemble has said that the session of this epoch is over.
+    pub(crate) fn session_over(&self, epoch: u64) {
+        self.over.fetch_max(epoch, Ordering::Relaxed);
     }
 }
 
 impl Connection {
-    pub(crate) fn new(link: Arc<dyn Link>, epoch: u64, reconnects: u64, scope: Arc<Scope>) -> Self {
-        Self { link, epoch, reconnects, scope }
+    pub(crate) fn new(link: &Arc<dyn Link>, epoch: u64, reconnects: u64, scope: Arc<Scope>) -> Self {
+        let (down, session) = (link.down(), link.session());
+        Self { link: Arc::downgrade(link), down, session, epoch, reconnects, scope }
     }
 
     /// The session it is attached to.
     pub fn session(&self) -> Session {
-        self.link.session()
+        self.session
     }
 
     /// Which session of this program that is; see [`State::epoch`](crate::State).
@@ -79,40 +92,46 @@ impl Connection {
     /// # Cancel safety
     /// Safe.
     pub async fn ended(&self) {
-        let mut down = self.link.down();
+        let mut down = self.down.clone();
         // An error means that the link is gone altogether.
         let _ = down.wait_for(Option::is_some).await;
     }
 
     /// Whether the connection has ended.
     pub fn has_ended(&self) -> bool {
-        let down: watch::Receiver<Option<Down>> = self.link.down();
-        down.borrow().is_some() || down.has_changed().is_err()
+        self.down.borrow().is_some() || self.down.has_changed().is_err()
     }
 
     /// Creates an ephemeral znode: it lives as long as the session.
     pub async fn create_ephemeral(&self, path: &ZnodePath, data: &[u8], acl: Acl) -> Result<Stat, Error> {
         self.check_size("create", path, data)?;
-        self.run("create", path, |at| self.link.create(at, data, CreateMode::Ephemeral, acl)).await
+        self.run("create", path, |link, at| link.create(at, data, CreateMode::Ephemeral, acl)).await
     }
 
     /// Makes sure that a persistent znode exists, with its parents and with the chroot. Existing ones
     /// are left alone.
     pub async fn ensure_path(&self, path: &ZnodePath, acl: Acl) -> Result<(), Error> {
-        let full = path.under(&self.scope.chroot);
+        let limit = self.operation_timeout();
+        let steps = self.make_missing(path, acl);
+        let done = tokio::time::timeout(limit, steps).await;
+        done.unwrap_or_else(|_| Err(Error::new("ensure path", path, ErrorKind::Timeout(limit))))
+    }
+
+    async fn make_missing(&self, path: &ZnodePath, acl: Acl) -> Result<(), Error> {
         // From below upwards to what exists, by looking: rights to create may be missing above.
         let mut missing = Vec::new();
-        let mut next = Some(full);
+        let mut next = Some(path.under(&self.scope.chroot));
         while let Some(at) = next {
-            if at.is_root() || self.run_at("stat", path, self.link.stat(&at)).await?.is_some() {
+            if at.is_root() || self.run_at("ensure path", path, |link| link.stat(&at)).await?.is_some() {
                 break;
             }
             next = at.parent();
             missing.push(at);
         }
         for at in missing.iter().rev() {
-            let created = self.link.create(at, b"", CreateMode::Persistent, acl);
-            match self.run_at("ensure path", path, created).await {
+            let created =
+                self.run_at("ensure path", path, |link| link.create(at, b"", CreateMode::Persistent, acl));
+            match created.await {
                 Ok(_) => {}
                 // Somebody else was faster.
                 Err(error) if *error.kind() == ErrorKind::NodeExists => {}
@@ -124,7 +143,7 @@ impl Connection {
 
     /// Deletes a znode without children, if it has the version given.
     pub async fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Result<(), Error> {
-        self.run("delete", path, |at| self.link.delete(at, version)).await
+        self.run("delete", path, |link, at| link.delete(at, version)).await
     }
 
     /// Replaces a znode of the version given by an ephemeral one of this session, in one transaction:
@@ -140,34 +159,34 @@ impl Connection {
         acl: Acl,
     ) -> Result<(), Error> {
         self.check_size("take over", path, data)?;
-        self.run("take over", path, |at| self.link.take_over(at, version, data, acl)).await
+        self.run("take over", path, |link, at| link.take_over(at, version, data, acl)).await
     }
 
     /// Looks at a znode; `None` if it does not exist.
     pub async fn stat(&self, path: &ZnodePath) -> Result<Option<Stat>, Error> {
-        self.run("stat", path, |at| self.link.stat(at)).await
+        self.run("stat", path, |link, at| link.stat(at)).await
     }
 
     /// Reads a znode.
     pub async fn data(&self, path: &ZnodePath) -> Result<(Vec<u8>, Stat), Error> {
-        self.run("read", path, |at| self.link.data(at)).await
+        self.run("read", path, |link, at| link.data(at)).await
     }
 
     /// Writes a znode, if it has the version given.
     pub async fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Result<Stat, Error> {
         self.check_size("write", path, data)?;
-        self.run("write", path, |at| self.link.set_data(at, data, version)).await
+        self.run("write", path, |link, at| link.set_data(at, data, version)).await
     }
 
     /// Lists the names of a znode's children, unordered.
     pub async fn children(&self, path: &ZnodePath) -> Result<(Vec<String>, Stat), Error> {
-        self.run("list", path, |at| self.link.children(at)).await
+        self.run("list", path, |link, at| link.children(at)).await
     }
 
     /// Waits until the server that we are connected to has caught up with the ensemble's leader. A read
     /// after it sees everything that anybody had seen before it.
     pub async fn sync(&self, path: &ZnodePath) -> Result<(), Error> {
-        self.run("sync", path, |at| self.link.sync(at)).await
+        self.run("sync", path, |link, at| link.sync(at)).await
     }
 
     /// Watches a znode and everything below it. The znode need not exist; read rights are enough.
@@ -176,19 +195,19 @@ impl Connection {
     /// ZooKeeper keeps one kind of watch per path and session (ZOOKEEPER-4466): do not set
     /// [`watch_exists`](Self::watch_exists) on the same path.
     pub async fn watch_recursive(&self, path: &ZnodePath) -> Result<WatchStream, Error> {
-        let events = self.run("watch", path, |at| self.link.watch_recursive(at)).await?;
+        let events = self.run("watch", path, |link, at| link.watch_recursive(at)).await?;
         Ok(WatchStream { events, chroot: self.scope.chroot.clone() })
     }
 
     /// Looks at a znode, and watches it for its creation, deletion or next write.
     pub async fn watch_exists(&self, path: &ZnodePath) -> Result<(Option<Stat>, ExistsWatch), Error> {
-        let (stat, fired) = self.run("watch", path, |at| self.link.watch_exists(at)).await?;
+        let (stat, fired) = self.run("watch", path, |link, at| link.watch_exists(at)).await?;
         Ok((stat, ExistsWatch { fired: Some(fired) }))
     }
 
     /// How long a verb waits for its answer.
     pub fn operation_timeout(&self) -> Duration {
-        self.scope.operation_timeout.unwrap_or(self.link.session().timeout * 3 / 4)
+        self.scope.operation_timeout.unwrap_or(self.session.timeout * 3 / 4)
     }
 
     fn check_size(&self, verb: &'static str, path: &ZnodePath, data: &[u8]) -> Result<(), Error> {
@@ -199,37 +218,42 @@ impl Connection {
         Ok(())
     }
 
+    /// Sends a verb on a path below the chroot.
     async fn run<T>(
         &self,
         verb: &'static str,
         path: &ZnodePath,
-        send: impl FnOnce(&ZnodePath) -> Answer<T>,
+        send: impl FnOnce(&dyn Link, &ZnodePath) -> Answer<T>,
     ) -> Result<T, Error> {
-        let started = Instant::now();
-        let limit = self.operation_timeout();
-        let turn = tokio::time::timeout(limit, self.scope.in_flight.acquire()).await;
-        // Nothing was sent yet, so this is no unknown outcome. The semaphore is never closed.
-        let (Ok(Ok(_turn)), false) = (turn, self.has_ended()) else {
-            return Err(Error::new(verb, path, ErrorKind::NotConnected));
-        };
-        let answer = send(&path.under(&self.scope.chroot));
-        self.within(verb, path, limit.saturating_sub(started.elapsed()), answer).await
+        let at = path.under(&self.scope.chroot);
+        self.run_at(verb, path, |link| send(link, &at)).await
     }
 
-    async fn run_at<T>(&self, verb: &'static str, path: &ZnodePath, answer: Answer<T>) -> Result<T, Error> {
-        self.within(verb, path, self.operation_timeout(), answer).await
-    }
-
-    async fn within<T>(
+    /// Sends a verb, when it is its turn, and waits for the answer.
+    async fn run_at<T>(
         &self,
         verb: &'static str,
         path: &ZnodePath,
-        limit: Duration,
-        answer: Answer<T>,
+        send: impl FnOnce(&dyn Link) -> Answer<T>,
     ) -> Result<T, Error> {
-        match tokio::time::timeout(limit, answer).await {
-            Ok(result) => result.map_err(|kind| Error::new(verb, path, kind)),
-            Err(_) => Err(Error::new(verb, path, ErrorKind::Timeout(self.operation_timeout()))),
+        let limit = self.operation_timeout();
+        let deadline = Instant::now() + limit;
+        let failed = |kind| Error::new(verb, path, kind);
+        let turn = tokio::time::timeout_at(deadline, self.scope.in_flight.acquire()).await;
+        // The semaphore is never closed: what fails here is the deadline.
+        let Ok(Ok(_turn)) = turn else {
+            return Err(failed(ErrorKind::Busy));
+        };
+        let answer = match self.link.upgrade() {
+            Some(link) if !self.has_ended() => send(&*link),
+            _ if self.epoch <= self.scope.over.load(Ordering::Relaxed) => {
+                return Err(failed(ErrorKind::SessionOver));
+            }
+            _ => return Err(failed(ErrorKind::NotConnected)),
+        };
+        match tokio::time::timeout_at(deadline, answer).await {
+            Ok(result) => result.map_err(failed),
+            Err(_) => Err(failed(ErrorKind::Timeout(limit))),
         }
     }
 }

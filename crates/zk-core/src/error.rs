@@ -31,7 +31,7 @@ pub enum ErrorKind {
     /// The znode to be deleted has children.
     #[error("the znode has children")]
     NotEmpty,
-    /// The ACL does not grant what the verb needs, or the authentication failed.
+    /// The ACL does not grant what the verb needs.
     #[error("access denied")]
     Denied,
     /// The data is larger than what may be sent; nothing was sent.
@@ -45,6 +45,9 @@ pub enum ErrorKind {
     /// The server does not know the request (recursive watches need ZooKeeper 3.6), or refuses it.
     #[error("refused by the server: {0}")]
     Refused(String),
+    /// Too many requests were on their way for all of the deadline; nothing was sent.
+    #[error("too many requests on their way")]
+    Busy,
     /// There is no connection; nothing was sent.
     #[error("not connected")]
     NotConnected,
@@ -54,7 +57,7 @@ pub enum ErrorKind {
     /// The connection broke before the answer came. The request may have been carried out.
     #[error("connection lost: {0}")]
     ConnectionLost(String),
-    /// The session is over: its ephemeral znodes are gone, or will be within moments.
+    /// The session of this connection is over, and its ephemeral znodes are gone; nothing was sent.
     #[error("session over")]
     SessionOver,
 }
@@ -102,6 +105,7 @@ impl ErrorKind {
             | Self::Denied
             | Self::TooLarge { .. }
             | Self::Refused(_)
+            | Self::Busy
             | Self::NotConnected => Outcome::NotDone,
             Self::Timeout(_) | Self::ConnectionLost(_) => Outcome::Unknown,
             Self::SessionOver => Outcome::SessionOver,

@@ -100,8 +100,8 @@ pub enum ConnectError {
 pub enum Down {
     /// The connection broke; the ensemble may still hold the session.
     ConnectionLost(String),
-    /// The ensemble said that the session is over.
-    SessionOver,
+    /// The session was closed, by us.
+    Closed,
 }
 
 /// One connection to one server, attached to one session. Ends once and for all when the connection does.
@@ -148,6 +148,9 @@ pub trait Link: Send + Sync + fmt::Debug + 'static {
     /// Looks at a znode, and watches it for one event. The sender is dropped if the link ends first.
     fn watch_exists(&self, path: &ZnodePath) -> Answer<(Option<Stat>, oneshot::Receiver<EventKind>)>;
 
+    /// Asks the server for a sign of life.
+    fn check(&self) -> Answer<()>;
+
     /// Ends the session; resolves to true when the ensemble has confirmed it.
     fn close(&self) -> BoxFuture<'static, bool>;
 }
@@ -167,7 +170,8 @@ pub enum Acl {
     /// Anybody may do anything: ZooKeeper's `world:anyone:cdrwa`.
     #[default]
     Open,
-    /// Only who created it may do anything with it: ZooKeeper's `auth::cdrwa`. Needs an authentication.
+    /// Who created it may do anything, everybody else may read: ZooKeeper's `auth::cdrwa` and
+    /// `world:anyone:r`. Needs an authentication; without one the server refuses the ACL.
     Creator,
 }
 

@@ -1,10 +1,11 @@
 //! What the supervisor publishes.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::link::ConnectError;
 
 /// A ZooKeeper session id, shown in hexadecimal as the server's own logs do.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,7 +48,7 @@ pub struct State {
     /// When the phase began.
     pub since: Instant,
     /// Why the last attempt to connect failed, while there is no connection.
-    pub trouble: Option<Arc<str>>,
+    pub trouble: Option<ConnectError>,
 }
 
 /// The phase of the link.
@@ -55,7 +56,8 @@ pub struct State {
 pub enum Phase {
     /// The link is up, and the session with it.
     Connected,
-    /// The link is down. The ensemble still holds the session, and with it the ephemeral znodes.
+    /// The link is down. The ensemble may still hold the session, and with it the ephemeral znodes: its
+    /// clock runs since our last word, which may be up to half a session timeout before `since`.
     Suspended,
     /// There is no session, or none to count on: not yet granted, or down for longer than the session
     /// timeout. If the whole ensemble was down it still holds the session, and the next phase is

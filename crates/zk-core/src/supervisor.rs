@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 
 use crate::backoff::Backoff;
 use crate::connection::{Connection, Scope};
+use crate::error::{ErrorKind, Outcome};
 use crate::link::{ConnectError, Down, Ensemble, Link, Ticket};
 use crate::state::{CloseReason, Lingering, Phase, Session, State};
 
@@ -34,7 +35,7 @@ impl Published {
     }
 }
 
-/// Asks the supervisor to close the session within the time given.
+/// Asks the supervisor to close the session within the time given, which is no more than a day.
 pub(crate) struct Close {
     pub(crate) within: Duration,
 }
@@ -134,30 +135,34 @@ impl Supervisor {
             };
             match outcome {
                 Ok(link) => return self.established(link, held.as_ref()),
-                Err(ConnectError::SessionExpired) => {
+                Err(ConnectError::SessionExpired) if held.is_some() => {
                     warn!(session = %held.as_ref().map(|h| h.session.id.to_string()).unwrap_or_default(),
                         "session expired");
                     held = None;
                     // The servers are there: the next attempt, for a new session, need not wait.
                     eager = true;
+                    self.scope.session_over(self.published.borrow().state.epoch);
                     self.publish(Phase::Lost, None, |_| {});
                 }
-                Err(error) => {
-                    let trouble: Arc<str> = error.to_string().into();
-                    // Once a cause, not once an attempt: an outage is one line.
-                    let known = self.published.borrow().state.trouble.as_deref() == Some(&*trouble);
-                    if known {
-                        debug!(%error, "still not connected");
-                    } else {
-                        warn!(%error, retry_within = ?self.backoff.cap(), "cannot connect");
-                    }
-                    self.published.send_if_modified(|published| {
-                        published.state.trouble = Some(trouble);
-                        !known
-                    });
-                }
+                Err(error) => self.trouble(error),
             }
         }
+    }
+
+    /// An attempt failed. An outage is one line in the log, and another one when its cause changes.
+    fn trouble(&self, error: ConnectError) {
+        let same_kind =
+            |known: &ConnectError| std::mem::discriminant(known) == std::mem::discriminant(&error);
+        if self.published.borrow().state.trouble.as_ref().is_some_and(same_kind) {
+            debug!(%error, "still not connected");
+        } else {
+            warn!(%error, retry_within = ?self.backoff.cap(), "cannot connect");
+        }
+        self.published.send_if_modified(|published| {
+            let news = published.state.trouble.as_ref() != Some(&error);
+            published.state.trouble = Some(error);
+            news
+        });
     }
 
     fn established(&mut self, link: Arc<dyn Link>, held: Option<&Held>) -> Stage {
@@ -167,7 +172,7 @@ impl Supervisor {
         let before = self.published.borrow().state.clone();
         let epoch = before.epoch + u64::from(resumed.is_none());
         let reconnects = if before.session.is_none() { 0 } else { before.reconnects + 1 };
-        let connection = Connection::new(link.clone(), epoch, reconnects, self.scope.clone());
+        let connection = Connection::new(&link, epoch, reconnects, self.scope.clone());
         let requested = self.ensemble.requested_timeout();
         let server = link.server();
         if let Some(held) = resumed {
@@ -208,27 +213,19 @@ impl Supervisor {
                 return self.close_link(link, Instant::now() + within).await;
             }
             cause = ended(&mut down) => cause,
+            () = silence(&*link) => Some(Down::ConnectionLost("no sign of life".into())),
         };
         if since.elapsed() >= PROOF {
             self.backoff = Backoff::within(session.timeout);
         }
-        match cause {
-            Some(Down::SessionOver) => {
-                warn!(session = %session.id, "session over");
-                self.publish(Phase::Lost, None, |_| {});
-                Stage::Down { held: None, eager: false }
-            }
-            cause => {
-                let cause = match cause {
-                    Some(Down::ConnectionLost(cause)) => cause,
-                    _ => "the session thread ended".into(),
-                };
-                warn!(session = %session.id, server = link.server(), %cause, "connection lost: suspended");
-                self.publish(Phase::Suspended, None, |_| {});
-                let held = Held { session, ticket: link.ticket(), since: Instant::now() };
-                Stage::Down { held: Some(held), eager: false }
-            }
-        }
+        let cause = match cause {
+            Some(Down::ConnectionLost(cause)) => cause,
+            Some(Down::Closed) | None => "the link ended without a word".into(),
+        };
+        warn!(session = %session.id, server = link.server(), %cause, "connection lost: suspended");
+        self.publish(Phase::Suspended, None, |_| {});
+        let held = Held { session, ticket: link.ticket(), since: Instant::now() };
+        Stage::Down { held: Some(held), eager: false }
     }
 
     /// Closes the session over a link that is up.
@@ -237,6 +234,7 @@ impl Supervisor {
         let confirmed = tokio::time::timeout_at(deadline, link.close()).await.unwrap_or(false);
         if confirmed {
             info!(session = %session.id, "session closed");
+            self.scope.session_over(self.published.borrow().state.epoch);
             return Stage::Closing { held: None, deadline };
         }
         let held = Held { session, ticket: link.ticket(), since: Instant::now() };
@@ -258,15 +256,41 @@ impl Supervisor {
             }
         };
         match tokio::time::timeout_at(deadline, attempts).await {
-            Ok(()) => CloseReason::Clean,
+            Ok(()) => {
+                self.scope.session_over(self.published.borrow().state.epoch);
+                CloseReason::Clean
+            }
             Err(_) => {
                 CloseReason::Lingering(Lingering { session: held.session.id, up_to: held.session.timeout })
             }
         }
     }
 
+    /// The state after this task: for readers that outlive it.
+    fn last_state(&self) -> Option<Phase> {
+        let state = &self.published.borrow().state;
+        if state.is_closed() {
+            return None;
+        }
+        Some(Phase::Closed(match state.session {
+            None => CloseReason::Clean,
+            Some(session) => {
+                CloseReason::Lingering(Lingering { session: session.id, up_to: session.timeout })
+            }
+        }))
+    }
+
     fn publish(&self, phase: Phase, connection: Option<Connection>, change: impl FnOnce(&mut State)) {
         publish(&self.published, phase, connection, change);
+    }
+}
+
+/// Where the runtime ends before the link was closed, nobody may go on believing in it.
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        if let Some(phase) = self.last_state() {
+            self.publish(phase, None, |_| {});
+        }
     }
 }
 
@@ -278,9 +302,11 @@ fn publish(
     change: impl FnOnce(&mut State),
 ) {
     published.send_modify(|published| {
-        debug!(from = %published.state.phase, to = %phase, "state");
-        published.state.phase = phase;
-        published.state.since = Instant::now();
+        if published.state.phase != phase {
+            debug!(from = %published.state.phase, to = %phase, "state");
+            published.state.phase = phase;
+            published.state.since = Instant::now();
+        }
         published.connection = connection;
         change(&mut published.state);
     });
@@ -289,6 +315,21 @@ fn publish(
 /// Why the link ended, once it has; `None` if it vanished without a word.
 async fn ended(down: &mut watch::Receiver<Option<Down>>) -> Option<Down> {
     down.wait_for(Option::is_some).await.ok().and_then(|cause| cause.clone())
+}
+
+/// Resolves when the link, although it does not say so, gives no sign of life: its thread is stuck, or
+/// the client on it has come to grief. One request per session timeout.
+async fn silence(link: &dyn Link) {
+    let period = link.session().timeout;
+    loop {
+        sleep(period).await;
+        match tokio::time::timeout(period, link.check()).await {
+            Ok(Ok(())) => {}
+            // The server said no, which is an answer.
+            Ok(Err(error)) if error.outcome() == Outcome::NotDone && error != ErrorKind::NotConnected => {}
+            _ => return,
+        }
+    }
 }
 
 async fn at(instant: Option<Instant>) {

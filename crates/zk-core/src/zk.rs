@@ -29,6 +29,9 @@ pub struct Zk {
 #[error("the link to the ensemble is closed")]
 pub struct Closed;
 
+/// The longest that a close may take: a bound that keeps clocks from overflowing.
+const LONGEST_CLOSE: Duration = Duration::from_secs(24 * 3600);
+
 impl Zk {
     /// Starts to connect, and keeps at it for ever. Returns at once.
     ///
@@ -97,11 +100,12 @@ impl Zk {
     /// The close goes on if the future is dropped.
     pub async fn close(&self, within: Duration) -> Result<(), Lingering> {
         // An error means that a close is under way or done.
-        let _ = self.close.try_send(Close { within });
+        let _ = self.close.try_send(Close { within: within.min(LONGEST_CLOSE) });
         let mut published = self.published.clone();
-        let ended = published.wait_for(|published| published.state.is_closed()).await;
-        match ended.as_deref().map(|published| &published.state.phase) {
-            Ok(Phase::Closed(CloseReason::Lingering(lingering))) => Err(lingering.clone()),
+        // An error means that the supervisor is gone; it has told how things stand before.
+        let _ = published.wait_for(|published| published.state.is_closed()).await;
+        match &published.borrow().state.phase {
+            Phase::Closed(CloseReason::Lingering(lingering)) => Err(lingering.clone()),
             _ => Ok(()),
         }
     }

@@ -37,6 +37,7 @@ struct Wire {
     session: i64,
     down: watch::Sender<Option<Down>>,
     closed: Mutex<bool>,
+    alive: Mutex<bool>,
 }
 
 impl Script {
@@ -64,8 +65,12 @@ impl Ensemble for Script {
                 None => Err(ConnectError::Unreachable(vec!["nobody".into()])),
                 Some(Answered::Expired) => Err(ConnectError::SessionExpired),
                 Some(Answered::Session(session)) => {
-                    let wire =
-                        Arc::new(Wire { session, down: watch::Sender::new(None), closed: Mutex::new(false) });
+                    let wire = Arc::new(Wire {
+                        session,
+                        down: watch::Sender::new(None),
+                        closed: Mutex::new(false),
+                        alive: Mutex::new(true),
+                    });
                     self.links.lock().unwrap().push(wire.clone());
                     Ok(wire as Arc<dyn Link>)
                 }
@@ -140,8 +145,14 @@ impl Link for Wire {
         unscripted()
     }
 
+    fn check(&self) -> Answer<()> {
+        let alive = *self.alive.lock().unwrap();
+        Box::pin(async move { if alive { Ok(()) } else { std::future::pending().await } })
+    }
+
     fn close(&self) -> BoxFuture<'static, bool> {
         *self.closed.lock().unwrap() = true;
+        self.down.send_replace(Some(Down::Closed));
         Box::pin(async { true })
     }
 }
@@ -216,6 +227,60 @@ async fn a_flapping_server_does_not_shorten_the_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_link_that_gives_no_sign_of_life_is_given_up() {
+    let (script, zk) = start([Answered::Session(1)]);
+    let connection = zk.connected().await.unwrap();
+    tokio::time::sleep(10 * SESSION).await;
+    assert!(zk.state().is_connected(), "it is alive");
+    script.answer([Answered::Session(1)]);
+    *script.links.lock().unwrap()[0].alive.lock().unwrap() = false;
+    let state = reach(&zk, |state| state.reconnects == 1).await;
+    assert_eq!(state.epoch, 1);
+    let error = connection.sync(&ZnodePath::root()).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::NotConnected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expiry_without_a_session_waits_like_any_other_failure() {
+    let (script, zk) = start((0..200).map(|_| Answered::Expired));
+    let started = Instant::now();
+    script.answer([Answered::Session(1)]);
+    reach(&zk, State::is_connected).await;
+    assert!(started.elapsed() > Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_connections_of_a_session_that_is_over_say_so() {
+    let (script, zk) = start([Answered::Session(1)]);
+    let connection = zk.connected().await.unwrap();
+    script.answer([Answered::Expired, Answered::Session(2)]);
+    script.cut();
+    reach(&zk, |state| state.epoch == 2).await;
+    let error = connection.sync(&ZnodePath::root()).await.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::SessionOver);
+    let connection = zk.connected().await.unwrap();
+    zk.close(Duration::MAX).await.unwrap();
+    assert_eq!(connection.sync(&ZnodePath::root()).await.unwrap_err().outcome(), Outcome::SessionOver);
+}
+
+#[test]
+fn a_runtime_that_ends_first_leaves_nobody_believing_in_the_link() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let (script, zk) = first.block_on(async {
+        let (script, zk) = start([Answered::Session(1)]);
+        reach(&zk, State::is_connected).await;
+        (script, zk)
+    });
+    drop(first);
+    assert!(zk.connection().is_none());
+    let lingering = runtime().block_on(zk.close(Duration::from_secs(1))).unwrap_err();
+    assert_eq!(lingering.session, SessionId(1));
+    let wire = script.links.lock().unwrap().pop().unwrap();
+    assert_eq!(Arc::strong_count(&wire), 1, "nothing keeps the link");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_verb_has_a_deadline_and_an_unknown_outcome() {
     let (_script, zk) = start([Answered::Session(1)]);
     let connection = zk.connected().await.unwrap();
@@ -223,7 +288,7 @@ async fn a_verb_has_a_deadline_and_an_unknown_outcome() {
     let error = connection.stat(&ZnodePath::root()).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Timeout(SESSION * 3 / 4));
     assert!(started.elapsed() >= SESSION * 3 / 4);
-    assert_eq!(error.outcome(), crate::Outcome::Unknown);
+    assert_eq!(error.outcome(), Outcome::Unknown);
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,38 +25,42 @@ const STAGGER: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Dialer {
     hosts: Vec<Host>,
-    /// The server that accepted last but did not serve.
-    suspect: Mutex<Option<SocketAddr>>,
+    /// Servers that failed us last, the latest at the end.
+    suspects: Mutex<Vec<SocketAddr>>,
 }
 
 impl Dialer {
     pub(super) fn new(hosts: Vec<Host>) -> Self {
-        Self { hosts, suspect: Mutex::new(None) }
+        Self { hosts, suspects: Mutex::default() }
     }
 
+    /// Others are tried first, next time.
     pub(super) fn blame(&self, server: SocketAddr) {
-        *self.suspect() = Some(server);
+        let mut suspects = self.suspects();
+        suspects.retain(|suspect| *suspect != server);
+        suspects.push(server);
     }
 
     pub(super) fn praise(&self, server: SocketAddr) {
-        let mut suspect = self.suspect();
-        if *suspect == Some(server) {
-            *suspect = None;
-        }
+        self.suspects().retain(|suspect| *suspect != server);
     }
 
-    fn suspect(&self) -> std::sync::MutexGuard<'_, Option<SocketAddr>> {
-        self.suspect.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn suspects(&self) -> std::sync::MutexGuard<'_, Vec<SocketAddr>> {
+        self.suspects.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// The first server to accept, in random order, with the suspect last. Names are looked up each
-    /// time, so that a changed address is followed.
+    /// The first server to accept, in random order, with those that failed last at the end. Names are
+    /// looked up each time, so that a changed address is followed.
     pub(super) async fn dial(&self) -> Result<SocketAddr, ConnectError> {
         let mut causes = Vec::new();
         let mut servers = self.resolve(&mut causes).await;
         servers.shuffle(&mut rand::rng());
-        let suspect = *self.suspect();
-        servers.sort_by_key(|server| Some(*server) == suspect);
+        {
+            let mut suspects = self.suspects();
+            // Addresses that no name leads to any more are forgotten.
+            suspects.retain(|suspect| servers.contains(suspect));
+            servers.sort_by_key(|server| suspects.iter().position(|suspect| suspect == server));
+        }
 
         let mut attempts: FuturesUnordered<_> = servers
             .into_iter()
@@ -78,6 +82,8 @@ impl Dialer {
                 Err(cause) => causes.push(cause),
             }
         }
+        // In a fixed order: the same trouble is the same text.
+        causes.sort();
         Err(ConnectError::Unreachable(causes))
     }
 

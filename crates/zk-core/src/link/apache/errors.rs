@@ -13,7 +13,7 @@ pub(super) fn kind(error: Error) -> ErrorKind {
         Error::NodeExists => ErrorKind::NodeExists,
         Error::BadVersion => ErrorKind::BadVersion,
         Error::NotEmpty => ErrorKind::NotEmpty,
-        Error::NoAuth | Error::AuthFailed => ErrorKind::Denied,
+        Error::NoAuth => ErrorKind::Denied,
         Error::SessionExpired | Error::ClientClosed => ErrorKind::SessionOver,
         Error::BadArguments(_)
         | Error::NoChildrenForEphemerals

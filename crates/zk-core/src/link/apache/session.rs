@@ -26,6 +26,10 @@ use crate::state::{Session, SessionId};
 /// An event takes about a hundred bytes.
 const EVENTS_WAITING: usize = 16_384;
 
+/// How long a server may take to grant or resume a session; 2/5 of the session timeout, by the crate, where
+/// that is less. A hung server must not use up what is left of a long session timeout.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long the ensemble may take to confirm the end of a session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -88,8 +92,8 @@ pub(super) async fn open(
         })
         .map_err(|error| failed(format!("no thread for the session: {error}")))?;
 
-    // The crate gives a silent server 2/5 of the session timeout; this is for a crate that does not.
-    match timeout(session_timeout, granted).await {
+    let limit = session_timeout.min(HANDSHAKE_TIMEOUT);
+    match timeout(limit, granted).await {
         Ok(Ok(Ok(info))) => {
             let (info, timeout) = info;
             let session = Session { id: SessionId(info.id().0), timeout };
@@ -102,7 +106,7 @@ pub(super) async fn open(
         }
         Ok(Ok(Err(error))) => Err(failed(error.to_string())),
         Ok(Err(_)) => Err(failed("the session thread ended".into())),
-        Err(_) => Err(failed(format!("no answer within {session_timeout:?}"))),
+        Err(_) => Err(failed(format!("no answer within {limit:?}"))),
     }
 }
 
@@ -148,10 +152,9 @@ async fn serve(
     let mut tasks = JoinSet::new();
     let end = loop {
         if state != zk::SessionState::SyncConnected {
-            break match state {
-                zk::SessionState::Expired | zk::SessionState::Closed => Down::SessionOver,
-                other => Down::ConnectionLost(other.to_string()),
-            };
+            // Also where the crate says `Expired`: that is its own clock, or the word of one server. The
+            // next attempt to attach to the session gets the ensemble's.
+            break Down::ConnectionLost(state.to_string());
         }
         tokio::select! {
             // The end first: what is queued behind it must not reach the crate.
@@ -162,16 +165,16 @@ async fn serve(
                 Some(Command::Close(confirm)) => {
                     queue.close();
                     // The holders of watches hear of the end before their watches fall silent.
-                    down.send_replace(Some(Down::SessionOver));
+                    down.send_replace(Some(Down::Closed));
                     tasks.shutdown().await;
                     // Dropping the last clone of the client sends the request to close.
                     drop(client);
                     let closed = timeout(CLOSE_TIMEOUT, async {
                         loop {
                             match states.changed().await {
-                                zk::SessionState::Closed | zk::SessionState::Expired => return true,
-                                zk::SessionState::Disconnected | zk::SessionState::AuthFailed => return false,
-                                _ => {}
+                                zk::SessionState::Closed => return true,
+                                zk::SessionState::SyncConnected | zk::SessionState::ConnectedReadOnly => {}
+                                _ => return false,
                             }
                         }
                     });
@@ -341,6 +344,11 @@ impl Link for SessionThread {
         })
     }
 
+    fn check(&self) -> Answer<()> {
+        // It needs no rights, and no znode but the one that is always there.
+        self.call(|client| async move { client.check_stat("/").await.map(|_| ()) })
+    }
+
     fn close(&self) -> BoxFuture<'static, bool> {
         let (confirm, confirmed) = oneshot::channel();
         let sent = self.commands.send(Command::Close(confirm)).is_ok();
@@ -391,6 +399,11 @@ fn event_kind(event: zk::EventType) -> Option<EventKind> {
     }
 }
 
+const CREATOR: &[zk::Acl] = &[
+    zk::Acl::new_const(zk::Permission::ALL, "auth", ""),
+    zk::Acl::new_const(zk::Permission::READ, "world", "anyone"),
+];
+
 fn create_options(mode: CreateMode, acl: Acl) -> zk::CreateOptions<'static> {
     let mode = match mode {
         CreateMode::Persistent => zk::CreateMode::Persistent,
@@ -398,7 +411,7 @@ fn create_options(mode: CreateMode, acl: Acl) -> zk::CreateOptions<'static> {
     };
     mode.with_acls(match acl {
         Acl::Open => zk::Acls::anyone_all(),
-        Acl::Creator => zk::Acls::creator_all(),
+        Acl::Creator => zk::Acls::new(CREATOR),
     })
 }
 
