@@ -10,7 +10,7 @@ use zk_testing::Server;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = std::env::args().nth(1).map_or(Ok(2181), |port| port.parse())?;
-    let mut server = Server::builder().port(port).start().await?;
+    let mut server = Server::builder().port(port).tick(std::time::Duration::from_secs(2)).start().await?;
     println!("ZooKeeper serves at {}; end it with Ctrl-C or Ctrl-D", server.addr());
 
     let (end_tx, end) = oneshot::channel();
