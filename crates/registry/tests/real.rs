@@ -114,6 +114,9 @@ async fn a_reconnect_in_the_same_session_writes_nothing() {
     assert_eq!(service.zk.state().reconnects, 1);
     assert_eq!(assert_in_place(&observer, &service).await, before);
     assert_eq!(writes(&proxy), []);
+    // D7: the server may lag behind what we have seen, until it is told to catch up.
+    let looks = proxy.requests().into_iter().map(|request| request.op).filter(|op| *op != Op::Ping);
+    assert_eq!(looks.collect::<Vec<_>>(), [Op::Connect, Op::Sync, Op::Exists]);
 }
 
 #[tokio::test]
