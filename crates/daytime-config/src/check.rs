@@ -118,6 +118,10 @@ pub(crate) fn root(text: &str) -> Result<ZnodePath, String> {
     }
 }
 
+pub(crate) fn boolean(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("expected true or false, found {}", quote(text)))
+}
+
 pub(crate) fn strategy(text: &str) -> Result<Strategy, String> {
     text.parse::<Strategy>().map_err(|error| error.to_string())
 }

@@ -11,6 +11,8 @@ use balance::Strategy;
 pub struct ServerConfig {
     /// Which ensemble to connect to.
     pub zookeeper: zk_core::Config,
+    /// Whether to start a ZooKeeper in this process if nobody answers at that address; false by default.
+    pub embedded: bool,
     /// Where and how to register.
     pub registry: registry::Config,
     /// What to listen on, and how to serve.

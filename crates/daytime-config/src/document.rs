@@ -99,6 +99,7 @@ impl Walk<'_> {
             "hosts" => self.hosts(item, &mut into.hosts),
             "root" => self.text(item, check::ROOT, check::root, &mut into.root),
             "session_timeout" => self.duration(item, schema::SESSION_TIMEOUT, &mut into.session_timeout),
+            "embedded" => self.boolean(item, &mut into.embedded),
             _ => return false,
         }
         true
@@ -204,6 +205,14 @@ impl Walk<'_> {
         given: &mut Given<Duration>,
     ) {
         self.text(item, check::DURATION, |text| check::duration(text, &range), given);
+    }
+
+    fn boolean(&mut self, item: &Item<'_, '_>, given: &mut Given<bool>) {
+        let result = match item.value.get_ref() {
+            DeValue::Boolean(truth) => Ok(*truth),
+            other => Err(format!("expected true or false, found {}", describe(other))),
+        };
+        self.set(item, result, given);
     }
 
     fn ports(&mut self, item: &Item<'_, '_>, given: &mut Given<Vec<u16>>) {

@@ -45,6 +45,8 @@ impl Environment {
         reader.read("DAYTIME_PORTS", "server.ports", ports, &mut into.ports);
         let advertise = |text: &str| check::advertise(text).map(Some);
         reader.read("DAYTIME_ADVERTISE", "server.advertise", advertise, &mut into.advertise);
+        let into = &mut settings.zookeeper.embedded;
+        reader.read("DAYTIME_EMBEDDED", "zookeeper.embedded", check::boolean, into);
     }
 
     /// Overrides what only the client reads.

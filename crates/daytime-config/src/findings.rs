@@ -30,7 +30,7 @@ pub(crate) struct Findings {
 
 impl Origin {
     /// The greater one overrides the smaller one.
-    pub(crate) fn rank(self) -> u8 {
+    pub(crate) const fn rank(self) -> u8 {
         match self {
             Self::Default => 0,
             Self::File(_) => 1,

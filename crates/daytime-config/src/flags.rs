@@ -50,6 +50,11 @@ pub struct ServerFlags {
     /// [key: server.advertise]
     #[arg(long, global = true, value_name = "ADDR", value_parser = check::advertise)]
     pub advertise: Option<instance::Host>,
+
+    /// Start a ZooKeeper in this process, in memory, if nobody answers at the (loopback) address of
+    /// ZooKeeper [env: DAYTIME_EMBEDDED=true] [key: zookeeper.embedded, which --zookeeper switches off]
+    #[arg(long, global = true)]
+    pub embedded: bool,
 }
 
 /// The options of the client. They may stand before or after a subcommand.
@@ -124,6 +129,9 @@ impl ServerFlags {
         apply(ports, "--port", "server.ports", &mut into.ports, findings);
         let advertise = self.advertise.as_ref().map(|host| check::advertise(&host.to_string()).map(Some));
         apply(advertise, "--advertise", "server.advertise", &mut into.advertise, findings);
+        let embedded = self.embedded.then_some(Ok(true));
+        let into = &mut settings.zookeeper.embedded;
+        apply(embedded, "--embedded", "zookeeper.embedded", into, findings);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Every section with its keys, in the order in which a person would look for them.
 pub(crate) const SECTIONS: [(&str, &[&str]); 5] = [
-    ("zookeeper", &["hosts", "root", "session_timeout"]),
+    ("zookeeper", &["hosts", "root", "session_timeout", "embedded"]),
     ("registry", &["audit_interval"]),
     ("discovery", &["audit_interval", "hold"]),
     ("server", &["host", "ports", "advertise", "max_connections", "connection_timeout", "settle", "grace"]),

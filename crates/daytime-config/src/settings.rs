@@ -34,6 +34,7 @@ pub(crate) struct Zookeeper {
     pub(crate) hosts: Given<zk_core::Config>,
     pub(crate) root: Given<ZnodePath>,
     pub(crate) session_timeout: Given<Duration>,
+    pub(crate) embedded: Given<bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -109,6 +110,7 @@ impl Default for Settings {
                 hosts: Given::default(check::ensemble("127.0.0.1:2181").expect("the default is a host")),
                 root: Given::default(check::root("/go_servers").expect("the default is a path")),
                 session_timeout: Given::default(zk_core::Config::DEFAULT_SESSION_TIMEOUT),
+                embedded: Given::default(false),
             },
             registry: Registry { audit_interval: Given::default(registry::Config::DEFAULT_AUDIT_INTERVAL) },
             discovery: Discovery {
@@ -175,6 +177,9 @@ fn at_most(
 
 // === What comes out ===
 
+/// The rank of what stands in the file.
+const FILE: u8 = Origin::File(0).rank();
+
 const CHECKED: &str = "the schema has the ranges of the libraries";
 
 impl Settings {
@@ -182,7 +187,20 @@ impl Settings {
         let registry = registry::Config::new(self.zookeeper.root.value.clone())
             .with_audit_interval(self.registry.audit_interval.value)
             .expect(CHECKED);
-        ServerConfig { zookeeper: self.zookeeper_config(), registry, server: self.server_settings() }
+        ServerConfig {
+            zookeeper: self.zookeeper_config(),
+            embedded: self.embedded(),
+            registry,
+            server: self.server_settings(),
+        }
+    }
+
+    /// A file that asks for an embedded ZooKeeper means the hosts that stand in it. Who names others has
+    /// to ask for it again.
+    fn embedded(&self) -> bool {
+        let overridden = |origin: Option<Origin>| origin.is_some_and(|origin| origin.rank() > FILE);
+        let Zookeeper { hosts, embedded, .. } = &self.zookeeper;
+        embedded.value && (overridden(embedded.origin) || !overridden(hosts.origin))
     }
 
     pub(crate) fn client_config(self) -> ClientConfig {

@@ -258,6 +258,24 @@ fn a_shorter_request_shortens_its_attempts() {
 }
 
 #[test]
+fn other_hosts_switch_an_embedded_zookeeper_off_unless_it_is_asked_for_there_too() {
+    let dir = Dir::new();
+    let path = dir.write("[zookeeper]\nembedded = true\n");
+    let file = ["--config", path.to_str().unwrap()];
+    let embedded = |variables: &[(&str, &str)], flags: &[&str]| {
+        server(variables, &[&file[..], flags].concat()).unwrap().embedded
+    };
+    assert!(embedded(&[], &[]));
+    assert!(!embedded(&[], &["--zookeeper", "zk1"]));
+    assert!(!embedded(&[("DAYTIME_ZOOKEEPER", "zk1")], &[]));
+    assert!(embedded(&[], &["--zookeeper", "zk1", "--embedded"]));
+    assert!(embedded(&[("DAYTIME_ZOOKEEPER", "zk1"), ("DAYTIME_EMBEDDED", "true")], &[]));
+    assert!(!embedded(&[("DAYTIME_EMBEDDED", "false")], &[]));
+    let problems = server(&[("DAYTIME_EMBEDDED", "yes")], &[]).unwrap_err();
+    assert!(problems.to_string().contains("DAYTIME_EMBEDDED: zookeeper.embedded: expected true or false"));
+}
+
+#[test]
 fn a_mistake_in_a_flag_names_it() {
     let ports = server(&[], &["--port", "1,1"]).unwrap_err();
     assert_eq!(ports.to_string(), "--port: server.ports: expected different ports, found 1 twice");

@@ -7,6 +7,7 @@
 
 mod advertise;
 mod cli;
+mod embedded;
 mod error;
 mod reply;
 mod serve;
@@ -65,6 +66,8 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
         serving.accept_on(listener, local, limits);
     }
 
+    let zookeeper =
+        if config.embedded { embedded::start_where_nobody_answers(&config.zookeeper).await } else { None };
     let zk = Zk::start(config.zookeeper.clone());
     let registered = tokio::select! {
         biased;
@@ -80,6 +83,7 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
         }
         Some(Err(error)) => {
             close(&zk).await;
+            embedded::stop(zookeeper).await;
             return Err(error);
         }
     };
@@ -100,6 +104,7 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
         warn!(connections = unfinished, grace = ?settings.grace, "connections cut off");
     }
     close(&zk).await;
+    embedded::stop(zookeeper).await;
     info!("done");
     Ok(())
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discovery::{Change, Config, Discovery, Members, View};
+use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{State, Zk, ZnodePath};
+use zk_testing::expire_session;
 use zk_testing::proxy::{Op, Proxy, Seen};
 use zk_testing::raw::{self, CreateMode, MultiOp};
-use zk_testing::{Server, expire_session};
 
 const SESSION: Duration = Duration::from_secs(2);
 const SOON: Duration = Duration::from_secs(10);
@@ -69,7 +70,7 @@ fn verbs(proxy: &Proxy) -> Vec<Op> {
 
 #[tokio::test]
 async fn a_change_costs_one_event_and_no_read() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let observer = observer(&server).await;
@@ -97,7 +98,7 @@ async fn a_change_costs_one_event_and_no_read() {
 /// D7: the order on the wire is what makes the look see at least what was seen before.
 #[tokio::test]
 async fn after_a_reconnect_it_watches_syncs_looks_and_lists_only_if_the_root_moved() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let observer = observer(&server).await;
@@ -129,7 +130,7 @@ async fn after_a_reconnect_it_watches_syncs_looks_and_lists_only_if_the_root_mov
 
 #[tokio::test]
 async fn fault_25_a_root_that_is_not_there_yet_is_an_empty_set_and_is_waited_for() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let (_zk, discovery) = start(&proxy.connect_string(), |config| config);
@@ -149,7 +150,7 @@ async fn fault_25_a_root_that_is_not_there_yet_is_an_empty_set_and_is_waited_for
 
 #[tokio::test]
 async fn servers_that_come_while_the_first_list_is_read_are_in_the_first_set() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     // Slow enough for events to be queued before the list is answered.
@@ -171,7 +172,7 @@ async fn servers_that_come_while_the_first_list_is_read_are_in_the_first_set() {
 
 #[tokio::test]
 async fn a_removal_long_after_a_new_session_is_believed_at_once() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let observer = observer(&server).await;
@@ -205,7 +206,7 @@ async fn without_zookeeper_nothing_is_known_and_that_is_not_empty() {
 
 #[tokio::test]
 async fn fault_09_an_outage_leaves_the_set_and_says_how_old_it_is() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
     let observer_before = observer(&server).await;
     observer_before.create_all(ROOT).await.unwrap();
@@ -228,7 +229,7 @@ async fn fault_09_an_outage_leaves_the_set_and_says_how_old_it_is() {
 
 #[tokio::test]
 async fn fault_13_an_expired_session_of_the_reader_costs_nothing_but_a_list() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
@@ -260,7 +261,7 @@ async fn fault_13_an_expired_session_of_the_reader_costs_nothing_but_a_list() {
 
 #[tokio::test]
 async fn a_take_over_is_never_a_gap() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
@@ -279,7 +280,7 @@ async fn a_take_over_is_never_a_gap() {
 
 #[tokio::test]
 async fn fault_29_odd_children_are_skipped_and_counted() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
@@ -305,7 +306,7 @@ async fn fault_29_odd_children_are_skipped_and_counted() {
 
 #[tokio::test]
 async fn a_mass_disappearance_is_held_then_believed() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
@@ -333,7 +334,7 @@ async fn a_mass_disappearance_is_held_then_believed() {
 
 #[tokio::test]
 async fn an_operator_ends_the_hold_and_single_removals_are_immediate() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
@@ -362,7 +363,7 @@ async fn eventually_released(discovery: &Discovery) {
 
 #[tokio::test]
 async fn read_only_rights_are_enough() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
@@ -374,7 +375,7 @@ async fn read_only_rights_are_enough() {
 
 #[tokio::test]
 async fn missing_rights_are_told_and_their_repair_is_noticed() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
@@ -391,7 +392,7 @@ async fn missing_rights_are_told_and_their_repair_is_noticed() {
 
 #[tokio::test]
 async fn the_audit_finds_what_no_event_told() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let observer = observer(&server).await;
@@ -410,7 +411,7 @@ async fn the_audit_finds_what_no_event_told() {
 /// I2 and I8: whatever the link does meanwhile, the end is the truth.
 #[tokio::test]
 async fn converges_under_churn_and_cuts() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let observer = observer(&server).await;
@@ -441,7 +442,7 @@ async fn converges_under_churn_and_cuts() {
 
 #[tokio::test]
 async fn following_ends_with_the_last_handle() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let (zk, discovery) = start(&proxy.connect_string(), |config| config);

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use instance::{Format, Instance, Plain};
 use registry::{Config, RegisterError, Registrar, Registration, Socket, Status};
+use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Phase, Zk, ZnodePath};
 use zk_testing::proxy::{Action, Match, Op, Proxy};
-use zk_testing::{Server, expire_session, raw};
+use zk_testing::{expire_session, raw};
 
 const SESSION: Duration = Duration::from_secs(2);
 const SOON: Duration = Duration::from_secs(10);
@@ -98,7 +99,7 @@ async fn assert_in_place(observer: &raw::Client, service: &Service) -> raw::Stat
 
 #[tokio::test]
 async fn a_reconnect_in_the_same_session_writes_nothing() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let service = service(&proxy.connect_string());
@@ -121,7 +122,7 @@ async fn a_reconnect_in_the_same_session_writes_nothing() {
 
 #[tokio::test]
 async fn fault_12_an_expired_session_is_followed_by_a_new_registration() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let service = service(&server.connect_string());
     let registration = service.register();
@@ -147,7 +148,7 @@ async fn fault_12_an_expired_session_is_followed_by_a_new_registration() {
 
 #[tokio::test]
 async fn fault_18_a_create_cut_at_any_byte_ends_in_one_znode() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
@@ -166,7 +167,7 @@ async fn fault_18_a_create_cut_at_any_byte_ends_in_one_znode() {
 
 #[tokio::test]
 async fn fault_19_a_create_whose_reply_is_lost_is_found_to_be_ours() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
@@ -184,7 +185,7 @@ async fn fault_19_a_create_whose_reply_is_lost_is_found_to_be_ours() {
 
 #[tokio::test]
 async fn fault_21_a_delete_whose_reply_is_lost_stays_deleted() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let service = service(&proxy.connect_string());
@@ -214,7 +215,7 @@ async fn fault_21_a_delete_whose_reply_is_lost_stays_deleted() {
 
 #[tokio::test]
 async fn fault_24_a_znode_deleted_by_hand_is_back_at_once() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let service = service(&server.connect_string());
     let registration = service.register();
@@ -234,7 +235,7 @@ async fn fault_24_a_znode_deleted_by_hand_is_back_at_once() {
 
 #[tokio::test]
 async fn fault_24_the_audit_brings_it_back_where_the_watch_was_lost() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let service = service_with(&proxy.connect_string(), Duration::from_millis(400));
@@ -251,7 +252,7 @@ async fn fault_24_the_audit_brings_it_back_where_the_watch_was_lost() {
 
 #[tokio::test]
 async fn fault_25_the_root_is_made_where_it_is_missing_and_made_again() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     let service = service(&format!("{}/chroot/of/ours", server.connect_string()));
@@ -268,7 +269,7 @@ async fn fault_25_the_root_is_made_where_it_is_missing_and_made_again() {
 
 #[tokio::test]
 async fn fault_26_a_rival_is_left_alone_until_it_goes() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let service = service(&server.connect_string());
     let rival = observer(&server).await;
@@ -296,7 +297,7 @@ async fn fault_26_a_rival_is_left_alone_until_it_goes() {
 
 #[tokio::test]
 async fn fault_26_two_servers_of_one_name_do_not_fight() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     let (first, second) = (service(&server.connect_string()), service(&server.connect_string()));
@@ -322,7 +323,7 @@ async fn fault_26_two_servers_of_one_name_do_not_fight() {
 
 #[tokio::test]
 async fn fault_26_who_gives_up_before_it_held_the_name_leaves_its_successor_alone() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
@@ -345,7 +346,7 @@ async fn fault_26_who_gives_up_before_it_held_the_name_leaves_its_successor_alon
 
 #[tokio::test]
 async fn a_link_that_is_closed_ends_its_registrations_with_the_truth() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     let first = service(&server.connect_string());
@@ -367,7 +368,7 @@ async fn a_link_that_is_closed_ends_its_registrations_with_the_truth() {
 
 #[tokio::test]
 async fn another_instances_record_written_over_ours_is_mended() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     let service = service(&server.connect_string());
@@ -385,7 +386,7 @@ async fn another_instances_record_written_over_ours_is_mended() {
 
 #[tokio::test]
 async fn a_persistent_znode_is_a_conflict_and_is_never_touched() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let service = service(&server.connect_string());
     let observer = observer(&server).await;
@@ -402,7 +403,7 @@ async fn a_persistent_znode_is_a_conflict_and_is_never_touched() {
 /// The seed's fix, EPHEMERAL alone, fails this: the old session's end takes the znode with it.
 #[tokio::test]
 async fn fault_23_a_dead_predecessor_is_taken_over_without_a_gap() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let observer = observer(&server).await;
@@ -431,7 +432,7 @@ async fn fault_23_a_dead_predecessor_is_taken_over_without_a_gap() {
 
 #[tokio::test]
 async fn a_predecessor_is_waited_for_where_nobody_vouches_for_the_socket() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let observer = observer(&server).await;
@@ -450,7 +451,7 @@ async fn a_predecessor_is_waited_for_where_nobody_vouches_for_the_socket() {
 
 #[tokio::test]
 async fn what_is_overwritten_by_hand_is_written_again() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let service = service(&server.connect_string());
     let registration = service.register();
@@ -463,7 +464,7 @@ async fn what_is_overwritten_by_hand_is_written_again() {
 
 #[tokio::test]
 async fn one_registrar_has_one_registration_of_a_name() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let service = service(&server.connect_string());
     let registration = service.register();
@@ -478,7 +479,7 @@ async fn one_registrar_has_one_registration_of_a_name() {
 
 #[tokio::test]
 async fn a_dropped_registration_is_deregistered() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let service = service(&server.connect_string());
     let registration = service.register();
@@ -503,7 +504,7 @@ async fn deregistering_does_not_wait_for_a_zookeeper_that_never_came() {
 
 #[tokio::test]
 async fn deregistering_says_when_nobody_confirms_it() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
     let service = service(&server.connect_string());
     let registration = service.register();

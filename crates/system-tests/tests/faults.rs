@@ -13,9 +13,10 @@ use system_tests::{
     Exit, Node, PROPAGATION, Process, Programs, SESSION, Scene, Sighting, TICK, Verdict, free_port,
     free_ports, require_that,
 };
+use test_zookeeper::Server;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use zk_testing::{Ensemble, Server, expire_session};
+use zk_testing::{Ensemble, expire_session};
 
 /// Long enough for anything that has no bound of its own.
 const SOON: Duration = Duration::from_secs(15);
@@ -143,7 +144,7 @@ async fn row_01(programs: Programs) -> Verdict {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_01_a_server_killed_under_load_costs_no_request() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     row_01(real()).await.unwrap();
 }
 
@@ -173,7 +174,7 @@ async fn row_05(programs: Programs) -> Verdict {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_05_graceful_stops_under_load_cost_not_even_an_attempt() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     row_05(real()).await.unwrap();
 }
 
@@ -181,7 +182,7 @@ async fn fault_05_graceful_stops_under_load_cost_not_even_an_attempt() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_06_sigterm_without_zookeeper_still_ends_in_time() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let mut zk = Server::start().await.unwrap();
     let scene = Scene::new(real(), vec![zk.addr()]);
     let ports = free_ports(2);
@@ -199,9 +200,9 @@ async fn fault_06_sigterm_without_zookeeper_still_ends_in_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_07_a_killed_leader_is_not_noticed() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require_apache() else { return };
     let mut ensemble = Ensemble::start(3).await.unwrap();
-    let scene = Scene::new(real(), ensemble.servers().iter().map(Server::addr).collect());
+    let scene = Scene::new(real(), ensemble.servers().iter().map(zk_testing::Server::addr).collect());
     let (mut ports, mut servers, before) = three_servers(&scene).await.unwrap();
     let watch = scene.client(&["watch", "--json"]);
     told_of(&watch, 3).await.unwrap();
@@ -226,7 +227,7 @@ async fn fault_07_a_killed_leader_is_not_noticed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_09_a_short_outage_changes_nothing() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let mut zk = Server::start().await.unwrap();
     let scene = Scene::new(real(), vec![zk.addr()]);
     let (ports, _servers, before) = three_servers(&scene).await.unwrap();
@@ -283,7 +284,7 @@ async fn row_10(programs: Programs) -> Verdict {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_10_a_long_outage_costs_nobody_who_lives() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     row_10(real()).await.unwrap();
 }
 
@@ -313,7 +314,7 @@ async fn row_12(programs: Programs) -> Verdict {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_12_a_server_whose_session_expires_registers_again() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     row_12(real()).await.unwrap();
 }
 
@@ -347,7 +348,7 @@ async fn row_23(programs: Programs) -> Verdict {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_23_a_restarted_server_is_never_missing() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     row_23(real()).await.unwrap();
 }
 
@@ -355,7 +356,7 @@ async fn fault_23_a_restarted_server_is_never_missing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_33_lost_data_is_written_again_and_callers_see_no_empty_set() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let mut zk = Server::start().await.unwrap();
     let scene = Scene::new(real(), vec![zk.addr()]);
     let (ports, _servers, before) = three_servers(&scene).await.unwrap();
@@ -387,7 +388,7 @@ async fn fault_33_lost_data_is_written_again_and_callers_see_no_empty_set() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_43_a_port_in_use_means_no_znode_and_a_clear_end() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let scene = Scene::new(real(), vec![zk.addr()]);
     let ports = free_ports(3);
@@ -406,7 +407,7 @@ async fn fault_43_a_port_in_use_means_no_znode_and_a_clear_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_44_sigterm_at_any_moment_of_the_start_leaves_nothing() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let scene = Scene::new(real(), vec![zk.addr()]);
     for round in 0..50u64 {
@@ -440,21 +441,21 @@ async fn violation(verdict: impl Future<Output = Verdict>) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn control_the_tutorials_server_fails_row_01() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let violated = violation(row_01(tutorial())).await;
     assert!(violated.contains("I4"), "{violated}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn control_the_tutorials_server_fails_row_10() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let violated = violation(row_10(tutorial())).await;
     assert!(violated.contains("I4"), "{violated}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn control_the_tutorials_server_fails_row_12_also_with_an_ephemeral_znode() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let violated = violation(row_12(tutorial())).await;
     assert!(violated.contains("I5"), "{violated}");
     let violated = violation(row_12(tutorial_ephemeral())).await;
@@ -463,7 +464,7 @@ async fn control_the_tutorials_server_fails_row_12_also_with_an_ephemeral_znode(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn control_the_tutorials_server_fails_row_23_also_with_an_ephemeral_znode() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     for stand_in in [tutorial(), tutorial_ephemeral()] {
         let violated = violation(row_23(stand_in)).await;
         assert!(violated.contains("the new session owns it"), "{violated}");

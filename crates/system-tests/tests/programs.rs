@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use system_tests::{Exit, PROPAGATION, Process, Programs, Scene, free_port, free_ports};
+use test_zookeeper::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
-use zk_testing::{Server, raw};
+use zk_testing::raw;
 
 const SOON: Duration = Duration::from_secs(15);
 
@@ -68,7 +69,7 @@ async fn register_by_hand(zk: &Server, ports: &[u16]) -> raw::Client {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_rounds_get_twenty_answers_from_three_ports() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let (_zk, scene) = scene().await;
     let ports = free_ports(3);
     let _server = scene.server(&ports);
@@ -98,7 +99,7 @@ async fn twenty_rounds_get_twenty_answers_from_three_ports() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_server_joins_the_rounds_of_a_running_client() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let (_zk, scene) = scene().await;
     let ports = free_ports(2);
     let _first = scene.server(&ports[..1]);
@@ -117,7 +118,7 @@ async fn a_new_server_joins_the_rounds_of_a_running_client() {
 /// The tutorial's client sends `timestamp` first, and lost three answers of four to connection resets.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_requests_that_send_something_first_get_whole_lines() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let (_zk, scene) = scene().await;
     let port = free_port();
     let _server = scene.server(&[port]);
@@ -141,7 +142,7 @@ async fn ten_thousand_requests_that_send_something_first_get_whole_lines() {
 /// line has arrived by then; across a network the reset can overtake what was lost on the way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_that_sends_after_the_answer_is_not_reset() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let (_zk, scene) = scene().await;
     let port = free_port();
     let _server = scene.server(&[port]);
@@ -160,7 +161,7 @@ async fn a_caller_that_sends_after_the_answer_is_not_reset() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failing_servers_of_every_kind_cost_no_round() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let (zk, scene) = scene().await;
     // Answers as it should; without a newline, as the tutorial's server does.
     let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -216,7 +217,7 @@ async fn failing_servers_of_every_kind_cost_no_round() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_round_that_nobody_answers_fails_in_time_and_the_exit_code_says_so() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let (zk, scene) = scene().await;
     let _registration = register_by_hand(&zk, &[free_port()]).await;
     let started = Instant::now();
@@ -228,7 +229,7 @@ async fn a_round_that_nobody_answers_fails_in_time_and_the_exit_code_says_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_client_waits_for_zookeeper_and_for_a_server_and_says_what_for() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let (mut zk, scene) = scene().await;
     zk.kill().await;
     let client = scene.client(&["--rounds", "3", "--interval", "1ms"]);
@@ -252,7 +253,7 @@ async fn the_client_waits_for_zookeeper_and_for_a_server_and_says_what_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn list_prints_a_table_or_json_wherever_the_flags_stand() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let (zk, scene) = scene().await;
     let exit = ended(scene.client(&["list"])).await;
     assert_eq!((exit.code, lines(&exit)), (Some(0), vec!["ENDPOINT  WEIGHT  SESSION  HOST  PID  STARTED"]));
@@ -297,7 +298,7 @@ async fn list_prints_a_table_or_json_wherever_the_flags_stand() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watch_prints_joins_leaves_and_the_link_until_interrupted() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let (mut zk, scene) = scene().await;
     let watch = scene.client(&["watch", "--json"]);
     let text = scene.client(&["watch"]);
@@ -348,7 +349,7 @@ async fn watch_prints_joins_leaves_and_the_link_until_interrupted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn standard_output_that_cannot_be_written_ends_the_client_without_a_panic() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let (_zk, scene) = scene().await;
     let port = free_port();
     let _server = scene.server(&[port]);
@@ -371,7 +372,7 @@ async fn standard_output_that_cannot_be_written_ends_the_client_without_a_panic(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_callers_are_cut_off_and_too_many_are_turned_away() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let (_zk, scene) = scene().await;
     let port = free_port();
     let file = format!("[server]\nports = [{port}]\nmax_connections = 3\nconnection_timeout = '500ms'\n");
@@ -408,7 +409,7 @@ async fn slow_callers_are_cut_off_and_too_many_are_turned_away() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_signal_ends_the_server_at_once() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let (_zk, scene) = scene().await;
     let port = free_port();
     let file = format!("[server]\nports = [{port}]\nsettle = '10s'\n");
@@ -425,7 +426,7 @@ async fn a_second_signal_ends_the_server_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn listening_everywhere_registers_the_address_on_the_route_or_the_one_given() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let (_zk, scene) = scene().await;
     let port = free_port();
     let port_text = port.to_string();
@@ -438,6 +439,59 @@ async fn listening_everywhere_registers_the_address_on_the_route_or_the_one_give
     let _server = scene.server_with(&[&everywhere[..], &["--advertise", "time.example"]].concat());
     let given = |nodes: &BTreeMap<_, _>| nodes.keys().eq([&format!("time.example:{port}")]);
     scene.observer.until("the given name", SOON, given).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_machine_with_nothing_installed_needs_nothing() {
+    let scene = Scene::new(programs(), vec![]);
+    let (zookeeper, ports) = (free_port(), free_ports(2));
+    let file = format!("[zookeeper]\nhosts = ['127.0.0.1:{zookeeper}']\nembedded = true\n");
+    scene.write("config/daytime.toml", &format!("{file}[server]\nports = [{}]\n", ports[0]));
+    let client = scene.client_with(&["--rounds", "3", "--interval", "1ms"]);
+    said(&client, "waiting for ZooKeeper").await;
+    let first = scene.server_with(&[]);
+    let exit = ended(client).await;
+    assert_eq!((exit.code, exit.out.len()), (Some(0), 3), "{}", exit.err);
+    assert!(first.err().contains("in memory; it forgets everything"), "{}", first.err());
+
+    // The next one finds the first one's.
+    let second = scene.server_with(&["--port", &ports[1].to_string()]);
+    said(&second, "somebody answers here").await;
+    let exit = ended(scene.client_with(&["list", "--json"])).await;
+    let deadline = Instant::now() + SOON;
+    let mut rows = lines(&exit).join("");
+    while !ports.iter().all(|port| rows.contains(&name(*port))) {
+        assert!(Instant::now() < deadline, "{rows}");
+        rows = lines(&ended(scene.client_with(&["list", "--json"])).await).join("");
+    }
+    // And lives on without it.
+    first.signal(Signal::SIGTERM);
+    let exit = first.exit(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(exit.code, Some(0), "{}", exit.err);
+    assert!(TcpStream::connect(("127.0.0.1", zookeeper)).await.is_err(), "it stopped last, but it stopped");
+    said(&second, "connection lost").await;
+    TcpStream::connect(("127.0.0.1", ports[1])).await.expect("it still serves");
+}
+
+#[tokio::test]
+async fn an_embedded_zookeeper_is_for_one_loopback_address_only() {
+    let scene = Scene::new(programs(), vec![]);
+    for (hosts, reason) in
+        [("192.0.2.1:2181", "not this machine"), ("127.0.0.1:1,127.0.0.1:2", "more than one host")]
+    {
+        let port = free_port().to_string();
+        let server = scene.server_with(&["--zookeeper", hosts, "--embedded", "--port", &port]);
+        said(&server, reason).await;
+        server.signal(Signal::SIGTERM);
+        assert_eq!(ended(server).await.code, Some(0));
+    }
+    // Hosts from a flag are meant as they are: nothing is started there unless it is asked for.
+    let nobody = name(free_port());
+    let port = free_port().to_string();
+    scene.write("config/daytime.toml", "[zookeeper]\nembedded = true\n");
+    let server = scene.server_with(&["--zookeeper", &nobody, "--port", &port]);
+    said(&server, "cannot connect").await;
+    assert!(!server.err().contains("embedded"), "{}", server.err());
 }
 
 #[tokio::test]

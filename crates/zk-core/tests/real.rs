@@ -8,12 +8,13 @@
 use std::future::Future;
 use std::time::Duration;
 
+use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{
     Acl, Auth, CloseReason, Config, Connection, ErrorKind, EventKind, Outcome, Phase, State, Zk, ZnodePath,
 };
 use zk_testing::proxy::{Action, Match, Op, Proxy};
-use zk_testing::{Server, expire_session, raw};
+use zk_testing::{expire_session, raw};
 
 /// What the test servers grant: 20 ticks of 200 ms at most.
 const SESSION: Duration = Duration::from_secs(2);
@@ -61,7 +62,7 @@ async fn observer(server: &Server) -> raw::Client {
 /// D4: the crate alone gives up at 1.4 timeouts, and earlier where its waits have grown.
 #[tokio::test]
 async fn an_outage_of_three_session_timeouts_changes_nothing() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string()));
     let before = connected(&zk).await.create_ephemeral(&path("/here"), b"", Acl::Open).await.unwrap();
@@ -83,7 +84,7 @@ async fn an_outage_of_three_session_timeouts_changes_nothing() {
 
 #[tokio::test]
 async fn starts_before_zookeeper_does() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
     server.kill().await;
     let zk = Zk::start(config(&server.connect_string()));
@@ -98,7 +99,7 @@ async fn starts_before_zookeeper_does() {
 /// D1: after a reconnect of its own the crate's watcher would be silent for ever.
 #[tokio::test]
 async fn a_watch_ends_with_its_connection_and_the_next_one_sees_what_comes() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let zk = Zk::start(config(&proxy.connect_string()));
@@ -127,7 +128,7 @@ async fn a_watch_ends_with_its_connection_and_the_next_one_sees_what_comes() {
 
 #[tokio::test]
 async fn every_event_is_queued_before_a_later_answer() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string()));
     let connection = connected(&zk).await;
@@ -143,7 +144,7 @@ async fn every_event_is_queued_before_a_later_answer() {
 
 #[tokio::test]
 async fn counts_every_reconnect_and_leaves_no_thread_behind() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let zk = Zk::start(config(&proxy.connect_string()));
@@ -163,7 +164,7 @@ async fn counts_every_reconnect_and_leaves_no_thread_behind() {
 /// D5: the error of a lost connection is not one error, but its meaning is.
 #[tokio::test]
 async fn a_lost_reply_leaves_the_outcome_unknown_however_it_was_lost() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let zk = Zk::start(config(&proxy.connect_string()).with_operation_timeout(SESSION / 4).unwrap());
@@ -201,7 +202,7 @@ async fn a_lost_reply_leaves_the_outcome_unknown_however_it_was_lost() {
 
 #[tokio::test]
 async fn nothing_waits_in_a_queue_to_happen_late() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let zk = Zk::start(config(&proxy.connect_string()));
@@ -219,7 +220,7 @@ async fn nothing_waits_in_a_queue_to_happen_late() {
 /// D6: some of the crate's watchers panic, and others hang, when polled after the session's end.
 #[tokio::test]
 async fn an_expired_session_ends_its_watches_and_gives_way_to_a_new_epoch() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string()));
     let connection = connected(&zk).await;
@@ -245,7 +246,7 @@ async fn an_expired_session_ends_its_watches_and_gives_way_to_a_new_epoch() {
 
 #[tokio::test]
 async fn an_exists_watch_fires_once_for_creation_deletion_and_write() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string()));
     let (connection, observer, at) = (connected(&zk).await, observer(&server).await, path("/x"));
@@ -271,7 +272,7 @@ async fn an_exists_watch_fires_once_for_creation_deletion_and_write() {
 
 #[tokio::test]
 async fn close_returns_when_the_ephemerals_are_gone() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string()));
     let connection = connected(&zk).await;
@@ -288,7 +289,7 @@ async fn close_returns_when_the_ephemerals_are_gone() {
 
 #[tokio::test]
 async fn close_comes_through_where_the_link_was_cut_and_the_server_is_there() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let zk = Zk::start(config(&proxy.connect_string()));
@@ -306,7 +307,7 @@ async fn close_comes_through_where_the_link_was_cut_and_the_server_is_there() {
 
 #[tokio::test]
 async fn close_says_what_lingers_where_nobody_answers() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string()));
     let session = connected(&zk).await.session();
@@ -326,7 +327,7 @@ async fn close_says_what_lingers_where_nobody_answers() {
 
 #[tokio::test]
 async fn dropping_the_last_handle_closes_the_session() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string()));
     connected(&zk).await.create_ephemeral(&path("/mine"), b"", Acl::Open).await.unwrap();
@@ -341,7 +342,7 @@ async fn dropping_the_last_handle_closes_the_session() {
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_blocked_application_keeps_its_session() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string()));
     let session = connected(&zk).await.session();
@@ -353,7 +354,7 @@ async fn a_blocked_application_keeps_its_session() {
 
 #[tokio::test]
 async fn a_wiped_ensemble_gets_a_new_session() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string()));
     // Push the zxid up: a client that remembers it would be refused by the fresh server for ever.
@@ -370,7 +371,7 @@ async fn a_wiped_ensemble_gets_a_new_session() {
 
 #[tokio::test]
 async fn a_chroot_is_the_root_of_every_path() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&format!("{}/deep/root", server.connect_string())));
     let connection = connected(&zk).await;
@@ -389,7 +390,7 @@ async fn a_chroot_is_the_root_of_every_path() {
 
 #[tokio::test]
 async fn verbs_say_what_the_server_says() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string()));
     let (connection, observer, at) = (connected(&zk).await, observer(&server).await, path("/p/x"));
@@ -431,7 +432,7 @@ async fn verbs_say_what_the_server_says() {
 
 #[tokio::test]
 async fn a_creators_acl_lets_others_read_and_no_more() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let digest =
         |password| config(&server.connect_string()).with_auth(Auth::digest("user", password).unwrap());
@@ -452,7 +453,7 @@ async fn a_creators_acl_lets_others_read_and_no_more() {
 
 #[tokio::test]
 async fn host_names_ipv6_spaces_and_dead_hosts_all_lead_to_the_server() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let port = server.addr().port();
     let v6 = tokio::net::TcpListener::bind("[::1]:0").await.expect("IPv6 on the loopback interface");
@@ -504,7 +505,7 @@ async fn without_a_route_no_thread_is_started_and_the_cause_is_told() {
 /// D3, the reconnect: run in a network namespace whose loopback interface loses its address for a while.
 #[test]
 fn a_route_that_goes_away_and_returns_costs_no_session_and_no_processor() {
-    let Some(_) = zk_testing::require() else { return };
+    let Some(_) = test_zookeeper::require() else { return };
     if std::env::var_os("ZK_CORE_TEST_NAMESPACE").is_some() {
         return;
     }

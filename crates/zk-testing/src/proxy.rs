@@ -107,6 +107,11 @@ impl Proxy {
         self.link.cut(Cut::Reset).await;
     }
 
+    /// Forwards new connections to another server; present ones stay where they are.
+    pub fn redirect(&self, upstream: SocketAddr) {
+        self.link.redirect(upstream);
+    }
+
     /// Resets all present connections, and returns when that is done; the mode stays, so new ones pass in mode pass.
     pub async fn cut(&self) {
         self.link.cut(Cut::Reset).await;

@@ -47,7 +47,7 @@ async fn serve(id: u64, client: &mut TcpStream, link: &Link) -> io::Result<Cut> 
     if link.not_hung().await && has_left(client).await {
         return Ok(Cut::Close);
     }
-    let mut server = TcpStream::connect(link.upstream).await?;
+    let mut server = TcpStream::connect(link.upstream()).await?;
     server.set_nodelay(true)?;
     if is_word {
         copy_bidirectional(client, &mut server).await?;

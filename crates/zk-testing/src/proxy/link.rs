@@ -33,7 +33,7 @@ pub(super) enum Cut {
 
 #[derive(Debug)]
 pub(super) struct Link {
-    pub(super) upstream: SocketAddr,
+    upstream: Mutex<SocketAddr>,
     pub(super) rules: Rules,
     mode: watch::Sender<Mode>,
     connections: Mutex<Connections>,
@@ -54,7 +54,7 @@ impl Link {
     pub(super) fn new(upstream: SocketAddr) -> Self {
         let connections = Connections { tasks: JoinSet::new(), cut: watch::Sender::new(None), shut: false };
         Self {
-            upstream,
+            upstream: Mutex::new(upstream),
             rules: Rules::default(),
             mode: watch::Sender::new(Mode::Pass),
             connections: Mutex::new(connections),
@@ -62,6 +62,14 @@ impl Link {
             accepted: AtomicU64::new(0),
             open: AtomicUsize::new(0),
         }
+    }
+
+    pub(super) fn upstream(&self) -> SocketAddr {
+        *self.upstream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn redirect(&self, upstream: SocketAddr) {
+        *self.upstream.lock().unwrap_or_else(PoisonError::into_inner) = upstream;
     }
 
     pub(super) fn set_mode(&self, mode: Mode) {

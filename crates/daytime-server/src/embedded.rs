@@ -1,0 +1,70 @@
+//! A ZooKeeper in this process, for a machine that has none.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tracing::{info, warn};
+use zk_embedded::{Server, Shutdown};
+
+/// How long somebody at the address may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the clients of other processes may take to be told of the end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Starts a ZooKeeper at the ensemble's address, if that is one loopback address and nobody answers there.
+///
+/// Losing the race for the address to another process is as good as finding somebody there.
+pub(crate) async fn start_where_nobody_answers(ensemble: &zk_core::Config) -> Option<Server> {
+    let address = match loopback(ensemble).await {
+        Ok(address) => address,
+        Err(reason) => {
+            warn!(reason, "no embedded ZooKeeper is started");
+            return None;
+        }
+    };
+    if let Ok(Ok(_)) = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+        info!(%address, "somebody answers here: no embedded ZooKeeper is needed");
+        return None;
+    }
+    match Server::builder().listen(address).start().await {
+        Ok(server) => {
+            warn!(
+                %address,
+                "nobody answered here: this process runs a ZooKeeper of its own, in memory; it forgets \
+                 everything when this process ends"
+            );
+            Some(server)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            info!(%address, "another process was faster: its ZooKeeper is used");
+            None
+        }
+        Err(error) => {
+            warn!(%address, %error, "no embedded ZooKeeper could be started");
+            None
+        }
+    }
+}
+
+async fn loopback(ensemble: &zk_core::Config) -> Result<SocketAddr, &'static str> {
+    let [host] = ensemble.hosts() else {
+        return Err("there is more than one host");
+    };
+    let found = tokio::net::lookup_host((host.name(), host.port())).await;
+    let mut found = found.map_err(|_| "the host has no address")?;
+    found.find(|address| address.ip().is_loopback()).ok_or("the host is not this machine")
+}
+
+/// Stops it, as the last thing of all.
+pub(crate) async fn stop(server: Option<Server>) {
+    if let Some(server) = server {
+        if timeout(SHUTDOWN_TIMEOUT, server.shutdown(Shutdown::CloseConnections)).await.is_err() {
+            warn!("the embedded ZooKeeper was not done in time");
+        }
+        info!("the embedded ZooKeeper has stopped, and forgotten everything");
+    }
+}

@@ -1,0 +1,159 @@
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+use super::{AfterLoss, ClockChange, Kind, Matching, Order, Scope};
+use crate::proto::ErrorCode;
+use crate::server::{Command, Commands};
+
+/// The server has stopped, so nothing can be done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the server has stopped")]
+pub struct Stopped;
+
+/// What can be done to a running server.
+///
+/// Every call fails with [`Stopped`] if the server has stopped. Dropping the future of a call leaves open whether it was
+/// done. Dropping a `Faults` or a [`Fault`] changes nothing: a fault stays until it has struck as often as it was told,
+/// or is ended by [`Fault::end`] or [`clear`](Self::clear).
+#[derive(Clone, Debug)]
+pub struct Faults {
+    commands: Commands,
+}
+
+impl Faults {
+    pub(crate) fn new(commands: Commands) -> Self {
+        Self { commands }
+    }
+
+    /// Ends sessions now, as if they had been silent for too long: their ephemeral znodes go, their connections close.
+    ///
+    /// [`Fault::fired`] tells how many there were.
+    pub async fn expire(&self, scope: Scope) -> Result<Fault, Stopped> {
+        self.once(|done| Order::Expire(scope, done)).await
+    }
+
+    /// Drops connections now, with all that is on its way on them; the sessions stay until their timeouts.
+    ///
+    /// [`Fault::fired`] tells how many there were. With [`Scope::All`], those without a session are dropped, too.
+    pub async fn drop_connections(&self, scope: Scope) -> Result<Fault, Stopped> {
+        self.once(|done| Order::Drop(scope, done)).await
+    }
+
+    /// Refuses new connections until the fault is ended: they are closed as soon as they are accepted.
+    ///
+    /// With [`Scope::Session`], only those that want to go on with that session, when they say so. Each counts once.
+    pub async fn refuse(&self, scope: Scope) -> Result<Fault, Stopped> {
+        self.put(Kind::Refuse(scope)).await
+    }
+
+    /// Stops answering until the fault is ended, and then goes on with what has come in meanwhile.
+    ///
+    /// Nothing that comes in is done and nothing goes out, watch events neither. A stalled session may expire, as if its
+    /// link hung; with [`Scope::All`], none does before the fault is ended, as if the server hung. [`Fault::fired`] counts
+    /// the requests and pings that came in.
+    pub async fn stall(&self, scope: Scope) -> Result<Fault, Stopped> {
+        self.put(Kind::Stall(scope)).await
+    }
+
+    /// Does what is asked and loses the answer. What others see of it, they see.
+    ///
+    /// With [`Op::Connect`](super::Op::Connect), a session is opened of which its client never hears.
+    pub async fn lose_reply(&self, matching: Matching, after: AfterLoss) -> Result<Fault, Stopped> {
+        self.put(Kind::LoseReply(matching, after)).await
+    }
+
+    /// Does what is asked at once and answers later; what is behind the answer on that connection waits for it.
+    pub async fn delay(&self, matching: Matching, by: Duration) -> Result<Fault, Stopped> {
+        self.put(Kind::Delay(matching, by)).await
+    }
+
+    /// Answers with an error and does nothing; a connect is closed without an answer.
+    pub async fn fail(&self, matching: Matching, code: ErrorCode) -> Result<Fault, Stopped> {
+        self.put(Kind::Fail(matching, code)).await
+    }
+
+    /// Stops the clock that sessions and stats go by, and returns its time in milliseconds since 1970.
+    ///
+    /// Delays of [`delay`](Self::delay) go by another clock, which nothing stops.
+    pub async fn freeze_clock(&self) -> Result<i64, Stopped> {
+        self.clock(ClockChange::Freeze).await
+    }
+
+    /// Moves the clock ahead, frozen or not, and returns its time in milliseconds since 1970; sessions that were silent
+    /// for too long by then have ended.
+    pub async fn step_clock(&self, by: Duration) -> Result<i64, Stopped> {
+        self.clock(ClockChange::Step(by)).await
+    }
+
+    /// Lets the clock go on from where it stands, and returns its time in milliseconds since 1970.
+    pub async fn release_clock(&self) -> Result<i64, Stopped> {
+        self.clock(ClockChange::Release).await
+    }
+
+    /// Ends all faults that are in place; the clock stays as it is.
+    pub async fn clear(&self) -> Result<(), Stopped> {
+        self.order(|done| Order::End(None, done)).await
+    }
+
+    async fn once(&self, order: impl FnOnce(oneshot::Sender<u64>) -> Order) -> Result<Fault, Stopped> {
+        let fired = self.order(order).await?;
+        Ok(Fault { id: None, fired: watch::channel(fired).1, faults: self.clone() })
+    }
+
+    async fn put(&self, kind: Kind) -> Result<Fault, Stopped> {
+        let (id, fired) = self.order(|done| Order::Put(kind, done)).await?;
+        Ok(Fault { id: Some(id), fired, faults: self.clone() })
+    }
+
+    async fn clock(&self, change: ClockChange) -> Result<i64, Stopped> {
+        self.order(|done| Order::Clock(change, done)).await
+    }
+
+    async fn order<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Stopped> {
+        let (done_tx, done) = oneshot::channel();
+        self.commands.send(Command::Fault(order(done_tx))).await.map_err(|_| Stopped)?;
+        done.await.map_err(|_| Stopped)
+    }
+}
+
+/// A fault that was injected, and what came of it. Dropping it does not end the fault.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// None for what happened at once.
+    id: Option<u64>,
+    fired: watch::Receiver<u64>,
+    faults: Faults,
+}
+
+impl Fault {
+    /// Returns how often it has struck so far.
+    pub fn fired(&self) -> u64 {
+        *self.fired.borrow()
+    }
+
+    /// Waits until it has struck at least once, and tells whether it has; `false` after the timeout, or when the fault has
+    /// ended, or the server has stopped, without that.
+    pub async fn wait_fired(&self, timeout: Duration) -> bool {
+        self.wait_fired_times(1, timeout).await
+    }
+
+    /// Waits as [`wait_fired`](Self::wait_fired) does, but until it has struck so often.
+    pub async fn wait_fired_times(&self, times: u64, timeout: Duration) -> bool {
+        let mut fired = self.fired.clone();
+        let struck = fired.wait_for(|fired| *fired >= times);
+        let _ = tokio::time::timeout(timeout, struck).await;
+        self.fired() >= times
+    }
+
+    /// Ends it, and returns how often it has struck. What is over already is no error.
+    ///
+    /// # Errors
+    /// [`Stopped`] if the server has stopped.
+    pub async fn end(self) -> Result<u64, Stopped> {
+        if let Some(id) = self.id {
+            self.faults.order(|done| Order::End(Some(id), done)).await?;
+        }
+        Ok(self.fired())
+    }
+}

@@ -1,0 +1,155 @@
+use crate::proto::Request;
+
+/// What a client asks for, as far as faults tell the kinds apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Op {
+    /// The first frame of a connection; its session is the one that it asks for, 0 for a new one.
+    Connect,
+    /// create, create2, createContainer, createTTL.
+    Create,
+    /// delete.
+    Delete,
+    /// exists.
+    Exists,
+    /// getData.
+    GetData,
+    /// setData.
+    SetData,
+    /// getACL.
+    GetAcl,
+    /// setACL.
+    SetAcl,
+    /// getChildren, getChildren2.
+    GetChildren,
+    /// getAllChildrenNumber.
+    GetAllChildrenNumber,
+    /// getEphemerals.
+    GetEphemerals,
+    /// sync.
+    Sync,
+    /// ping.
+    Ping,
+    /// A check outside of a multi.
+    Check,
+    /// multi.
+    Multi,
+    /// multiRead.
+    MultiRead,
+    /// auth.
+    Auth,
+    /// setWatches, setWatches2.
+    SetWatches,
+    /// addWatch.
+    AddWatch,
+    /// checkWatches.
+    CheckWatches,
+    /// removeWatches.
+    RemoveWatches,
+    /// whoAmI.
+    WhoAmI,
+    /// closeSession.
+    CloseSession,
+    /// What the server does not know or cannot read.
+    Other,
+}
+
+impl Op {
+    /// Returns the kind of a request.
+    pub fn of(request: &Request) -> Self {
+        match request {
+            Request::Create { .. } => Self::Create,
+            Request::Delete { .. } => Self::Delete,
+            Request::Exists { .. } => Self::Exists,
+            Request::GetData { .. } => Self::GetData,
+            Request::SetData { .. } => Self::SetData,
+            Request::GetAcl { .. } => Self::GetAcl,
+            Request::SetAcl { .. } => Self::SetAcl,
+            Request::GetChildren { .. } | Request::GetChildren2 { .. } => Self::GetChildren,
+            Request::GetAllChildrenNumber { .. } => Self::GetAllChildrenNumber,
+            Request::GetEphemerals { .. } => Self::GetEphemerals,
+            Request::Sync { .. } => Self::Sync,
+            Request::Ping => Self::Ping,
+            Request::Check { .. } => Self::Check,
+            Request::Multi { .. } => Self::Multi,
+            Request::MultiRead { .. } => Self::MultiRead,
+            Request::Auth { .. } => Self::Auth,
+            Request::SetWatches { .. } | Request::SetWatches2 { .. } => Self::SetWatches,
+            Request::AddWatch { .. } => Self::AddWatch,
+            Request::CheckWatches { .. } => Self::CheckWatches,
+            Request::RemoveWatches { .. } => Self::RemoveWatches,
+            Request::WhoAmI => Self::WhoAmI,
+            Request::CloseSession => Self::CloseSession,
+            Request::Unknown { .. } | Request::Malformed { .. } => Self::Other,
+        }
+    }
+}
+
+/// Returns the real server's short name of an op, which its `cons` tells.
+pub(crate) fn short_name(request: &Request) -> &'static str {
+    match request {
+        Request::Create { .. } => "CREA",
+        Request::Delete { .. } => "DELE",
+        Request::Exists { .. } => "EXIS",
+        Request::GetData { .. } => "GETD",
+        Request::SetData { .. } => "SETD",
+        Request::GetAcl { .. } => "GETA",
+        Request::SetAcl { .. } => "SETA",
+        Request::GetChildren { .. } | Request::GetChildren2 { .. } => "GETC",
+        Request::GetAllChildrenNumber { .. } => "GETACN",
+        Request::GetEphemerals { .. } => "GETE",
+        Request::Sync { .. } => "SYNC",
+        Request::Ping => "PING",
+        Request::Check { .. } => "CHEC",
+        Request::Multi { .. } => "MULT",
+        Request::MultiRead { .. } => "MLTR",
+        Request::SetWatches { .. } => "SETW",
+        Request::SetWatches2 { .. } => "STW2",
+        Request::AddWatch { .. } => "ADDW",
+        Request::CheckWatches { .. } => "CHKW",
+        Request::RemoveWatches { .. } => "REMW",
+        Request::WhoAmI => "HOMI",
+        Request::CloseSession => "CLOS",
+        Request::Auth { .. } | Request::Unknown { .. } | Request::Malformed { .. } => "NA",
+    }
+}
+
+/// Tells whether a request, or an operation of it, is about a path.
+pub(super) fn touches(request: &Request, wanted: &str) -> bool {
+    match request {
+        Request::Create { path, .. }
+        | Request::Delete { path, .. }
+        | Request::Exists { path, .. }
+        | Request::GetData { path, .. }
+        | Request::SetData { path, .. }
+        | Request::GetAcl { path }
+        | Request::SetAcl { path, .. }
+        | Request::GetChildren { path, .. }
+        | Request::GetChildren2 { path, .. }
+        | Request::GetAllChildrenNumber { path }
+        | Request::GetEphemerals { prefix: path }
+        | Request::Sync { path }
+        | Request::Check { path, .. }
+        | Request::AddWatch { path, .. }
+        | Request::CheckWatches { path, .. }
+        | Request::RemoveWatches { path, .. } => path == wanted,
+        Request::Multi { operations } | Request::MultiRead { operations } => {
+            operations.iter().any(|operation| touches(operation, wanted))
+        }
+        Request::SetWatches { data, exist, child, .. } => {
+            [data, exist, child].into_iter().flatten().any(|path| path == wanted)
+        }
+        Request::SetWatches2 { data, exist, child, persistent, persistent_recursive, .. } => {
+            [data, exist, child, persistent, persistent_recursive]
+                .into_iter()
+                .flatten()
+                .any(|path| path == wanted)
+        }
+        Request::Ping
+        | Request::Auth { .. }
+        | Request::WhoAmI
+        | Request::CloseSession
+        | Request::Unknown { .. }
+        | Request::Malformed { .. } => false,
+    }
+}

@@ -1,0 +1,68 @@
+//! The program: serves until it is told to stop.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use zk_embedded::{Server, Shutdown};
+
+/// A ZooKeeper server in one process and in memory, for laptops and tests.
+///
+/// Any ZooKeeper client can use it. It prints the address to connect to on standard output and serves until SIGTERM or
+/// Ctrl-C; then everything that it held is forgotten. For data that matters, run Apache ZooKeeper.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 stopped as told, 1 could not serve, 2 wrong usage.\n\
+    RUST_LOG=zk_embedded=debug tells more on standard error."
+)]
+struct Flags {
+    /// Where to listen: a loopback address and a port, 0 for any free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:2181")]
+    listen: SocketAddr,
+
+    /// The unit of time, such as 2s or 500ms: session timeouts are granted from 2 to 20 of it.
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = humantime::parse_duration)]
+    tick: Duration,
+
+    /// How many connections are served at a time.
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    max_connections: usize,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let filter = EnvFilter::builder().with_default_directive(tracing::Level::WARN.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    match run(&flags).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("zk-embedded: cannot serve on {}: {error}", flags.listen);
+            ExitCode::from(if error.kind() == ErrorKind::InvalidInput { 2 } else { 1 })
+        }
+    }
+}
+
+async fn run(flags: &Flags) -> io::Result<()> {
+    // Before anybody can know that it serves, so that none who then stops it ends it rudely.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let server = Server::builder()
+        .listen(flags.listen)
+        .tick(flags.tick)
+        .max_connections(flags.max_connections)
+        .start()
+        .await?;
+    println!("{}", server.connect_string());
+    eprintln!("zk-embedded keeps everything in memory and forgets it when it stops; stop it with Ctrl-C");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    server.shutdown(Shutdown::CloseConnections).await;
+    Ok(())
+}

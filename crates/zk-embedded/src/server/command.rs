@@ -1,0 +1,44 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use super::Shutdown;
+use super::outgoing::Outgoing;
+use super::report::Report;
+use crate::faults::Order;
+use crate::heart::ConnectionId;
+use crate::proto::{ConnectRequest, Framed};
+
+/// How many commands may wait for the heart. Every connection has few of them under way, so this is for many connections.
+pub(super) const QUEUE: usize = 1024;
+
+pub(crate) type Commands = mpsc::Sender<Command>;
+
+/// What the task of the heart is told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Somebody connected.
+    Opened { connection: ConnectionId, peer: SocketAddr, outgoing: Arc<Outgoing> },
+    /// What came in on a connection; in this order.
+    Incoming { connection: ConnectionId, incoming: Incoming },
+    /// A client that had not read has read.
+    Drained { connection: ConnectionId },
+    /// A fault to inject, or to end.
+    Fault(Order),
+    /// The end.
+    Shutdown(Shutdown),
+}
+
+/// What comes in on a connection.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// The first frame.
+    Connect(ConnectRequest),
+    /// Later frames, and the permit that lets the connection read more of them.
+    Requests(Vec<Framed>, OwnedSemaphorePermit),
+    /// A four-letter word that asks for facts.
+    Report(oneshot::Sender<Report>),
+    /// The end: the connection is closed.
+    Gone,
+}

@@ -1,0 +1,9 @@
+//! The socket server as its clients see it.
+
+mod backpressure;
+mod faults;
+mod malformed;
+mod program;
+mod serving;
+mod wire;
+mod words;

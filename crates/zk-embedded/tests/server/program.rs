@@ -1,0 +1,65 @@
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::wire::SOON;
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zk-embedded"));
+    command.args(arguments).kill_on_drop(true).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+async fn serving() -> (Child, String) {
+    let mut child = program(&["--listen", "127.0.0.1:0"]).spawn().expect("it is built");
+    let stdout = child.stdout.take().expect("it is piped");
+    let line = timeout(SOON, BufReader::new(stdout).lines().next_line()).await.expect("it starts");
+    (child, line.expect("it can be read").expect("a line"))
+}
+
+#[tokio::test]
+async fn it_prints_where_it_serves_and_stops_cleanly_when_told() {
+    for signal in ["TERM", "INT"] {
+        let (child, connect_string) = serving().await;
+        let addr = connect_string.parse().expect("an address and nothing else");
+        assert_eq!(zk_testing::four_letter_word(addr, "ruok").await.expect("it serves"), "imok");
+        let pid = child.id().expect("it runs").to_string();
+        let kill = Command::new("kill").args(["-s", signal, &pid]).status().await.expect("there is a kill");
+        assert!(kill.success());
+        let output = timeout(SOON, child.wait_with_output()).await.expect("it stops").expect("its output");
+        assert_eq!(output.status.code(), Some(0));
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.contains("keeps everything in memory and forgets it"), "{stderr}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_loopback_is_wrong_usage() {
+    let output = program(&["--listen", "0.0.0.0:0"]).output().await.expect("it is built");
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    assert!(stderr.contains("0.0.0.0 is not a loopback address"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_a_failure() {
+    let (_child, connect_string) = serving().await;
+    let output = program(&["--listen", &connect_string]).output().await.expect("it is built");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    assert!(stderr.contains(&connect_string), "{stderr}");
+}
+
+#[tokio::test]
+async fn help_tells_the_flags_and_their_defaults() {
+    let output = program(&["--help"]).output().await.expect("it is built");
+    assert_eq!(output.status.code(), Some(0));
+    let help = String::from_utf8(output.stdout).expect("text");
+    for words in ["--listen", "127.0.0.1:2181", "--tick", "2s", "forgotten", "Exit codes"] {
+        assert!(help.contains(words), "{words} is not in {help}");
+    }
+}
