@@ -40,25 +40,8 @@ impl Writer {
         }
     }
 
-    /// Jute writes UTF-16 units one by one: a character beyond the basic plane is two surrogates of three
-    /// bytes each, and not the four bytes of UTF-8.
     pub(super) fn string(&mut self, value: &str) {
-        if value.chars().all(|c| c.len_utf16() == 1) {
-            return self.buffer(Some(value.as_bytes()));
-        }
-        let mut bytes = Vec::with_capacity(value.len() * 3 / 2);
-        for unit in value.encode_utf16() {
-            match unit {
-                0..0x80 => bytes.push(unit as u8),
-                0x80..0x800 => bytes.extend([0xc0 | (unit >> 6) as u8, 0x80 | (unit & 0x3f) as u8]),
-                _ => bytes.extend([
-                    0xe0 | (unit >> 12) as u8,
-                    0x80 | ((unit >> 6) & 0x3f) as u8,
-                    0x80 | (unit & 0x3f) as u8,
-                ]),
-            }
-        }
-        self.buffer(Some(&bytes));
+        self.buffer(Some(value.as_bytes()));
     }
 
     pub(super) fn vector<T>(&mut self, items: &[T], write: impl Fn(&mut Self, &T)) {
