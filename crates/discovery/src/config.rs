@@ -10,6 +10,7 @@ use zk_core::ZnodePath;
 pub struct Config {
     root: ZnodePath,
     audit_interval: Duration,
+    settle: Duration,
     hold: Option<Duration>,
 }
 
@@ -29,12 +30,17 @@ impl Config {
     /// The audit intervals that are allowed.
     pub const AUDIT_INTERVALS: RangeInclusive<Duration> =
         Duration::from_millis(100)..=Duration::from_secs(3600);
+    /// How long a removal waits for a creation of the same name, unless told otherwise: 10 ms. The two
+    /// events of a take-over leave the server together; this is for the way, and for a busy machine.
+    pub const DEFAULT_SETTLE: Duration = Duration::from_millis(10);
+    /// The settling times that are allowed.
+    pub const SETTLES: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(1);
     /// The holds that are allowed.
     pub const HOLDS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(600);
 
     /// Follows the children of `root`.
     pub fn new(root: ZnodePath) -> Self {
-        Self { root, audit_interval: Self::DEFAULT_AUDIT_INTERVAL, hold: None }
+        Self { root, audit_interval: Self::DEFAULT_AUDIT_INTERVAL, settle: Self::DEFAULT_SETTLE, hold: None }
     }
 
     /// Sets how often the view is compared with the truth. Each wait is varied by a quarter.
@@ -44,6 +50,16 @@ impl Config {
     pub fn with_audit_interval(mut self, given: Duration) -> Result<Self, ConfigError> {
         check("an audit interval", given, Self::AUDIT_INTERVALS)?;
         self.audit_interval = given;
+        Ok(self)
+    }
+
+    /// Sets how long a removal waits for a creation of the same name before it is believed.
+    ///
+    /// # Errors
+    /// Outside [`SETTLES`](Self::SETTLES).
+    pub fn with_settle(mut self, given: Duration) -> Result<Self, ConfigError> {
+        check("a settling time", given, Self::SETTLES)?;
+        self.settle = given;
         Ok(self)
     }
 
@@ -66,6 +82,10 @@ impl Config {
 
     pub(crate) fn audit_interval(&self) -> Duration {
         self.audit_interval
+    }
+
+    pub(crate) fn settle(&self) -> Duration {
+        self.settle
     }
 
     pub(crate) fn hold(&self, session_timeout: Duration) -> Duration {

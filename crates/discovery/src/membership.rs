@@ -1,6 +1,6 @@
 //! From what ZooKeeper lists to what is shown: pure, with the time given.
 //!
-//! Additions show at once. A removal waits for [`SETTLE`], because a take-over reaches a watcher as a
+//! Additions show at once. A removal settles first, because a take-over reaches a watcher as a
 //! deletion and a creation. Removals that together make a mass disappearance are held for longer.
 
 use std::collections::btree_map::Entry;
@@ -10,10 +10,6 @@ use std::time::Duration;
 
 use instance::{Endpoint, Format, Instance};
 use tokio::time::Instant;
-
-/// How long a removal waits for a creation of the same name. The two events of a transaction leave the
-/// server together; this is for the way.
-pub(crate) const SETTLE: Duration = Duration::from_millis(5);
 
 /// Removals this close to one another count together.
 const TOGETHER: Duration = Duration::from_secs(1);
@@ -31,6 +27,7 @@ const ODD_LOGGED: usize = 50;
 #[derive(Debug)]
 pub(crate) struct Membership {
     format: Box<dyn Format>,
+    settle: Duration,
     hold: Duration,
     /// What ZooKeeper lists.
     listed: BTreeSet<Endpoint>,
@@ -53,9 +50,10 @@ struct Leaving {
 }
 
 impl Membership {
-    pub(crate) fn new(format: Box<dyn Format>) -> Self {
+    pub(crate) fn new(format: Box<dyn Format>, settle: Duration) -> Self {
         Self {
             format,
+            settle,
             hold: Duration::ZERO,
             listed: BTreeSet::new(),
             shown: BTreeMap::new(),
@@ -161,13 +159,13 @@ impl Membership {
 
     /// Moves on to `now`: what has settled, or was held for long enough, is shown no more.
     pub(crate) fn advance(&mut self, now: Instant) {
-        let hold = self.hold;
+        let (hold, settle) = (self.hold, self.settle);
         if hold.is_zero() {
-            self.let_go(|leaving| leaving.since + SETTLE <= now);
+            self.let_go(|leaving| leaving.since + settle <= now);
             return;
         }
         self.let_go(|leaving| leaving.held && leaving.since + hold <= now);
-        let ripe = |leaving: &Leaving| !leaving.held && leaving.since + SETTLE <= now;
+        let ripe = |leaving: &Leaving| !leaving.held && leaving.since + settle <= now;
         let batch: Vec<_> =
             self.leaving.iter().filter(|(_, leaving)| ripe(leaving)).map(|(e, _)| e.clone()).collect();
         if batch.is_empty() {
@@ -201,7 +199,7 @@ impl Membership {
 
     /// When [`advance`](Self::advance) will have something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let due = |leaving: &Leaving| leaving.since + if leaving.held { self.hold } else { SETTLE };
+        let due = |leaving: &Leaving| leaving.since + if leaving.held { self.hold } else { self.settle };
         self.leaving.values().map(due).min()
     }
 
@@ -256,7 +254,7 @@ mod tests {
 
     impl Script {
         fn with(count: u16) -> Self {
-            let mut membership = Membership::new(Box::new(Plain));
+            let mut membership = Membership::new(Box::new(Plain), Duration::from_millis(5));
             membership.set_hold(Duration::from_secs(10));
             let mut script = Self { membership, now: Instant::now() };
             script.listed(1..=count);

