@@ -1,0 +1,168 @@
+//! Rows in which ZooKeeper is to blame: a server of the ensemble, an outage, its data, a session.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use system_tests::{Node, PROPAGATION, Programs, SESSION, Scene, Verdict, free_port, require_that};
+use test_zookeeper::Server;
+use tokio::time::{Instant, sleep, sleep_until};
+use zk_testing::{Ensemble, expire_session};
+
+use crate::support::*;
+
+// === 7: the leader of an ensemble is killed ===
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_07_a_killed_leader_is_not_noticed() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    let mut ensemble = Ensemble::start(3).await.unwrap();
+    let scene = Scene::new(real(), ensemble.servers().iter().map(zk_testing::Server::addr).collect());
+    let (mut ports, mut servers, before) = three_servers(&scene).await.unwrap();
+    let watch = scene.client(&["watch", "--json"]);
+    told_of(&watch, 3).await.unwrap();
+    let client = scene.client(&["--rounds", "300", "--interval", "10ms"]);
+    answers(&client, 50).await.unwrap();
+
+    let leader = ensemble.leader().await.expect("a leader");
+    ensemble.server(leader).kill().await;
+    // A write that must get through.
+    ports.push(free_port());
+    servers.push(scene.server(&ports[3..]));
+    let after = scene.observer.until("a fourth server", SOON, all_of(&ports)).await.unwrap();
+    for (name, node) in &before {
+        assert_eq!(after.get(name), Some(node), "I7: the same znode of the same session");
+    }
+    answered(client, 300).await.unwrap();
+    told_of(&watch, 4).await.unwrap();
+    assert!(told(&watch).iter().all(|(event, _)| event == "joined"), "{:?}", told(&watch));
+}
+
+// === 9: an outage shorter than the session timeout ===
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_09_a_short_outage_changes_nothing() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let mut zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let (ports, _servers, before) = three_servers(&scene).await.unwrap();
+    let watch = scene.client(&["watch", "--json"]);
+    told_of(&watch, 3).await.unwrap();
+    let client = scene.client(&["--rounds", "400", "--interval", "10ms"]);
+    answers(&client, 20).await.unwrap();
+    let down = Instant::now();
+    zk.kill().await;
+    sleep_until(down + SESSION * 8 / 10).await;
+    zk.start_again().await.unwrap();
+    answered(client, 400).await.unwrap();
+    // Past the moment at which sessions that did not come back would end.
+    sleep_until(Instant::now() + gone_within()).await;
+    let after = scene.observer.until("all three", SOON, all_of(&ports)).await.unwrap();
+    assert_eq!(after, before, "I7: no new session, no new znode");
+    assert_eq!(told(&watch).len(), 3, "I1: {:?}", told(&watch));
+}
+
+// === 10: an outage of three session timeouts, in which a server dies ===
+
+pub(crate) async fn row_10(programs: Programs) -> Verdict {
+    let mut zk = Server::start().await.unwrap();
+    let scene = Scene::new(programs, vec![zk.addr()]);
+    let (ports, mut servers, before) = three_servers(&scene).await?;
+    let watch = scene.client(&["watch", "--json"]);
+    told_of(&watch, 3).await?;
+    let client = scene.client(&["--rounds", "1200", "--interval", "10ms"]);
+    answers(&client, 20).await?;
+    let down = Instant::now();
+    zk.kill().await;
+    sleep(SESSION).await;
+    servers.remove(0).kill().await;
+    sleep_until(down + 3 * SESSION).await;
+    require_that!(told(&watch).len() == 3, "I1: {:?}", told(&watch));
+
+    zk.start_again().await.unwrap();
+    let healed = Instant::now();
+    let within = gone_within() + BACKOFF;
+    let after = scene.observer.until("I4: the dead one is gone", within, all_of(&ports[1..])).await?;
+    // What was not taken back would go with the old sessions, about now.
+    sleep_until(healed + gone_within() + SESSION).await;
+    let living: Vec<_> = ports[1..].iter().copied().map(name).collect();
+    never_missing(&scene.observer.since(healed), &living)?;
+    owned(&after)?;
+    for name in &living {
+        require_that!(after.get(name) == before.get(name), "I7: {name} has another znode than before");
+    }
+    answered(client, 1200).await?;
+    let events = told(&watch);
+    require_that!(events[3..] == [("left".to_owned(), name(ports[0]))], "one leave: {events:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_10_a_long_outage_costs_nobody_who_lives() {
+    let Some(_) = test_zookeeper::require() else { return };
+    row_10(real()).await.unwrap();
+}
+
+// === 12: the session of a server expires ===
+
+pub(crate) async fn row_12(programs: Programs) -> Verdict {
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(programs, vec![zk.addr()]);
+    let port = free_port();
+    let _server = scene.server(&[port]);
+    let before = scene.observer.until("the server", SOON, all_of(&[port])).await?;
+    let was = before[&name(port)].clone();
+    require_that!(was.owner != 0, "I5: the znode is persistent");
+    expire_session(zk.addr(), was.owner).await.map_err(|error| error.to_string())?;
+    let what = "registered again, by another session";
+    let now = scene
+        .observer
+        .until(what, Duration::from_secs(1) + BACKOFF, |nodes| {
+            nodes.get(&name(port)).is_some_and(|node| node.owner != was.owner)
+        })
+        .await?;
+    sleep(gone_within()).await;
+    let later = scene.observer.until("still there", PROPAGATION, all_of(&[port])).await?;
+    require_that!(now == later, "I7: {now:?} became {later:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_12_a_server_whose_session_expires_registers_again() {
+    let Some(_) = test_zookeeper::require() else { return };
+    row_12(real()).await.unwrap();
+}
+
+// === 33: ZooKeeper's data is lost ===
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_33_lost_data_is_written_again_and_callers_see_no_empty_set() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let mut zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let (ports, _servers, before) = three_servers(&scene).await.unwrap();
+    let watch = scene.client(&["watch", "--json"]);
+    told_of(&watch, 3).await.unwrap();
+    let client = scene.client(&["--rounds", "500", "--interval", "10ms"]);
+    answers(&client, 20).await.unwrap();
+    zk.kill().await;
+    zk.wipe().unwrap();
+    zk.start_again().await.unwrap();
+    let within = SESSION * 7 / 5 + BACKOFF + Duration::from_secs(2);
+    // By new sessions: the observer may not have noticed yet that the old znodes are gone.
+    let anew = |nodes: &BTreeMap<String, Node>| {
+        before.iter().all(|(name, old)| nodes.get(name).is_some_and(|node| node.owner != old.owner))
+    };
+    scene.observer.until("all three again, anew", within, anew).await.unwrap();
+    answered(client, 500).await.unwrap();
+    sleep(gone_within()).await;
+    let mut seen = BTreeSet::new();
+    for (step, (event, endpoint)) in told(&watch).into_iter().enumerate() {
+        if event == "joined" {
+            seen.insert(endpoint)
+        } else {
+            seen.remove(&endpoint)
+        };
+        assert!(step < 3 || seen.len() > 1, "most of the set was lost from sight: {:?}", told(&watch));
+    }
+    assert_eq!(seen, ports.iter().copied().map(name).collect());
+}
