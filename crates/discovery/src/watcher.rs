@@ -298,7 +298,7 @@ impl Watcher {
         match event.kind {
             EventKind::Created => self.membership.created(name),
             EventKind::Deleted => self.membership.deleted(name, Instant::now()),
-            EventKind::DataChanged => return,
+            EventKind::DataChanged | EventKind::ChildrenChanged => return,
         }
         self.mark = None;
     }

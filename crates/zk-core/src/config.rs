@@ -6,6 +6,16 @@ use std::time::Duration;
 
 use crate::path::{PathError, ZnodePath};
 
+#[cfg(feature = "sasl")]
+mod sasl;
+#[cfg(feature = "tls")]
+mod tls;
+
+#[cfg(feature = "sasl")]
+pub use sasl::Sasl;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
+
 /// ZooKeeper's client port, used where a host names none.
 const DEFAULT_PORT: u16 = 2181;
 
@@ -22,7 +32,22 @@ pub struct Config {
     chroot: ZnodePath,
     session_timeout: Duration,
     operation_timeout: Option<Duration>,
+    server_version: ServerVersion,
     auth: Vec<Auth>,
+    #[cfg(feature = "sasl")]
+    sasl: Option<Sasl>,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
+}
+
+/// Which requests the servers are taken to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ServerVersion {
+    /// Those of 3.6 and later, unless they say otherwise: found out with each new session.
+    #[default]
+    Detect,
+    /// No more than those of 3.4.
+    Before3_6,
 }
 
 /// One entry of the host list: a name or an address, and a port.
@@ -70,8 +95,16 @@ pub enum ConfigError {
         max: Duration,
     },
     /// A user name or a password cannot be used.
-    #[error("digest authentication: {0}")]
+    #[error("authentication: {0}")]
     Auth(&'static str),
+    /// A certificate or a key cannot be used.
+    #[error("TLS: {what}: {reason}")]
+    Tls {
+        /// Which of them.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl Config {
@@ -87,7 +120,8 @@ impl Config {
     ///
     /// # Errors
     /// For an empty list, an empty entry in the middle, a bad host or port, a chroot that is not at the
-    /// end or no znode path, and for `scheme://` prefixes: TLS is not supported.
+    /// end or no znode path, and for `scheme://` prefixes: TLS is switched on for all hosts, by
+    /// [`with_tls`](Self::with_tls).
     pub fn new(connect_string: &str) -> Result<Self, ConfigError> {
         let (hosts, chroot) = match connect_string.find('/') {
             // "tcp+tls://host" is a scheme, and not a chroot behind a host named "tcp+tls:".
@@ -128,7 +162,12 @@ impl Config {
             chroot,
             session_timeout: Self::DEFAULT_SESSION_TIMEOUT,
             operation_timeout: None,
+            server_version: ServerVersion::Detect,
             auth: Vec::new(),
+            #[cfg(feature = "sasl")]
+            sasl: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         })
     }
 
@@ -161,6 +200,35 @@ impl Config {
         self
     }
 
+    /// Sets how we identify ourselves before anything else.
+    #[cfg(feature = "sasl")]
+    pub fn with_sasl(mut self, sasl: Sasl) -> Self {
+        self.sasl = Some(sasl);
+        self
+    }
+
+    /// Encrypts every connection.
+    ///
+    /// # Errors
+    /// If a host of the list cannot stand in a certificate.
+    #[cfg(feature = "tls")]
+    pub fn with_tls(mut self, tls: Tls) -> Result<Self, ConfigError> {
+        for host in &self.hosts {
+            if rustls::pki_types::ServerName::try_from(host.name()).is_err() {
+                let reason = "it is no name that a certificate can hold";
+                return Err(ConfigError::Host { entry: host.to_string(), reason });
+            }
+        }
+        self.tls = Some(tls);
+        Ok(self)
+    }
+
+    /// Says which requests the servers know, where that is not to be found out.
+    pub fn with_server_version(mut self, version: ServerVersion) -> Self {
+        self.server_version = version;
+        self
+    }
+
     /// The host list.
     pub fn hosts(&self) -> &[Host] {
         &self.hosts
@@ -180,8 +248,22 @@ impl Config {
         self.operation_timeout
     }
 
+    pub(crate) fn server_version(&self) -> ServerVersion {
+        self.server_version
+    }
+
     pub(crate) fn auth(&self) -> &[Auth] {
         &self.auth
+    }
+
+    #[cfg(feature = "sasl")]
+    pub(crate) fn sasl(&self) -> Option<&Sasl> {
+        self.sasl.as_ref()
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 }
 
@@ -203,7 +285,9 @@ impl Host {
             return refuse("it is empty; expected host:port");
         }
         if entry.contains("://") {
-            return refuse("a scheme is not supported, and neither is TLS; expected host:port");
+            return refuse(
+                "a scheme is not supported; expected host:port, and TLS in the settings for all hosts",
+            );
         }
         let (name, port) = if let Some(rest) = entry.strip_prefix('[') {
             let Some((address, behind)) = rest.split_once(']') else {

@@ -8,14 +8,18 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
-use crate::link::{Acl, Answer, CreateMode, Down, Link, Stat};
+use crate::link::{Acl, Answer, CreateMode, Down, Identity, Link, Reading, Stat};
 use crate::path::ZnodePath;
 use crate::state::Session;
-use crate::watch::{ExistsWatch, WatchStream};
+use crate::watch::{OneShot, WatchStream};
 
 /// The most data that a verb sends, in bytes: 512 KiB. The server cuts the connection, and with it
 /// everything else in flight, above `jute.maxbuffer` (1 MiB by default) for a whole request.
 pub const MAX_DATA: usize = 512 * 1024;
+
+/// The most znodes that one [`read_many`](Connection::read_many) reads. With the longest sensible names that
+/// is a request of 256 KiB.
+pub const MAX_READS: usize = 256;
 
 /// Requests that may be waited for at one time. More wait for their turn, within their deadline.
 const IN_FLIGHT: usize = 1_024;
@@ -85,6 +89,17 @@ impl Connection {
     /// Which connection this is; see [`State::reconnects`](crate::State).
     pub fn reconnects(&self) -> u64 {
         self.reconnects
+    }
+
+    /// Whether the server knows recursive watches, which came with ZooKeeper 3.6. Where it does not,
+    /// [`watch_children`](Self::watch_children) and [`watch_data`](Self::watch_data) take their place.
+    ///
+    /// It is found out when a session begins. In an ensemble of several versions a later connection of the
+    /// session may find a server that does not after all: then
+    /// [`watch_recursive`](Self::watch_recursive) fails with [`ErrorKind::Unsupported`], that server cuts
+    /// the connection, and the next connection says no.
+    pub fn has_recursive_watches(&self) -> bool {
+        self.link.upgrade().is_none_or(|link| link.has_recursive_watches())
     }
 
     /// Waits until the connection has ended.
@@ -172,6 +187,24 @@ impl Connection {
         self.run("read", path, |link, at| link.data(at)).await
     }
 
+    /// Reads several znodes, and returns what each led to, in their order: the data, or
+    /// [`ErrorKind::NoNode`] or [`ErrorKind::Denied`]. It is one request, and one moment of the tree, where
+    /// the server has [recursive watches](Self::has_recursive_watches); otherwise a request each.
+    ///
+    /// At most [`MAX_READS`]. How large the answer becomes is up to who wrote the data: ZooKeeper lets it be
+    /// 1 MiB a znode.
+    pub async fn read_many(&self, paths: &[ZnodePath]) -> Result<Vec<Reading>, Error> {
+        let Some(first) = paths.first() else {
+            return Ok(Vec::new());
+        };
+        let at: Vec<_> = paths.iter().map(|path| path.under(&self.scope.chroot)).collect();
+        if at.len() > MAX_READS {
+            let (size, limit) = (at.len(), MAX_READS);
+            return Err(Error::new("read", first, ErrorKind::TooMany { size, limit }));
+        }
+        self.run_at("read", first, |link| link.read_many(&at)).await
+    }
+
     /// Writes a znode, if it has the version given.
     pub async fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Result<Stat, Error> {
         self.check_size("write", path, data)?;
@@ -191,7 +224,8 @@ impl Connection {
 
     /// Watches a znode and everything below it. The znode need not exist; read rights are enough.
     ///
-    /// Watch first, then read: the other way round loses what happens in between. Needs ZooKeeper 3.6.
+    /// Watch first, then read: the other way round loses what happens in between. Needs
+    /// [`has_recursive_watches`](Self::has_recursive_watches).
     /// ZooKeeper keeps one kind of watch per path and session (ZOOKEEPER-4466): do not set
     /// [`watch_exists`](Self::watch_exists) on the same path.
     pub async fn watch_recursive(&self, path: &ZnodePath) -> Result<WatchStream, Error> {
@@ -200,9 +234,29 @@ impl Connection {
     }
 
     /// Looks at a znode, and watches it for its creation, deletion or next write.
-    pub async fn watch_exists(&self, path: &ZnodePath) -> Result<(Option<Stat>, ExistsWatch), Error> {
+    pub async fn watch_exists(&self, path: &ZnodePath) -> Result<(Option<Stat>, OneShot), Error> {
         let (stat, fired) = self.run("watch", path, |link, at| link.watch_exists(at)).await?;
-        Ok((stat, ExistsWatch { fired: Some(fired) }))
+        Ok((stat, OneShot::new(fired)))
+    }
+
+    /// Reads a znode, and watches it for its next write and its deletion.
+    pub async fn watch_data(&self, path: &ZnodePath) -> Result<(Vec<u8>, Stat, OneShot), Error> {
+        let (data, stat, fired) = self.run("watch", path, |link, at| link.watch_data(at)).await?;
+        Ok((data, stat, OneShot::new(fired)))
+    }
+
+    /// Lists the names of a znode's children, unordered, and watches it for the next change of the list
+    /// and for its deletion.
+    pub async fn watch_children(&self, path: &ZnodePath) -> Result<(Vec<String>, Stat, OneShot), Error> {
+        let (names, stat, fired) = self.run("watch", path, |link, at| link.watch_children(at)).await?;
+        Ok((names, stat, OneShot::new(fired)))
+    }
+
+    /// Whom the server takes us for: the address, and what we have authenticated ourselves as.
+    ///
+    /// Servers before ZooKeeper 3.7 cannot be asked: [`ErrorKind::Unsupported`].
+    pub async fn identities(&self) -> Result<Vec<Identity>, Error> {
+        self.run("identify", &ZnodePath::root(), |link, _| link.identities()).await
     }
 
     /// How long a verb waits for its answer.

@@ -42,7 +42,18 @@ pub enum ErrorKind {
         /// Bytes allowed.
         limit: usize,
     },
-    /// The server does not know the request (recursive watches need ZooKeeper 3.6), or refuses it.
+    /// More znodes than one request may name; nothing was sent.
+    #[error("{size} znodes exceed the limit of {limit}")]
+    TooMany {
+        /// Znodes given.
+        size: usize,
+        /// Znodes allowed.
+        limit: usize,
+    },
+    /// The server is too old to know the request. It has closed the connection.
+    #[error("the server is too old for that")]
+    Unsupported,
+    /// The server refuses the request.
     #[error("refused by the server: {0}")]
     Refused(String),
     /// Too many requests were on their way for all of the deadline; nothing was sent.
@@ -104,6 +115,8 @@ impl ErrorKind {
             | Self::NotEmpty
             | Self::Denied
             | Self::TooLarge { .. }
+            | Self::TooMany { .. }
+            | Self::Unsupported
             | Self::Refused(_)
             | Self::Busy
             | Self::NotConnected => Outcome::NotDone,

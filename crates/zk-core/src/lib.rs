@@ -62,13 +62,17 @@ mod watch;
 mod zk;
 
 pub use backoff::Backoff;
-pub use config::{Auth, Config, ConfigError, Host};
-pub use connection::{Connection, MAX_DATA};
+#[cfg(feature = "sasl")]
+pub use config::Sasl;
+#[cfg(feature = "tls")]
+pub use config::Tls;
+pub use config::{Auth, Config, ConfigError, Host, ServerVersion};
+pub use connection::{Connection, MAX_DATA, MAX_READS};
 pub use error::{Error, ErrorKind, Outcome};
-pub use link::{Acl, ConnectError, CreateMode, Event, EventKind, Stat, Zxid};
+pub use link::{Acl, ConnectError, CreateMode, Event, EventKind, Identity, Reading, Stat, Zxid};
 pub use path::{PathError, ZnodePath};
 pub use state::{CloseReason, Lingering, Phase, Session, SessionId, State};
-pub use watch::{ExistsWatch, WatchStream};
+pub use watch::{ExistsWatch, OneShot, WatchStream};
 pub use zk::{Closed, States, Zk};
 
 #[cfg(doctest)]

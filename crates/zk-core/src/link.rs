@@ -80,6 +80,15 @@ pub enum ConnectError {
         /// The server that refused.
         server: String,
     },
+    /// The server did not refuse the authentication, but it ignored it: it does not count us as who we say
+    /// we are.
+    #[error("{server} ignores the {scheme} authentication; is it enabled there?")]
+    NotAuthenticated {
+        /// The server.
+        server: String,
+        /// The scheme of the authentication that it ignores.
+        scheme: &'static str,
+    },
     /// A server was reached, but did not grant or resume the session.
     #[error("{server} accepted the connection but did not {wanted}: {cause}")]
     Handshake {
@@ -115,6 +124,9 @@ pub trait Link: Send + Sync + fmt::Debug + 'static {
     /// The server it is connected to, for logs.
     fn server(&self) -> String;
 
+    /// Whether the server knows the requests of ZooKeeper 3.6: recursive watches, above all.
+    fn has_recursive_watches(&self) -> bool;
+
     /// Becomes `Some` when the link has ended.
     fn down(&self) -> watch::Receiver<Option<Down>>;
 
@@ -133,6 +145,9 @@ pub trait Link: Send + Sync + fmt::Debug + 'static {
     /// Reads a znode.
     fn data(&self, path: &ZnodePath) -> Answer<(Vec<u8>, Stat)>;
 
+    /// Reads several znodes; an answer each, in their order. One request where the server knows such.
+    fn read_many(&self, paths: &[ZnodePath]) -> Answer<Vec<Reading>>;
+
     /// Writes a znode, if it has the version given.
     fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Answer<Stat>;
 
@@ -148,11 +163,32 @@ pub trait Link: Send + Sync + fmt::Debug + 'static {
     /// Looks at a znode, and watches it for one event. The sender is dropped if the link ends first.
     fn watch_exists(&self, path: &ZnodePath) -> Answer<(Option<Stat>, oneshot::Receiver<EventKind>)>;
 
+    /// Reads a znode, and watches it for its next write or its deletion.
+    fn watch_data(&self, path: &ZnodePath) -> Answer<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)>;
+
+    /// Lists the children, and watches the list for its next change and for the znode's deletion.
+    fn watch_children(&self, path: &ZnodePath) -> Answer<(Vec<String>, Stat, oneshot::Receiver<EventKind>)>;
+
+    /// Whom the server takes us for.
+    fn identities(&self) -> Answer<Vec<Identity>>;
+
     /// Asks the server for a sign of life.
     fn check(&self) -> Answer<()>;
 
     /// Ends the session; resolves to true when the ensemble has confirmed it.
     fn close(&self) -> BoxFuture<'static, bool>;
+}
+
+/// What reading one znode of several led to.
+pub type Reading = Result<(Vec<u8>, Stat), ErrorKind>;
+
+/// Whom a server takes a client for: one of possibly several.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// By which scheme: `ip`, `digest`, `sasl`, `x509`.
+    pub scheme: String,
+    /// Who, without any secret.
+    pub user: String,
 }
 
 /// How long a znode lives.
@@ -225,4 +261,6 @@ pub enum EventKind {
     Deleted,
     /// Its data was written.
     DataChanged,
+    /// A child was created or deleted; only one-shot watches of a list tell so.
+    ChildrenChanged,
 }

@@ -47,17 +47,20 @@ impl WatchStream {
     }
 }
 
-/// A watch for one event of one znode, present or not.
+/// A watch for one event of one znode.
 ///
 /// `Drop` takes the watch off the server.
 #[derive(Debug)]
-pub struct ExistsWatch {
-    pub(crate) fired: Option<oneshot::Receiver<EventKind>>,
+pub struct OneShot {
+    fired: Option<oneshot::Receiver<EventKind>>,
 }
 
-impl ExistsWatch {
-    /// Waits until the znode is created, deleted or written. `None` if the connection ended first, and
-    /// after the one event.
+impl OneShot {
+    pub(crate) fn new(fired: oneshot::Receiver<EventKind>) -> Self {
+        Self { fired: Some(fired) }
+    }
+
+    /// Waits until it happens. `None` if the connection ended first, and after the one event.
     ///
     /// # Cancel safety
     /// The watch stays armed if the future is dropped.
@@ -67,3 +70,6 @@ impl ExistsWatch {
         kind
     }
 }
+
+/// The former name.
+pub type ExistsWatch = OneShot;

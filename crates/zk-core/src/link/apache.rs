@@ -24,20 +24,31 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{BoxFuture, ConnectError, Ensemble, Link, Ticket};
-use crate::config::{Auth, Config};
+use crate::config::Config;
+use crate::error::ErrorKind;
+use crate::path::ZnodePath;
 
+mod abilities;
 mod dial;
 mod errors;
 mod session;
+mod settings;
+#[cfg(feature = "tls")]
+mod tls;
 
-use dial::Dialer;
+use dial::{Dialer, Dialled};
+use session::{Pass, SessionThread};
+use settings::Settings;
+
+/// A server may cut the connection at each of two questions that it does not know: what it understands,
+/// and whom it takes us for.
+const INTRODUCTIONS: usize = 3;
 
 /// Apache ZooKeeper servers.
 #[derive(Debug)]
 pub struct Apache {
     dialer: Dialer,
-    session_timeout: Duration,
-    auth: Vec<Auth>,
+    settings: Settings,
     /// The server of the latest connection.
     latest: Mutex<Option<SocketAddr>>,
 }
@@ -47,17 +58,82 @@ impl Apache {
     pub fn new(config: &Config) -> Self {
         Self {
             dialer: Dialer::new(config.hosts().to_vec()),
-            session_timeout: config.session_timeout(),
-            auth: config.auth().to_vec(),
+            settings: Settings::of(config),
             latest: Mutex::default(),
+        }
+    }
+
+    fn latest(&self) -> MutexGuard<'_, Option<SocketAddr>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a connection to a server, and gets to know it.
+    async fn open(&self, server: &Dialled, ticket: Option<Ticket>) -> Result<SessionThread, ConnectError> {
+        let known = ticket.and_then(|ticket| ticket.get::<Pass>().cloned());
+        let mut pass = known.clone();
+        for _ in 0..INTRODUCTIONS {
+            let link = session::open(server, pass.as_ref(), &self.settings).await?;
+            match self.introduce(&link, known.is_none()).await {
+                Ok(()) => return Ok(link),
+                Err(Introduction::Refused(error)) => {
+                    // It would linger until it expires; the server has granted it a moment ago.
+                    if known.is_none() {
+                        link.close().await;
+                    }
+                    return Err(error);
+                }
+                // We know now, and the session waits for us.
+                Err(Introduction::Unknown) => pass = link.ticket().get::<Pass>().cloned(),
+                Err(Introduction::Lost(cause)) => {
+                    let (server, wanted) = (server.address.to_string(), "introduce itself");
+                    return Err(ConnectError::Handshake { server, wanted, cause });
+                }
+            }
+        }
+        let (server, wanted) = (server.address.to_string(), "introduce itself");
+        Err(ConnectError::Handshake { server, wanted, cause: "it cuts every connection".into() })
+    }
+
+    /// Asks a server whom it takes us for, where that matters: it may let us in as nobody without a word.
+    /// And asks a new session's server what it understands, before anybody else has a request on the way.
+    async fn introduce(&self, link: &SessionThread, new_session: bool) -> Result<(), Introduction> {
+        let schemes = self.settings.schemes();
+        if !schemes.is_empty() && link.can_tell_identities() {
+            let identities = self.ask(link.identities()).await?;
+            if let Some(scheme) =
+                schemes.into_iter().find(|scheme| !identities.iter().any(|known| known.scheme == *scheme))
+            {
+                let server = link.server();
+                return Err(Introduction::Refused(ConnectError::NotAuthenticated { server, scheme }));
+            }
+        } else if !schemes.is_empty() {
+            tracing::warn!(server = link.server(), "too old to be asked whether it has authenticated us");
+        }
+        if new_session && self.settings.detect() && link.has_recursive_watches() {
+            // Whether it may be read does not matter.
+            self.ask(link.read_many(&[ZnodePath::root()])).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask<T>(&self, answer: super::Answer<T>) -> Result<T, Introduction> {
+        match tokio::time::timeout(self.settings.session_timeout, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(ErrorKind::Unsupported)) => Err(Introduction::Unknown),
+            Ok(Err(error)) => Err(Introduction::Lost(error.to_string())),
+            Err(_) => Err(Introduction::Lost("no answer".into())),
         }
     }
 }
 
-impl Apache {
-    fn latest(&self) -> MutexGuard<'_, Option<SocketAddr>> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Why a server could not be got to know.
+enum Introduction {
+    /// It does not know the question, and has cut the connection. The session knows that now.
+    Unknown,
+    /// It is not for us.
+    Refused(ConnectError),
+    /// The connection broke.
+    Lost(String),
 }
 
 impl Ensemble for Apache {
@@ -68,20 +144,20 @@ impl Ensemble for Apache {
                 self.dialer.blame(lost);
             }
             let server = self.dialer.dial().await?;
-            let link = session::open(server, ticket, self.session_timeout, &self.auth).await;
+            let link = self.open(&server, ticket).await;
             match &link {
                 Ok(_) => {
-                    self.dialer.praise(server);
-                    *self.latest() = Some(server);
+                    self.dialer.praise(server.address);
+                    *self.latest() = Some(server.address);
                 }
-                Err(ConnectError::SessionExpired) => self.dialer.praise(server),
-                Err(_) => self.dialer.blame(server),
+                Err(ConnectError::SessionExpired) => self.dialer.praise(server.address),
+                Err(_) => self.dialer.blame(server.address),
             }
             link.map(|link| Arc::new(link) as Arc<dyn Link>)
         })
     }
 
     fn requested_timeout(&self) -> Duration {
-        self.session_timeout
+        self.settings.session_timeout
     }
 }

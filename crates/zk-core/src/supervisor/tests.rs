@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::link::{Acl, Answer, BoxFuture, CreateMode, Event, EventKind, Stat};
+use crate::link::{Acl, Answer, BoxFuture, CreateMode, Event, EventKind, Identity, Reading, Stat};
 use crate::path::ZnodePath;
 use crate::state::SessionId;
 use crate::zk::Zk;
@@ -100,6 +100,10 @@ impl Link for Wire {
         "script".into()
     }
 
+    fn has_recursive_watches(&self) -> bool {
+        true
+    }
+
     fn down(&self) -> watch::Receiver<Option<Down>> {
         self.down.subscribe()
     }
@@ -125,6 +129,10 @@ impl Link for Wire {
         unscripted()
     }
 
+    fn read_many(&self, _: &[ZnodePath]) -> Answer<Vec<Reading>> {
+        unscripted()
+    }
+
     fn set_data(&self, _: &ZnodePath, _: &[u8], _: Option<i32>) -> Answer<Stat> {
         unscripted()
     }
@@ -142,6 +150,18 @@ impl Link for Wire {
     }
 
     fn watch_exists(&self, _: &ZnodePath) -> Answer<(Option<Stat>, oneshot::Receiver<EventKind>)> {
+        unscripted()
+    }
+
+    fn watch_data(&self, _: &ZnodePath) -> Answer<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
+        unscripted()
+    }
+
+    fn watch_children(&self, _: &ZnodePath) -> Answer<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
+        unscripted()
+    }
+
+    fn identities(&self) -> Answer<Vec<Identity>> {
         unscripted()
     }
 

@@ -1,6 +1,8 @@
 //! Finds a server that accepts connections.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 /// The next address is tried when the one before has not answered for this long.
 const STAGGER: Duration = Duration::from_millis(250);
+/// How long names may take to be resolved once one of them is.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Dials the hosts itself, because the client crate would hide the reason of a failure, would try a hung
 /// server twice, and must not be started where there is no route (D3).
@@ -50,36 +54,42 @@ impl Dialer {
     }
 
     /// The first server to accept, in random order, with those that failed last at the end. Names are
-    /// looked up each time, so that a changed address is followed.
-    pub(super) async fn dial(&self) -> Result<SocketAddr, ConnectError> {
+    /// looked up each time, so that a changed address is followed; a name that takes long to be resolved
+    /// does not hold up the others.
+    pub(super) async fn dial(&self) -> Result<Dialled, ConnectError> {
         let mut causes = Vec::new();
-        let mut servers = self.resolve(&mut causes).await;
-        servers.shuffle(&mut rand::rng());
-        {
-            let mut suspects = self.suspects();
-            // Addresses that no name leads to any more are forgotten.
-            suspects.retain(|suspect| servers.contains(suspect));
-            servers.sort_by_key(|server| suspects.iter().position(|suspect| suspect == server));
+        let mut lookups: FuturesUnordered<_> = self.hosts.iter().map(lookup).collect();
+        let mut servers = BTreeMap::new();
+        let mut patience = pin!(sleep(PATIENCE));
+        loop {
+            tokio::select! {
+                biased;
+                found = lookups.next() => match found {
+                    Some(Ok((host, addresses))) => note(&mut servers, host, addresses),
+                    Some(Err(cause)) => causes.push(cause),
+                    None => break,
+                },
+                () = &mut patience, if !servers.is_empty() => break,
+            }
         }
 
-        let mut attempts: FuturesUnordered<_> = servers
-            .into_iter()
-            .enumerate()
-            .map(|(place, server)| async move {
-                // A refusal of the one before does not shorten the wait: with a handful of servers
-                // that is a quarter of a second at most, and the order stays simple.
-                sleep(STAGGER * place as u32).await;
-                match timeout(CONNECT_TIMEOUT, TcpStream::connect(server)).await {
-                    Ok(Ok(_stream)) => Ok(server),
-                    Ok(Err(error)) => Err(format!("{server}: {error}")),
-                    Err(_) => Err(format!("{server}: no answer within {CONNECT_TIMEOUT:?}")),
-                }
-            })
-            .collect();
-        while let Some(outcome) = attempts.next().await {
-            match outcome {
-                Ok(server) => return Ok(server),
-                Err(cause) => causes.push(cause),
+        let mut attempts: FuturesUnordered<_> =
+            self.in_order(&servers, lookups.is_empty()).into_iter().enumerate().map(attempt).collect();
+        loop {
+            tokio::select! {
+                Some(outcome) = attempts.next() => match outcome {
+                    Ok(server) => return Ok(server),
+                    Err(cause) => causes.push(cause),
+                },
+                Some(found) = lookups.next() => match found {
+                    Ok((host, addresses)) => {
+                        let late = addresses.into_iter().filter(|address| !servers.contains_key(address));
+                        let late = late.map(|address| Dialled { address, host: host.clone() });
+                        attempts.extend(late.enumerate().map(attempt));
+                    }
+                    Err(cause) => causes.push(cause),
+                },
+                else => break,
             }
         }
         // In a fixed order: the same trouble is the same text.
@@ -87,27 +97,52 @@ impl Dialer {
         Err(ConnectError::Unreachable(causes))
     }
 
-    async fn resolve(&self, causes: &mut Vec<String>) -> Vec<SocketAddr> {
-        let mut lookups: FuturesUnordered<_> = self
-            .hosts
-            .iter()
-            .map(|host| async move {
-                match timeout(LOOKUP_TIMEOUT, lookup_host((host.name(), host.port()))).await {
-                    Ok(Ok(found)) => Ok(found.collect::<Vec<_>>()),
-                    Ok(Err(error)) => Err(format!("{host}: {error}")),
-                    Err(_) => Err(format!("{host}: name not resolved within {LOOKUP_TIMEOUT:?}")),
-                }
-            })
-            .collect();
-        let mut servers = Vec::new();
-        while let Some(found) = lookups.next().await {
-            match found {
-                Ok(found) => servers.extend(found),
-                Err(cause) => causes.push(cause),
-            }
+    fn in_order(&self, servers: &BTreeMap<SocketAddr, Host>, all: bool) -> Vec<Dialled> {
+        let found = servers.iter().map(|(address, host)| Dialled { address: *address, host: host.clone() });
+        let mut order: Vec<_> = found.collect();
+        order.shuffle(&mut rand::rng());
+        let mut suspects = self.suspects();
+        if all {
+            // Addresses that no name leads to any more are forgotten.
+            suspects.retain(|suspect| servers.contains_key(suspect));
         }
-        servers.sort();
-        servers.dedup();
-        servers
+        order.sort_by_key(|server| suspects.iter().position(|suspect| *suspect == server.address));
+        order
+    }
+}
+
+/// A server that accepts connections, and the entry of the host list that led to it.
+#[derive(Clone, Debug)]
+pub(super) struct Dialled {
+    pub(super) address: SocketAddr,
+    // Only a certificate is checked for the name.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code))]
+    pub(super) host: Host,
+}
+
+async fn lookup(host: &Host) -> Result<(Host, Vec<SocketAddr>), String> {
+    match timeout(LOOKUP_TIMEOUT, lookup_host((host.name(), host.port()))).await {
+        Ok(Ok(found)) => Ok((host.clone(), found.collect())),
+        Ok(Err(error)) => Err(format!("{host}: {error}")),
+        Err(_) => Err(format!("{host}: name not resolved within {LOOKUP_TIMEOUT:?}")),
+    }
+}
+
+fn note(servers: &mut BTreeMap<SocketAddr, Host>, host: Host, addresses: Vec<SocketAddr>) {
+    for address in addresses {
+        servers.entry(address).or_insert_with(|| host.clone());
+    }
+}
+
+/// Connects when it is the server's turn.
+async fn attempt((place, server): (usize, Dialled)) -> Result<Dialled, String> {
+    // A refusal of the one before does not shorten the wait: with a handful of servers that is a
+    // quarter of a second at most, and the order stays simple.
+    sleep(STAGGER * place as u32).await;
+    let address = server.address;
+    match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+        Ok(Ok(_stream)) => Ok(server),
+        Ok(Err(error)) => Err(format!("{address}: {error}")),
+        Err(_) => Err(format!("{address}: no answer within {CONNECT_TIMEOUT:?}")),
     }
 }

@@ -14,6 +14,7 @@ pub(super) fn kind(error: Error) -> ErrorKind {
         Error::BadVersion => ErrorKind::BadVersion,
         Error::NotEmpty => ErrorKind::NotEmpty,
         Error::NoAuth => ErrorKind::Denied,
+        Error::Unimplemented => ErrorKind::Unsupported,
         Error::SessionExpired | Error::ClientClosed => ErrorKind::SessionOver,
         Error::BadArguments(_)
         | Error::NoChildrenForEphemerals
@@ -22,7 +23,6 @@ pub(super) fn kind(error: Error) -> ErrorKind {
         | Error::QuotaExceeded
         | Error::Throttled
         | Error::MarshallingError
-        | Error::Unimplemented
         | Error::ReconfigDisabled => ErrorKind::Refused(error.to_string()),
         other => ErrorKind::ConnectionLost(other.to_string()),
     }

@@ -8,6 +8,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -15,10 +16,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use zookeeper_client as zk;
 
-use super::{BoxFuture, ConnectError, Link, Ticket, errors};
-use crate::config::Auth;
+use super::abilities::Abilities;
+use super::dial::Dialled;
+use super::{BoxFuture, ConnectError, Link, Settings, Ticket, errors};
 use crate::error::ErrorKind;
-use crate::link::{Acl, Answer, CreateMode, Down, Event, EventKind, Stat, Zxid};
+use crate::link::{Acl, Answer, CreateMode, Down, Event, EventKind, Identity, Reading, Stat, Zxid};
 use crate::path::ZnodePath;
 use crate::state::{Session, SessionId};
 
@@ -40,11 +42,18 @@ enum Command {
     Close(oneshot::Sender<bool>),
 }
 
+/// What a [`Ticket`] holds.
+#[derive(Clone)]
+pub(super) struct Pass {
+    info: zk::SessionInfo,
+    abilities: Arc<Abilities>,
+}
+
 /// The other threads' handle to a session thread. When the last one is dropped the thread ends, and
 /// leaves the session to a later attachment, or to expiry.
 pub(super) struct SessionThread {
     session: Session,
-    info: zk::SessionInfo,
+    pass: Pass,
     server: SocketAddr,
     commands: mpsc::UnboundedSender<Command>,
     down: watch::Receiver<Option<Down>>,
@@ -59,30 +68,23 @@ impl std::fmt::Debug for SessionThread {
     }
 }
 
-/// Starts a thread with a client attached to the session of the ticket, or to a new one.
+/// Starts a thread with a client attached to the session of the pass, or to a new one.
 pub(super) async fn open(
-    server: SocketAddr,
-    ticket: Option<Ticket>,
-    session_timeout: Duration,
-    auth: &[Auth],
+    server: &Dialled,
+    pass: Option<&Pass>,
+    settings: &Settings,
 ) -> Result<SessionThread, ConnectError> {
-    let info = ticket.and_then(|ticket| ticket.get::<zk::SessionInfo>().cloned());
-    let wanted = if info.is_some() { "resume the session" } else { "grant a session" };
-    let failed = |cause: String| ConnectError::Handshake { server: server.to_string(), wanted, cause };
+    let address = server.address;
+    let wanted = if pass.is_some() { "resume the session" } else { "grant a session" };
+    let failed = |cause: String| ConnectError::Handshake { server: address.to_string(), wanted, cause };
+    let abilities =
+        pass.map_or_else(|| Arc::new(Abilities::new(settings.version)), |pass| pass.abilities.clone());
 
-    // Fail eagerly: one sweep over the one address, and no loop that could spin (D3).
-    let mut connector = zk::Client::connector().with_session_timeout(session_timeout).with_fail_eagerly();
-    for auth in auth {
-        connector = connector.with_auth(auth.scheme, &auth.secret);
-    }
-    if let Some(info) = info {
-        connector = connector.with_session(info);
-    }
-
+    let connector = settings.connector(pass.map(|pass| &pass.info), &abilities);
     let (ready, granted) = oneshot::channel();
     let (commands, queue) = mpsc::unbounded_channel();
     let (down_tx, down) = watch::channel(None);
-    let main = serve(connector, server, ready, queue, down_tx);
+    let main = serve(connector, settings.connect_string(server), ready, queue, down_tx);
     std::thread::Builder::new()
         .name("zk-session".into())
         .spawn(move || match runtime() {
@@ -92,18 +94,18 @@ pub(super) async fn open(
         })
         .map_err(|error| failed(format!("no thread for the session: {error}")))?;
 
-    let limit = session_timeout.min(HANDSHAKE_TIMEOUT);
+    let limit = settings.session_timeout.min(HANDSHAKE_TIMEOUT);
     match timeout(limit, granted).await {
-        Ok(Ok(Ok(info))) => {
-            let (info, timeout) = info;
+        Ok(Ok(Ok((info, timeout)))) => {
             let session = Session { id: SessionId(info.id().0), timeout };
-            Ok(SessionThread { session, info, server, commands, down })
+            Ok(SessionThread { session, pass: Pass { info, abilities }, server: address, commands, down })
         }
         Ok(Ok(Err(zk::Error::SessionExpired))) => Err(ConnectError::SessionExpired),
-        Ok(Ok(Err(zk::Error::AuthFailed))) => Err(ConnectError::AuthFailed { server: server.to_string() }),
-        Ok(Ok(Err(zk::Error::NoHosts))) => {
-            Err(failed("it closed the connection, or was silent; is it part of a quorum?".into()))
-        }
+        Ok(Ok(Err(zk::Error::AuthFailed))) => Err(ConnectError::AuthFailed { server: address.to_string() }),
+        Ok(Ok(Err(zk::Error::NoHosts))) => Err(failed(match settings.why_not(server).await {
+            Some(cause) => cause,
+            None => "it closed the connection, or was silent; is it part of a quorum?".into(),
+        })),
         Ok(Ok(Err(error))) => Err(failed(error.to_string())),
         Ok(Err(_)) => Err(failed("the session thread ended".into())),
         Err(_) => Err(failed(format!("no answer within {limit:?}"))),
@@ -122,12 +124,11 @@ type Granted = Result<(zk::SessionInfo, Duration), zk::Error>;
 /// the connection is broken: before the crate's own reconnect has sent anything.
 async fn serve(
     connector: zk::Connector,
-    server: SocketAddr,
+    address: String,
     mut ready: oneshot::Sender<Granted>,
     mut queue: mpsc::UnboundedReceiver<Command>,
     down: watch::Sender<Option<Down>>,
 ) {
-    let address = server.to_string();
     let mut connecting = pin!(connector.connect(&address));
     let client = tokio::select! {
         biased;
@@ -196,6 +197,11 @@ async fn serve(
 type Afterlife = BoxFuture<'static, ()>;
 
 impl SessionThread {
+    /// Whether it is worth asking whom the server takes us for.
+    pub(super) fn can_tell_identities(&self) -> bool {
+        self.pass.abilities.who_am_i()
+    }
+
     /// Sends a verb to the session thread and returns its answer. The request is on its way when this
     /// returns, in the order of the calls: jobs run in order, and the tasks that they spawn are first
     /// polled in order, as the runtime's queue is first in, first out.
@@ -245,11 +251,15 @@ impl Link for SessionThread {
     }
 
     fn ticket(&self) -> Ticket {
-        Ticket::new(self.info.clone())
+        Ticket::new(self.pass.clone())
     }
 
     fn server(&self) -> String {
         self.server.to_string()
+    }
+
+    fn has_recursive_watches(&self) -> bool {
+        self.pass.abilities.modern()
     }
 
     fn down(&self) -> watch::Receiver<Option<Down>> {
@@ -258,9 +268,18 @@ impl Link for SessionThread {
 
     fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Answer<Stat> {
         let (path, data) = (path.clone(), data.to_vec());
+        let modern = self.pass.abilities.modern();
         self.call(move |client| async move {
-            let (stat, _) = client.create(path.as_str(), &data, &create_options(mode, acl)).await?;
-            Ok(stat_of(&stat))
+            let options = create_options(mode, acl);
+            let creating = client.create(path.as_str(), &data, &options);
+            if modern {
+                let (stat, _) = creating.await?;
+                return Ok(stat_of(&stat));
+            }
+            // Old servers do not tell the stat: both are on their way at once.
+            let looking = client.check_stat(path.as_str());
+            creating.await?;
+            looking.await?.as_ref().map(stat_of).ok_or(zk::Error::NoNode)
         })
     }
 
@@ -271,6 +290,18 @@ impl Link for SessionThread {
 
     fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Answer<()> {
         let (path, data) = (path.clone(), data.to_vec());
+        if !self.pass.abilities.modern() {
+            // The crate writes a create into a transaction in a way that only 3.5 understands. Sent
+            // together, the two are carried out one after the other, with next to nothing in between.
+            return self.call(move |client| async move {
+                let options = create_options(CreateMode::Ephemeral, acl);
+                let deleting = client.delete(path.as_str(), Some(version));
+                let creating = client.create(path.as_str(), &data, &options);
+                let (deleted, created) = tokio::join!(deleting, creating);
+                deleted?;
+                created.map(|_| ())
+            });
+        }
         self.call(move |client| async move {
             let commit = {
                 let mut writer = client.new_multi_writer();
@@ -299,6 +330,41 @@ impl Link for SessionThread {
         })
     }
 
+    fn read_many(&self, paths: &[ZnodePath]) -> Answer<Vec<Reading>> {
+        let paths = paths.to_vec();
+        if !self.pass.abilities.modern() {
+            return self.call(move |client| async move {
+                let reads: Vec<_> = paths.iter().map(|path| client.get_data(path.as_str())).collect();
+                let mut readings = Vec::with_capacity(reads.len());
+                for read in reads {
+                    readings.push(reading(read.await)?);
+                }
+                Ok(readings)
+            });
+        }
+        let abilities = self.pass.abilities.clone();
+        self.call(move |client| async move {
+            let commit = {
+                let mut reader = client.new_multi_reader();
+                for path in &paths {
+                    reader.add_get_data(path.as_str())?;
+                }
+                reader.commit()
+            };
+            let results = commit.await.inspect_err(|error| {
+                if *error == zk::Error::Unimplemented {
+                    abilities.not_modern();
+                }
+            })?;
+            let readings = results.into_iter().map(|result| match result {
+                zk::MultiReadResult::Data { data, stat } => Ok(Ok((data, stat_of(&stat)))),
+                zk::MultiReadResult::Error { err } => reading(Err(err)),
+                _ => Err(zk::Error::UnexpectedError("an answer that was not asked for".into())),
+            });
+            readings.collect()
+        })
+    }
+
     fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Answer<Stat> {
         let (path, data) = (path.clone(), data.to_vec());
         self.call(move |client| async move {
@@ -322,10 +388,17 @@ impl Link for SessionThread {
     }
 
     fn watch_recursive(&self, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
-        let path = path.clone();
+        if !self.pass.abilities.modern() {
+            return Box::pin(async { Err(ErrorKind::Unsupported) });
+        }
+        let (path, abilities) = (path.clone(), self.pass.abilities.clone());
         self.submit(move |client| async move {
             let watching = client.watch(path.as_str(), zk::AddWatchMode::PersistentRecursive);
-            let watcher = watching.await.map_err(errors::kind)?;
+            let watcher = watching.await.map_err(errors::kind).inspect_err(|kind| {
+                if *kind == ErrorKind::Unsupported {
+                    abilities.not_modern();
+                }
+            })?;
             let (events, receiver) = mpsc::channel(EVENTS_WAITING);
             Ok((receiver, Some(Box::pin(forward(watcher, events)) as Afterlife)))
         })
@@ -333,14 +406,51 @@ impl Link for SessionThread {
 
     fn watch_exists(&self, path: &ZnodePath) -> Answer<(Option<Stat>, oneshot::Receiver<EventKind>)> {
         let path = path.clone();
+        let removable = self.pass.abilities.modern();
         self.submit(move |client| async move {
             let looking = client.check_and_watch_stat(path.as_str());
             let (found, watcher) = looking.await.map_err(errors::kind)?;
-            let (fired, receiver) = oneshot::channel();
-            Ok((
-                (found.as_ref().map(stat_of), receiver),
-                Some(Box::pin(forward_once(watcher, fired)) as Afterlife),
-            ))
+            let (receiver, afterlife) = once(watcher, removable);
+            Ok(((found.as_ref().map(stat_of), receiver), afterlife))
+        })
+    }
+
+    fn watch_data(&self, path: &ZnodePath) -> Answer<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
+        let path = path.clone();
+        let removable = self.pass.abilities.modern();
+        self.submit(move |client| async move {
+            let reading = client.get_and_watch_data(path.as_str());
+            let (data, stat, watcher) = reading.await.map_err(errors::kind)?;
+            let (receiver, afterlife) = once(watcher, removable);
+            Ok(((data, stat_of(&stat), receiver), afterlife))
+        })
+    }
+
+    fn watch_children(&self, path: &ZnodePath) -> Answer<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
+        let path = path.clone();
+        let removable = self.pass.abilities.modern();
+        self.submit(move |client| async move {
+            let listing = client.get_and_watch_children(path.as_str());
+            let (names, stat, watcher) = listing.await.map_err(errors::kind)?;
+            let (receiver, afterlife) = once(watcher, removable);
+            Ok(((names, stat_of(&stat), receiver), afterlife))
+        })
+    }
+
+    fn identities(&self) -> Answer<Vec<Identity>> {
+        if !self.pass.abilities.who_am_i() {
+            return Box::pin(async { Err(ErrorKind::Unsupported) });
+        }
+        let abilities = self.pass.abilities.clone();
+        self.call(move |client| async move {
+            let users = client.list_auth_users().await.inspect_err(|error| {
+                if *error == zk::Error::Unimplemented {
+                    abilities.no_who_am_i();
+                }
+            })?;
+            let identity =
+                |user: &zk::AuthUser| Identity { scheme: user.scheme().into(), user: user.user().into() };
+            Ok(users.iter().map(identity).collect())
         })
     }
 
@@ -379,14 +489,30 @@ async fn forward(mut watcher: zk::PersistentWatcher, events: mpsc::Sender<Event>
     }
 }
 
-/// The same for the one event of a one-shot watcher.
-async fn forward_once(watcher: zk::OneshotWatcher, mut fired: oneshot::Sender<EventKind>) {
-    let event = tokio::select! {
-        event = watcher.changed() => event,
-        () = fired.closed() => return,
+/// The receiver of the one event of a one-shot watcher, and what hands it over.
+///
+/// A watcher that is dropped is taken off the server. Servers before 3.5 do not know that request, and
+/// cut the connection: there it stays, until it fires or the connection ends.
+fn once(watcher: zk::OneshotWatcher, removable: bool) -> (oneshot::Receiver<EventKind>, Option<Afterlife>) {
+    let (mut fired, receiver) = oneshot::channel();
+    let afterlife = async move {
+        let event = tokio::select! {
+            event = watcher.changed() => event,
+            () = fired.closed(), if removable => return,
+        };
+        if let Some(kind) = event_kind(event.event_type) {
+            let _ = fired.send(kind);
+        }
     };
-    if let Some(kind) = event_kind(event.event_type) {
-        let _ = fired.send(kind);
+    (receiver, Some(Box::pin(afterlife)))
+}
+
+/// What reading one znode of several led to, unless it says that all is over.
+fn reading(result: Result<(Vec<u8>, zk::Stat), zk::Error>) -> Result<Reading, zk::Error> {
+    match result {
+        Ok((data, stat)) => Ok(Ok((data, stat_of(&stat)))),
+        Err(error @ (zk::Error::NoNode | zk::Error::NoAuth)) => Ok(Err(errors::kind(error))),
+        Err(error) => Err(error),
     }
 }
 
@@ -395,7 +521,8 @@ fn event_kind(event: zk::EventType) -> Option<EventKind> {
         zk::EventType::NodeCreated => Some(EventKind::Created),
         zk::EventType::NodeDeleted => Some(EventKind::Deleted),
         zk::EventType::NodeDataChanged => Some(EventKind::DataChanged),
-        zk::EventType::NodeChildrenChanged | zk::EventType::Session => None,
+        zk::EventType::NodeChildrenChanged => Some(EventKind::ChildrenChanged),
+        zk::EventType::Session => None,
     }
 }
 

@@ -1,0 +1,121 @@
+//! TLS: whom to trust, and who we are.
+
+use std::fmt;
+
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use zookeeper_client as zk;
+
+use super::ConfigError;
+
+/// How connections are encrypted: which certificate authorities to trust, and, where servers ask for it,
+/// with which certificate to identify ourselves. Checked: whatever exists can be used. Never shows its key.
+///
+/// The system's own authorities are not trusted: an ensemble's certificates rarely come from them.
+/// Servers are checked for the host names of the host list.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Tls {
+    authorities: String,
+    identity: Option<Identity>,
+}
+
+/// In PEM.
+#[derive(Clone, PartialEq, Eq)]
+struct Identity {
+    certificate: String,
+    key: String,
+}
+
+const AUTHORITY: &str = "certificate authority";
+const CERTIFICATE: &str = "certificate";
+const KEY: &str = "private key";
+
+impl Tls {
+    /// Trusts the certificate authorities of a PEM text.
+    ///
+    /// # Errors
+    /// If the text is no PEM, or holds no certificate that can be trusted.
+    pub fn from_pem(authorities: &str) -> Result<Self, ConfigError> {
+        Self { authorities: authorities.into(), identity: None }.checked()
+    }
+
+    /// Identifies us by a certificate (with the chain that leads to its authority) and its private key, in
+    /// PEM. The server then knows us by the scheme `x509`, if it asks for certificates.
+    ///
+    /// # Errors
+    /// If one of them is no PEM, or the key does not fit.
+    pub fn with_identity(mut self, certificate: &str, key: &str) -> Result<Self, ConfigError> {
+        self.identity = Some(Identity { certificate: certificate.into(), key: key.into() });
+        self.checked()
+    }
+
+    /// What cannot be used is found when it is given, and not at the first connection.
+    fn checked(self) -> Result<Self, ConfigError> {
+        self.rustls_config()?;
+        self.crate_options()?;
+        Ok(self)
+    }
+
+    /// As the client crate takes it.
+    pub(crate) fn crate_options(&self) -> Result<zk::TlsOptions, ConfigError> {
+        let options = zk::TlsOptions::new();
+        let options = options.with_pem_ca(&self.authorities).map_err(|error| refused(AUTHORITY, &error))?;
+        match &self.identity {
+            None => Ok(options),
+            Some(Identity { certificate, key }) => {
+                options.with_pem_identity(certificate, key).map_err(|error| refused(CERTIFICATE, &error))
+            }
+        }
+    }
+
+    /// As rustls takes it.
+    pub(crate) fn rustls_config(&self) -> Result<ClientConfig, ConfigError> {
+        let mut trusted = RootCertStore::empty();
+        for certificate in certificates(&self.authorities, AUTHORITY)? {
+            trusted.add(certificate).map_err(|error| refused(AUTHORITY, &error))?;
+        }
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let builder = ClientConfig::builder_with_provider(provider.into())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| refused("protocol", &error))?
+            .with_root_certificates(trusted);
+        let Some(Identity { certificate, key }) = &self.identity else {
+            return Ok(builder.with_no_client_auth());
+        };
+        let chain = certificates(certificate, CERTIFICATE)?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| unread(KEY, &error))?;
+        builder.with_client_auth_cert(chain, key).map_err(|error| refused(KEY, &error))
+    }
+}
+
+fn certificates(pem: &str, what: &'static str) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err(unread(what, &pem::Error::NoItemsFound)),
+        Ok(found) => Ok(found),
+        Err(error) => Err(unread(what, &error)),
+    }
+}
+
+/// The text is not shown: it may be a key.
+fn unread(what: &'static str, error: &pem::Error) -> ConfigError {
+    let reason = match error {
+        pem::Error::NoItemsFound => "there is none in the text; expected PEM",
+        pem::Error::MissingSectionEnd { .. } => "a section of the PEM does not end",
+        pem::Error::IllegalSectionStart { .. } => "a section of the PEM begins in an odd way",
+        _ => "the text is no PEM",
+    };
+    ConfigError::Tls { what, reason: reason.into() }
+}
+
+fn refused(what: &'static str, error: &dyn fmt::Display) -> ConfigError {
+    ConfigError::Tls { what, reason: error.to_string() }
+}
+
+// It holds a key.
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("identity", &self.identity.is_some()).finish_non_exhaustive()
+    }
+}

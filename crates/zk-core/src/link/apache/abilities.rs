@@ -1,0 +1,46 @@
+//! What the servers are known to understand.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::config::ServerVersion;
+
+/// What the servers of one session are taken to understand. Every session begins with trust, and a refusal
+/// is remembered for its life: old servers answer a request that they do not know with an error and cut the
+/// connection, so each question costs one.
+#[derive(Debug)]
+pub(super) struct Abilities {
+    /// Recursive watches, reads of several znodes, and everything else that 3.6 added to 3.4.
+    modern: AtomicBool,
+    /// To say whom they take us for (3.7, ZOOKEEPER-3969).
+    who_am_i: AtomicBool,
+}
+
+impl Abilities {
+    pub(super) fn new(version: ServerVersion) -> Self {
+        let detect = version == ServerVersion::Detect;
+        Self { modern: AtomicBool::new(detect), who_am_i: AtomicBool::new(detect) }
+    }
+
+    pub(super) fn modern(&self) -> bool {
+        self.modern.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn who_am_i(&self) -> bool {
+        self.who_am_i.load(Ordering::Relaxed)
+    }
+
+    /// A request of 3.6 was refused.
+    pub(super) fn not_modern(&self) {
+        if self.modern.swap(false, Ordering::Relaxed) {
+            tracing::warn!(
+                "the server is older than 3.6: one-shot watches are used, and one request a znode"
+            );
+        }
+        self.no_who_am_i();
+    }
+
+    /// The request of 3.7 was refused.
+    pub(super) fn no_who_am_i(&self) {
+        self.who_am_i.store(false, Ordering::Relaxed);
+    }
+}

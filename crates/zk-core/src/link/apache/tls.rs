@@ -1,0 +1,66 @@
+//! TLS: what the crate is given, and why a handshake fails, which it does not tell.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use zookeeper_client as zk;
+
+use super::dial::Dialled;
+use crate::config::Tls;
+
+/// How long a handshake that is made to find out may take.
+const LIMIT: Duration = Duration::from_secs(2);
+/// How long to wait for an alert.
+const ALERT: Duration = Duration::from_millis(500);
+
+/// The client side of TLS.
+#[derive(Debug)]
+pub(super) struct Client {
+    tls: Tls,
+    options: zk::TlsOptions,
+}
+
+impl Client {
+    pub(super) fn new(tls: &Tls) -> Self {
+        let options = tls.crate_options().expect("it was checked when it was made");
+        // rustls panics in a program in which two providers are compiled in and none is chosen. An error
+        // means that the program has chosen one already.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        Self { tls: tls.clone(), options }
+    }
+
+    /// For the crate.
+    pub(super) fn options(&self) -> zk::TlsOptions {
+        self.options.clone()
+    }
+
+    /// Makes a handshake of our own and returns what is wrong with it; `None` if nothing is.
+    pub(super) async fn why_not(&self, server: &Dialled) -> Option<String> {
+        let name = match ServerName::try_from(server.host.name().to_owned()) {
+            Ok(name) => name,
+            Err(error) => return Some(format!("TLS: {}: {error}", server.host.name())),
+        };
+        let handshake = async {
+            let config = self.tls.rustls_config().map_err(io::Error::other)?;
+            let stream = TcpStream::connect(server.address).await?;
+            let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+            // In TLS 1.3 a server looks at our certificate when we are done already: its alert is the
+            // first that we can read. Without one it waits for us.
+            match timeout(ALERT, stream.read(&mut [0])).await {
+                Ok(Err(error)) => Err(error),
+                Ok(Ok(_)) | Err(_) => Ok(()),
+            }
+        };
+        match timeout(LIMIT, handshake).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(format!("TLS: {error}")),
+            Err(_) => Some(format!("TLS: no answer within {LIMIT:?}; does the port speak TLS?")),
+        }
+    }
+}
