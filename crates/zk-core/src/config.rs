@@ -239,6 +239,13 @@ impl Config {
         &self.chroot
     }
 
+    /// Hosts and chroot as one text, in the order given.
+    pub fn connect_string(&self) -> String {
+        let hosts: Vec<_> = self.hosts.iter().map(Host::to_string).collect();
+        let chroot = if self.chroot.is_root() { "" } else { self.chroot.as_str() };
+        format!("{}{chroot}", hosts.join(","))
+    }
+
     /// The session timeout that is asked for.
     pub fn session_timeout(&self) -> Duration {
         self.session_timeout

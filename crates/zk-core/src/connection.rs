@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::link::{Acl, Answer, CreateMode, Down, Identity, Link, Reading, Stat};
 use crate::path::ZnodePath;
 use crate::state::Session;
+use crate::telemetry::Telemetry;
 use crate::watch::{OneShot, WatchStream};
 
 /// The most data that a verb sends, in bytes: 512 KiB. The server cuts the connection, and with it
@@ -54,14 +55,16 @@ pub struct Connection {
 pub(crate) struct Scope {
     pub(crate) chroot: ZnodePath,
     pub(crate) operation_timeout: Option<Duration>,
+    pub(crate) telemetry: Telemetry,
     in_flight: Semaphore,
     /// The sessions up to this epoch are known to be over.
     over: AtomicU64,
 }
 
 impl Scope {
-    pub(crate) fn new(chroot: ZnodePath, operation_timeout: Option<Duration>) -> Self {
-        Self { chroot, operation_timeout, in_flight: Semaphore::new(IN_FLIGHT), over: AtomicU64::new(0) }
+    pub(crate) fn new(chroot: ZnodePath, operation_timeout: Option<Duration>, telemetry: Telemetry) -> Self {
+        let (in_flight, over) = (Semaphore::new(IN_FLIGHT), AtomicU64::new(0));
+        Self { chroot, operation_timeout, telemetry, in_flight, over }
     }
 
     /// The ensemble has said that the session of this epoch is over.
@@ -283,8 +286,20 @@ impl Connection {
         self.run_at(verb, path, |link| send(link, &at)).await
     }
 
-    /// Sends a verb, when it is its turn, and waits for the answer.
     async fn run_at<T>(
+        &self,
+        verb: &'static str,
+        path: &ZnodePath,
+        send: impl FnOnce(&dyn Link) -> Answer<T>,
+    ) -> Result<T, Error> {
+        let started = Instant::now();
+        let result = self.send(verb, path, send).await;
+        self.scope.telemetry.request(verb, started.elapsed(), &result);
+        result
+    }
+
+    /// Sends a verb, when it is its turn, and waits for the answer.
+    async fn send<T>(
         &self,
         verb: &'static str,
         path: &ZnodePath,

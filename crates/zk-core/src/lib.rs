@@ -58,6 +58,7 @@ pub mod link;
 mod path;
 mod state;
 mod supervisor;
+mod telemetry;
 mod watch;
 mod zk;
 

@@ -40,6 +40,9 @@ pub trait Ensemble: Send + Sync + 'static {
     /// expires by itself.
     fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Link>, ConnectError>>;
 
+    /// What it is called in metrics: the connect string, say.
+    fn name(&self) -> String;
+
     /// The session timeout that a new session asks for.
     fn requested_timeout(&self) -> Duration;
 }

@@ -129,7 +129,7 @@ impl Supervisor {
                     () = at(lost_at) => {
                         warn!(session = %held.as_ref().map(|h| h.session.id.to_string()).unwrap_or_default(),
                             "no contact for the session timeout: presumed lost");
-                        publish(&self.published, Phase::Lost, None, |_| {});
+                        publish(&self.published, &self.scope, Phase::Lost, None, |_| {});
                     }
                 }
             };
@@ -138,6 +138,7 @@ impl Supervisor {
                 Err(ConnectError::SessionExpired) if held.is_some() => {
                     warn!(session = %held.as_ref().map(|h| h.session.id.to_string()).unwrap_or_default(),
                         "session expired");
+                    self.scope.telemetry.trouble(&ConnectError::SessionExpired);
                     held = None;
                     // The servers are there: the next attempt, for a new session, need not wait.
                     eager = true;
@@ -151,6 +152,7 @@ impl Supervisor {
 
     /// An attempt failed. An outage is one line in the log, and another one when its cause changes.
     fn trouble(&self, error: ConnectError) {
+        self.scope.telemetry.trouble(&error);
         let same_kind =
             |known: &ConnectError| std::mem::discriminant(known) == std::mem::discriminant(&error);
         if self.published.borrow().state.trouble.as_ref().is_some_and(same_kind) {
@@ -281,7 +283,7 @@ impl Supervisor {
     }
 
     fn publish(&self, phase: Phase, connection: Option<Connection>, change: impl FnOnce(&mut State)) {
-        publish(&self.published, phase, connection, change);
+        publish(&self.published, &self.scope, phase, connection, change);
     }
 }
 
@@ -297,6 +299,7 @@ impl Drop for Supervisor {
 /// The one place where the state changes.
 fn publish(
     published: &watch::Sender<Published>,
+    scope: &Scope,
     phase: Phase,
     connection: Option<Connection>,
     change: impl FnOnce(&mut State),
@@ -308,7 +311,9 @@ fn publish(
             published.state.since = Instant::now();
         }
         published.connection = connection;
+        let before = published.state.reconnects;
         change(&mut published.state);
+        scope.telemetry.state(&published.state, published.state.reconnects != before);
     });
 }
 

@@ -12,6 +12,7 @@ use crate::link::apache::Apache;
 use crate::path::ZnodePath;
 use crate::state::{CloseReason, Lingering, Phase, State};
 use crate::supervisor::{Close, Published, Supervisor};
+use crate::telemetry::Telemetry;
 
 /// A supervised link to an ensemble. Cheap to clone; all clones share the link and its session.
 ///
@@ -38,8 +39,8 @@ impl Zk {
     /// # Panics
     /// Outside a tokio runtime with time and I/O enabled.
     pub fn start(config: Config) -> Self {
-        let scope = Scope::new(config.chroot().clone(), config.operation_timeout());
-        Self::supervise(Arc::new(Apache::new(&config)), scope)
+        let ensemble = Arc::new(Apache::new(&config));
+        Self::supervise(ensemble, config.chroot().clone(), config.operation_timeout())
     }
 
     /// The same on another implementation of the seam below: a simulated ensemble, say.
@@ -47,11 +48,13 @@ impl Zk {
     /// # Panics
     /// Outside a tokio runtime with time enabled.
     pub fn start_on(ensemble: Arc<dyn Ensemble>) -> Self {
-        Self::supervise(ensemble, Scope::new(ZnodePath::root(), None))
+        Self::supervise(ensemble, ZnodePath::root(), None)
     }
 
-    fn supervise(ensemble: Arc<dyn Ensemble>, scope: Scope) -> Self {
+    fn supervise(ensemble: Arc<dyn Ensemble>, chroot: ZnodePath, limit: Option<Duration>) -> Self {
+        let scope = Scope::new(chroot, limit, Telemetry::new(ensemble.name()));
         let initial = Published { state: State::initial(), connection: None };
+        scope.telemetry.state(&initial.state, false);
         let (published_tx, published) = watch::channel(initial);
         let (close, close_rx) = mpsc::channel(1);
         // Ends when the session is closed: on request, or because every handle is gone.

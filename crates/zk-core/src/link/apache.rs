@@ -49,6 +49,7 @@ const INTRODUCTIONS: usize = 3;
 pub struct Apache {
     dialer: Dialer,
     settings: Settings,
+    name: String,
     /// The server of the latest connection.
     latest: Mutex<Option<SocketAddr>>,
 }
@@ -59,6 +60,7 @@ impl Apache {
         Self {
             dialer: Dialer::new(config.hosts().to_vec()),
             settings: Settings::of(config),
+            name: config.connect_string(),
             latest: Mutex::default(),
         }
     }
@@ -155,6 +157,10 @@ impl Ensemble for Apache {
             }
             link.map(|link| Arc::new(link) as Arc<dyn Link>)
         })
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
     }
 
     fn requested_timeout(&self) -> Duration {

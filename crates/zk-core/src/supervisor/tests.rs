@@ -78,6 +78,10 @@ impl Ensemble for Script {
         })
     }
 
+    fn name(&self) -> String {
+        "script".into()
+    }
+
     fn requested_timeout(&self) -> Duration {
         SESSION
     }
