@@ -1,5 +1,6 @@
 mod builder;
 mod error;
+mod sasl;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -282,11 +283,18 @@ impl Server {
         self.dir.path().join("zoo.cfg")
     }
 
+    fn jaas_file(&self) -> PathBuf {
+        self.dir.path().join("jaas.conf")
+    }
+
     fn write_files(&self) -> io::Result<()> {
         let data = self.data_dir();
         fs::create_dir_all(&data)?;
         if let Some(id) = self.settings.id {
             fs::write(data.join("myid"), id.to_string())?;
+        }
+        if let Some(jaas) = self.settings.jaas() {
+            fs::write(self.jaas_file(), jaas)?;
         }
         fs::write(self.config_file(), self.config_text(&data))?;
         fs::write(self.dir.path().join("logback.xml"), LOGBACK)?;
@@ -311,6 +319,9 @@ impl Server {
         command.extend(self.settings.jvm_options.iter().map(OsString::from));
         command.push(format!("-Dlogback.configurationFile={dir}/logback.xml").into());
         command.push(format!("-Dlog4j.configuration=file:{dir}/log4j.properties").into());
+        if self.settings.jaas().is_some() {
+            command.push(format!("-Djava.security.auth.login.config={}", self.jaas_file().display()).into());
+        }
         let properties = &self.settings.java_properties;
         command.extend(properties.iter().map(|(key, value)| format!("-D{key}={value}").into()));
         command.extend(["-cp".into(), self.installation.class_path().clone()]);

@@ -18,6 +18,7 @@ pub struct ServerBuilder {
     pub(super) java_properties: BTreeMap<String, String>,
     pub(super) jvm_options: Vec<String>,
     pub(super) id: Option<usize>,
+    pub(super) sasl_users: BTreeMap<String, String>,
 }
 
 impl ServerBuilder {
@@ -49,6 +50,7 @@ impl ServerBuilder {
                 .map(str::to_owned)
                 .to_vec(),
             id: None,
+            sasl_users: BTreeMap::new(),
         }
     }
 

@@ -6,6 +6,7 @@
 mod ensemble;
 mod proxy;
 mod raw;
+mod sasl;
 mod server;
 mod session;
 
