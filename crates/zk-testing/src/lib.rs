@@ -66,6 +66,7 @@ pub mod proxy;
 pub mod raw;
 mod server;
 mod session;
+pub mod tls;
 
 pub use ensemble::Ensemble;
 pub use four_letter::four_letter_word;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Server, StartError};
 use crate::installation::Installation;
 use crate::ports::Lease;
+use crate::tls::Stores;
 
 /// How often another port is tried when something outside took ours between the look and the start.
 pub(crate) const PORT_ATTEMPTS: usize = 5;
@@ -19,6 +20,7 @@ pub struct ServerBuilder {
     pub(super) jvm_options: Vec<String>,
     pub(super) id: Option<usize>,
     pub(super) sasl_users: BTreeMap<String, String>,
+    pub(super) tls: Option<Stores>,
 }
 
 impl ServerBuilder {
@@ -51,6 +53,7 @@ impl ServerBuilder {
                 .to_vec(),
             id: None,
             sasl_users: BTreeMap::new(),
+            tls: None,
         }
     }
 
@@ -138,7 +141,8 @@ impl ServerBuilder {
         };
         let port = self.port.or(lease.as_ref().map(Lease::port)).unwrap_or_default();
         let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Ok(Server { installation, settings: self, dir, addr, _lease: lease, process: None })
+        let secure_lease = self.lease_secure_port()?;
+        Ok(Server { installation, settings: self, dir, addr, _lease: lease, secure_lease, process: None })
     }
 
     /// Makes it one of an ensemble, with an id counted from 1.

@@ -9,6 +9,7 @@ mod raw;
 mod sasl;
 mod server;
 mod session;
+mod tls;
 
 use std::time::Duration;
 

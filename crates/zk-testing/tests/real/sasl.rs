@@ -17,7 +17,7 @@ async fn a_server_with_users_offers_digest_md5_and_serves_others_too() {
     let challenge = challenge(server.addr()).await;
     assert!(challenge.contains("algorithm=md5-sess") && challenge.contains("nonce="), "{challenge}");
     let client = connect(server.addr()).await;
-    let ann = Acl { permissions: permission::ALL, scheme: "sasl".into(), id: "ann".into() };
+    let ann = Acl::new(permission::ALL, "sasl", "ann");
     client.create_with_acl("/a", b"", CreateMode::Persistent, &[ann]).await.unwrap();
     assert!(matches!(client.get("/a").await, Err(Error::NoAuth)), "it has not authenticated");
 }
