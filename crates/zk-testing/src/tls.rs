@@ -1,6 +1,6 @@
 //! TLS for test servers: who a server or a client says it is, whom it trusts, and an authority that issues both.
 //!
-//! [`Authority`] needs the feature `tls`; certificates from elsewhere do without.
+//! `Authority` needs the feature `tls`; certificates from elsewhere do without.
 //!
 #![cfg_attr(feature = "tls", doc = "```no_run")]
 #![cfg_attr(not(feature = "tls"), doc = "```ignore")]

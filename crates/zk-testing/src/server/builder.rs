@@ -19,6 +19,7 @@ pub struct ServerBuilder {
     pub(super) java_properties: BTreeMap<String, String>,
     pub(super) jvm_options: Vec<String>,
     pub(super) id: Option<usize>,
+    old: bool,
     pub(super) sasl_users: BTreeMap<String, String>,
     pub(super) tls: Option<Stores>,
 }
@@ -52,6 +53,7 @@ impl ServerBuilder {
                 .map(str::to_owned)
                 .to_vec(),
             id: None,
+            old: false,
             sasl_users: BTreeMap::new(),
             tls: None,
         }
@@ -107,6 +109,15 @@ impl ServerBuilder {
         self.java_property("zookeeper.forceSync", if on { "yes" } else { "no" })
     }
 
+    /// Runs the older ZooKeeper that [`Installation::find_old`] finds.
+    ///
+    /// A test that uses it begins with [`require_old`](crate::require_old).
+    #[must_use]
+    pub fn old(mut self) -> Self {
+        self.old = true;
+        self
+    }
+
     /// Starts the server and waits until it serves clients, for at most 30 s.
     ///
     /// # Errors
@@ -130,7 +141,7 @@ impl ServerBuilder {
 
     /// Makes the folder and takes the port, but starts nothing.
     pub(crate) fn prepare(self) -> Result<Server, StartError> {
-        let installation = Installation::find()?;
+        let installation = if self.old { Installation::find_old()? } else { Installation::find()? };
         let dir = tempfile::Builder::new()
             .prefix("zk-testing-")
             .tempdir()

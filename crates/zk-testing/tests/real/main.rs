@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod ensemble;
+mod old;
 mod proxy;
 mod raw;
 mod sasl;
