@@ -34,6 +34,14 @@ pub enum MissingZooKeeper {
     /// `ZOOKEEPER_HOME` is set, but is no ZooKeeper.
     #[error("ZOOKEEPER_HOME is {}, but neither it nor its lib folder holds a zookeeper*.jar", .0.display())]
     Home(PathBuf),
+    /// An older ZooKeeper was asked for, and nothing says where it is.
+    #[error(
+        "ZOOKEEPER_OLD_HOME is not set; it names the folder of an unpacked older ZooKeeper, such as 3.4.14"
+    )]
+    Old,
+    /// `ZOOKEEPER_OLD_HOME` is set, but is no ZooKeeper.
+    #[error("ZOOKEEPER_OLD_HOME is {}, but neither it nor its lib folder holds a zookeeper*.jar", .0.display())]
+    OldHome(PathBuf),
 }
 
 impl Installation {
@@ -54,6 +62,17 @@ impl Installation {
             }
             None => debian_class_path(Path::new(DEBIAN)).ok_or(MissingZooKeeper::Jars)?,
         };
+        Ok(Self { java, class_path })
+    }
+
+    /// Looks for Java and an older ZooKeeper, such as 3.4, in the folder that `ZOOKEEPER_OLD_HOME` names.
+    ///
+    /// # Errors
+    /// [`MissingZooKeeper`] names what was not found.
+    pub fn find_old() -> Result<Self, MissingZooKeeper> {
+        let java = find_java().ok_or(MissingZooKeeper::Java)?;
+        let home = PathBuf::from(set_variable("ZOOKEEPER_OLD_HOME").ok_or(MissingZooKeeper::Old)?);
+        let class_path = release_class_path(&home).ok_or(MissingZooKeeper::OldHome(home))?;
         Ok(Self { java, class_path })
     }
 
@@ -87,12 +106,21 @@ pub fn require() -> Option<Installation> {
         Err(missing) if set_variable("CI").is_some() => {
             panic!("tests against ZooKeeper cannot run: {missing}")
         }
-        Err(missing) => {
-            let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            eprintln!("SKIPPED {test}: {missing}");
-            None
-        }
+        Err(missing) => skipped(&missing),
     }
+}
+
+/// Tells whether tests against an older ZooKeeper can run here, and says so loudly if they cannot.
+///
+/// As [`require`], but it never panics: such releases are not packaged any more, so nobody expects them everywhere.
+pub fn require_old() -> Option<Installation> {
+    Installation::find_old().map_or_else(|missing| skipped(&missing), Some)
+}
+
+fn skipped(missing: &MissingZooKeeper) -> Option<Installation> {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    eprintln!("SKIPPED {test}: {missing}");
+    None
 }
 
 fn set_variable(name: &str) -> Option<OsString> {

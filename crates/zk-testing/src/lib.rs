@@ -22,8 +22,8 @@
 //! # What it does not
 //!
 //! It is no client for programs: [`raw::Client`] neither reconnects nor retries. It runs on Unix, wants a POSIX `sh`, Java,
-//! and ZooKeeper 3.5 or newer as [`Installation::find`] looks for them, and was tested with Debian's 3.8 on Linux. Where
-//! these may be missing, begin a test with [`require`]. It is not for servers that outlive a test or leave the machine.
+//! and ZooKeeper 3.5 or newer as [`Installation::find`] looks for them, and was tested with Debian's 3.8 on Linux; 3.4.14
+//! runs by [`ServerBuilder::old`]. Where these may be missing, begin a test with [`require`] or [`require_old`]. It is not for servers that outlive a test or leave the machine.
 //!
 //! # Show me
 //!
@@ -66,9 +66,10 @@ pub mod proxy;
 pub mod raw;
 mod server;
 mod session;
+pub mod tls;
 
 pub use ensemble::Ensemble;
 pub use four_letter::four_letter_word;
-pub use installation::{Installation, MissingZooKeeper, require};
+pub use installation::{Installation, MissingZooKeeper, require, require_old};
 pub use server::{Server, ServerBuilder, ServerError, StartError};
 pub use session::{expire_session, session_password};

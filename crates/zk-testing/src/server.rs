@@ -1,5 +1,7 @@
 mod builder;
 mod error;
+mod sasl;
+mod tls;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -11,12 +13,14 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::four_letter;
 use crate::installation::Installation;
 use crate::ports::Lease;
 use crate::process::Process;
+use crate::tls::Stores;
 
 pub(crate) use builder::PORT_ATTEMPTS;
 pub use builder::ServerBuilder;
@@ -60,6 +64,7 @@ pub struct Server {
     dir: TempDir,
     addr: SocketAddr,
     _lease: Option<Lease>,
+    secure_lease: Option<Lease>,
 }
 
 impl Server {
@@ -83,6 +88,11 @@ impl Server {
     /// Returns where clients connect; it stays the same for the life of this value.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Returns where clients connect with TLS, or `None` without [`tls`](ServerBuilder::tls); it stays the same, too.
+    pub fn secure_addr(&self) -> Option<SocketAddr> {
+        self.secure_lease.as_ref().map(|lease| SocketAddr::new(self.addr.ip(), lease.port()))
     }
 
     /// Returns where clients connect, as `127.0.0.1:PORT`.
@@ -267,7 +277,14 @@ impl Server {
             return false;
         }
         let ours = format!("dataDir={}", self.data_dir().display());
-        self.four_letter_word("conf").await.is_ok_and(|conf| conf.contains(&ours))
+        if !self.four_letter_word("conf").await.is_ok_and(|conf| conf.contains(&ours)) {
+            return false;
+        }
+        // The server opens this port last.
+        match self.secure_addr() {
+            Some(addr) => TcpStream::connect(addr).await.is_ok(),
+            None => true,
+        }
     }
 
     fn running(&self) -> Option<&Process> {
@@ -282,11 +299,21 @@ impl Server {
         self.dir.path().join("zoo.cfg")
     }
 
+    fn jaas_file(&self) -> PathBuf {
+        self.dir.path().join("jaas.conf")
+    }
+
     fn write_files(&self) -> io::Result<()> {
         let data = self.data_dir();
         fs::create_dir_all(&data)?;
         if let Some(id) = self.settings.id {
             fs::write(data.join("myid"), id.to_string())?;
+        }
+        if let Some(jaas) = self.settings.jaas() {
+            fs::write(self.jaas_file(), jaas)?;
+        }
+        if let Some(stores) = &self.settings.tls {
+            stores.write(self.dir.path())?;
         }
         fs::write(self.config_file(), self.config_text(&data))?;
         fs::write(self.dir.path().join("logback.xml"), LOGBACK)?;
@@ -299,6 +326,13 @@ impl Server {
         lines.insert("tickTime".into(), self.settings.tick.as_millis().to_string());
         lines.insert("clientPortAddress".into(), self.addr.ip().to_string());
         lines.insert("clientPort".into(), self.addr.port().to_string());
+        if let Some(addr) = self.secure_addr() {
+            let folder = self.dir.path();
+            lines.insert("secureClientPortAddress".into(), addr.ip().to_string());
+            lines.insert("secureClientPort".into(), addr.port().to_string());
+            lines.insert("ssl.keyStore.location".into(), Stores::key_store(folder).display().to_string());
+            lines.insert("ssl.trustStore.location".into(), Stores::trust_store(folder).display().to_string());
+        }
         lines.iter().fold(String::new(), |mut text, (key, value)| {
             let _ = writeln!(text, "{key}={value}");
             text
@@ -311,6 +345,9 @@ impl Server {
         command.extend(self.settings.jvm_options.iter().map(OsString::from));
         command.push(format!("-Dlogback.configurationFile={dir}/logback.xml").into());
         command.push(format!("-Dlog4j.configuration=file:{dir}/log4j.properties").into());
+        if self.settings.jaas().is_some() {
+            command.push(format!("-Djava.security.auth.login.config={}", self.jaas_file().display()).into());
+        }
         let properties = &self.settings.java_properties;
         command.extend(properties.iter().map(|(key, value)| format!("-D{key}={value}").into()));
         command.extend(["-cp".into(), self.installation.class_path().clone()]);

@@ -111,7 +111,8 @@ impl Client {
         mode: CreateMode,
         acl: &[Acl],
     ) -> Result<String, Error> {
-        let code = if mode == CreateMode::Container { op::CREATE_CONTAINER } else { op::CREATE2 };
+        // Not the newer operation that returns a Stat, too, which 3.4 does not know.
+        let code = if mode == CreateMode::Container { op::CREATE_CONTAINER } else { op::CREATE };
         let request = request(code).string(path).buffer(data).each(acl, Acl::write).int(mode.flags());
         Ok(Reader(&self.call(request).await?).string()?)
     }

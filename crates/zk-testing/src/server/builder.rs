@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Server, StartError};
 use crate::installation::Installation;
 use crate::ports::Lease;
+use crate::tls::Stores;
 
 /// How often another port is tried when something outside took ours between the look and the start.
 pub(crate) const PORT_ATTEMPTS: usize = 5;
@@ -18,6 +19,9 @@ pub struct ServerBuilder {
     pub(super) java_properties: BTreeMap<String, String>,
     pub(super) jvm_options: Vec<String>,
     pub(super) id: Option<usize>,
+    old: bool,
+    pub(super) sasl_users: BTreeMap<String, String>,
+    pub(super) tls: Option<Stores>,
 }
 
 impl ServerBuilder {
@@ -49,6 +53,9 @@ impl ServerBuilder {
                 .map(str::to_owned)
                 .to_vec(),
             id: None,
+            old: false,
+            sasl_users: BTreeMap::new(),
+            tls: None,
         }
     }
 
@@ -102,6 +109,15 @@ impl ServerBuilder {
         self.java_property("zookeeper.forceSync", if on { "yes" } else { "no" })
     }
 
+    /// Runs the older ZooKeeper that [`Installation::find_old`] finds.
+    ///
+    /// A test that uses it begins with [`require_old`](crate::require_old).
+    #[must_use]
+    pub fn old(mut self) -> Self {
+        self.old = true;
+        self
+    }
+
     /// Starts the server and waits until it serves clients, for at most 30 s.
     ///
     /// # Errors
@@ -125,7 +141,7 @@ impl ServerBuilder {
 
     /// Makes the folder and takes the port, but starts nothing.
     pub(crate) fn prepare(self) -> Result<Server, StartError> {
-        let installation = Installation::find()?;
+        let installation = if self.old { Installation::find_old()? } else { Installation::find()? };
         let dir = tempfile::Builder::new()
             .prefix("zk-testing-")
             .tempdir()
@@ -136,7 +152,8 @@ impl ServerBuilder {
         };
         let port = self.port.or(lease.as_ref().map(Lease::port)).unwrap_or_default();
         let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Ok(Server { installation, settings: self, dir, addr, _lease: lease, process: None })
+        let secure_lease = self.lease_secure_port()?;
+        Ok(Server { installation, settings: self, dir, addr, _lease: lease, secure_lease, process: None })
     }
 
     /// Makes it one of an ensemble, with an id counted from 1.

@@ -4,10 +4,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod ensemble;
+mod old;
 mod proxy;
 mod raw;
+mod sasl;
 mod server;
 mod session;
+mod tls;
 
 use std::time::Duration;
 

@@ -39,7 +39,7 @@ async fn what_passes_is_recorded() {
     let seen = proxy.requests();
     let ops: Vec<(Op, Option<&str>)> =
         seen.iter().filter(|seen| seen.op != Op::Ping).map(|seen| (seen.op, seen.path.as_deref())).collect();
-    assert_eq!(ops, [(Op::Connect, None), (Op::Create2, Some("/a")), (Op::Exists, Some("/b"))]);
+    assert_eq!(ops, [(Op::Connect, None), (Op::Create, Some("/a")), (Op::Exists, Some("/b"))]);
     assert!(seen.iter().all(|seen| seen.connection == 1));
     assert_eq!((proxy.connections_accepted(), proxy.connections_open()), (1, 1));
     proxy.clear();
@@ -198,7 +198,7 @@ async fn a_cut_after_the_request_loses_only_the_reply() {
 async fn a_cut_after_the_reply_delivers_it_first() {
     let Some((_server, proxy, _observer)) = setup().await else { return };
     for round in 0..20 {
-        let injection = proxy.on(Op::Create2, Action::CutAfterReply);
+        let injection = proxy.on(Op::Create, Action::CutAfterReply);
         let client = connect(proxy.addr()).await;
         create(&client, &format!("/{round}")).await.unwrap();
         timeout(SOON, client.closed()).await.unwrap();
@@ -209,7 +209,7 @@ async fn a_cut_after_the_reply_delivers_it_first() {
 #[tokio::test]
 async fn a_swallowed_reply_leaves_the_connection_open() {
     let Some((_server, proxy, observer)) = setup().await else { return };
-    let injection = proxy.on(Op::Create2, Action::SwallowReply);
+    let injection = proxy.on(Op::Create, Action::SwallowReply);
     let client = connect(proxy.addr()).await;
     assert!(timeout(SHORT, create(&client, "/a")).await.is_err());
     assert!(injection.wait_fired(SOON).await);
