@@ -77,8 +77,9 @@ pub enum ConnectError {
     /// The ensemble says that the session of the ticket is over. The answer is final.
     #[error("the session has expired")]
     SessionExpired,
-    /// The ensemble refused the authentication.
-    #[error("authentication failed at {server}")]
+    /// The ensemble refused the authentication, or demands one where there is none. It is tried again all
+    /// the same: a password can be mended on the other side.
+    #[error("{server} refuses our authentication, or that we have none")]
     AuthFailed {
         /// The server that refused.
         server: String,

@@ -1,0 +1,159 @@
+//! The verbs that take the place of recursive watches and of reads of many znodes, and what is found out
+//! about servers that know neither.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{SOON, config, connected, path};
+use test_zookeeper::Server;
+use tokio::time::timeout;
+use zk_core::{Acl, Connection, ErrorKind, EventKind, OneShot, ServerVersion, Zk};
+
+/// On a modern server as on an old one, and on a modern one as if it were old.
+async fn connections() -> (Server, Vec<(Zk, Connection)>) {
+    let server = Server::start().await.unwrap();
+    let mut connections = Vec::new();
+    for version in [ServerVersion::Detect, ServerVersion::Before3_6] {
+        let zk = Zk::start(config(&server.connect_string()).with_server_version(version));
+        let connection = connected(&zk).await;
+        assert!(version == ServerVersion::Detect || !connection.has_recursive_watches());
+        connections.push((zk, connection));
+    }
+    (server, connections)
+}
+
+async fn fired(mut watch: OneShot) -> Option<EventKind> {
+    timeout(SOON, watch.fired()).await.expect("the event, or the end")
+}
+
+#[tokio::test]
+async fn a_list_is_watched_for_one_change() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (_server, connections) = connections().await;
+    for (_zk, connection) in &connections {
+        let root = path("/list");
+        let missing = connection.watch_children(&root).await.unwrap_err();
+        assert_eq!(*missing.kind(), ErrorKind::NoNode);
+        connection.ensure_path(&root, Acl::Open).await.unwrap();
+        let (names, _, watch) = connection.watch_children(&root).await.unwrap();
+        assert!(names.is_empty());
+        let stat = connection.create_ephemeral(&root.join("a").unwrap(), b"x", Acl::Open).await.unwrap();
+        assert_eq!(stat.ephemeral_owner, Some(connection.session().id));
+        assert_eq!(fired(watch).await, Some(EventKind::ChildrenChanged));
+        let (names, _, watch) = connection.watch_children(&root).await.unwrap();
+        assert_eq!(names, ["a"]);
+        connection.delete(&root.join("a").unwrap(), None).await.unwrap();
+        assert_eq!(fired(watch).await, Some(EventKind::ChildrenChanged));
+        let (_, _, watch) = connection.watch_children(&root).await.unwrap();
+        connection.delete(&root, None).await.unwrap();
+        assert_eq!(fired(watch).await, Some(EventKind::Deleted));
+    }
+}
+
+#[tokio::test]
+async fn data_is_watched_for_one_change_and_the_watch_ends_with_the_connection() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (_server, connections) = connections().await;
+    for (zk, connection) in &connections {
+        let at = path("/data");
+        connection.create_ephemeral(&at, b"x", Acl::Open).await.unwrap();
+        let (data, stat, watch) = connection.watch_data(&at).await.unwrap();
+        assert_eq!((data.as_slice(), stat.version), (b"x".as_slice(), 0));
+        connection.set_data(&at, b"y", Some(0)).await.unwrap();
+        assert_eq!(fired(watch).await, Some(EventKind::DataChanged));
+        let (_, _, watch) = connection.watch_data(&at).await.unwrap();
+        connection.delete(&at, None).await.unwrap();
+        assert_eq!(fired(watch).await, Some(EventKind::Deleted));
+
+        connection.create_ephemeral(&at, b"x", Acl::Open).await.unwrap();
+        let (_, _, watch) = connection.watch_data(&at).await.unwrap();
+        zk.close(Duration::from_secs(2)).await.unwrap();
+        // The connection has gone before the znode has: an event would be the other one's.
+        assert_eq!(fired(watch).await, None);
+    }
+}
+
+#[tokio::test]
+async fn several_are_read_at_once_and_each_has_its_own_answer() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (_server, connections) = connections().await;
+    for (_zk, connection) in &connections {
+        assert_eq!(connection.read_many(&[]).await.unwrap(), []);
+        for name in ["/a", "/c"] {
+            connection.create_ephemeral(&path(name), name.as_bytes(), Acl::Open).await.unwrap();
+        }
+        let readings = connection.read_many(&[path("/a"), path("/b"), path("/c")]).await.unwrap();
+        let told: Vec<_> = readings.iter().map(|r| r.as_ref().map(|(data, _)| data.as_slice())).collect();
+        assert_eq!(told, [Ok(b"/a".as_slice()), Err(&ErrorKind::NoNode), Ok(b"/c".as_slice())]);
+        let too_many = vec![path("/a"); zk_core::MAX_READS + 1];
+        let refused = connection.read_many(&too_many).await.unwrap_err();
+        assert!(matches!(refused.kind(), ErrorKind::TooMany { size: 257, limit: 256 }), "{refused}");
+        for name in ["/a", "/c"] {
+            connection.delete(&path(name), None).await.unwrap();
+        }
+    }
+}
+
+/// The znode of an ephemeral take-over on an old server: nothing but the gap is another.
+#[tokio::test]
+async fn a_take_over_leaves_our_znode() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (_server, connections) = connections().await;
+    let at = path("/name");
+    let holder = &connections[0].1;
+    for (_zk, connection) in &connections {
+        holder.create_ephemeral(&at, b"old", Acl::Open).await.unwrap();
+        let refused = connection.take_over(&at, 7, b"new", Acl::Open).await.unwrap_err();
+        assert_eq!(*refused.kind(), ErrorKind::BadVersion);
+        connection.take_over(&at, 0, b"new", Acl::Open).await.unwrap();
+        let (data, stat) = connection.data(&at).await.unwrap();
+        assert_eq!(
+            (data.as_slice(), stat.ephemeral_owner),
+            (b"new".as_slice(), Some(connection.session().id))
+        );
+        connection.delete(&at, None).await.unwrap();
+    }
+}
+
+/// Servers before 3.5 do not know the request that takes a watch off, and cut the connection.
+#[tokio::test]
+async fn a_watch_that_is_dropped_costs_no_connection() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (_server, connections) = connections().await;
+    for (_zk, connection) in &connections {
+        let (_, watch) = connection.watch_exists(&path("/nothing")).await.unwrap();
+        drop(watch);
+        for _ in 0..20 {
+            connection.sync(&path("/")).await.unwrap();
+        }
+        assert!(!connection.has_ended());
+        let (_, watch) = connection.watch_exists(&path("/nothing")).await.unwrap();
+        connection.create_ephemeral(&path("/nothing"), b"", Acl::Open).await.unwrap();
+        assert_eq!(fired(watch).await, Some(EventKind::Created));
+        connection.delete(&path("/nothing"), None).await.unwrap();
+    }
+}
+
+/// On Apache ZooKeeper 3.4 itself, where one is at hand.
+#[tokio::test]
+async fn an_old_server_is_found_out_before_anybody_is_connected() {
+    let Some(_) = zk_testing::require_old() else { return };
+    let server = zk_testing::Server::builder().old().start().await.unwrap();
+    let auth = zk_core::Auth::digest("ann", "secret").unwrap();
+    let zk = Zk::start(config(&server.connect_string()).with_auth(auth));
+    let connection = connected(&zk).await;
+    assert!(!connection.has_recursive_watches());
+    let refused = connection.watch_recursive(&path("/")).await.unwrap_err();
+    assert_eq!(*refused.kind(), ErrorKind::Unsupported);
+    let refused = connection.identities().await.unwrap_err();
+    assert_eq!(*refused.kind(), ErrorKind::Unsupported);
+    let stat = connection.create_ephemeral(&path("/a"), b"x", Acl::Creator).await.unwrap();
+    assert_eq!(stat.ephemeral_owner, Some(connection.session().id));
+    connection.take_over(&path("/a"), 0, b"y", Acl::Creator).await.unwrap();
+    let state = zk.state();
+    assert_eq!((state.epoch, state.reconnects), (1, 0), "the questions cost nobody a connection");
+    zk.close(Duration::from_secs(2)).await.unwrap();
+}

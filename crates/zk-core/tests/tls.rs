@@ -1,0 +1,114 @@
+//! TLS on a real Apache ZooKeeper.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{config, connected, path, trouble};
+use zk_core::{Acl, Config, ConfigError, Tls, Zk};
+use zk_testing::Server;
+use zk_testing::tls::{Authority, ClientAuth};
+
+async fn server(authority: &Authority, names: &[&str], client_auth: ClientAuth) -> Server {
+    let identity = authority.issue_server(names).unwrap();
+    Server::builder().tls(&identity, authority.certificate_pem(), client_auth).start().await.unwrap()
+}
+
+fn secure(server: &Server, host: &str) -> Config {
+    config(&format!("{host}:{}", server.secure_addr().unwrap().port()))
+}
+
+fn trusting(authority: &Authority) -> Tls {
+    Tls::from_pem(authority.certificate_pem()).unwrap()
+}
+
+#[tokio::test]
+async fn connects_by_name_and_by_address_and_again_after_a_restart() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    let authority = Authority::new().unwrap();
+    let mut server = server(&authority, &["localhost", "127.0.0.1"], ClientAuth::None).await;
+    for host in ["localhost", "127.0.0.1"] {
+        let zk = Zk::start(secure(&server, host).with_tls(trusting(&authority)).unwrap());
+        connected(&zk).await.create_ephemeral(&path("/here"), b"", Acl::Open).await.unwrap();
+        let session = zk.state().session;
+        server.restart().await.unwrap();
+        let states = &mut zk.states();
+        let again = states.wait_for(|state| state.is_connected() && state.reconnects == 1);
+        let again = tokio::time::timeout(common::SOON, again).await.expect("a connection").unwrap();
+        assert_eq!(again.session, session);
+        zk.close(Duration::from_secs(2)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown_to_a_server_that_needs_one() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    let authority = Authority::new().unwrap();
+    let server = server(&authority, &["localhost"], ClientAuth::Need).await;
+    let ann = authority.issue_client("ann").unwrap();
+    let tls = trusting(&authority).with_identity(ann.certificate_pem(), ann.key_pem()).unwrap();
+    let zk = Zk::start(secure(&server, "localhost").with_tls(tls).unwrap());
+    let identities = connected(&zk).await.identities().await.unwrap();
+    assert!(identities.iter().any(|id| id.scheme == "x509" && id.user.contains("ann")), "{identities:?}");
+}
+
+/// Every refusal names its cause, which the client crate does not tell.
+#[tokio::test]
+async fn a_refusal_says_what_is_wrong() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let server = server(&authority, &["localhost"], ClientAuth::Need).await;
+    let ann = authority.issue_client("ann").unwrap();
+    let known = |tls: Tls| tls.with_identity(ann.certificate_pem(), ann.key_pem()).unwrap();
+    let strange = stranger.issue_client("ann").unwrap();
+    let strange = trusting(&authority).with_identity(strange.certificate_pem(), strange.key_pem()).unwrap();
+    let cases = [
+        (
+            "another authority",
+            secure(&server, "localhost"),
+            known(trusting(&stranger)),
+            "invalid peer certificate",
+        ),
+        ("another name", secure(&server, "127.0.0.1"), known(trusting(&authority)), "not valid for name"),
+        ("no certificate of ours", secure(&server, "localhost"), trusting(&authority), "certificate"),
+        ("a strange certificate of ours", secure(&server, "localhost"), strange, "certificate"),
+        (
+            "a port without TLS",
+            config(&format!("localhost:{}", server.addr().port())),
+            known(trusting(&authority)),
+            "TLS",
+        ),
+    ];
+    for (what, config, tls, expected) in cases {
+        let zk = Zk::start(config.with_tls(tls).unwrap());
+        let error = trouble(&zk).await.to_string();
+        assert!(error.contains("TLS: "), "{what}: {error}");
+        assert!(error.to_lowercase().contains(&expected.to_lowercase()), "{what}: {error}");
+    }
+    // And the other way round.
+    let zk = Zk::start(secure(&server, "localhost"));
+    let error = trouble(&zk).await.to_string();
+    assert!(error.contains("did not grant a session"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_when_it_is_given_and_no_key_is_shown() {
+    let authority = Authority::new().unwrap();
+    let ann = authority.issue_client("ann").unwrap();
+    let bob = authority.issue_client("bob").unwrap();
+    let refused = |result: Result<Tls, ConfigError>| result.unwrap_err().to_string();
+    assert!(refused(Tls::from_pem("")).contains("certificate authority"));
+    assert!(refused(Tls::from_pem("-----BEGIN CERTIFICATE-----\nAAAA")).contains("certificate authority"));
+    let trusting = || trusting(&authority);
+    assert!(refused(trusting().with_identity("", ann.key_pem())).contains("certificate"));
+    let no_key = refused(trusting().with_identity(ann.certificate_pem(), ann.certificate_pem()));
+    assert!(no_key.contains("private key"), "{no_key}");
+    let mixed = refused(trusting().with_identity(ann.certificate_pem(), bob.key_pem()));
+    assert!(mixed.contains("private key"), "{mixed}");
+    let tls = trusting().with_identity(ann.certificate_pem(), ann.key_pem()).unwrap();
+    assert!(!format!("{tls:?}").contains("PRIVATE"));
+    assert!(config("a_b.example:1").with_tls(tls.clone()).is_ok());
+    assert!(config("a..b:1").with_tls(tls).is_err(), "no name that a certificate can hold");
+}
