@@ -121,7 +121,7 @@ impl Config {
     /// # Errors
     /// For an empty list, an empty entry in the middle, a bad host or port, a chroot that is not at the
     /// end or no znode path, and for `scheme://` prefixes: TLS is switched on for all hosts, by
-    /// [`with_tls`](Self::with_tls).
+    /// `with_tls`.
     pub fn new(connect_string: &str) -> Result<Self, ConfigError> {
         let (hosts, chroot) = match connect_string.find('/') {
             // "tcp+tls://host" is a scheme, and not a chroot behind a host named "tcp+tls:".

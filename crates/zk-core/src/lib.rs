@@ -29,10 +29,40 @@
 //!   queue for a later connection, and end with it.
 //! * [`Zk::close`] is awaited: afterwards the ephemeral znodes are gone, or it says that they linger.
 //!
+//! * Who we say we are is checked where a server can be asked (ZooKeeper 3.7 and later): one that lets us
+//!   in without having authenticated us is [`ConnectError::NotAuthenticated`]. Every refusal says what is
+//!   wrong, and is tried again: what is mended on the other side is noticed within a second.
+//! * Host lists may hold dead, black-holed and unresolvable hosts; names are looked up for each attempt, and
+//!   all their addresses are tried. The server that failed last is tried last.
+//!
+//! # Its limits
+//! * **Round trips.** A server that is silent for 2/5 of the session timeout counts as lost: the time to the
+//!   ensemble and back must stay well below that.
+//! * **Servers before 3.6** know no recursive watches and no reads of several znodes:
+//!   [`Connection::has_recursive_watches`] says so, and the one-shot verbs are there. They are found out when
+//!   a session begins, at the price of a second connection. On them a take-over is a delete and a create
+//!   sent together, and not one transaction; watches that are given up stay until they fire or the
+//!   connection ends; and nobody can ask whom they take us for.
+//! * **Observers** serve like any other member. **Read-only servers** (a member without a quorum, with
+//!   `readonlymode.enabled`) are not used: they refuse us, as we do not ask to read only, and the next host is
+//!   tried. What was last known keeps serving meanwhile.
+//! * **Wall clocks** do not matter: nothing here reads one.
+//!
 //! # What it does not
 //! * Locks, elections, sequential znodes, transactions at large: it has the verbs that registration and
 //!   discovery need.
-//! * TLS and SASL; reading from read-only servers; servers before 3.6 for recursive watches.
+//! * Kerberos.
+//!
+//! # Cargo features
+//! * `sasl`: `Config::with_sasl`, DIGEST-MD5.
+//! * `tls`: `Config::with_tls`, rustls with aws-lc.
+//!
+//! Both are off by default.
+//!
+//! # Metrics
+//! Through the facade `metrics`, for whatever recorder the program installs before it starts a link:
+//! `zk_session_state`, `zk_session_epoch`, `zk_session_timeout_seconds`, `zk_reconnects_total`,
+//! `zk_connect_failures_total`, `zk_requests_total`, `zk_request_seconds`.
 //!
 //! # Example
 //! ```no_run
