@@ -6,9 +6,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{config, connected, path, trouble};
-use tokio::time::{Instant, sleep};
-use zk_core::{Acl, ConnectError, ErrorKind, Sasl, Zk};
+use common::{SOON, config, connected, path, trouble};
+use tokio::time::{Instant, sleep, timeout};
+use zk_core::{Acl, ConnectError, ErrorKind, Sasl, State, Zk};
+use zk_testing::proxy::Proxy;
 use zk_testing::{Server, raw};
 
 fn ann(password: &str) -> Sasl {
@@ -77,7 +78,27 @@ async fn a_server_that_wants_authentication_says_so_to_who_has_none() {
     assert_eq!(error, ConnectError::AuthFailed { server: server.addr().to_string() });
 }
 
-/// At run time: what was let in stays in, also over a reconnect, and a creator's znode is safe from others.
+#[tokio::test]
+async fn fault_28_refused_at_run_time_it_is_told_and_mended_passwords_are_noticed() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    let server = strict_server().await;
+    let elsewhere = Server::builder().sasl(&[("ann", "changed")]).require_sasl(true).start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let zk = Zk::start(config(&proxy.connect_string()).with_sasl(ann("secret")));
+    connected(&zk).await;
+    let mut states = zk.states();
+
+    proxy.redirect(elsewhere.addr());
+    proxy.cut().await;
+    let refused = |state: &State| matches!(state.trouble, Some(ConnectError::AuthFailed { .. }));
+    let state = timeout(SOON, states.wait_for(refused)).await.expect("the refusal").unwrap();
+    assert!(!state.is_connected() && !state.is_closed(), "{state:?}");
+
+    proxy.redirect(server.addr());
+    let state = timeout(SOON, states.wait_for(State::is_connected)).await.expect("a connection").unwrap();
+    assert_eq!(state.trouble, None);
+}
+
 #[tokio::test]
 async fn others_may_read_what_we_create_and_no_more() {
     let Some(_) = test_zookeeper::require_apache() else { return };
