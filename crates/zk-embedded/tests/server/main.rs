@@ -5,5 +5,6 @@ mod faults;
 mod malformed;
 mod program;
 mod serving;
+mod versions;
 mod wire;
 mod words;
