@@ -61,4 +61,4 @@ mod server;
 mod version;
 
 pub use server::{Server, ServerBuilder, Shutdown};
-pub use version::Version;
+pub use version::{UnknownVersion, Version};

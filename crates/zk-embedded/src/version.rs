@@ -1,3 +1,6 @@
+use std::fmt;
+use std::str::FromStr;
+
 use crate::proto::Request;
 
 /// The release of Apache ZooKeeper whose behaviour a server has.
@@ -57,6 +60,33 @@ impl Version {
     }
 }
 
+impl fmt::Display for Version {
+    /// Writes the release without its last part, such as `3.8`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V3_4 => "3.4",
+            Self::V3_5 => "3.5",
+            Self::V3_6 => "3.6",
+            Self::V3_8 => "3.8",
+        })
+    }
+}
+
+/// A text that names no [`Version`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is none of 3.4, 3.5, 3.6 and 3.8")]
+pub struct UnknownVersion(String);
+
+impl FromStr for Version {
+    type Err = UnknownVersion;
+
+    fn from_str(text: &str) -> Result<Self, UnknownVersion> {
+        let all = [Self::V3_4, Self::V3_5, Self::V3_6, Self::V3_8];
+        let named = all.into_iter().find(|version| version.to_string() == text);
+        named.ok_or_else(|| UnknownVersion(text.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +105,14 @@ mod tests {
             [1, 1 + 5, 1 + 5 + 7]
         );
         assert!(Version::V3_4.knows(-11), "closeSession");
+    }
+
+    #[test]
+    fn versions_are_read_as_they_are_written() {
+        assert_eq!("3.5".parse(), Ok(Version::V3_5));
+        assert_eq!(Version::default().to_string(), "3.8");
+        let error = "3.10".parse::<Version>().unwrap_err();
+        assert_eq!(error.to_string(), "`3.10` is none of 3.4, 3.5, 3.6 and 3.8");
     }
 
     #[test]
