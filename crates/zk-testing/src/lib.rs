@@ -68,7 +68,7 @@ mod server;
 mod session;
 pub mod tls;
 
-pub use ensemble::Ensemble;
+pub use ensemble::{Ensemble, EnsembleBuilder};
 pub use four_letter::four_letter_word;
 pub use installation::{Installation, MissingZooKeeper, require, require_old};
 pub use server::{Server, ServerBuilder, ServerError, StartError};
