@@ -218,8 +218,8 @@ impl EnsembleBuilder {
 
     /// Lets servers without a majority serve reads to clients that ask for it; by default they serve nobody.
     ///
-    /// They take sessions on that they know, and open no new ones, unless
-    /// [`local_sessions`](Self::local_sessions) are allowed, too: a new one is answered with -119.
+    /// To who comes with a session of the ensemble they close the connection. They open new sessions only where
+    /// [`local_sessions`](Self::local_sessions) are allowed, too; else they answer with -119.
     #[must_use]
     pub fn read_only_mode(mut self) -> Self {
         self.settings = self.settings.java_property("readonlymode.enabled", true);

@@ -64,7 +64,10 @@ impl ServerBuilder {
         Self { max_connections: max, ..self }
     }
 
-    /// Reads frames of up to so many bytes, 1,048,575 by default (`jute.maxbuffer`); whoever sends a longer one is cut off.
+    /// Reads requests of up to so many bytes, 1,048,575 by default (`jute.maxbuffer`), without the four that tell their
+    /// length; whoever sends a longer one is cut off.
+    ///
+    /// As on the real server, an answer may be longer.
     pub fn max_frame(self, bytes: usize) -> Self {
         Self { max_frame: bytes, ..self }
     }

@@ -2,6 +2,7 @@
 
 mod backpressure;
 mod faults;
+mod limit;
 mod malformed;
 mod program;
 mod serving;
