@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Mutex;
-use zk_embedded::Server;
 use zk_embedded::faults::Scope;
+use zk_embedded::{Server, Version};
 use zk_testing::proxy::Proxy;
 
 use crate::StartError;
@@ -21,6 +21,7 @@ pub(crate) struct Embedded {
     /// Its own, as a process has: a test that blocks its runtime must not stop its server. Taken at the end.
     runtime: Option<Runtime>,
     addr: SocketAddr,
+    version: Version,
     killed: bool,
     wiped: bool,
 }
@@ -32,21 +33,21 @@ struct Parts {
     front: Proxy,
 }
 
-async fn fresh() -> Result<Server, StartError> {
-    Ok(Server::builder().tick(TICK).start().await?)
+async fn fresh(version: Version) -> Result<Server, StartError> {
+    Ok(Server::builder().tick(TICK).version(version).start().await?)
 }
 
 impl Embedded {
-    pub(crate) async fn start() -> Result<Self, StartError> {
+    pub(crate) async fn start(version: Version) -> Result<Self, StartError> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let starting = runtime.spawn(async {
-            let server = fresh().await?;
+        let starting = runtime.spawn(async move {
+            let server = fresh(version).await?;
             let front = Proxy::start(server.addr()).await?;
             Ok::<_, StartError>(Parts { server: Mutex::new(server), front })
         });
         let parts = Arc::new(starting.await??);
         let addr = parts.front.addr();
-        Ok(Self { parts, runtime: Some(runtime), addr, killed: false, wiped: false })
+        Ok(Self { parts, runtime: Some(runtime), addr, version, killed: false, wiped: false })
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -75,10 +76,10 @@ impl Embedded {
     }
 
     pub(crate) async fn start_again(&mut self) -> Result<(), StartError> {
-        let wiped = self.wiped;
+        let (wiped, version) = (self.wiped, self.version);
         self.there(move |parts| async move {
             if wiped {
-                let fresh = fresh().await?;
+                let fresh = fresh(version).await?;
                 parts.front.redirect(fresh.addr());
                 *parts.server.lock().await = fresh;
             } else {

@@ -1,18 +1,26 @@
-//! The ZooKeeper that this project's tests run on: Apache's or the embedded one, by one switch.
+//! The ZooKeeper that this project's tests run on: Apache's, an older one, or the embedded one, by one switch.
 //!
 //! With the environment variable `ZK_TEST_SERVER=embedded` a [`Server`] is the embedded one of the crate
 //! `zk-embedded`, in the test's own process; otherwise it is Apache ZooKeeper. A test does not notice: the
 //! embedded one, too, can be killed and come back with its sessions and znodes, by a real refusal of its
 //! port and a clock that stands still meanwhile.
 //!
+//! `ZK_TEST_SERVER=old` is an Apache ZooKeeper of 3.4 from the folder that `ZOOKEEPER_OLD_HOME` names, and
+//! `ZK_TEST_SERVER=embedded ZK_TEST_VERSION=3.4` the embedded one that behaves as such. A test of what these
+//! do not know asks [`is_old`].
+//!
 //! What only makes sense on the real one (ensembles, files) uses `zk_testing` directly, and begins with
 //! [`require_apache`].
 
+mod choice;
 mod embedded;
 
 use std::net::SocketAddr;
 
+use choice::Choice;
 use embedded::Embedded;
+
+pub use zk_embedded::Version;
 
 /// A ZooKeeper for one test. `Drop` ends it.
 #[derive(Debug)]
@@ -27,28 +35,48 @@ enum Kind {
 /// Why the server could not be started.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Whether the tests run on the embedded server.
+/// Whether the tests run on the embedded server, as whichever version.
 ///
 /// # Panics
-/// If the variable holds anything but `embedded` or `apache`.
+/// If the variables that choose the server make no sense.
 pub fn is_embedded() -> bool {
-    match std::env::var("ZK_TEST_SERVER").as_deref() {
-        Err(_) | Ok("" | "apache") => false,
-        Ok("embedded") => true,
-        Ok(other) => panic!("ZK_TEST_SERVER={other}: expected apache or embedded"),
-    }
+    matches!(Choice::of_environment(), Choice::Embedded(_))
+}
+
+/// Whether the tests run on a server of 3.4, real or embedded: one that knows neither containers nor
+/// persistent watches.
+///
+/// # Panics
+/// As [`is_embedded`].
+pub fn is_old() -> bool {
+    version() == Version::V3_4
+}
+
+/// The version of the server that the tests run on: what it knows depends on it.
+///
+/// # Panics
+/// As [`is_embedded`].
+pub fn version() -> Version {
+    Choice::of_environment().version()
 }
 
 /// Whether a test can run: always on the embedded server, else where Apache ZooKeeper is installed. Where
-/// it is not, it says so; with the variable `CI` set it panics.
+/// it is not, it says so; with the variable `CI` set it panics, unless it is the old one that is missing.
 pub fn require() -> Option<()> {
-    if is_embedded() { Some(()) } else { zk_testing::require().map(|_| ()) }
+    match Choice::of_environment() {
+        Choice::Apache => zk_testing::require().map(|_| ()),
+        Choice::Old => zk_testing::require_old().map(|_| ()),
+        Choice::Embedded(_) => Some(()),
+    }
 }
 
-/// Whether a test that only Apache ZooKeeper can serve can run. In the embedded half of the tests there is
-/// nothing to run: the other half has it.
+/// Whether a test that only Apache ZooKeeper can serve can run. With any other server in its place there is
+/// nothing to run: the tests on Apache ZooKeeper have it.
 pub fn require_apache() -> Option<()> {
-    if is_embedded() { None } else { zk_testing::require().map(|_| ()) }
+    match Choice::of_environment() {
+        Choice::Apache => zk_testing::require().map(|_| ()),
+        Choice::Old | Choice::Embedded(_) => None,
+    }
 }
 
 impl Server {
@@ -57,10 +85,11 @@ impl Server {
     /// # Errors
     /// If it cannot be started.
     pub async fn start() -> Result<Self, StartError> {
-        Ok(Self(if is_embedded() {
-            Kind::Embedded(Box::new(Embedded::start().await?))
-        } else {
-            Kind::Apache(Box::new(zk_testing::Server::start().await?))
+        let apache = zk_testing::Server::builder();
+        Ok(Self(match Choice::of_environment() {
+            Choice::Apache => Kind::Apache(Box::new(apache.start().await?)),
+            Choice::Old => Kind::Apache(Box::new(apache.old().start().await?)),
+            Choice::Embedded(version) => Kind::Embedded(Box::new(Embedded::start(version).await?)),
         }))
     }
 

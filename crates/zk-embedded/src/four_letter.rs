@@ -8,12 +8,11 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use crate::Version;
 use crate::heart::WatchKind;
 use crate::server::{ConnectionReport, Report};
 use date::date;
 
-/// The version of ZooKeeper whose behaviour this is, with our name in the place of its commit.
-const VERSION: &str = concat!("3.8.0-zk-embedded ", env!("CARGO_PKG_VERSION"));
 /// How long a connection may be without a session.
 const SESSIONLESS_MS: i64 = 10_000;
 
@@ -71,7 +70,9 @@ pub(crate) fn answer(word: Word, report: &Report) -> String {
         Word::Mntr => mntr(&mut text, report),
         Word::Conf => conf(&mut text, report),
         Word::Cons => cons(&mut text, report),
-        Word::Envi => write!(text, "Environment:\nzookeeper.version={VERSION}\nhost.name=localhost\n"),
+        Word::Envi => {
+            write!(text, "Environment:\nzookeeper.version={}\nhost.name=localhost\n", version(report))
+        }
         Word::Wchs => wchs(&mut text, report),
         Word::Dump => dump(&mut text, report),
         Word::Isro => write!(text, "rw"),
@@ -83,13 +84,23 @@ pub(crate) fn answer(word: Word, report: &Report) -> String {
     text
 }
 
+/// The version of ZooKeeper whose behaviour this is, with our name in the place of its commit.
+fn version(report: &Report) -> String {
+    format!("{}-zk-embedded {}", report.version.number(), env!("CARGO_PKG_VERSION"))
+}
+
+/// An average of nothing: older servers count whole milliseconds.
+fn no_latency(report: &Report) -> &'static str {
+    if report.version < Version::V3_6 { "0" } else { "0.0" }
+}
+
 fn srvr(out: &mut String, report: &Report) -> std::fmt::Result {
-    writeln!(out, "Zookeeper version: {VERSION}")?;
+    writeln!(out, "Zookeeper version: {}", version(report))?;
     server(out, report)
 }
 
 fn stat(out: &mut String, report: &Report) -> std::fmt::Result {
-    writeln!(out, "Zookeeper version: {VERSION}\nClients:")?;
+    writeln!(out, "Zookeeper version: {}\nClients:", version(report))?;
     for connection in &report.connections {
         brief(out, connection)?;
         writeln!(out, ")")?;
@@ -101,7 +112,7 @@ fn stat(out: &mut String, report: &Report) -> std::fmt::Result {
 fn server(out: &mut String, report: &Report) -> std::fmt::Result {
     let Report { received, sent, outstanding, connections, statistics, .. } = report;
     // Nobody measures how long an answer takes where there is neither disk nor quorum to wait for.
-    writeln!(out, "Latency min/avg/max: 0/0.0/0")?;
+    writeln!(out, "Latency min/avg/max: 0/{}/0", no_latency(report))?;
     writeln!(out, "Received: {received}\nSent: {sent}\nConnections: {}", connections.len())?;
     writeln!(out, "Outstanding: {outstanding}\nZxid: {:#x}\nMode: standalone", statistics.zxid)?;
     writeln!(out, "Node count: {}", statistics.znodes)
@@ -109,7 +120,7 @@ fn server(out: &mut String, report: &Report) -> std::fmt::Result {
 
 fn mntr(out: &mut String, report: &Report) -> std::fmt::Result {
     let statistics = &report.statistics;
-    writeln!(out, "zk_version\t{VERSION}\nzk_server_state\tstandalone")?;
+    writeln!(out, "zk_version\t{}\nzk_server_state\tstandalone", version(report))?;
     let figures = [
         ("ephemerals_count", statistics.ephemerals as u64),
         ("num_alive_connections", report.connections.len() as u64),
@@ -129,7 +140,7 @@ fn mntr(out: &mut String, report: &Report) -> std::fmt::Result {
     for (name, figure) in figures {
         writeln!(out, "zk_{name}\t{figure}")?;
     }
-    writeln!(out, "zk_avg_latency\t0.0")
+    writeln!(out, "zk_avg_latency\t{}", no_latency(report))
 }
 
 fn conf(out: &mut String, report: &Report) -> std::fmt::Result {

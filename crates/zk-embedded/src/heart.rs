@@ -91,7 +91,7 @@ impl Heart {
     pub fn new(settings: Settings) -> Self {
         Self {
             zxid: settings.first_zxid,
-            tree: Tree::new(),
+            tree: Tree::new(settings.version),
             watches: Watches::default(),
             sessions: Sessions::new(settings.first_session, settings.tick_ms),
             connections: BTreeMap::new(),

@@ -13,7 +13,8 @@
 //!
 //! # What it promises
 //!
-//! - It speaks the real protocol and answers as Apache ZooKeeper 3.8 does, errors, stats, zxids and watches included.
+//! - It speaks the real protocol and answers as Apache ZooKeeper 3.8 does, errors, stats, zxids and watches included; or
+//!   as an older one, which does not know the newer requests: [`ServerBuilder::version`].
 //! - What a client sends can end that client's connection, and nothing else: no panic, no memory without bound.
 //! - Who does not read is not answered any more, and cut off when watch events pile up regardless.
 //! - Nothing is left behind: no thread of its own, no file, and no task when [`Server::shutdown`] returns.
@@ -57,5 +58,7 @@ mod four_letter;
 pub mod heart;
 pub mod proto;
 mod server;
+mod version;
 
 pub use server::{Server, ServerBuilder, Shutdown};
+pub use version::{UnknownVersion, Version};

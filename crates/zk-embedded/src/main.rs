@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
-use zk_embedded::{Server, Shutdown};
+use zk_embedded::{Server, Shutdown, Version};
 
 /// A ZooKeeper server in one process and in memory, for laptops and tests.
 ///
@@ -32,6 +32,10 @@ struct Flags {
     /// How many connections are served at a time.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     max_connections: usize,
+
+    /// Behave as this release of Apache ZooKeeper: 3.4, 3.5, 3.6 or 3.8.
+    #[arg(long, value_name = "VERSION", default_value_t = Version::default())]
+    release: Version,
 }
 
 #[tokio::main]
@@ -55,6 +59,7 @@ async fn run(flags: &Flags) -> io::Result<()> {
         .listen(flags.listen)
         .tick(flags.tick)
         .max_connections(flags.max_connections)
+        .version(flags.release)
         .start()
         .await?;
     println!("{}", server.connect_string());

@@ -17,6 +17,8 @@ const POLL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Ensemble {
     servers: Vec<Server>,
+    /// How many of them vote; the others, behind them, observe.
+    voters: usize,
     _leases: Vec<Lease>,
 }
 
@@ -43,19 +45,12 @@ impl Ensemble {
     /// # Cancel safety
     /// Dropping the future kills what was started and deletes its data.
     pub async fn start_with(size: usize, settings: ServerBuilder) -> Result<Self, StartError> {
-        if size < 2 {
-            return Err(StartError::TooSmall(size));
-        }
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let mut ensemble = Self::prepare(size, &settings)?;
-            match ensemble.start_all().await {
-                Ok(()) => return Ok(ensemble),
-                Err(error) if error.is_address_in_use() && attempts < PORT_ATTEMPTS => {}
-                Err(error) => return Err(error),
-            }
-        }
+        Self::builder(size).settings(settings).start().await
+    }
+
+    /// Returns the settings of an ensemble of `size` servers that vote; by default there are no others.
+    pub fn builder(size: usize) -> EnsembleBuilder {
+        EnsembleBuilder { size, observers: 0, settings: Server::builder() }
     }
 
     /// Returns the addresses of all servers, as `127.0.0.1:PORT,127.0.0.1:PORT,...`.
@@ -64,9 +59,14 @@ impl Ensemble {
         addrs.join(",")
     }
 
-    /// Returns all servers, running or not.
+    /// Returns all servers, running or not; those that vote are first.
     pub fn servers(&self) -> &[Server] {
         &self.servers
+    }
+
+    /// Returns the servers that observe: they serve clients, and have no part in a majority.
+    pub fn observers(&self) -> &[Server] {
+        &self.servers[self.voters..]
     }
 
     /// Returns one server, to be killed, paused or started again.
@@ -84,7 +84,7 @@ impl Ensemble {
         self.modes().await.iter().position(|mode| mode.as_deref() == Some("leader"))
     }
 
-    /// Waits until one server leads and more than half of all serve, for at most 30 s, and returns the leader.
+    /// Waits until one server leads and more than half of those that vote serve, for at most 30 s, and returns the leader.
     ///
     /// # Errors
     /// [`StartError::Timeout`] with the log of the first server.
@@ -93,9 +93,10 @@ impl Ensemble {
         loop {
             let modes = self.modes().await;
             let leader = modes.iter().position(|mode| mode.as_deref() == Some("leader"));
-            let serving = modes.iter().flatten().count();
+            let serves = |mode: &&String| mode.as_str() != four_letter::READ_ONLY;
+            let serving = modes[..self.voters].iter().flatten().filter(serves).count();
             match leader {
-                Some(leader) if serving > self.servers.len() / 2 => return Ok(leader),
+                Some(leader) if serving > self.voters / 2 => return Ok(leader),
                 _ if Instant::now() >= give_up => {
                     let first = &self.servers[0];
                     return Err(StartError::Timeout {
@@ -151,16 +152,21 @@ impl Ensemble {
         self.servers.iter().try_for_each(Server::wipe)
     }
 
-    fn prepare(size: usize, settings: &ServerBuilder) -> Result<Self, StartError> {
+    fn prepare(wanted: &EnsembleBuilder) -> Result<Self, StartError> {
+        let EnsembleBuilder { size: voters, observers, settings } = wanted;
+        let size = voters + observers;
         let mut servers = Vec::new();
         for id in 1..=size {
-            servers.push(settings.clone().member(id).prepare()?);
+            let member = settings.clone().member(id);
+            let member = if id > *voters { member.config("peerType", "observer") } else { member };
+            servers.push(member.prepare()?);
         }
         let mut leases = Vec::new();
         for id in 1..=size {
+            let role = if id > *voters { ":observer" } else { "" };
             let quorum = Lease::any().map_err(StartError::io("find a free port"))?;
             let election = Lease::any().map_err(StartError::io("find a free port"))?;
-            let member = format!("127.0.0.1:{}:{}", quorum.port(), election.port());
+            let member = format!("127.0.0.1:{}:{}{role}", quorum.port(), election.port());
             for server in &mut servers {
                 server.set_config(format!("server.{id}"), member.clone());
             }
@@ -170,7 +176,7 @@ impl Ensemble {
             server.default_config("initLimit", "25");
             server.default_config("syncLimit", "10");
         }
-        Ok(Self { servers, _leases: leases })
+        Ok(Self { servers, voters: *voters, _leases: leases })
     }
 
     /// What each server says of itself, all asked at once.
@@ -184,5 +190,70 @@ impl Ensemble {
             modes[index] = mode;
         }
         modes
+    }
+}
+
+/// Settings of an ensemble that is to be started; see [`Ensemble::builder`].
+#[derive(Clone, Debug)]
+pub struct EnsembleBuilder {
+    size: usize,
+    observers: usize,
+    settings: ServerBuilder,
+}
+
+impl EnsembleBuilder {
+    /// Gives every server these settings, as [`Ensemble::start_with`] does. It replaces what was set before.
+    #[must_use]
+    pub fn settings(mut self, settings: ServerBuilder) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Adds a server that observes: it serves clients, and has no part in a majority.
+    #[must_use]
+    pub fn with_observer(mut self) -> Self {
+        self.observers += 1;
+        self
+    }
+
+    /// Lets servers without a majority serve reads to clients that ask for it; by default they serve nobody.
+    ///
+    /// To who comes with a session of the ensemble they close the connection. They open new sessions only where
+    /// [`local_sessions`](Self::local_sessions) are allowed, too; else they answer with -119.
+    #[must_use]
+    pub fn read_only_mode(mut self) -> Self {
+        self.settings = self.settings.java_property("readonlymode.enabled", true);
+        self
+    }
+
+    /// Lets each server open sessions of its own, of which the ensemble learns only with their first ephemeral node.
+    #[must_use]
+    pub fn local_sessions(mut self) -> Self {
+        self.settings =
+            self.settings.config("localSessionsEnabled", true).config("localSessionsUpgradingEnabled", true);
+        self
+    }
+
+    /// Starts all servers and waits until all of them serve, for at most 30 s.
+    ///
+    /// # Errors
+    /// [`StartError`]; fewer than two servers that vote are no ensemble.
+    ///
+    /// # Cancel safety
+    /// Dropping the future kills what was started and deletes its data.
+    pub async fn start(self) -> Result<Ensemble, StartError> {
+        if self.size < 2 {
+            return Err(StartError::TooSmall(self.size));
+        }
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let mut ensemble = Ensemble::prepare(&self)?;
+            match ensemble.start_all().await {
+                Ok(()) => return Ok(ensemble),
+                Err(error) if error.is_address_in_use() && attempts < PORT_ATTEMPTS => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }

@@ -34,7 +34,10 @@ pub(crate) async fn ask(addr: SocketAddr, word: &str, deadline: Duration) -> io:
     answer.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
-/// Which part a server plays: `standalone`, `leader`, `follower`; `None` while it serves nobody.
+/// The part of a server that has no majority and serves all the same.
+pub(crate) const READ_ONLY: &str = "read-only";
+
+/// Which part a server plays; `None` while it serves nobody.
 pub(crate) async fn mode(addr: SocketAddr) -> Option<String> {
     let answer = ask(addr, "srvr", Duration::from_millis(500)).await.ok()?;
     answer.lines().find_map(|line| line.strip_prefix("Mode: ")).map(|mode| mode.trim().to_owned())

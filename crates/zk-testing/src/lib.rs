@@ -7,7 +7,8 @@
 //! each of these one line, in milliseconds where ZooKeeper allows.
 //!
 //! - [`Server`]: one ZooKeeper process that can be killed, paused, stopped, started again, wiped.
-//! - [`Ensemble`]: several of them with a leader.
+//! - [`Ensemble`]: several of them with a leader, and with observers or a read-only mode if need be.
+//! - [`ServerBuilder::sasl`] and [`ServerBuilder::tls`]: servers that want to know who is there; [`tls`] makes certificates.
 //! - [`expire_session`]: ends anybody's session on the server, for real.
 //! - [`proxy::Proxy`]: a link that can be cut, refused, hung or slowed, or fail at one chosen message.
 //! - [`raw::Client`]: a small client of its own, as an independent observer.
@@ -68,7 +69,7 @@ mod server;
 mod session;
 pub mod tls;
 
-pub use ensemble::Ensemble;
+pub use ensemble::{Ensemble, EnsembleBuilder};
 pub use four_letter::four_letter_word;
 pub use installation::{Installation, MissingZooKeeper, require, require_old};
 pub use server::{Server, ServerBuilder, ServerError, StartError};

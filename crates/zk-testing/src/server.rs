@@ -234,6 +234,31 @@ impl Server {
         four_letter::four_letter_word(self.addr, word).await
     }
 
+    /// Asks the server which part it plays: `standalone`, `leader`, `follower`, `observer` or `read-only`; `None` while it
+    /// serves nobody, or does not answer within 500 ms.
+    pub async fn mode(&self) -> Option<String> {
+        four_letter::mode(self.addr).await
+    }
+
+    /// Waits until the server serves reads only, for at most 30 s: a member without a majority, in an ensemble that
+    /// [allows it](crate::EnsembleBuilder::read_only_mode).
+    ///
+    /// It takes the server a few seconds to know that there is no majority.
+    ///
+    /// # Errors
+    /// [`StartError::Timeout`] with the end of its log.
+    pub async fn wait_read_only(&self) -> Result<(), StartError> {
+        let give_up = Instant::now() + START_DEADLINE;
+        while self.mode().await.as_deref() != Some(four_letter::READ_ONLY) {
+            if Instant::now() >= give_up {
+                let log = self.log_tail(QUOTED_LINES);
+                return Err(StartError::Timeout { addr: self.addr, waited: START_DEADLINE, log });
+            }
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+
     pub(crate) fn set_config(&mut self, key: String, value: String) {
         self.settings.config.insert(key, value);
     }
@@ -273,7 +298,8 @@ impl Server {
 
     /// Whether our process serves clients, not somebody else's on a port that we wanted.
     async fn serves(&self) -> bool {
-        if four_letter::mode(self.addr).await.is_none() {
+        // On its way up a member may serve reads only for a while.
+        if self.mode().await.is_none_or(|mode| mode == four_letter::READ_ONLY) {
             return false;
         }
         let ours = format!("dataDir={}", self.data_dir().display());

@@ -33,6 +33,7 @@ fn report() -> Report {
     };
     Report {
         uptime_ms: 4500,
+        version: Version::V3_8,
         addr: "127.0.0.1:2181".parse().expect("an address"),
         tick_ms: 2000,
         max_connections: 1000,

@@ -1,6 +1,7 @@
 //! Who somebody is: identities, how they are proved, and how an ACL that is about to be set refers to them.
 
 use super::{digest, ip};
+use crate::Version;
 use crate::proto::{Acl, ErrorCode};
 
 /// What a connection has proved about its client.
@@ -36,7 +37,15 @@ impl Identity {
 
 /// Checks an ACL that is about to be set, puts the identities of the one who sets it in the place of the scheme `auth`, and
 /// removes repetitions.
-pub(super) fn resolve(acl: Option<Vec<Acl>>, identities: &[Identity]) -> Result<Vec<Acl>, ErrorCode> {
+pub(super) fn resolve(
+    acl: Option<Vec<Acl>>,
+    identities: &[Identity],
+    version: Version,
+) -> Result<Vec<Acl>, ErrorCode> {
+    if acl.is_none() && version == Version::V3_4 {
+        // Where later ones find no list, this one stumbles.
+        return Err(ErrorCode::MarshallingError);
+    }
     let mut seen: Vec<Acl> = Vec::new();
     let mut resolved = Vec::new();
     for entry in acl.unwrap_or_default() {
@@ -60,6 +69,7 @@ pub(super) fn resolve(acl: Option<Vec<Acl>>, identities: &[Identity]) -> Result<
             }
             "world" if entry.id == "anyone" => resolved.push(entry),
             "digest" if digest::is_valid(&entry.id) => resolved.push(entry),
+            "ip" if version == Version::V3_4 && entry.id.contains('/') => return Err(ErrorCode::InvalidAcl),
             "ip" if ip::is_valid(&entry.id) => resolved.push(entry),
             _ => return Err(ErrorCode::InvalidAcl),
         }
@@ -76,12 +86,12 @@ mod tests {
     }
 
     fn refused(acl: &[Acl], identities: &[Identity]) -> bool {
-        resolve(Some(acl.to_vec()), identities) == Err(ErrorCode::InvalidAcl)
+        resolve(Some(acl.to_vec()), identities, Version::V3_8) == Err(ErrorCode::InvalidAcl)
     }
 
     #[test]
     fn an_acl_has_entries_of_known_schemes_with_good_ids() {
-        assert_eq!(resolve(None, &[]), Err(ErrorCode::InvalidAcl));
+        assert_eq!(resolve(None, &[], Version::V3_8), Err(ErrorCode::InvalidAcl));
         assert!(refused(&[], &[]));
         for bad in
             [entry("world", "all"), entry("digest", "a"), entry("ip", "x"), entry("super", ""), entry("", "")]
@@ -89,7 +99,7 @@ mod tests {
             assert!(refused(&[entry("world", "anyone"), bad.clone()], &[]), "{bad:?}");
         }
         let good = vec![entry("world", "anyone"), entry("digest", "a:b"), entry("ip", "1.2.3.4/8")];
-        assert_eq!(resolve(Some(good.clone()), &[]), Ok(good));
+        assert_eq!(resolve(Some(good.clone()), &[], Version::V3_8), Ok(good));
     }
 
     #[test]
@@ -97,14 +107,23 @@ mod tests {
         let peer = Identity::of_peer("1.2.3.4".into());
         assert!(refused(&[entry("auth", "")], std::slice::from_ref(&peer)));
         let who = |user: &str| Identity { scheme: "digest".into(), id: format!("{user}:x") };
-        let resolved = resolve(Some(vec![entry("auth", "ignored")]), &[peer, who("a"), who("b")]);
+        let resolved =
+            resolve(Some(vec![entry("auth", "ignored")]), &[peer, who("a"), who("b")], Version::V3_8);
         assert_eq!(resolved, Ok(vec![entry("digest", "a:x"), entry("digest", "b:x")]));
+    }
+
+    #[test]
+    fn the_oldest_takes_no_networks_and_stumbles_without_a_list() {
+        let network = || Some(vec![entry("ip", "1.2.3.4/8")]);
+        assert_eq!(resolve(network(), &[], Version::V3_4), Err(ErrorCode::InvalidAcl));
+        assert!(resolve(network(), &[], Version::V3_5).is_ok());
+        assert_eq!(resolve(None, &[], Version::V3_4), Err(ErrorCode::MarshallingError));
     }
 
     #[test]
     fn repetitions_are_removed() {
         let twice = vec![entry("world", "anyone"), entry("world", "anyone")];
-        assert_eq!(resolve(Some(twice), &[]), Ok(vec![entry("world", "anyone")]));
+        assert_eq!(resolve(Some(twice), &[], Version::V3_8), Ok(vec![entry("world", "anyone")]));
     }
 
     #[test]

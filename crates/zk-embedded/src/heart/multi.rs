@@ -4,6 +4,7 @@ use super::commit::Done;
 use super::prepare::{Asker, Mode, Transaction, prepare};
 use super::scratch::Scratch;
 use super::{ConnectionId, Heart, Output};
+use crate::Version;
 use crate::proto::{CreateOp, ErrorCode, MultiResult, Request, Response};
 
 impl Heart {
@@ -62,7 +63,8 @@ impl Heart {
         }
         let mut scratch = Scratch::new(&self.tree);
         let prepared = operations.into_iter().enumerate().map(|(index, operation)| {
-            let transaction = by_flags(operation).and_then(|op| prepare(op, &mut scratch, self.asker(id)));
+            let transaction = by_flags(operation, self.settings.version)
+                .and_then(|op| prepare(op, &mut scratch, self.asker(id)));
             transaction.map_err(|code| (index, code))
         });
         prepared.collect()
@@ -74,6 +76,7 @@ impl Heart {
             session: connection.map_or(0, |connection| connection.session),
             identities: connection.map_or(&[], |connection| &connection.identities),
             extended_types: self.settings.extended_types,
+            version: self.settings.version,
         }
     }
 }
@@ -85,9 +88,9 @@ fn is_allowed(operation: &Request) -> bool {
 }
 
 /// In a multi the flags of a create decide which one it is; `create2` is a `create`.
-fn by_flags(operation: Request) -> Result<Request, ErrorCode> {
+fn by_flags(operation: Request, version: Version) -> Result<Request, ErrorCode> {
     let Request::Create { op, path, data, acl, flags, ttl } = operation else { return Ok(operation) };
-    let mode = Mode::from_flags(flags);
+    let mode = Mode::from_flags(flags, version);
     let op = match mode {
         // The real server fails on the way, as it looks for a ttl in a request that has no room for one.
         Some(mode) if mode.has_ttl && op != CreateOp::Ttl => return Err(ErrorCode::MarshallingError),

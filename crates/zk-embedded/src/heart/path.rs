@@ -1,21 +1,34 @@
+use crate::Version;
 use crate::proto::ErrorCode;
 
-/// The znodes that can not be deleted.
-const SPECIAL: [&str; 4] = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];
+/// The znodes that are there from the beginning, and can not be deleted.
+pub(super) fn special(version: Version) -> &'static [&'static str] {
+    let all = &["/", "/zookeeper", "/zookeeper/quota", CONFIG];
+    if version == Version::V3_4 { &all[..3] } else { all }
+}
+
+/// Where an ensemble's configuration stands, since it can be changed.
+pub(super) const CONFIG: &str = "/zookeeper/config";
 
 /// Refuses what can not be the path of a znode.
-pub(super) fn validate(path: &str) -> Result<(), ErrorCode> {
+pub(super) fn validate(path: &str, version: Version) -> Result<(), ErrorCode> {
     if path == "/" {
         return Ok(());
     }
     let segments = path.strip_prefix('/').ok_or(ErrorCode::BadArguments)?;
     let bad = segments.split('/').any(|segment| matches!(segment, "" | "." | ".."))
-        || segments.chars().any(is_forbidden);
+        || segments.chars().any(|c| is_forbidden(c, version));
     if bad { Err(ErrorCode::BadArguments) } else { Ok(()) }
 }
 
 /// Control characters, private use, what takes two units in UTF-16, and the specials at the end of the first plane.
-fn is_forbidden(c: char) -> bool {
+fn is_forbidden(c: char, version: Version) -> bool {
+    // The oldest leaves out the ends of its ranges.
+    if version == Version::V3_4
+        && matches!(c, '\u{1f}' | '\u{7f}' | '\u{9f}' | '\u{f8ff}' | '\u{fff0}' | '\u{ffff}')
+    {
+        return false;
+    }
     matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..)
 }
 
@@ -28,8 +41,8 @@ pub(super) fn parent_for_create(path: &str) -> Result<&str, ErrorCode> {
 }
 
 /// As [`parent_for_create`], for a path that is about to be deleted.
-pub(super) fn parent_for_delete(path: &str) -> Result<&str, ErrorCode> {
-    if SPECIAL.contains(&path) { Err(ErrorCode::BadArguments) } else { parent_for_create(path) }
+pub(super) fn parent_for_delete(path: &str, version: Version) -> Result<&str, ErrorCode> {
+    if special(version).contains(&path) { Err(ErrorCode::BadArguments) } else { parent_for_create(path) }
 }
 
 /// Splits the path of a znode that exists, and is not the root, into its parent (the root being empty) and its name.
@@ -55,20 +68,21 @@ mod tests {
     fn good_paths_are_good() {
         for path in ["/", "/a", "/a/b", "/a.b/..c/d..", "/...", "/ ", "/\u{a0}", "/ü/\u{d7ff}", "/\u{ffef}"]
         {
-            assert_eq!(validate(path), Ok(()), "{path:?}");
+            assert_eq!(validate(path, Version::V3_8), Ok(()), "{path:?}");
         }
     }
 
     #[test]
     fn bad_paths_are_bad_arguments() {
         for path in ["", "a", "a/b", "//", "/a/", "/a//b", "//a", "/.", "/..", "/a/./b", "/a/../b", "/a/.."] {
-            assert_eq!(validate(path), Err(ErrorCode::BadArguments), "{path:?}");
+            assert_eq!(validate(path, Version::V3_8), Err(ErrorCode::BadArguments), "{path:?}");
         }
         for c in [
             '\0', '\u{1}', '\u{1f}', '\u{7f}', '\u{9f}', '\u{e000}', '\u{f8ff}', '\u{fff0}', '\u{ffff}', '😀',
         ] {
-            assert_eq!(validate(&format!("/a{c}b")), Err(ErrorCode::BadArguments), "{c:?}");
+            assert_eq!(validate(&format!("/a{c}b"), Version::V3_8), Err(ErrorCode::BadArguments), "{c:?}");
         }
+        assert_eq!(validate("/a\u{1f}b", Version::V3_4), Ok(()));
     }
 
     #[test]
@@ -82,9 +96,10 @@ mod tests {
 
     #[test]
     fn what_the_server_needs_can_not_be_deleted() {
-        for path in SPECIAL {
-            assert_eq!(parent_for_delete(path), Err(ErrorCode::BadArguments), "{path}");
+        for &path in special(Version::V3_8) {
+            assert_eq!(parent_for_delete(path, Version::V3_8), Err(ErrorCode::BadArguments), "{path}");
         }
-        assert_eq!(parent_for_delete("/zookeeper/other"), Ok("/zookeeper"));
+        assert_eq!(parent_for_delete("/zookeeper/other", Version::V3_8), Ok("/zookeeper"));
+        assert_eq!(parent_for_delete(CONFIG, Version::V3_4), Ok("/zookeeper"), "it knows nothing of it");
     }
 }

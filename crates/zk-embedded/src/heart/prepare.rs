@@ -7,6 +7,7 @@ use super::owner::Owner;
 use super::path;
 use super::scratch::{Record, Scratch};
 use super::tree::NewZnode;
+use crate::Version;
 use crate::proto::{Acl, CreateOp, ErrorCode, Request};
 
 /// A write that was found to be possible.
@@ -26,6 +27,7 @@ pub(super) struct Asker<'a> {
     pub(super) identities: &'a [Identity],
     /// Whether znodes may have a time to live.
     pub(super) extended_types: bool,
+    pub(super) version: Version,
 }
 
 /// A znode that somebody wants to create.
@@ -59,7 +61,13 @@ pub(super) fn prepare(
 
 fn create(wish: Wish, scratch: &mut Scratch<'_>, asker: Asker<'_>) -> Result<Transaction, ErrorCode> {
     let Wish { op, mut path, data, acl, flags, ttl } = wish;
-    let mode = Mode::from_flags(flags).ok_or(ErrorCode::BadArguments)?;
+    let Some(mode) = Mode::from_flags(flags, asker.version) else {
+        // The oldest looks at the flags only after all this.
+        if asker.version == Version::V3_4 {
+            place(&path, acl, scratch, asker)?;
+        }
+        return Err(ErrorCode::BadArguments);
+    };
     let ttl = if op == CreateOp::Ttl { ttl } else { -1 };
     if mode.has_ttl && !asker.extended_types {
         return Err(ErrorCode::Unimplemented);
@@ -76,14 +84,11 @@ fn create(wish: Wish, scratch: &mut Scratch<'_>, asker: Asker<'_>) -> Result<Tra
         CreateOp::Create | CreateOp::Create2 if mode.is_ephemeral => Owner::Session(asker.session),
         CreateOp::Create | CreateOp::Create2 => Owner::Nobody,
     };
-    let parent_path = path::parent_for_create(&path)?.to_owned();
-    let acl = auth::resolve(acl, asker.identities)?;
-    let mut parent = scratch.get(&parent_path)?;
-    access::check(&parent.acl, access::CREATE, asker.identities)?;
+    let Place { parent_path, mut parent, acl } = place(&path, acl, scratch, asker)?;
     if mode.is_sequential {
         path = format!("{path}{:010}", parent.creates);
     }
-    path::validate(&path)?;
+    path::validate(&path, asker.version)?;
     if scratch.get(&path).is_ok() {
         return Err(ErrorCode::NodeExists);
     }
@@ -99,13 +104,33 @@ fn create(wish: Wish, scratch: &mut Scratch<'_>, asker: Asker<'_>) -> Result<Tra
     Ok(Transaction::Create { new: NewZnode { path, data, acl, owner }, parent_creates, with_stat })
 }
 
+/// Where a znode is to be created, by somebody who may.
+struct Place {
+    parent_path: String,
+    parent: Record,
+    acl: Vec<Acl>,
+}
+
+fn place(
+    path: &str,
+    acl: Option<Vec<Acl>>,
+    scratch: &Scratch<'_>,
+    asker: Asker<'_>,
+) -> Result<Place, ErrorCode> {
+    let parent_path = path::parent_for_create(path)?.to_owned();
+    let acl = auth::resolve(acl, asker.identities, asker.version)?;
+    let parent = scratch.get(&parent_path)?;
+    access::check(&parent.acl, access::CREATE, asker.identities)?;
+    Ok(Place { parent_path, parent, acl })
+}
+
 fn delete(
     path: String,
     version: i32,
     scratch: &mut Scratch<'_>,
     asker: Asker<'_>,
 ) -> Result<Transaction, ErrorCode> {
-    let parent_path = path::parent_for_delete(&path)?;
+    let parent_path = path::parent_for_delete(&path, asker.version)?;
     let mut parent = scratch.get(parent_path)?;
     access::check(&parent.acl, access::DELETE, asker.identities)?;
     let znode = scratch.get(&path)?;
@@ -127,7 +152,7 @@ fn set_data(
     scratch: &mut Scratch<'_>,
     asker: Asker<'_>,
 ) -> Result<Transaction, ErrorCode> {
-    path::validate(&path)?;
+    path::validate(&path, asker.version)?;
     let mut znode = scratch.get(&path)?;
     access::check(&znode.acl, access::WRITE, asker.identities)?;
     znode.version = next_version(znode.version, version)?;
@@ -143,8 +168,8 @@ fn set_acl(
     scratch: &mut Scratch<'_>,
     asker: Asker<'_>,
 ) -> Result<Transaction, ErrorCode> {
-    path::validate(&path)?;
-    let acl = auth::resolve(acl, asker.identities)?;
+    path::validate(&path, asker.version)?;
+    let acl = auth::resolve(acl, asker.identities, asker.version)?;
     let mut znode = scratch.get(&path)?;
     access::check(&znode.acl, access::ADMIN, asker.identities)?;
     let aversion = next_version(znode.aversion, version)?;
@@ -159,7 +184,7 @@ fn check(
     scratch: &Scratch<'_>,
     asker: Asker<'_>,
 ) -> Result<Transaction, ErrorCode> {
-    path::validate(path)?;
+    path::validate(path, asker.version)?;
     let znode = scratch.get(path)?;
     access::check(&znode.acl, access::READ, asker.identities)?;
     next_version(znode.version, version)?;
@@ -186,8 +211,9 @@ pub(super) struct Mode {
 
 impl Mode {
     /// Reads flags; they are numbers of modes, and no bits.
-    pub(super) fn from_flags(flags: i32) -> Option<Self> {
-        (0..=6).contains(&flags).then_some(Self {
+    pub(super) fn from_flags(flags: i32, version: Version) -> Option<Self> {
+        let last = if version == Version::V3_4 { 3 } else { 6 };
+        (0..=last).contains(&flags).then_some(Self {
             is_ephemeral: matches!(flags, 1 | 3),
             is_sequential: matches!(flags, 2 | 3 | 6),
             is_container: flags == 4,

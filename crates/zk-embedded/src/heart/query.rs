@@ -101,7 +101,7 @@ impl Heart {
             let read = match operation {
                 Request::GetData { path, .. } => self.get_data(id, &path, false),
                 Request::GetChildren { path, .. } => self.get_children(id, &path, false),
-                _ => return Err(ErrorCode::MarshallingError),
+                _ => return Ok(Response::FailedMultiRead(ErrorCode::MarshallingError)),
             };
             results.push(match read {
                 Ok(Response::Data(data, stat)) => MultiResult::Data(data, stat),

@@ -37,6 +37,7 @@ impl Heart {
     pub fn request(&mut self, now: i64, connection: ConnectionId, framed: Framed) -> Vec<Output> {
         let mut outputs = Vec::new();
         let Framed { xid, request } = framed;
+        let request = self.settings.version.read(request);
         let Some(known) = self.connections.get(&connection) else {
             return vec![Output::Close { connection }];
         };
@@ -73,7 +74,9 @@ impl Heart {
                 self.close(connection, &mut outputs);
                 return outputs;
             }
-            Request::Unknown { op } if !matches!(op, op::RECONFIG | op::DELETE_CONTAINER) => {
+            Request::Unknown { op }
+                if !matches!(op, op::RECONFIG | op::DELETE_CONTAINER) || !self.settings.version.knows(op) =>
+            {
                 outputs.push(reply(-1, Err(ErrorCode::Unimplemented)));
                 self.close(connection, &mut outputs);
                 return outputs;

@@ -1,3 +1,5 @@
+use crate::Version;
+
 /// What is decided about a [`Heart`](super::Heart) before it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,6 +21,8 @@ pub struct Settings {
     pub extended_types: bool,
     /// How often emptied containers are looked for, in milliseconds: 60,000 by default, and at least 1.
     pub container_check_ms: i64,
+    /// The release whose behaviour this is, 3.8 by default.
+    pub version: Version,
 }
 
 impl Default for Settings {
@@ -30,6 +34,7 @@ impl Default for Settings {
             max_frame: 0xf_ffff,
             extended_types: false,
             container_check_ms: 60_000,
+            version: Version::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::access;
 use super::owner::Owner;
 use super::path;
 use super::znode::Znode;
+use crate::Version;
 use crate::proto::{Acl, Stat};
 
 /// All znodes, by path; the root has the empty one, and `/` for an alias.
@@ -35,7 +36,7 @@ pub(super) struct NewZnode {
 
 impl Tree {
     /// Makes the tree of a server that nobody has used.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(version: Version) -> Self {
         let open: Arc<[Acl]> = [access::open()].into();
         let mut tree = Self {
             znodes: BTreeMap::new(),
@@ -47,16 +48,17 @@ impl Tree {
             open: open.clone(),
         };
         tree.znodes.insert(String::new(), Znode::original(open.clone()));
-        for path in ["/zookeeper", "/zookeeper/quota", "/zookeeper/config"] {
+        for &path in &path::special(version)[1..] {
             tree.znodes.insert(path.to_owned(), Znode::original(open.clone()));
             tree.size += path.len();
             let (parent, name) = path::split(path);
             tree.existing(parent).children.insert(name.into());
         }
-        let config = tree.existing("/zookeeper/config");
-        config.acl = [Acl { permissions: access::READ, ..access::open() }].into();
-        // The real server changes this ACL on its way up, to version -1.
-        config.aversion = -1;
+        if let Some(config) = tree.znodes.get_mut(path::CONFIG) {
+            config.acl = [Acl { permissions: access::READ, ..access::open() }].into();
+            // The real server changes this ACL on its way up, to version -1.
+            config.aversion = -1;
+        }
         tree
     }
 

@@ -81,7 +81,7 @@ fn request(op: i32, reader: &mut Reader<'_>) -> Result<Request> {
         op::PING => Request::Ping,
         op::CHECK => Request::Check { path: reader.string()?, version: reader.int()? },
         op::MULTI => Request::Multi { operations: operations(reader, is_write)? },
-        op::MULTI_READ => Request::MultiRead { operations: operations(reader, is_read)? },
+        op::MULTI_READ => Request::MultiRead { operations: of_one_kind(operations(reader, is_any)?)? },
         op::AUTH => {
             Request::Auth { kind: reader.int()?, scheme: string_or_empty(reader)?, data: reader.buffer()? }
         }
@@ -112,7 +112,7 @@ fn request(op: i32, reader: &mut Reader<'_>) -> Result<Request> {
             Request::Unknown { op }
         }
         op::SASL => {
-            let _token = reader.buffer()?;
+            let _token = reader.buffer()?.ok_or(Malformed)?;
             Request::Unknown { op }
         }
         op => Request::Unknown { op },
@@ -157,6 +157,16 @@ fn is_write(op: i32) -> bool {
             | op::SET_DATA
             | op::CHECK
     )
+}
+
+fn is_any(op: i32) -> bool {
+    is_read(op) || is_write(op)
+}
+
+/// Refuses reads among writes; writes alone are refused later, and otherwise.
+fn of_one_kind(operations: Vec<Request>) -> Result<Vec<Request>> {
+    let reads = operations.iter().filter(|operation| is_read(operation.op())).count();
+    if reads == 0 || reads == operations.len() { Ok(operations) } else { Err(Malformed) }
 }
 
 fn is_read(op: i32) -> bool {

@@ -18,9 +18,13 @@ pub fn encode_connected(response: &ConnectResponse) -> Vec<u8> {
     writer.end()
 }
 
-/// Writes the answer to a request, with its length; an error has a header and nothing else.
+/// Writes the answer to a request, with its length; an error has a header and nothing else, but for
+/// [`Response::FailedMultiRead`].
 pub fn encode_reply(xid: i32, zxid: i64, result: &Result<Response, ErrorCode>) -> Vec<u8> {
-    let code = result.as_ref().err().copied().unwrap_or(ErrorCode::Ok);
+    let code = match result {
+        Ok(Response::FailedMultiRead(code)) | Err(code) => *code,
+        Ok(_) => ErrorCode::Ok,
+    };
     let mut writer = header(xid, zxid, code);
     if let Ok(response) = result {
         write(&mut writer, response);
@@ -78,6 +82,7 @@ fn write(writer: &mut Writer, response: &Response) {
             }
             multi_header(writer, op::ERROR, true, -1);
         }
+        Response::FailedMultiRead(_) => multi_header(writer, op::ERROR, true, -1),
     }
 }
 

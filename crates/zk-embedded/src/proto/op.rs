@@ -1,5 +1,7 @@
 //! The numbers of the ops.
 
+use super::{CreateOp, Request};
+
 pub(super) const CREATE: i32 = 1;
 pub(super) const DELETE: i32 = 2;
 pub(super) const EXISTS: i32 = 3;
@@ -32,3 +34,39 @@ pub(super) const CLOSE_SESSION: i32 = -11;
 
 /// In the header of a result of a multi: an error follows. In the last header: nothing does.
 pub(super) const ERROR: i32 = -1;
+
+impl Request {
+    /// Returns the number by which the wire calls it.
+    pub fn op(&self) -> i32 {
+        match self {
+            Self::Create { op: CreateOp::Create, .. } => CREATE,
+            Self::Create { op: CreateOp::Create2, .. } => CREATE2,
+            Self::Create { op: CreateOp::Container, .. } => CREATE_CONTAINER,
+            Self::Create { op: CreateOp::Ttl, .. } => CREATE_TTL,
+            Self::Delete { .. } => DELETE,
+            Self::Exists { .. } => EXISTS,
+            Self::GetData { .. } => GET_DATA,
+            Self::SetData { .. } => SET_DATA,
+            Self::GetAcl { .. } => GET_ACL,
+            Self::SetAcl { .. } => SET_ACL,
+            Self::GetChildren { .. } => GET_CHILDREN,
+            Self::GetChildren2 { .. } => GET_CHILDREN2,
+            Self::Sync { .. } => SYNC,
+            Self::Ping => PING,
+            Self::Check { .. } => CHECK,
+            Self::Multi { .. } => MULTI,
+            Self::MultiRead { .. } => MULTI_READ,
+            Self::Auth { .. } => AUTH,
+            Self::SetWatches { .. } => SET_WATCHES,
+            Self::SetWatches2 { .. } => SET_WATCHES2,
+            Self::AddWatch { .. } => ADD_WATCH,
+            Self::CheckWatches { .. } => CHECK_WATCHES,
+            Self::RemoveWatches { .. } => REMOVE_WATCHES,
+            Self::GetEphemerals { .. } => GET_EPHEMERALS,
+            Self::GetAllChildrenNumber { .. } => GET_ALL_CHILDREN_NUMBER,
+            Self::WhoAmI => WHO_AM_I,
+            Self::CloseSession => CLOSE_SESSION,
+            Self::Unknown { op } | Self::Malformed { op } => *op,
+        }
+    }
+}

@@ -148,6 +148,8 @@ pub enum Response {
     Multi(Vec<MultiResult>),
     /// multiRead, one for each operation.
     MultiRead(Vec<MultiResult>),
+    /// A multiRead of writes: an error, behind which the real server sends the body of an empty one.
+    FailedMultiRead(ErrorCode),
 }
 
 /// The result of one operation of a multi or multiRead.

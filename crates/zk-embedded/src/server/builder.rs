@@ -14,6 +14,7 @@ use super::clock::Clock;
 use super::command;
 use super::engine::{Engine, Facts};
 use super::listener::Listener;
+use crate::Version;
 use crate::heart::Settings;
 
 /// What a server can be told before it starts.
@@ -26,6 +27,7 @@ pub struct ServerBuilder {
     extended_types: bool,
     container_check: Duration,
     first_zxid: Option<i64>,
+    version: Version,
 }
 
 impl Default for ServerBuilder {
@@ -39,6 +41,7 @@ impl Default for ServerBuilder {
             extended_types: settings.extended_types,
             container_check: Duration::from_millis(settings.container_check_ms.unsigned_abs()),
             first_zxid: None,
+            version: settings.version,
         }
     }
 }
@@ -61,7 +64,10 @@ impl ServerBuilder {
         Self { max_connections: max, ..self }
     }
 
-    /// Reads frames of up to so many bytes, 1,048,575 by default (`jute.maxbuffer`); whoever sends a longer one is cut off.
+    /// Reads requests of up to so many bytes, 1,048,575 by default (`jute.maxbuffer`), without the four that tell their
+    /// length; whoever sends a longer one is cut off.
+    ///
+    /// As on the real server, an answer may be longer.
     pub fn max_frame(self, bytes: usize) -> Self {
         Self { max_frame: bytes, ..self }
     }
@@ -82,6 +88,11 @@ impl ServerBuilder {
     /// ran before it on the same port.
     pub fn first_zxid(self, zxid: i64) -> Self {
         Self { first_zxid: Some(zxid), ..self }
+    }
+
+    /// Behaves as this release of Apache ZooKeeper; the default is 3.8.
+    pub fn version(self, version: Version) -> Self {
+        Self { version, ..self }
     }
 
     /// Starts the server; clients can connect when this returns.
@@ -116,6 +127,7 @@ impl ServerBuilder {
             max_frame: self.max_frame,
             extended_types: self.extended_types,
             container_check_ms,
+            version: self.version,
         };
 
         let (commands, commands_rx) = mpsc::channel(command::QUEUE);
@@ -123,7 +135,8 @@ impl ServerBuilder {
         let tasks = TaskTracker::new();
         let rejected = Arc::new(AtomicU64::new(0));
         let max_connections = self.max_connections.min(Semaphore::MAX_PERMITS);
-        let facts = Facts { addr, tick_ms, max_connections, rejected: Arc::clone(&rejected) };
+        let facts =
+            Facts { addr, version: self.version, tick_ms, max_connections, rejected: Arc::clone(&rejected) };
         // Ends when the server is shut down or dropped.
         let engine = tokio::spawn(Engine::new(clock, settings, facts).run(commands_rx, dropped.clone()));
         let listener = Listener {

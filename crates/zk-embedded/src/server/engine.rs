@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::command::{Command, Incoming};
 use super::link::{Item, Link};
 use super::report::{ConnectionReport, Report};
+use crate::Version;
 use crate::faults::{AfterLoss, ClockChange, Op, Order, Registry, Scope, Strike, short_name};
 use crate::heart::{ConnectionId, Heart, Output, Settings};
 use crate::proto::{
@@ -38,6 +39,7 @@ pub(super) struct Engine {
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) addr: SocketAddr,
+    pub(super) version: Version,
     pub(super) tick_ms: i64,
     pub(super) max_connections: usize,
     /// Connections above the cap.
@@ -364,6 +366,7 @@ impl Engine {
         Report {
             uptime_ms: self.clock.now() - self.started_ms,
             addr: self.facts.addr,
+            version: self.facts.version,
             tick_ms: self.facts.tick_ms,
             max_connections: self.facts.max_connections,
             rejected: self.facts.rejected.load(Ordering::Relaxed),

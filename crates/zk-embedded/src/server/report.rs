@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 
+use crate::Version;
 use crate::heart::Statistics;
 
 /// The facts about a running server that four-letter words tell.
@@ -7,6 +8,7 @@ use crate::heart::Statistics;
 pub(crate) struct Report {
     pub(crate) uptime_ms: i64,
     pub(crate) addr: SocketAddr,
+    pub(crate) version: Version,
     pub(crate) tick_ms: i64,
     pub(crate) max_connections: usize,
     pub(crate) rejected: u64,

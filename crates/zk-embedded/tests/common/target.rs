@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use zk_embedded::Version;
 use zk_embedded::faults::Scope;
 
 /// The tick of both servers: sessions last from 1 s to 10 s.
@@ -16,11 +17,13 @@ pub(crate) struct Settings {
     pub(crate) extended_types: bool,
     /// How often empty containers are looked for; by default not within a run.
     pub(crate) container_check: Duration,
+    /// The release of both servers: 3.8, or 3.4.
+    pub(crate) version: Version,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { extended_types: false, container_check: Duration::from_hours(1) }
+        Self { extended_types: false, container_check: Duration::from_hours(1), version: Version::default() }
     }
 }
 
@@ -41,7 +44,9 @@ enum Server {
 impl Target {
     /// Starts Apache ZooKeeper.
     pub(crate) fn apache(runtime: &Handle, settings: Settings) -> Self {
-        let server = zk_testing::Server::builder()
+        let builder = zk_testing::Server::builder();
+        let builder = if settings.version == Version::V3_4 { builder.old() } else { builder };
+        let server = builder
             .tick(TICK)
             .java_property("zookeeper.extendedTypesEnabled", settings.extended_types)
             .java_property("znode.container.checkIntervalMs", settings.container_check.as_millis())
@@ -56,6 +61,7 @@ impl Target {
             .tick(TICK)
             .extended_types(settings.extended_types)
             .container_check(settings.container_check)
+            .version(settings.version)
             .start();
         let server = runtime.block_on(server).expect("the embedded server starts");
         Self { name: "the embedded server", runtime: runtime.clone(), server: Server::Embedded(server) }

@@ -4,6 +4,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use tokio::runtime::Runtime;
+use zk_embedded::Version;
 
 use crate::common::target::{Settings, Target};
 
@@ -17,7 +18,11 @@ pub(crate) struct Both {
 impl Both {
     /// Starts both; `None`, after a word about it, where Apache ZooKeeper is not installed.
     pub(crate) fn start(settings: Settings) -> Option<Self> {
-        zk_testing::require()?;
+        if settings.version == Version::V3_4 {
+            zk_testing::require_old()?;
+        } else {
+            zk_testing::require()?;
+        }
         let runtime = Runtime::new().expect("a runtime starts");
         let targets =
             [Target::apache(runtime.handle(), settings), Target::embedded(runtime.handle(), settings)];

@@ -2,8 +2,10 @@
 
 mod backpressure;
 mod faults;
+mod limit;
 mod malformed;
 mod program;
 mod serving;
+mod versions;
 mod wire;
 mod words;

@@ -13,7 +13,12 @@ fn program(arguments: &[&str]) -> Command {
 }
 
 async fn serving() -> (Child, String) {
-    let mut child = program(&["--listen", "127.0.0.1:0"]).spawn().expect("it is built");
+    serving_with(&[]).await
+}
+
+async fn serving_with(more: &[&str]) -> (Child, String) {
+    let arguments = [&["--listen", "127.0.0.1:0"], more].concat();
+    let mut child = program(&arguments).spawn().expect("it is built");
     let stdout = child.stdout.take().expect("it is piped");
     let line = timeout(SOON, BufReader::new(stdout).lines().next_line()).await.expect("it starts");
     (child, line.expect("it can be read").expect("a line"))
@@ -34,6 +39,18 @@ async fn it_prints_where_it_serves_and_stops_cleanly_when_told() {
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert!(stderr.contains("keeps everything in memory and forgets it"), "{stderr}");
     }
+}
+
+#[tokio::test]
+async fn it_behaves_as_the_release_that_is_asked_for() {
+    let (_child, connect_string) = serving_with(&["--release", "3.4"]).await;
+    let addr = connect_string.parse().expect("an address and nothing else");
+    let answer = zk_testing::four_letter_word(addr, "srvr").await.expect("it serves");
+    assert!(answer.starts_with("Zookeeper version: 3.4."), "{answer}");
+    let output = program(&["--release", "4"]).output().await.expect("it is built");
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    assert!(stderr.contains("none of 3.4, 3.5, 3.6 and 3.8"), "{stderr}");
 }
 
 #[tokio::test]
@@ -59,7 +76,7 @@ async fn help_tells_the_flags_and_their_defaults() {
     let output = program(&["--help"]).output().await.expect("it is built");
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout).expect("text");
-    for words in ["--listen", "127.0.0.1:2181", "--tick", "2s", "forgotten", "Exit codes"] {
+    for words in ["--listen", "127.0.0.1:2181", "--tick", "2s", "--release", "forgotten", "Exit codes"] {
         assert!(help.contains(words), "{words} is not in {help}");
     }
 }

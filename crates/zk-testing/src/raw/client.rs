@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use super::Error;
-use super::connection::{Connection, Granted, Reply, Request};
+use super::connection::{Connection, Granted, Hello, Reply, Request};
 use super::multi::{self, MultiOp, MultiResult};
 use super::types::{Acl, CreateMode, Event, Stat, WatchMode};
 use crate::jute::{Reader, Writer};
@@ -21,6 +21,7 @@ pub struct Client {
     session_id: i64,
     password: [u8; 16],
     timeout: Duration,
+    read_only: bool,
     requests: mpsc::UnboundedSender<Request>,
     // Unbounded, because the task must not wait for a test that forgets to look; it holds watches of its own making.
     events: Mutex<mpsc::UnboundedReceiver<Event>>,
@@ -55,15 +56,32 @@ impl Client {
         session_id: i64,
         password: &[u8; 16],
     ) -> Result<Self, Error> {
+        let hello = Hello { timeout: session_timeout, session_id, password, read_only: false };
+        Self::open(addr, hello).await
+    }
+
+    /// Connects to a server that may be without a majority, and then serves reads only; see
+    /// [`is_read_only`](Self::is_read_only).
+    ///
+    /// A member of an ensemble that allows it ([`EnsembleBuilder::read_only_mode`](crate::EnsembleBuilder::read_only_mode))
+    /// refuses everybody else while it has no majority.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
+    pub async fn connect_read_only(addr: SocketAddr, session_timeout: Duration) -> Result<Self, Error> {
+        let hello = Hello { timeout: session_timeout, session_id: 0, password: &[0; 16], read_only: true };
+        Self::open(addr, hello).await
+    }
+
+    async fn open(addr: SocketAddr, hello: Hello<'_>) -> Result<Self, Error> {
         let (events_tx, events) = mpsc::unbounded_channel();
-        let (connection, granted) =
-            Connection::open(addr, session_timeout, session_id, password, events_tx).await?;
-        let Granted { session_id, password, timeout } = granted;
+        let (connection, granted) = Connection::open(addr, hello, events_tx).await?;
+        let Granted { session_id, password, timeout, read_only } = granted;
         let (requests, requests_rx) = mpsc::unbounded_channel();
         let (ended_tx, ended) = watch::channel(false);
         // Ends with the connection, or when this client has dropped its sender.
         tokio::spawn(connection.run(requests_rx, ended_tx));
-        Ok(Self { session_id, password, timeout, requests, events: Mutex::new(events), ended })
+        Ok(Self { session_id, password, timeout, read_only, requests, events: Mutex::new(events), ended })
     }
 
     /// Returns the id of the session.
@@ -79,6 +97,11 @@ impl Client {
     /// Returns the session timeout that the server granted.
     pub fn negotiated_timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// Tells whether the server served reads only when it granted the session.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// Tells whether the connection has ended.
@@ -230,8 +253,24 @@ impl Client {
     /// # Errors
     /// [`Error::NoNode`], [`Error::InvalidAcl`], [`Error::NoAuth`], and others.
     pub async fn set_acl(&self, path: &str, acl: &[Acl]) -> Result<Stat, Error> {
-        let request = request(op::SET_ACL).string(path).each(acl, Acl::write).int(any(None));
-        Ok(Stat::read(&mut Reader(&self.call(request).await?))?)
+        self.write_acl(path, acl, None).await
+    }
+
+    /// Replaces a node's access control list, if it has been replaced as often as `aversion` says.
+    ///
+    /// # Errors
+    /// Those of [`set_acl`](Self::set_acl), and [`Error::BadVersion`].
+    pub async fn set_acl_if(&self, path: &str, acl: &[Acl], aversion: i32) -> Result<Stat, Error> {
+        self.write_acl(path, acl, Some(aversion)).await
+    }
+
+    /// Lists who the session has proved to be: pairs of scheme and user, in no order. Needs a server of 3.7 or newer.
+    ///
+    /// # Errors
+    /// [`Error::Unimplemented`] from an older server, which closes the connection too.
+    pub async fn who_am_i(&self) -> Result<Vec<(String, String)>, Error> {
+        let body = self.call(request(op::WHO_AM_I)).await?;
+        Ok(Reader(&body).each(|reader| Ok((reader.string()?, reader.string()?)))?)
     }
 
     /// Authenticates the session, such as with scheme `digest` and `user:password`.
@@ -292,6 +331,11 @@ impl Client {
     /// [`Error::Io`] if the connection ended first.
     pub async fn close(self) -> Result<(), Error> {
         self.call(request(op::CLOSE_SESSION)).await.map(drop)
+    }
+
+    async fn write_acl(&self, path: &str, acl: &[Acl], aversion: Option<i32>) -> Result<Stat, Error> {
+        let request = request(op::SET_ACL).string(path).each(acl, Acl::write).int(any(aversion));
+        Ok(Stat::read(&mut Reader(&self.call(request).await?))?)
     }
 
     async fn stat(&self, path: &str, watch: bool) -> Result<Option<Stat>, Error> {

@@ -34,11 +34,22 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
 }
 
+/// What is asked for.
+pub(super) struct Hello<'p> {
+    pub(super) timeout: Duration,
+    /// 0 for a new one.
+    pub(super) session_id: i64,
+    pub(super) password: &'p [u8; 16],
+    /// Whether a server that serves reads only will do.
+    pub(super) read_only: bool,
+}
+
 /// What the server granted.
 pub(super) struct Granted {
     pub(super) session_id: i64,
     pub(super) password: [u8; 16],
     pub(super) timeout: Duration,
+    pub(super) read_only: bool,
 }
 
 struct Pending {
@@ -60,18 +71,16 @@ impl Connection {
     /// Connects and asks for a session: a new one for id 0.
     pub(super) async fn open(
         addr: SocketAddr,
-        wanted: Duration,
-        session_id: i64,
-        password: &[u8; 16],
+        hello: Hello<'_>,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<(Self, Granted), Error> {
         let handshake = async {
             let stream = TcpStream::connect(addr).await?;
             stream.set_nodelay(true)?;
             let (mut reader, mut writer) = stream.into_split();
-            let wanted = i32::try_from(wanted.as_millis()).unwrap_or(i32::MAX);
-            let request =
-                Writer::new().int(0).long(0).int(wanted).long(session_id).buffer(password).bool(false);
+            let wanted = i32::try_from(hello.timeout.as_millis()).unwrap_or(i32::MAX);
+            let request = Writer::new().int(0).long(0).int(wanted);
+            let request = request.long(hello.session_id).buffer(hello.password).bool(hello.read_only);
             writer.write_all(&request.frame()).await?;
             let mut frames = Frames::default();
             let Some(frame) = frames.next(&mut reader).await? else {
@@ -178,6 +187,11 @@ impl Connection {
 
 fn granted(frame: &[u8]) -> Result<Granted, Error> {
     let mut reader = Reader(&frame[4..]);
+    // A member without a majority that serves reads may answer as to a request, if it cannot make sessions either.
+    if frame.len() == 4 + REPLY_HEADER {
+        let (_xid, _zxid, code) = (reader.int()?, reader.long()?, reader.int()?);
+        return Err(Error::from_code(code));
+    }
     let _version = reader.int()?;
     let timeout = reader.int()?;
     let session_id = reader.long()?;
@@ -188,5 +202,7 @@ fn granted(frame: &[u8]) -> Result<Granted, Error> {
     }
     let timeout = Duration::from_millis(u64::from(timeout.unsigned_abs()));
     let password = password.try_into().map_err(|_| Error::Malformed)?;
-    Ok(Granted { session_id, password, timeout })
+    // The oldest servers do not say.
+    let read_only = reader.bool().unwrap_or(false);
+    Ok(Granted { session_id, password, timeout, read_only })
 }

@@ -41,6 +41,12 @@ pub enum Error {
     /// The ACL is empty or names an unknown scheme (-114).
     #[error("invalid acl")]
     InvalidAcl,
+    /// The server has no majority and serves reads only (-119).
+    #[error("server is read-only")]
+    NotReadOnly,
+    /// The session must authenticate by SASL first; the server closes the connection (-124).
+    #[error("sasl authentication required")]
+    SaslRequired,
     /// The authentication was refused; the server closes the connection (-115).
     #[error("authentication failed")]
     AuthFailed,
@@ -79,6 +85,8 @@ impl Error {
             -108 => Self::NoChildrenForEphemerals,
             -114 => Self::InvalidAcl,
             -115 => Self::AuthFailed,
+            -119 => Self::NotReadOnly,
+            -124 => Self::SaslRequired,
             -8 => Self::BadArguments,
             -6 => Self::Unimplemented,
             -125 => Self::QuotaExceeded,

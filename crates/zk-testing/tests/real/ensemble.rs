@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use zk_testing::raw::{Client, CreateMode};
+use zk_testing::raw::{Client, CreateMode, Error};
 use zk_testing::{Ensemble, StartError};
 
 use crate::{SESSION, connect, eventually};
@@ -58,4 +58,59 @@ async fn another_server_leads_when_the_leader_is_killed_and_sessions_survive() {
 async fn one_server_is_no_ensemble() {
     let Some(_) = zk_testing::require() else { return };
     assert!(matches!(Ensemble::start(1).await, Err(StartError::TooSmall(1))));
+}
+
+#[tokio::test]
+async fn an_observer_serves_and_does_not_vote() {
+    let Some(_) = zk_testing::require() else { return };
+    let mut ensemble = Ensemble::builder(3).with_observer().start().await.unwrap();
+    assert_eq!((ensemble.servers().len(), ensemble.observers().len()), (4, 1));
+    let observer = &ensemble.observers()[0];
+    assert_eq!(observer.mode().await.as_deref(), Some("observer"));
+    connect(observer.addr()).await.create("/a", b"", CreateMode::Persistent).await.unwrap();
+
+    let leader = ensemble.leader().await.unwrap();
+    let (next, last) = ((leader + 1) % 3, (leader + 2) % 3);
+    ensemble.server(next).kill().await;
+    ensemble.server(last).kill().await;
+    let nobody = async || ensemble.leader().await.is_none();
+    eventually("one of three that vote is no majority, observer or not", Duration::from_secs(5), nobody)
+        .await;
+}
+
+#[tokio::test]
+async fn a_server_without_a_majority_serves_reads_to_who_accepts_that() {
+    let Some(_) = zk_testing::require() else { return };
+    let wanted = Ensemble::builder(3).read_only_mode().local_sessions();
+    let mut ensemble = wanted.start().await.unwrap();
+    let addr = ensemble.servers()[0].addr();
+    let client = connect(addr).await;
+    assert!(!client.is_read_only());
+    client.create("/a", b"there", CreateMode::Persistent).await.unwrap();
+
+    ensemble.server(1).kill().await;
+    ensemble.server(2).kill().await;
+    ensemble.servers()[0].wait_read_only().await.unwrap();
+    let refused = Client::connect(addr, SESSION).await;
+    assert!(matches!(refused, Err(Error::Io(_))), "{refused:?}");
+    let reader = Client::connect_read_only(addr, SESSION).await.unwrap();
+    assert!(reader.is_read_only());
+    assert_eq!(reader.get("/a").await.unwrap().0, b"there");
+    let written = reader.set("/a", b"", None).await;
+    assert!(matches!(written, Err(Error::NotReadOnly)), "{written:?}");
+
+    ensemble.start_all().await.unwrap();
+    ensemble.wait_quorum().await.unwrap();
+    assert!(!Client::connect_read_only(addr, SESSION).await.unwrap().is_read_only());
+}
+
+#[tokio::test]
+async fn without_local_sessions_a_server_without_a_majority_opens_none() {
+    let Some(_) = zk_testing::require() else { return };
+    let mut ensemble = Ensemble::builder(2).read_only_mode().start().await.unwrap();
+    ensemble.server(1).kill().await;
+    let left = &ensemble.servers()[0];
+    left.wait_read_only().await.unwrap();
+    let refused = Client::connect_read_only(left.addr(), SESSION).await;
+    assert!(matches!(refused, Err(Error::NotReadOnly)), "{refused:?}");
 }

@@ -85,10 +85,14 @@ async fn access_control_binds_who_is_not_authenticated() {
     assert!(matches!(refused, Err(Error::InvalidAcl)), "there is no identity yet");
     creator.add_auth("digest", b"user:secret").await.unwrap();
     creator.create_with_acl("/a", b"", CreateMode::Persistent, &[Acl::creator()]).await.unwrap();
+    let outdated = creator.set_acl_if("/a", &[Acl::creator()], 7).await;
+    assert!(matches!(outdated, Err(Error::BadVersion)), "{outdated:?}");
     let (acl, _) = creator.get_acl("/a").await.unwrap();
     assert_eq!((acl.len(), acl[0].permissions, acl[0].scheme.as_str()), (1, permission::ALL, "digest"));
     assert!(matches!(stranger.get("/a").await, Err(Error::NoAuth)));
     assert!(matches!(stranger.set_acl("/a", &[Acl::open()]).await, Err(Error::NoAuth)));
+    let users = creator.who_am_i().await.unwrap();
+    assert!(users.contains(&("digest".into(), "user".into())), "{users:?}");
     assert_eq!(creator.set_acl("/a", &[Acl::read_only()]).await.unwrap().aversion, 1);
     stranger.get("/a").await.unwrap();
     assert!(matches!(stranger.set("/a", b"", None).await, Err(Error::NoAuth)));

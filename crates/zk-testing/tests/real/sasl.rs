@@ -28,7 +28,7 @@ async fn a_server_that_requires_sasl_refuses_who_has_not_authenticated() {
     let server = Server::builder().sasl(&[("ann", "secret")]).require_sasl(true).start().await.unwrap();
     let client = Client::connect(server.addr(), SESSION).await.unwrap();
     let refused = client.create("/a", b"", CreateMode::Persistent).await;
-    assert!(matches!(refused, Err(Error::Other(-124))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::SaslRequired)), "{refused:?}");
     timeout(SOON, client.closed()).await.unwrap();
 }
 

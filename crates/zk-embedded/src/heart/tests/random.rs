@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::lab::*;
+use crate::Version;
 use crate::heart::{ConnectionId, Output, path};
 use crate::proto::*;
 
@@ -151,7 +152,7 @@ fn check_invariants(lab: &Lab) {
             owned.entry(stat.ephemeral_owner).or_insert_with(BTreeSet::new).insert(path.as_str());
         }
         if !path.is_empty() {
-            assert_eq!(path::validate(path), Ok(()));
+            assert_eq!(path::validate(path, Version::V3_8), Ok(()));
             let (parent, name) = path::split(path);
             children.entry(parent).or_default().insert(name);
         }

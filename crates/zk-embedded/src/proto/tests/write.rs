@@ -1,13 +1,13 @@
 //! Requests as a client writes them.
 
 use crate::proto::writer::Writer;
-use crate::proto::{Acl, ConnectRequest, CreateOp, Framed, Request, op};
+use crate::proto::{Acl, ConnectRequest, CreateOp, Framed, Request};
 
 /// Writes a request, without the length.
 pub(super) fn frame(framed: &Framed) -> Vec<u8> {
     let mut writer = Writer::frame();
     writer.int(framed.xid);
-    writer.int(op_of(&framed.request));
+    writer.int(framed.request.op());
     write(&mut writer, &framed.request);
     writer.end().split_off(4)
 }
@@ -31,39 +31,6 @@ pub(super) fn connect(request: &ConnectRequest) -> Vec<u8> {
         writer.bool(read_only);
     }
     writer.end().split_off(4)
-}
-
-fn op_of(request: &Request) -> i32 {
-    match request {
-        Request::Create { op: CreateOp::Create, .. } => op::CREATE,
-        Request::Create { op: CreateOp::Create2, .. } => op::CREATE2,
-        Request::Create { op: CreateOp::Container, .. } => op::CREATE_CONTAINER,
-        Request::Create { op: CreateOp::Ttl, .. } => op::CREATE_TTL,
-        Request::Delete { .. } => op::DELETE,
-        Request::Exists { .. } => op::EXISTS,
-        Request::GetData { .. } => op::GET_DATA,
-        Request::SetData { .. } => op::SET_DATA,
-        Request::GetAcl { .. } => op::GET_ACL,
-        Request::SetAcl { .. } => op::SET_ACL,
-        Request::GetChildren { .. } => op::GET_CHILDREN,
-        Request::GetChildren2 { .. } => op::GET_CHILDREN2,
-        Request::Sync { .. } => op::SYNC,
-        Request::Ping => op::PING,
-        Request::Check { .. } => op::CHECK,
-        Request::Multi { .. } => op::MULTI,
-        Request::MultiRead { .. } => op::MULTI_READ,
-        Request::Auth { .. } => op::AUTH,
-        Request::SetWatches { .. } => op::SET_WATCHES,
-        Request::SetWatches2 { .. } => op::SET_WATCHES2,
-        Request::AddWatch { .. } => op::ADD_WATCH,
-        Request::CheckWatches { .. } => op::CHECK_WATCHES,
-        Request::RemoveWatches { .. } => op::REMOVE_WATCHES,
-        Request::GetEphemerals { .. } => op::GET_EPHEMERALS,
-        Request::GetAllChildrenNumber { .. } => op::GET_ALL_CHILDREN_NUMBER,
-        Request::WhoAmI => op::WHO_AM_I,
-        Request::CloseSession => op::CLOSE_SESSION,
-        Request::Unknown { op } | Request::Malformed { op } => *op,
-    }
 }
 
 fn write(writer: &mut Writer, request: &Request) {
@@ -108,7 +75,7 @@ fn write(writer: &mut Writer, request: &Request) {
         }
         Request::Multi { operations } | Request::MultiRead { operations } => {
             for operation in operations {
-                multi_header(writer, op_of(operation), false);
+                multi_header(writer, operation.op(), false);
                 write(writer, operation);
             }
             multi_header(writer, -1, true);

@@ -1,0 +1,127 @@
+use std::fmt;
+use std::str::FromStr;
+
+use crate::proto::Request;
+
+/// The release of Apache ZooKeeper whose behaviour a server has.
+///
+/// An older one does not know the requests that came later: it answers them with -6 (UNIMPLEMENTED) and closes the
+/// connection; the session stays. Four-letter words tell the version. Otherwise all behave as 3.8 does, 3.4 apart from
+/// what its variant tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Version {
+    /// 3.4.14, as compared with the real one case by case: no `create2`, container, time to live, `reconfig`, or removal of
+    /// watches, nor what came after these. A multi with one of them cannot be read. There is no `/zookeeper/config`.
+    V3_4,
+    /// 3.5: no persistent watches, `multiRead`, `getEphemerals`, or `getAllChildrenNumber`.
+    V3_5,
+    /// 3.6: no `whoAmI`.
+    V3_6,
+    /// 3.8, which has all that this crate has.
+    #[default]
+    V3_8,
+}
+
+impl Version {
+    /// Returns the number of the release, such as `3.8.0`.
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::V3_4 => "3.4.14",
+            Self::V3_5 => "3.5.10",
+            Self::V3_6 => "3.6.4",
+            Self::V3_8 => "3.8.0",
+        }
+    }
+
+    /// Tells whether a server of this version knows an op, by its number on the wire.
+    pub(crate) fn knows(self, op: i32) -> bool {
+        let since = match op {
+            15..=21 => Self::V3_5,
+            22 | 103..=106 => Self::V3_6,
+            107 => Self::V3_8,
+            _ => Self::V3_4,
+        };
+        self >= since
+    }
+
+    /// Returns what a server of this version takes a request for.
+    pub(crate) fn read(self, request: Request) -> Request {
+        let op = request.op();
+        if !self.knows(op) {
+            return Request::Unknown { op };
+        }
+        match &request {
+            Request::Multi { operations } if operations.iter().any(|one| !self.knows(one.op())) => {
+                Request::Malformed { op }
+            }
+            _ => request,
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    /// Writes the release without its last part, such as `3.8`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V3_4 => "3.4",
+            Self::V3_5 => "3.5",
+            Self::V3_6 => "3.6",
+            Self::V3_8 => "3.8",
+        })
+    }
+}
+
+/// A text that names no [`Version`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is none of 3.4, 3.5, 3.6 and 3.8")]
+pub struct UnknownVersion(String);
+
+impl FromStr for Version {
+    type Err = UnknownVersion;
+
+    fn from_str(text: &str) -> Result<Self, UnknownVersion> {
+        let all = [Self::V3_4, Self::V3_5, Self::V3_6, Self::V3_8];
+        let named = all.into_iter().find(|version| version.to_string() == text);
+        named.ok_or_else(|| UnknownVersion(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::CreateOp;
+
+    fn create(op: CreateOp) -> Request {
+        Request::Create { op, path: "/a".into(), data: None, acl: None, flags: 0, ttl: 0 }
+    }
+
+    #[test]
+    fn each_version_knows_what_came_with_it() {
+        let known = |version: Version| (0..=107).filter(|op| version.knows(*op)).count();
+        let all = known(Version::V3_8);
+        assert_eq!(
+            [Version::V3_6, Version::V3_5, Version::V3_4].map(|version| all - known(version)),
+            [1, 1 + 5, 1 + 5 + 7]
+        );
+        assert!(Version::V3_4.knows(-11), "closeSession");
+    }
+
+    #[test]
+    fn versions_are_read_as_they_are_written() {
+        assert_eq!("3.5".parse(), Ok(Version::V3_5));
+        assert_eq!(Version::default().to_string(), "3.8");
+        let error = "3.10".parse::<Version>().unwrap_err();
+        assert_eq!(error.to_string(), "`3.10` is none of 3.4, 3.5, 3.6 and 3.8");
+    }
+
+    #[test]
+    fn what_came_later_is_unknown_and_a_multi_with_it_unreadable() {
+        let multi =
+            || Request::Multi { operations: vec![create(CreateOp::Create), create(CreateOp::Create2)] };
+        assert_eq!(Version::V3_5.read(multi()), multi());
+        assert_eq!(Version::V3_4.read(multi()), Request::Malformed { op: 14 });
+        assert_eq!(Version::V3_4.read(create(CreateOp::Ttl)), Request::Unknown { op: 21 });
+        assert_eq!(Version::V3_6.read(Request::Malformed { op: 107 }), Request::Unknown { op: 107 });
+    }
+}
