@@ -1,6 +1,7 @@
 //! A ZooKeeper, the programs around it, and the numbers that the rows count with.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -37,6 +38,13 @@ impl Scene {
         Self { programs, hosts: hosts.join(","), folder, observer: Observer::start(servers, ROOT) }
     }
 
+    /// Has the programs reach ZooKeeper at another address, such as a proxy's; the observer does not.
+    #[must_use]
+    pub fn through(mut self, address: SocketAddr) -> Self {
+        self.hosts = address.to_string();
+        self
+    }
+
     /// Starts a server on some ports.
     pub fn server(&self, ports: &[u16]) -> Process {
         let mut arguments = self.common();
@@ -65,16 +73,28 @@ impl Scene {
         self.run(&self.programs.client, &arguments)
     }
 
+    /// Starts a server by a shell that prepares something and then runs `exec "$@"`.
+    pub fn server_in(&self, shell: &str, arguments: &[&str]) -> Process {
+        self.run_in(shell, &self.programs.server, arguments)
+    }
+
+    /// Starts a client like that.
+    pub fn client_in(&self, shell: &str, arguments: &[&str]) -> Process {
+        self.run_in(shell, &self.programs.client, arguments)
+    }
+
     /// The ensemble's addresses, as the programs take them.
     pub fn hosts(&self) -> &str {
         &self.hosts
     }
 
-    /// Writes a file into the folder in which the programs run.
+    /// Writes a file into the folder in which the programs run; who reads it sees the old one or the new one.
     pub fn write(&self, name: &str, text: &str) {
         let path = self.folder.path().join(name);
+        let parent = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let fresh = path.with_added_extension("new");
         let done =
-            path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
+            parent.and_then(|()| std::fs::write(&fresh, text)).and_then(|()| std::fs::rename(&fresh, &path));
         done.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
@@ -83,7 +103,15 @@ impl Scene {
         ["--zookeeper", &self.hosts, "--session-timeout", &timeout].map(str::to_owned).to_vec()
     }
 
-    fn run(&self, program: &std::path::Path, arguments: &[String]) -> Process {
+    fn run_in(&self, shell: &str, program: &Path, arguments: &[&str]) -> Process {
+        let program = program.to_str().expect("a path in UTF-8");
+        let mut all = ["-c", shell, "sh", program].map(str::to_owned).to_vec();
+        all.extend(self.common());
+        all.extend(arguments.iter().map(ToString::to_string));
+        self.run(Path::new("sh"), &all)
+    }
+
+    fn run(&self, program: &Path, arguments: &[String]) -> Process {
         Process::start(program, self.folder.path(), arguments, &self.programs.environment)
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()))
     }

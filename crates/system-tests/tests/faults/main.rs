@@ -5,7 +5,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod clients;
+mod clock;
 mod controls;
+mod output;
 mod servers;
+mod sockets;
 mod support;
 mod zookeeper;

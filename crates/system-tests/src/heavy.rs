@@ -1,0 +1,39 @@
+//! What a test may need beyond a developer's machine at work: much of it, or its root account.
+
+use std::process::{Command, Stdio};
+
+use nix::unistd::Uid;
+
+/// Whether a test may take much of the machine: only with the environment variable `FAULTS=all`, which
+/// `scripts/test --all` sets. Otherwise it says on standard error what is skipped, and why.
+pub fn heavy(why: &str) -> Option<()> {
+    if std::env::var("FAULTS").as_deref() == Ok("all") {
+        return Some(());
+    }
+    eprintln!("SKIPPED (run scripts/test --all): {why}");
+    None
+}
+
+/// Whether a test can have root and network namespaces. Otherwise it says on standard error what is
+/// skipped, and why.
+///
+/// # Panics
+/// If they are missing and the environment variable `CI` is set: what nobody runs proves nothing.
+pub fn root(why: &str) -> Option<()> {
+    let missing = if !Uid::effective().is_root() {
+        "not root"
+    } else if !namespaces() {
+        "no network namespaces (unshare --net fails)"
+    } else {
+        return Some(());
+    };
+    assert!(std::env::var_os("CI").is_none(), "CI is set, and there is {missing}: {why}");
+    eprintln!("SKIPPED ({missing}): {why}");
+    None
+}
+
+fn namespaces() -> bool {
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--net", "true"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    unshare.status().is_ok_and(|status| status.success())
+}
