@@ -37,6 +37,8 @@ pub struct ServerSettings {
     pub host: IpAddr,
     /// The ports to listen on: 1 to 64 different ones, none of them 0; 8897 to 8899 by default.
     pub ports: Vec<u16>,
+    /// Whether to answer on the same ports over UDP, too; false by default.
+    pub udp: bool,
     /// What instances are registered under instead of `host`; never an unspecified address, and always
     /// there when `host` is one.
     pub advertise: Option<instance::Host>,

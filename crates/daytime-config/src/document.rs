@@ -133,6 +133,7 @@ impl Walk<'_> {
         match key {
             "host" => self.text(item, check::LISTEN, check::listen, &mut into.host),
             "ports" => self.ports(item, &mut into.ports),
+            "udp" => self.boolean(item, &mut into.udp),
             "advertise" => {
                 let advertise = |text: &str| check::advertise(text).map(Some);
                 self.text(item, check::ADVERTISE, advertise, &mut into.advertise);

@@ -45,6 +45,7 @@ impl Environment {
         reader.read("DAYTIME_PORTS", "server.ports", ports, &mut into.ports);
         let advertise = |text: &str| check::advertise(text).map(Some);
         reader.read("DAYTIME_ADVERTISE", "server.advertise", advertise, &mut into.advertise);
+        reader.read("DAYTIME_UDP", "server.udp", check::boolean, &mut into.udp);
         let into = &mut settings.zookeeper.embedded;
         reader.read("DAYTIME_EMBEDDED", "zookeeper.embedded", check::boolean, into);
     }

@@ -46,6 +46,10 @@ pub struct ServerFlags {
     #[arg(long, global = true, value_name = "PORT", value_parser = check::port, value_delimiter = ',')]
     pub port: Vec<u16>,
 
+    /// Answer on the same ports over UDP, too [env: DAYTIME_UDP=true] [key: server.udp]
+    #[arg(long, global = true)]
+    pub udp: bool,
+
     /// IP address or host name that clients call, if not the one listened on [env: DAYTIME_ADVERTISE]
     /// [key: server.advertise]
     #[arg(long, global = true, value_name = "ADDR", value_parser = check::advertise)]
@@ -127,6 +131,7 @@ impl ServerFlags {
         apply(self.host.map(Ok), "--host", "server.host", &mut into.host, findings);
         let ports = (!self.port.is_empty()).then(|| check::ports(&self.port));
         apply(ports, "--port", "server.ports", &mut into.ports, findings);
+        apply(self.udp.then_some(Ok(true)), "--udp", "server.udp", &mut into.udp, findings);
         let advertise = self.advertise.as_ref().map(|host| check::advertise(&host.to_string()).map(Some));
         apply(advertise, "--advertise", "server.advertise", &mut into.advertise, findings);
         let embedded = self.embedded.then_some(Ok(true));

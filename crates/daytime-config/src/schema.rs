@@ -8,7 +8,10 @@ pub(crate) const SECTIONS: [(&str, &[&str]); 5] = [
     ("zookeeper", &["hosts", "root", "session_timeout", "embedded"]),
     ("registry", &["audit_interval"]),
     ("discovery", &["audit_interval", "hold"]),
-    ("server", &["host", "ports", "advertise", "max_connections", "connection_timeout", "settle", "grace"]),
+    (
+        "server",
+        &["host", "ports", "udp", "advertise", "max_connections", "connection_timeout", "settle", "grace"],
+    ),
     ("client", &["rounds", "interval", "strategy", "timeout", "attempt_timeout", "connect_timeout", "wait"]),
 ];
 

@@ -52,6 +52,7 @@ pub(crate) struct Discovery {
 pub(crate) struct Server {
     pub(crate) host: Given<IpAddr>,
     pub(crate) ports: Given<Vec<u16>>,
+    pub(crate) udp: Given<bool>,
     pub(crate) advertise: Given<Option<instance::Host>>,
     pub(crate) max_connections: Given<usize>,
     pub(crate) connection_timeout: Given<Duration>,
@@ -120,6 +121,7 @@ impl Default for Settings {
             server: Server {
                 host: Given::default(Ipv4Addr::LOCALHOST.into()),
                 ports: Given::default(vec![8897, 8898, 8899]),
+                udp: Given::default(false),
                 advertise: Given::default(None),
                 max_connections: Given::default(1024),
                 connection_timeout: ms(2_000),
@@ -223,6 +225,7 @@ impl Settings {
         ServerSettings {
             host: server.host.value,
             ports: server.ports.value.clone(),
+            udp: server.udp.value,
             advertise: server.advertise.value.clone(),
             max_connections: server.max_connections.value,
             connection_timeout: server.connection_timeout.value,

@@ -71,6 +71,21 @@ wait = "11s"
 "#;
 
 #[test]
+fn udp_is_off_until_a_layer_asks_for_it() {
+    let dir = Dir::new();
+    let path = dir.write("[server]\nudp = true\n");
+    let file = ["--config", path.to_str().unwrap()];
+    let udp = |variables, arguments: &[&str]| server(variables, arguments).unwrap().server.udp;
+    assert!(!udp(&[], &[]));
+    assert!(udp(&[], &file));
+    assert!(!udp(&[("DAYTIME_UDP", "false")], &file));
+    assert!(udp(&[("DAYTIME_UDP", "true")], &[]));
+    assert!(udp(&[("DAYTIME_UDP", "false")], &["--udp"]));
+    let problems = server(&[("DAYTIME_UDP", "yes")], &[]).unwrap_err().to_string();
+    assert_eq!(problems, r#"DAYTIME_UDP: server.udp: expected true or false, found "yes""#);
+}
+
+#[test]
 fn each_layer_of_the_server_beats_the_one_below() {
     let dir = Dir::new();
     let path = dir.write(FILE);

@@ -19,6 +19,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A port cannot be answered on over UDP. Nothing was registered.
+    #[error("cannot listen on {address} over UDP; nothing was registered")]
+    ListenUdp {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// An instance has no usable endpoint.
     #[error("no endpoint to register")]
     Endpoint(#[from] EndpointError),

@@ -15,6 +15,7 @@ mod signals;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use daytime_config::ServerConfig;
@@ -27,7 +28,7 @@ use zk_core::Zk;
 pub use cli::main;
 pub use error::Error;
 
-use crate::serve::{Limits, Serving};
+use crate::serve::{Limits, Serving, UdpSocket};
 
 /// How long the ensemble may take to confirm that the instances are gone. Together with settling,
 /// draining and closing it stays below five seconds with the default configuration.
@@ -58,12 +59,24 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
         };
         listeners.push(listening.await.map_err(|source| Error::Listen { address, source })?);
     }
+    let mut sockets = Vec::new();
+    if settings.udp {
+        for (_, local) in &listeners {
+            let socket = UdpSocket::bind(*local).await;
+            sockets.push(socket.map_err(|source| Error::ListenUdp { address: *local, source })?);
+        }
+    }
     let serving = Serving::default();
     let limits = Limits { connections: settings.max_connections, deadline: settings.connection_timeout };
     let bound: Vec<SocketAddr> = listeners.iter().map(|(_, local)| *local).collect();
     for (listener, local) in listeners {
         info!(address = %local, "listening");
         serving.accept_on(listener, local, limits);
+    }
+    let ports: Arc<[u16]> = bound.iter().map(SocketAddr::port).collect();
+    for socket in sockets {
+        info!(address = %socket.local(), "listening over UDP");
+        serving.answer_on(socket, ports.clone());
     }
 
     let zookeeper =
