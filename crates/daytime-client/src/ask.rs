@@ -12,6 +12,7 @@ use zk_core::Zk;
 
 use crate::connect;
 use crate::error::Error;
+use crate::figures;
 use crate::link;
 use crate::output::{line, tell};
 
@@ -133,7 +134,10 @@ async fn rounds(
                 answer
             }
         });
-        match answer.await {
+        let began = Instant::now();
+        let answer = answer.await;
+        figures::request(answer.is_ok(), began.elapsed());
+        match answer {
             Ok(answered) => {
                 debug!(endpoint = %answered.key, attempts = answered.attempts, "answered");
                 line(answered.value)?;

@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::error::Error;
 use crate::output::tell;
-use crate::{ask, list, watch};
+use crate::{ask, figures, list, watch};
 
 /// Finds daytime servers in ZooKeeper and asks them for the time; lists them; watches them come and go.
 ///
@@ -84,6 +84,13 @@ pub fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         let watching = matches!(cli.command, Some(Command::Watch { .. }));
         let command = async {
+            // Who looks once and ends has nothing to be scraped for.
+            let lasting = matches!(cli.command, None | Some(Command::Watch { .. }));
+            let _metrics = match loaded.config.metrics.filter(|_| lasting) {
+                Some(address) => Some(daytime_metrics::Endpoint::start(address).await?),
+                None => None,
+            };
+            figures::describe();
             match cli.command {
                 None => ask::run(loaded.config).await,
                 Some(Command::List { json }) => list::run(loaded.config, json).await,

@@ -23,6 +23,9 @@ pub enum Error {
         /// Rounds in all.
         rounds: u64,
     },
+    /// The metrics cannot be offered.
+    #[error("no metrics endpoint")]
+    Metrics(#[from] daytime_metrics::StartError),
     /// The command was interrupted before it was done.
     #[error("interrupted")]
     Interrupted,

@@ -6,6 +6,7 @@ mod ask;
 mod cli;
 mod connect;
 mod error;
+mod figures;
 mod link;
 mod list;
 mod output;

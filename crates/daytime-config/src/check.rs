@@ -15,6 +15,7 @@ const SHOWN: usize = 60;
 pub(crate) const DURATION: &str = r#"a duration such as "250ms" or "10s""#;
 pub(crate) const LISTEN: &str = r#"an IP address to listen on such as "127.0.0.1""#;
 pub(crate) const ADVERTISE: &str = r#"an IP address or a host name such as "192.0.2.7""#;
+pub(crate) const METRICS: &str = r#"an address and a port such as "127.0.0.1:9867", or "off""#;
 pub(crate) const ROOT: &str = r#"a znode path such as "/go_servers""#;
 pub(crate) const STRATEGY: &str = r#""random" or "round-robin""#;
 pub(crate) const HOST: &str = r#"a string such as "127.0.0.1:2181""#;
@@ -98,6 +99,17 @@ pub(crate) fn listen(text: &str) -> Result<IpAddr, String> {
         let hint = if text.parse::<SocketAddr>().is_ok() { "; its port belongs in server.ports" } else { "" };
         format!("expected {LISTEN}, found {}{hint}", quote(text))
     })
+}
+
+/// Reads where metrics are to be found; `None` is nowhere.
+pub(crate) fn metrics(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.port() > 0 => Ok(Some(address)),
+        _ => Err(format!("expected {METRICS}, found {}", quote(text))),
+    }
 }
 
 pub(crate) fn advertise(text: &str) -> Result<instance::Host, String> {

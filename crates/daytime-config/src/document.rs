@@ -8,7 +8,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use zk_core::ZnodePath;
 
 use crate::findings::{Findings, Origin};
-use crate::settings::{Client, Discovery, Given, Registry, Server, Settings, Zookeeper};
+use crate::settings::{Client, Discovery, Given, Metrics, Registry, Server, Settings, Zookeeper};
 use crate::syntax::{self, Broken};
 use crate::{check, schema};
 
@@ -90,6 +90,7 @@ impl Walk<'_> {
             "discovery" => self.discovery(&mut settings.discovery, key, item),
             "server" => self.server(&mut settings.server, key, item),
             "client" => self.client(&mut settings.client, key, item),
+            "metrics" => self.metrics(&mut settings.metrics, key, item),
             _ => unreachable!("only sections of the schema are walked"),
         }
     }
@@ -165,6 +166,14 @@ impl Walk<'_> {
             "attempt_timeout" => self.duration(item, schema::TIMEOUT, &mut into.attempt_timeout),
             "connect_timeout" => self.duration(item, schema::TIMEOUT, &mut into.connect_timeout),
             "wait" => self.duration(item, schema::WAIT, &mut into.wait),
+            _ => return false,
+        }
+        true
+    }
+
+    fn metrics(&mut self, into: &mut Metrics, key: &str, item: &Item<'_, '_>) -> bool {
+        match key {
+            "listen" => self.text(item, check::METRICS, check::metrics, &mut into.listen),
             _ => return false,
         }
         true

@@ -35,6 +35,8 @@ impl Environment {
         let timeout = |text: &str| check::duration(text, &schema::SESSION_TIMEOUT);
         let key = "zookeeper.session_timeout";
         reader.read("DAYTIME_SESSION_TIMEOUT", key, timeout, &mut into.session_timeout);
+        let into = &mut settings.metrics.listen;
+        reader.read("DAYTIME_METRICS", "metrics.listen", check::metrics, into);
     }
 
     /// Overrides what only the server reads.

@@ -32,6 +32,11 @@ pub struct ZookeeperFlags {
     /// [default: 10s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = session_timeout)]
     pub session_timeout: Option<Duration>,
+
+    /// Address and port of the Prometheus endpoint /metrics, or off [env: DAYTIME_METRICS]
+    /// [key: metrics.listen] [default: off]
+    #[arg(long, global = true, value_name = "ADDR:PORT")]
+    pub metrics: Option<String>,
 }
 
 /// The options of the server. They may stand before or after a subcommand.
@@ -122,6 +127,8 @@ impl ZookeeperFlags {
         let timeout = self.session_timeout.map(|given| check::in_range(given, &schema::SESSION_TIMEOUT));
         let key = "zookeeper.session_timeout";
         apply(timeout, "--session-timeout", key, &mut into.session_timeout, findings);
+        let metrics = self.metrics.as_deref().map(check::metrics);
+        apply(metrics, "--metrics", "metrics.listen", &mut settings.metrics.listen, findings);
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Every section with its keys, in the order in which a person would look for them.
-pub(crate) const SECTIONS: [(&str, &[&str]); 5] = [
+pub(crate) const SECTIONS: [(&str, &[&str]); 6] = [
     ("zookeeper", &["hosts", "root", "session_timeout", "embedded"]),
     ("registry", &["audit_interval"]),
     ("discovery", &["audit_interval", "hold"]),
@@ -13,6 +13,7 @@ pub(crate) const SECTIONS: [(&str, &[&str]); 5] = [
         &["host", "ports", "udp", "advertise", "max_connections", "connection_timeout", "settle", "grace"],
     ),
     ("client", &["rounds", "interval", "strategy", "timeout", "attempt_timeout", "connect_timeout", "wait"]),
+    ("metrics", &["listen"]),
 ];
 
 pub(crate) const PORTS: RangeInclusive<u64> = 1..=65535;

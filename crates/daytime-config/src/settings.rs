@@ -1,6 +1,6 @@
 //! What was given so far, with where it came from; the built-in defaults; the relations between values.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use balance::Strategy;
@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) discovery: Discovery,
     pub(crate) server: Server,
     pub(crate) client: Client,
+    pub(crate) metrics: Metrics,
 }
 
 #[derive(Clone, Debug)]
@@ -69,6 +70,11 @@ pub(crate) struct Client {
     pub(crate) attempt_timeout: Given<Duration>,
     pub(crate) connect_timeout: Given<Duration>,
     pub(crate) wait: Given<Duration>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    pub(crate) listen: Given<Option<SocketAddr>>,
 }
 
 // === Given ===
@@ -137,6 +143,7 @@ impl Default for Settings {
                 connect_timeout: ms(300),
                 wait: ms(60_000),
             },
+            metrics: Metrics { listen: Given::default(None) },
         }
     }
 }
@@ -194,6 +201,7 @@ impl Settings {
             embedded: self.embedded(),
             registry,
             server: self.server_settings(),
+            metrics: self.metrics.listen.value,
         }
     }
 
@@ -212,7 +220,12 @@ impl Settings {
         if let Some(hold) = self.discovery.hold.value {
             discovery = discovery.with_hold(hold).expect(CHECKED);
         }
-        ClientConfig { zookeeper: self.zookeeper_config(), discovery, client: self.client_settings() }
+        ClientConfig {
+            zookeeper: self.zookeeper_config(),
+            discovery,
+            client: self.client_settings(),
+            metrics: self.metrics.listen.value,
+        }
     }
 
     fn zookeeper_config(&self) -> zk_core::Config {

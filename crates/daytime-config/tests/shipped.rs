@@ -57,7 +57,11 @@ fn what_is_commented_out_works_when_it_is_not() {
         let uncommented: String = text
             .lines()
             .map(|line| match line.strip_prefix("# ") {
-                Some(setting) if ["hold = ", "advertise = "].iter().any(|key| setting.starts_with(key)) => {
+                Some(setting)
+                    if ["hold = ", "advertise = ", "listen = "]
+                        .iter()
+                        .any(|key| setting.starts_with(key)) =>
+                {
                     count += 1;
                     format!("{setting}\n")
                 }

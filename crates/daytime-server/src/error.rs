@@ -28,6 +28,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The metrics cannot be offered. Nothing was registered.
+    #[error("no metrics endpoint; nothing was registered")]
+    Metrics(#[from] daytime_metrics::StartError),
     /// An instance has no usable endpoint.
     #[error("no endpoint to register")]
     Endpoint(#[from] EndpointError),

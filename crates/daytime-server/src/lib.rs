@@ -9,6 +9,7 @@ mod advertise;
 mod cli;
 mod embedded;
 mod error;
+mod figures;
 mod reply;
 mod serve;
 mod signals;
@@ -39,7 +40,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// returns.
 ///
 /// # Errors
-/// If one of the ports cannot be listened on: then none is registered.
+/// If one of the ports, or the address of the metrics, cannot be listened on: then nothing is registered.
 ///
 /// # Cancel safety
 /// Dropping the future stops serving at once. The session is closed in the background, if the runtime
@@ -66,6 +67,11 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
             sockets.push(socket.map_err(|source| Error::ListenUdp { address: *local, source })?);
         }
     }
+    let _metrics = match config.metrics {
+        Some(address) => Some(daytime_metrics::Endpoint::start(address).await?),
+        None => None,
+    };
+    figures::describe();
     let serving = Serving::default();
     let limits = Limits { connections: settings.max_connections, deadline: settings.connection_timeout };
     let bound: Vec<SocketAddr> = listeners.iter().map(|(_, local)| *local).collect();

@@ -27,7 +27,7 @@ fn config(host: &str, port: u16) -> ServerConfig {
     // Nobody listens at port 1.
     let zookeeper = zk_core::Config::new("127.0.0.1:1").unwrap();
     let registry = registry::Config::new("/go_servers".parse().unwrap());
-    ServerConfig { zookeeper, embedded: false, registry, server }
+    ServerConfig { zookeeper, embedded: false, registry, server, metrics: None }
 }
 
 /// A port that is free for both transports, on every address.

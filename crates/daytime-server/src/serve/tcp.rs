@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use super::pause::Pause;
 use super::quiet::Quiet;
+use crate::figures::{self, Open, Outcome};
 use crate::reply::reply;
 
 /// The most that is read from a caller after the answer, in bytes. RFC 867 has us throw it away, and the
@@ -60,15 +61,12 @@ pub(super) async fn accept(
             if full.may_speak() {
                 warn!(%local, limit = limits.connections, "too many connections; some are closed unanswered");
             }
+            figures::request("tcp", Outcome::TurnedAway);
             continue;
         };
         // Ends by itself within the deadline.
         answering.spawn(async move {
-            match timeout(limits.deadline, answer(stream)).await {
-                Ok(Ok(())) => debug!(%local, %peer, "answered"),
-                Ok(Err(error)) => debug!(%local, %peer, %error, "connection failed"),
-                Err(_) => debug!(%local, %peer, "connection took too long"),
-            }
+            answer_within(limits.deadline, stream, peer).await;
             drop(place);
         });
     }
@@ -76,9 +74,27 @@ pub(super) async fn accept(
 
 /// Takes in who was accepted by the kernel already: they would be reset when the listener is closed.
 pub(super) fn take_those_in_line(listener: &TcpListener, limits: Limits, answering: &TaskTracker) {
-    while let Some(Ok((stream, _))) = listener.accept().now_or_never() {
-        answering.spawn(timeout(limits.deadline, answer(stream)));
+    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+        answering.spawn(answer_within(limits.deadline, stream, peer));
     }
+}
+
+async fn answer_within(deadline: Duration, stream: TcpStream, peer: SocketAddr) {
+    let outcome = match timeout(deadline, answer(stream)).await {
+        Ok(Ok(())) => {
+            debug!(%peer, "answered");
+            Outcome::Answered
+        }
+        Ok(Err(error)) => {
+            debug!(%peer, %error, "connection failed");
+            Outcome::Failed
+        }
+        Err(_) => {
+            debug!(%peer, "connection took too long");
+            Outcome::TimedOut
+        }
+    };
+    figures::request("tcp", outcome);
 }
 
 fn gave_up(error: &io::Error) -> bool {
@@ -92,11 +108,13 @@ fn gave_up(error: &io::Error) -> bool {
 /// has sent something that we have not read: the kernel resets such a connection, and a reset discards
 /// what the caller has not read yet.
 async fn answer(mut stream: TcpStream) -> io::Result<()> {
+    let mut open = Open::answering();
     let local = stream.local_addr()?;
     // On `::` an IPv4 caller is seen as ::ffff:127.0.0.1, which is not what it has dialled.
     let line = reply((local.ip().to_canonical(), local.port()).into(), Timestamp::now());
     stream.write_all(line.as_bytes()).await?;
     stream.shutdown().await?;
+    open.closing();
     let mut input = stream.take(DRAIN_LIMIT);
     let mut sink = [0; 1024];
     while input.read(&mut sink).await? > 0 {}

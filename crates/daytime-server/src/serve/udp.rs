@@ -17,6 +17,7 @@ pub(crate) use socket::Socket;
 use self::socket::Datagram;
 use super::pause::Pause;
 use super::quiet::Quiet;
+use crate::figures::{self, Outcome};
 use crate::reply::{is_reply, reply};
 
 /// Below it are the ports of services, among them all that are known to answer an answer: echo (7), daytime
@@ -61,14 +62,21 @@ fn answer(socket: &Socket, own_ports: &[u16], datagram: &Datagram) {
     let local = SocketAddr::new(to.to_canonical(), socket.local().port());
     if !may_answer(datagram, own_ports) {
         debug!(%local, peer = %from, "datagram not answered");
-        return;
+        return figures::request("udp", Outcome::Ignored);
     }
     let line = reply(local, Timestamp::now());
-    match socket.send(line.as_bytes(), datagram) {
-        Ok(()) => debug!(%local, peer = %from, "datagram answered"),
+    let outcome = match socket.send(line.as_bytes(), datagram) {
+        Ok(()) => {
+            debug!(%local, peer = %from, "datagram answered");
+            Outcome::Answered
+        }
         // A queue that is full, a peer without a route: who asks over UDP asks again.
-        Err(error) => debug!(%local, peer = %from, %error, "answer not sent"),
-    }
+        Err(error) => {
+            debug!(%local, peer = %from, %error, "answer not sent");
+            Outcome::Failed
+        }
+    };
+    figures::request("udp", outcome);
 }
 
 /// Whether a datagram can be a caller's. It is not, if it
