@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::error::Error;
 use crate::output::tell;
-use crate::{ask, figures, list, watch};
+use crate::{ask, doctor, figures, list, watch};
 
 /// Finds daytime servers in ZooKeeper and asks them for the time; lists them; watches them come and go.
 ///
@@ -36,6 +36,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Says step by step what can be reached, with times, and what to look at where that ends
+    Doctor {
+        /// As JSON objects, one a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Prints joins, leaves and the state of the connection, as they happen, until interrupted
     Watch {
         /// As JSON objects, one a line
@@ -49,12 +55,13 @@ Flags may stand before or after the command.
 Flags beat the environment, the environment beats the file, the file beats the defaults.
 RUST_LOG sets what is logged on standard error: warnings by default; info for the story, debug for each attempt.
 
-Exit codes: 0 done; 1 a round failed, ZooKeeper or an instance did not turn up in time; 2 wrong usage or
-configuration.
+Exit codes: 0 done; 1 a round or a step of the doctor failed, ZooKeeper or an instance did not turn up in time;
+2 wrong usage or configuration.
 
 Examples:
   daytime-client --rounds 20 --interval 100ms
   daytime-client list --json
+  daytime-client doctor
   daytime-client watch --zookeeper zk1:2181,zk2:2181,zk3:2181/app";
 
 /// The program: parses the command line, runs, and tells how it went.
@@ -94,6 +101,7 @@ pub fn main() -> ExitCode {
             match cli.command {
                 None => ask::run(loaded.config).await,
                 Some(Command::List { json }) => list::run(loaded.config, json).await,
+                Some(Command::Doctor { json }) => doctor::run(loaded.config, json).await,
                 Some(Command::Watch { json }) => watch::run(loaded.config, json).await,
             }
         };

@@ -26,6 +26,14 @@ pub enum Error {
     /// The metrics cannot be offered.
     #[error("no metrics endpoint")]
     Metrics(#[from] daytime_metrics::StartError),
+    /// The doctor found something.
+    #[error("{failed} of {steps} steps failed")]
+    Unwell {
+        /// Steps that failed.
+        failed: usize,
+        /// Steps in all.
+        steps: usize,
+    },
     /// The command was interrupted before it was done.
     #[error("interrupted")]
     Interrupted,

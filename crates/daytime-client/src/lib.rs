@@ -5,6 +5,7 @@
 mod ask;
 mod cli;
 mod connect;
+mod doctor;
 mod error;
 mod figures;
 mod link;
