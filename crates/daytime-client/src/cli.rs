@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use daytime_config::{ClientFlags, ZookeeperFlags};
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::error::Error;
@@ -84,6 +84,9 @@ pub fn main() -> ExitCode {
         }
     };
     info!(source = %loaded.source, "configuration");
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return ended(Err(Error::Start(error))),

@@ -60,6 +60,9 @@ pub fn main() -> ExitCode {
         }
     };
     info!(source = %loaded.source, "configuration");
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),

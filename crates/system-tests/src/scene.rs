@@ -1,6 +1,7 @@
 //! A ZooKeeper, the programs around it, and the numbers that the rows count with.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -78,12 +79,17 @@ impl Scene {
         done.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
+    /// The folder in which the programs run.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn common(&self) -> Vec<String> {
         let timeout = format!("{}ms", SESSION.as_millis());
         ["--zookeeper", &self.hosts, "--session-timeout", &timeout].map(str::to_owned).to_vec()
     }
 
-    fn run(&self, program: &std::path::Path, arguments: &[String]) -> Process {
+    fn run(&self, program: &Path, arguments: &[String]) -> Process {
         Process::start(program, self.folder.path(), arguments, &self.programs.environment)
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()))
     }

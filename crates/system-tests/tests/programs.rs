@@ -573,6 +573,44 @@ async fn an_address_for_metrics_that_is_taken_ends_a_program_before_it_registers
     assert_eq!(ended(scene.client(&["list", "--metrics", &address])).await.code, Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_authenticated_server_creates_is_its_own_and_everybody_reads_it() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (zk, scene) = scene().await;
+    let port = free_port();
+    let auth =
+        "[zookeeper.auth]\nscheme = 'digest'\nuser = 'daytime'\npassword_file = 'zookeeper.password'\n";
+    scene.write("config/daytime.toml", &format!("{auth}[registry]\nacl = 'creator'\n"));
+    scene.write("config/zookeeper.password", "hunter2\n");
+    let for_all = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(scene.folder().join("config/zookeeper.password"), for_all).unwrap();
+    let server = scene.server_with(&["--zookeeper", scene.hosts(), "--port", &port.to_string()]);
+    registered(&scene, &[port]).await;
+
+    let stranger = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
+    let path = format!("/go_servers/{}", name(port));
+    let denied = stranger.delete(&path, None).await;
+    assert!(matches!(denied, Err(raw::Error::NoAuth)), "{denied:?}");
+    let owner = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
+    owner.add_auth("digest", b"daytime:hunter2").await.unwrap();
+    owner.set(&path, b"mine", None).await.expect("the same user has every right");
+    // Reading needs no password.
+    scene.write("plain.toml", "");
+    let plain = ["--config", "plain.toml", "list", "--zookeeper", scene.hosts()];
+    let exit = ended(scene.client_with(&plain)).await;
+    assert!(
+        exit.code == Some(0) && lines(&exit).iter().any(|line| line.contains(&name(port))),
+        "{}",
+        exit.err
+    );
+
+    server.signal(Signal::SIGTERM);
+    let exit = ended(server).await;
+    assert_eq!(exit.code, Some(0));
+    assert!(exit.err.contains("others than its owner may use it"), "{}", exit.err);
+    assert!(!exit.err.contains("hunter2"), "the log shows the password");
+}
+
 #[tokio::test]
 async fn a_server_that_still_looks_for_its_address_can_be_stopped() {
     let scene = Scene::new(programs(), vec![]);
