@@ -24,7 +24,11 @@ pub(crate) async fn run(config: ClientConfig) -> Result<(), Error> {
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     let balancer = Balancer::new(balance::Config::new(config.client.strategy));
 
-    let outcome = match first_instance(&zk, &discovery, &config).await {
+    let first = tokio::select! {
+        first = first_instance(&zk, &discovery, &config) => first,
+        refused = link::refused_at_start(&zk) => Err(refused),
+    };
+    let outcome = match first {
         Ok(()) => {
             // It never ends by itself as long as `discovery` lives.
             tokio::select! {

@@ -55,8 +55,8 @@ Flags may stand before or after the command.
 Flags beat the environment, the environment beats the file, the file beats the defaults.
 RUST_LOG sets what is logged on standard error: warnings by default; info for the story, debug for each attempt.
 
-Exit codes: 0 done; 1 a round or a step of the doctor failed, ZooKeeper or an instance did not turn up in time;
-2 wrong usage or configuration.
+Exit codes: 0 done; 1 a round or a step of the doctor failed, ZooKeeper or an instance did not turn up in time, or
+ZooKeeper refused the authentication at the start; 2 wrong usage or configuration.
 
 Examples:
   daytime-client --rounds 20 --interval 100ms

@@ -26,6 +26,9 @@ pub enum Error {
     /// The metrics cannot be offered.
     #[error("no metrics endpoint")]
     Metrics(#[from] daytime_metrics::StartError),
+    /// ZooKeeper refused the authentication before it had granted a session.
+    #[error("ZooKeeper refuses [zookeeper.auth]")]
+    Authentication(#[source] zk_core::ConnectError),
     /// The doctor found something.
     #[error("{failed} of {steps} steps failed")]
     Unwell {

@@ -1,6 +1,8 @@
 //! `[zookeeper.auth]`, `[zookeeper.tls]` and `registry.acl`: what is taken, what is refused, and that no
 //! secret is ever shown.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::path::Path;

@@ -32,7 +32,8 @@ const AFTER_HELP: &str = "\
 Flags beat the environment, the environment beats the file, the file beats the defaults.
 RUST_LOG sets what is logged on standard error: info by default; registry=debug,info for more.
 
-Exit codes: 0 stopped when asked to; 1 failed, or stopped by a second signal; 2 wrong usage or configuration.
+Exit codes: 0 stopped when asked to; 1 a port cannot be listened on, ZooKeeper refused the authentication at the
+start, or stopped by a second signal; 2 wrong usage or configuration.
 
 Examples:
   daytime-server                               # three ports, as config/daytime.toml says

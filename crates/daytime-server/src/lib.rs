@@ -10,6 +10,7 @@ mod cli;
 mod embedded;
 mod error;
 mod figures;
+mod refused;
 mod reply;
 mod serve;
 mod signals;
@@ -40,6 +41,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// returns.
 ///
 /// # Errors
+/// If ZooKeeper refuses the authentication before it has granted a session.
 /// If one of the ports, or the address of the metrics, cannot be listened on: then nothing is registered.
 ///
 /// # Cancel safety
@@ -91,16 +93,24 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
     let registered = tokio::select! {
         biased;
         () = &mut shutdown => None,
+        refused = refused::at_start(&zk) => Some(Err(Error::Authentication(refused))),
         registered = register(&zk, &config, &bound) => Some(registered),
     };
-    let registrations = match registered {
+    let outcome = match registered {
         // Asked to stop before there was anything to register.
-        None => Vec::new(),
+        None => Ok(Vec::new()),
         Some(Ok(registrations)) => {
-            shutdown.await;
-            registrations
+            tokio::select! {
+                biased;
+                () = &mut shutdown => Ok(registrations),
+                refused = refused::at_start(&zk) => Err(Error::Authentication(refused)),
+            }
         }
-        Some(Err(error)) => {
+        Some(Err(error)) => Err(error),
+    };
+    let registrations = match outcome {
+        Ok(registrations) => registrations,
+        Err(error) => {
             close(&zk).await;
             embedded::stop(zookeeper).await;
             return Err(error);

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use zk_core::{ConnectError, Connection, Zk};
 
 use super::report::{Begun, Step};
+use crate::link;
 
 /// What takes longer than this is no state to be in.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -17,8 +18,7 @@ pub(super) async fn begin(config: &ClientConfig) -> (Zk, Step, Option<Connection
     let zk = Zk::start(config.zookeeper.clone());
     let deadline = DEADLINE.min(config.client.wait);
     let mut states = zk.states();
-    let refused = |trouble: &Option<ConnectError>| matches!(trouble, Some(ConnectError::AuthFailed { .. }));
-    let settled = states.wait_for(|state| state.is_connected() || refused(&state.trouble));
+    let settled = states.wait_for(|state| state.is_connected() || link::is_refusal(state));
     let state = timeout(deadline, settled).await.ok().flatten().unwrap_or_else(|| zk.state());
     let step = match (zk.connection(), &state.trouble) {
         (Some(connection), _) => {
