@@ -190,13 +190,21 @@ impl Health {
         state.refused.then_some(state.until_ms)
     }
 
-    pub(crate) fn succeed(&self, ticket: Ticket) {
-        self.change(|state| state.succeed(ticket));
+    /// Takes note of a success. Returns whether that brought the endpoint back into service.
+    pub(crate) fn succeed(&self, ticket: Ticket) -> bool {
+        self.change(|state| state.succeed(ticket)).is_some()
     }
 
-    pub(crate) fn fail(&self, ticket: Ticket, failure: Failure, rules: &Rules) {
+    /// Takes note of a failure. Returns whether that ejected the endpoint, for the first time or again.
+    pub(crate) fn fail(&self, ticket: Ticket, failure: Failure, rules: &Rules) -> bool {
         let (refused, now_ms) = (failure == Failure::Refused, rules.now_ms());
-        self.change(|state| state.fail(ticket, refused, now_ms, |failures| rules.delay_ms(failures)));
+        let before =
+            self.change(|state| state.fail(ticket, refused, now_ms, |failures| rules.delay_ms(failures)));
+        before.is_some_and(|before| before.in_service() || ticket.trial)
+    }
+
+    pub(crate) fn in_service(&self) -> bool {
+        self.load().in_service()
     }
 
     pub(crate) fn end_trial(&self, ticket: Ticket) {

@@ -35,6 +35,11 @@
 //! refused, the one whose ejection ends soonest is picked. Such a pick is no trial: when it fails, the
 //! ejection is not extended; when it succeeds, the endpoint is back in service.
 //!
+//! # What it counts
+//!
+//! Attempts, retries, ejections and endpoints out of service, through the facade `metrics`: nothing unless
+//! the program installs a recorder, which it should do before it makes a balancer. A pick counts nothing.
+//!
 //! # What it does not do
 //!
 //! It makes no connections and no health checks of its own, and it starts no tasks.
@@ -63,6 +68,7 @@ mod balancer;
 mod config;
 mod dice;
 mod eject;
+mod figures;
 mod pick;
 mod picker;
 mod retry;

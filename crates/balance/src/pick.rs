@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use thiserror::Error;
 
 use crate::eject::Ticket;
+use crate::figures;
 use crate::table::Entry;
 
 /// How a call failed.
@@ -51,12 +52,17 @@ impl<K> Pick<K> {
 
     /// Reports that the call succeeded.
     pub fn succeed(self) {
-        self.entry.health.succeed(self.ticket);
+        if self.entry.health.succeed(self.ticket) {
+            self.entry.count();
+        }
     }
 
     /// Reports that the call failed.
     pub fn fail(self, failure: Failure) {
-        self.entry.health.fail(self.ticket, failure, &self.entry.rules);
+        if self.entry.health.fail(self.ticket, failure, &self.entry.rules) {
+            figures::ejection(failure);
+            self.entry.count();
+        }
     }
 }
 

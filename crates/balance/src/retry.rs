@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::figures::{self, Ended};
 use crate::{Balancer, ConfigError, Failure, PickError};
 
 pub use classify::Classify;
@@ -143,12 +144,16 @@ where
                 continue;
             }
         };
+        if log.count() > 0 {
+            figures::retry();
+        }
         let key = pick.key().clone();
         let limit = config.attempt.min(left);
         let attempt_began = Instant::now();
         let (error, failure) = match timeout(limit, attempt(&key)).await {
             Ok(Ok(value)) => {
                 pick.succeed();
+                figures::attempt(Ended::Answered);
                 return Ok(Answered { value, key, attempts: log.count() + 1 });
             }
             Ok(Err(error)) => {
@@ -157,6 +162,11 @@ where
             }
             Err(_) => (None, (limit == config.attempt).then_some(Failure::Timeout)),
         };
+        figures::attempt(match (failure, &error) {
+            (Some(failure), _) => Ended::Failed(failure),
+            (None, Some(_)) => Ended::Error,
+            (None, None) => Ended::CutShort,
+        });
         match failure {
             Some(failure) => pick.fail(failure),
             None => drop(pick),

@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::Standing;
 use crate::eject::{Health, Rules};
+use crate::figures;
 
 /// For how long an endpoint that left is remembered, in case it comes back.
 pub const MEMORY: Duration = Duration::from_secs(60);
@@ -24,6 +25,10 @@ pub(crate) struct Entry<K> {
     pub(crate) health: Health,
     pub(crate) in_flight: AtomicU32,
     pub(crate) rules: Arc<Rules>,
+    /// Whether it is in the current set.
+    listed: AtomicBool,
+    /// Whether the gauge of those out of service counts it.
+    counted: AtomicBool,
 }
 
 /// What is known about one endpoint at one moment.
@@ -38,6 +43,51 @@ pub struct EndpointStatus<K> {
     pub failures: u32,
     /// How many picks of it are alive.
     pub in_flight: u32,
+}
+
+impl<K> Entry<K> {
+    pub(crate) fn new(key: K, rules: &Arc<Rules>) -> Self {
+        Self {
+            key,
+            health: Health::default(),
+            in_flight: AtomicU32::new(0),
+            rules: Arc::clone(rules),
+            listed: AtomicBool::new(false),
+            counted: AtomicBool::new(false),
+        }
+    }
+
+    fn list(&self, listed: bool) {
+        self.listed.store(listed, Ordering::Relaxed);
+        self.count();
+    }
+
+    /// Brings the gauge in line, after a change of the health or of `listed`.
+    pub(crate) fn count(&self) {
+        let wanted = || {
+            // Of two threads that have each changed one of the two, one sees both.
+            fence(Ordering::SeqCst);
+            self.listed.load(Ordering::Relaxed) && !self.health.in_service()
+        };
+        loop {
+            let count = wanted();
+            if self.counted.swap(count, Ordering::SeqCst) != count {
+                figures::out_of_service(count);
+            }
+            // Another thread may have changed something and have been faster: who swaps last, looks last.
+            if wanted() == count {
+                return;
+            }
+        }
+    }
+}
+
+impl<K> Drop for Entry<K> {
+    fn drop(&mut self) {
+        if *self.counted.get_mut() {
+            figures::out_of_service(false);
+        }
+    }
 }
 
 /// An immutable set of endpoints, in the order given.
@@ -87,16 +137,15 @@ impl<K: Eq + Hash + Clone> Absent<K> {
             if !seen.insert(key.clone()) {
                 continue;
             }
-            entries.push(match self.0.remove(&key) {
+            let entry = match self.0.remove(&key) {
                 Some((_, entry)) => entry,
-                None => Arc::new(Entry {
-                    key,
-                    health: Health::default(),
-                    in_flight: AtomicU32::new(0),
-                    rules: Arc::clone(rules),
-                }),
-            });
+                None => Arc::new(Entry::new(key, rules)),
+            };
+            entry.list(true);
+            entries.push(entry);
         }
+        // Those that have just left, and others: a second time does no harm.
+        self.0.values().for_each(|(_, entry)| entry.list(false));
         self.forget_the_oldest();
         Table { entries: entries.into() }
     }

@@ -12,6 +12,7 @@ use zk_core::Zk;
 
 use crate::connect;
 use crate::error::Error;
+use crate::figures;
 use crate::link;
 use crate::output::{line, tell};
 
@@ -23,7 +24,11 @@ pub(crate) async fn run(config: ClientConfig) -> Result<(), Error> {
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     let balancer = Balancer::new(balance::Config::new(config.client.strategy));
 
-    let outcome = match first_instance(&zk, &discovery, &config).await {
+    let first = tokio::select! {
+        first = first_instance(&zk, &discovery, &config) => first,
+        refused = link::refused_at_start(&zk) => Err(refused),
+    };
+    let outcome = match first {
         Ok(()) => {
             // It never ends by itself as long as `discovery` lives.
             tokio::select! {
@@ -133,7 +138,10 @@ async fn rounds(
                 answer
             }
         });
-        match answer.await {
+        let began = Instant::now();
+        let answer = answer.await;
+        figures::request(answer.is_ok(), began.elapsed());
+        match answer {
             Ok(answered) => {
                 debug!(endpoint = %answered.key, attempts = answered.attempts, "answered");
                 line(answered.value)?;

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use daytime_config::{ClientFlags, ZookeeperFlags};
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::error::Error;
 use crate::output::tell;
-use crate::{ask, list, watch};
+use crate::{ask, doctor, figures, list, watch};
 
 /// Finds daytime servers in ZooKeeper and asks them for the time; lists them; watches them come and go.
 ///
@@ -36,6 +36,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Says step by step what can be reached, with times, and what to look at where that ends
+    Doctor {
+        /// As JSON objects, one a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Prints joins, leaves and the state of the connection, as they happen, until interrupted
     Watch {
         /// As JSON objects, one a line
@@ -49,13 +55,15 @@ Flags may stand before or after the command.
 Flags beat the environment, the environment beats the file, the file beats the defaults.
 RUST_LOG sets what is logged on standard error: warnings by default; info for the story, debug for each attempt.
 
-Exit codes: 0 done, or nobody reads on (as in `daytime-client | head -3`); 1 a round failed, ZooKeeper or an
-instance did not turn up in time, or standard output cannot be written; 2 wrong usage or configuration. What
-cannot be written to standard error is lost, and nothing else.
+Exit codes: 0 done, or nobody reads on (as in `daytime-client | head -3`); 1 a round or a step of the doctor failed,
+ZooKeeper or an instance did not turn up in time, ZooKeeper refused the authentication at the start, or standard
+output cannot be written; 2 wrong usage or configuration. What cannot be written to standard error is lost, and
+nothing else.
 
 Examples:
   daytime-client --rounds 20 --interval 100ms
   daytime-client list --json
+  daytime-client doctor
   daytime-client watch --zookeeper zk1:2181,zk2:2181,zk3:2181/app";
 
 /// The program: parses the command line, runs, and tells how it went.
@@ -78,6 +86,9 @@ pub fn main() -> ExitCode {
         }
     };
     info!(source = %loaded.source, "configuration");
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return ended(Err(Error::Start(error))),
@@ -85,9 +96,17 @@ pub fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         let watching = matches!(cli.command, Some(Command::Watch { .. }));
         let command = async {
+            // Who looks once and ends has nothing to be scraped for.
+            let lasting = matches!(cli.command, None | Some(Command::Watch { .. }));
+            let _metrics = match loaded.config.metrics.filter(|_| lasting) {
+                Some(address) => Some(daytime_metrics::Endpoint::start(address).await?),
+                None => None,
+            };
+            figures::describe();
             match cli.command {
                 None => ask::run(loaded.config).await,
                 Some(Command::List { json }) => list::run(loaded.config, json).await,
+                Some(Command::Doctor { json }) => doctor::run(loaded.config, json).await,
                 Some(Command::Watch { json }) => watch::run(loaded.config, json).await,
             }
         };

@@ -23,6 +23,20 @@ pub enum Error {
         /// Rounds in all.
         rounds: u64,
     },
+    /// The metrics cannot be offered.
+    #[error("no metrics endpoint")]
+    Metrics(#[from] daytime_metrics::StartError),
+    /// ZooKeeper refused the authentication before it had granted a session.
+    #[error("ZooKeeper refuses [zookeeper.auth]")]
+    Authentication(#[source] zk_core::ConnectError),
+    /// The doctor found something.
+    #[error("{failed} of {steps} steps failed")]
+    Unwell {
+        /// Steps that failed.
+        failed: usize,
+        /// Steps in all.
+        steps: usize,
+    },
     /// The command was interrupted before it was done.
     #[error("interrupted")]
     Interrupted,

@@ -5,7 +5,9 @@
 mod ask;
 mod cli;
 mod connect;
+mod doctor;
 mod error;
+mod figures;
 mod link;
 mod list;
 mod output;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use zk_core::{Phase, State, Zk};
+use zk_core::{ConnectError, Phase, State, Zk};
+
+use crate::error::Error;
 
 /// The session of a reader owns nothing: a moment to say goodbye is enough.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -17,6 +19,23 @@ pub(crate) fn describe(state: &State) -> String {
         (Phase::Lost, None) => format!("waiting for ZooKeeper{trouble}"),
         (Phase::Lost, Some(_)) => format!("ZooKeeper is away for longer than the session timeout{trouble}"),
         (Phase::Closed(_), _) => "connection to ZooKeeper closed".into(),
+    }
+}
+
+/// Whether the ensemble refuses our authentication.
+pub(crate) fn is_refusal(state: &State) -> bool {
+    matches!(state.trouble, Some(ConnectError::AuthFailed { .. } | ConnectError::NotAuthenticated { .. }))
+}
+
+/// Resolves when the ensemble refuses our authentication before it has ever granted a session: waiting does
+/// not mend that. Later it is the ensemble that has changed, and may change back.
+///
+/// # Cancel safety
+/// Safe.
+pub(crate) async fn refused_at_start(zk: &Zk) -> Error {
+    match zk.states().wait_for(|state| state.epoch > 0 || is_refusal(state)).await {
+        Some(State { epoch: 0, trouble: Some(trouble), .. }) => Error::Authentication(trouble),
+        _ => std::future::pending().await,
     }
 }
 

@@ -37,7 +37,10 @@ enum Happening {
 pub(crate) async fn run(config: ClientConfig, as_json: bool) -> Result<(), Error> {
     let zk = Zk::start(config.zookeeper.clone());
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
-    let outcome = follow(&zk, &discovery, as_json).await;
+    let outcome = tokio::select! {
+        outcome = follow(&zk, &discovery, as_json) => outcome,
+        refused = link::refused_at_start(&zk) => Err(refused),
+    };
     link::close(&zk).await;
     outcome
 }
@@ -53,8 +56,10 @@ async fn follow(zk: &Zk, discovery: &Discovery, as_json: bool) -> Result<(), Err
     let mut phase = None;
     loop {
         let state = states.latest();
-        if phase.as_ref() != Some(&(state.phase.clone(), state.epoch, state.reconnects)) {
-            phase = Some((state.phase.clone(), state.epoch, state.reconnects));
+        // A refusal is the one trouble that somebody has to do something about.
+        let now = (state.phase.clone(), state.epoch, state.reconnects, link::is_refusal(&state));
+        if phase.as_ref() != Some(&now) {
+            phase = Some(now);
             print(Happening::Link { state })?;
         }
         tokio::select! {

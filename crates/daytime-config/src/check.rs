@@ -9,13 +9,22 @@ use std::time::Duration;
 use balance::Strategy;
 use zk_core::ZnodePath;
 
+use crate::settings::Scheme;
+
 /// How much of a wrong value is repeated in a message, in characters.
 const SHOWN: usize = 60;
 
 pub(crate) const DURATION: &str = r#"a duration such as "250ms" or "10s""#;
 pub(crate) const LISTEN: &str = r#"an IP address to listen on such as "127.0.0.1""#;
 pub(crate) const ADVERTISE: &str = r#"an IP address or a host name such as "192.0.2.7""#;
+pub(crate) const METRICS: &str = r#"an address and a port such as "127.0.0.1:9867", or "off""#;
 pub(crate) const ROOT: &str = r#"a znode path such as "/go_servers""#;
+pub(crate) const ACL: &str = r#""open" or "creator""#;
+pub(crate) const SCHEME: &str = r#""digest" or "sasl""#;
+pub(crate) const USER: &str = "the name of a user";
+pub(crate) const PATH: &str = "the path of a file";
+pub(crate) const NO_PASSWORD_HERE: &str = "a password does not belong in this file, which is copied, shown and \
+     committed; give it in the variable DAYTIME_ZOOKEEPER_PASSWORD, or name a file of its own with password_file";
 pub(crate) const STRATEGY: &str = r#""random" or "round-robin""#;
 pub(crate) const HOST: &str = r#"a string such as "127.0.0.1:2181""#;
 
@@ -100,6 +109,17 @@ pub(crate) fn listen(text: &str) -> Result<IpAddr, String> {
     })
 }
 
+/// Reads where metrics are to be found; `None` is nowhere.
+pub(crate) fn metrics(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.port() > 0 => Ok(Some(address)),
+        _ => Err(format!("expected {METRICS}, found {}", quote(text))),
+    }
+}
+
 pub(crate) fn advertise(text: &str) -> Result<instance::Host, String> {
     match text.parse::<instance::Host>() {
         Ok(host) if host.is_unspecified() => {
@@ -115,6 +135,22 @@ pub(crate) fn root(text: &str) -> Result<ZnodePath, String> {
         Ok(path) if path.is_root() => Err(format!("expected {ROOT}, found the top of the tree, \"/\"")),
         Ok(path) => Ok(path),
         Err(error) => Err(format!("expected {ROOT}: {error}")),
+    }
+}
+
+pub(crate) fn acl(text: &str) -> Result<zk_core::Acl, String> {
+    match text {
+        "open" => Ok(zk_core::Acl::Open),
+        "creator" => Ok(zk_core::Acl::Creator),
+        _ => Err(format!("expected {ACL}, found {}", quote(text))),
+    }
+}
+
+pub(crate) fn scheme(text: &str) -> Result<Scheme, String> {
+    match text {
+        "digest" => Ok(Scheme::Digest),
+        "sasl" => Ok(Scheme::Sasl),
+        _ => Err(format!("expected {SCHEME}, found {}", quote(text))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the programs get: checked values.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::settings::Settings;
@@ -17,6 +17,8 @@ pub struct ServerConfig {
     pub registry: registry::Config,
     /// What to listen on, and how to serve.
     pub server: ServerSettings,
+    /// Where Prometheus finds this program's metrics; nowhere by default.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Everything that `daytime-client` is told.
@@ -28,6 +30,8 @@ pub struct ClientConfig {
     pub discovery: discovery::Config,
     /// What to ask, and how patiently.
     pub client: ClientSettings,
+    /// Where Prometheus finds this program's metrics; nowhere by default.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// The section `[server]`. The ranges named here hold for whatever was loaded.
@@ -37,6 +41,8 @@ pub struct ServerSettings {
     pub host: IpAddr,
     /// The ports to listen on: 1 to 64 different ones, none of them 0; 8897 to 8899 by default.
     pub ports: Vec<u16>,
+    /// Whether to answer on the same ports over UDP, too; false by default.
+    pub udp: bool,
     /// What instances are registered under instead of `host`; never an unspecified address, and always
     /// there when `host` is one.
     pub advertise: Option<instance::Host>,

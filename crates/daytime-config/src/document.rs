@@ -1,14 +1,15 @@
 //! Walks a parsed file from section to section, and notes everything that is not as the schema says.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeString, DeValue};
 use zk_core::ZnodePath;
 
 use crate::findings::{Findings, Origin};
-use crate::settings::{Client, Discovery, Given, Registry, Server, Settings, Zookeeper};
+use crate::settings::{Auth, Client, Discovery, Given, Metrics, Registry, Server, Settings, Tls, Zookeeper};
 use crate::syntax::{self, Broken};
 use crate::{check, schema};
 
@@ -21,25 +22,17 @@ pub(crate) fn read(settings: &mut Settings, findings: &mut Findings) {
     let (document, broken) = syntax::parse(&text, &mut repaired, findings);
     let mut walk = Walk { broken, findings };
     for (key, value) in &document {
-        let at = Origin::File(key.span().start);
         let name = key.get_ref().as_ref();
-        let Some((_, keys)) = schema::SECTIONS.iter().find(|(section, _)| *section == name) else {
+        // A dot in a name means that it was written in quotes.
+        let Some(keys) = schema::keys(name).filter(|_| !name.contains('.')) else {
             // What the parser made of a broken line has been reported.
             if !walk.is_broken(key, value) {
+                let at = Origin::File(key.span().start);
                 walk.findings.add(at, join("", name), schema::unknown_section(name));
             }
             continue;
         };
-        let Some(table) = walk.section(key, value) else { continue };
-        for (key, value) in table {
-            let item = Item { key: join(name, key.get_ref()), value };
-            if walk.is_broken(key, value) {
-                walk.refuse(settings, name, key.get_ref());
-            } else if !walk.item(settings, name, key.get_ref(), &item) {
-                let message = schema::unknown_key(name, keys, key.get_ref());
-                walk.findings.add(Origin::File(key.span().start), item.key, message);
-            }
-        }
+        walk.section(settings, name, keys, key, value);
     }
 }
 
@@ -70,26 +63,59 @@ impl Walk<'_> {
         self.broken.has(value.span().start, self.findings.line(key.span().start))
     }
 
-    fn section<'a, 'i>(&mut self, key: &Key<'_>, value: &'a Value<'i>) -> Option<&'a DeTable<'i>> {
-        if let DeValue::Table(table) = value.get_ref() {
-            return Some(table);
+    /// Reads a section, and those within it.
+    fn section(
+        &mut self,
+        settings: &mut Settings,
+        name: &str,
+        keys: &[&str],
+        key: &Key<'_>,
+        value: &Value<'_>,
+    ) {
+        let DeValue::Table(table) = value.get_ref() else {
+            if !self.is_broken(key, value) {
+                let found = match name {
+                    // It may hold a password.
+                    "zookeeper.auth" => "something else".into(),
+                    _ => describe(value.get_ref()),
+                };
+                let message = format!("expected one section [{name}], found {found}");
+                self.findings.add(Origin::File(value.span().start), name, message);
+            }
+            return;
+        };
+        match name {
+            "zookeeper.auth" => settings.zookeeper.auth.section = Some(key.span().start),
+            "zookeeper.tls" => settings.zookeeper.tls.section = Some(key.span().start),
+            _ => {}
         }
-        if !self.is_broken(key, value) {
-            let name = key.get_ref().as_ref();
-            let message = format!("expected one section [{name}], found {}", describe(value.get_ref()));
-            self.findings.add(Origin::File(value.span().start), name, message);
+        for (key, value) in table {
+            let within = format!("{name}.{}", key.get_ref());
+            if let Some(keys) = schema::keys(&within) {
+                self.section(settings, &within, keys, key, value);
+                continue;
+            }
+            let item = Item { key: join(name, key.get_ref()), value };
+            if self.is_broken(key, value) {
+                self.refuse(settings, name, key.get_ref());
+            } else if !self.item(settings, name, key.get_ref(), &item) {
+                let message = schema::unknown_key(name, keys, key.get_ref());
+                self.findings.add(Origin::File(key.span().start), item.key, message);
+            }
         }
-        None
     }
 
     /// Reads one value into its place; `false` if there is no such key.
     fn item(&mut self, settings: &mut Settings, section: &str, key: &str, item: &Item<'_, '_>) -> bool {
         match section {
             "zookeeper" => self.zookeeper(&mut settings.zookeeper, key, item),
+            "zookeeper.auth" => self.auth(&mut settings.zookeeper.auth, key, item),
+            "zookeeper.tls" => self.tls(&mut settings.zookeeper.tls, key, item),
             "registry" => self.registry(&mut settings.registry, key, item),
             "discovery" => self.discovery(&mut settings.discovery, key, item),
             "server" => self.server(&mut settings.server, key, item),
             "client" => self.client(&mut settings.client, key, item),
+            "metrics" => self.metrics(&mut settings.metrics, key, item),
             _ => unreachable!("only sections of the schema are walked"),
         }
     }
@@ -105,8 +131,38 @@ impl Walk<'_> {
         true
     }
 
+    fn auth(&mut self, into: &mut Auth, key: &str, item: &Item<'_, '_>) -> bool {
+        match key {
+            "scheme" => {
+                let scheme = |text: &str| check::scheme(text).map(Some);
+                self.text(item, check::SCHEME, scheme, &mut into.scheme);
+            }
+            "user" => self.text(item, check::USER, |text| Ok(Some(text.to_owned())), &mut into.user),
+            "password_file" => self.path(item, &mut into.password_file),
+            "password" => {
+                let at = Origin::File(item.value.span().start);
+                self.findings.add(at, &item.key, check::NO_PASSWORD_HERE);
+                // Told once is enough: the missing password is this one.
+                into.password.refuse();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn tls(&mut self, into: &mut Tls, key: &str, item: &Item<'_, '_>) -> bool {
+        match key {
+            "ca" => self.path(item, &mut into.ca),
+            "certificate" => self.path(item, &mut into.certificate),
+            "key" => self.path(item, &mut into.key),
+            _ => return false,
+        }
+        true
+    }
+
     fn registry(&mut self, into: &mut Registry, key: &str, item: &Item<'_, '_>) -> bool {
         match key {
+            "acl" => self.text(item, check::ACL, check::acl, &mut into.acl),
             "audit_interval" => {
                 self.duration(item, registry::Config::AUDIT_INTERVALS, &mut into.audit_interval);
             }
@@ -133,6 +189,7 @@ impl Walk<'_> {
         match key {
             "host" => self.text(item, check::LISTEN, check::listen, &mut into.host),
             "ports" => self.ports(item, &mut into.ports),
+            "udp" => self.boolean(item, &mut into.udp),
             "advertise" => {
                 let advertise = |text: &str| check::advertise(text).map(Some);
                 self.text(item, check::ADVERTISE, advertise, &mut into.advertise);
@@ -169,9 +226,24 @@ impl Walk<'_> {
         true
     }
 
+    fn metrics(&mut self, into: &mut Metrics, key: &str, item: &Item<'_, '_>) -> bool {
+        match key {
+            "listen" => self.text(item, check::METRICS, check::metrics, &mut into.listen),
+            _ => return false,
+        }
+        true
+    }
+
     /// Keeps a broken value out of the relations.
     fn refuse(&mut self, settings: &mut Settings, section: &str, key: &str) {
         match (section, key) {
+            ("zookeeper.auth", "scheme") => settings.zookeeper.auth.scheme.refuse(),
+            ("zookeeper.auth", "user") => settings.zookeeper.auth.user.refuse(),
+            ("zookeeper.auth", "password" | "password_file") => settings.zookeeper.auth.password.refuse(),
+            ("zookeeper.tls", "ca") => settings.zookeeper.tls.ca.refuse(),
+            ("zookeeper.tls", "certificate") => settings.zookeeper.tls.certificate.refuse(),
+            ("zookeeper.tls", "key") => settings.zookeeper.tls.key.refuse(),
+            ("registry", "acl") => settings.registry.acl.refuse(),
             ("server", "host") => settings.server.host.refuse(),
             ("server", "advertise") => settings.server.advertise.refuse(),
             ("client", "timeout") => settings.client.timeout.refuse(),
@@ -205,6 +277,16 @@ impl Walk<'_> {
         given: &mut Given<Duration>,
     ) {
         self.text(item, check::DURATION, |text| check::duration(text, &range), given);
+    }
+
+    /// The path of another file, which is seen from the folder of this one.
+    fn path(&mut self, item: &Item<'_, '_>, given: &mut Given<Option<PathBuf>>) {
+        let folder = self.findings.folder().to_owned();
+        let path = |text: &str| match text {
+            "" => Err(format!("expected {}, found an empty string", check::PATH)),
+            _ => Ok(Some(folder.join(text))),
+        };
+        self.text(item, check::PATH, path, given);
     }
 
     fn boolean(&mut self, item: &Item<'_, '_>, given: &mut Given<bool>) {

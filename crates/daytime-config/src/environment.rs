@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 
 use crate::findings::{Findings, Origin};
+use crate::secret::Secret;
 use crate::settings::{Given, Settings};
 use crate::{check, schema};
 
 pub(crate) const CONFIG: &str = "DAYTIME_CONFIG";
+pub(crate) const PASSWORD: &str = "DAYTIME_ZOOKEEPER_PASSWORD";
 
 /// The environment variables that may hold settings: those whose names begin with `DAYTIME_`.
 ///
 /// An empty one counts as unset. Programs use [`of_process`](Self::of_process); tests make their own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
@@ -35,6 +38,11 @@ impl Environment {
         let timeout = |text: &str| check::duration(text, &schema::SESSION_TIMEOUT);
         let key = "zookeeper.session_timeout";
         reader.read("DAYTIME_SESSION_TIMEOUT", key, timeout, &mut into.session_timeout);
+        let secret = |text: &str| Ok(Some(Secret::new(text)));
+        let into = &mut settings.zookeeper.auth.password;
+        reader.read(PASSWORD, "zookeeper.auth", secret, into);
+        let into = &mut settings.metrics.listen;
+        reader.read("DAYTIME_METRICS", "metrics.listen", check::metrics, into);
     }
 
     /// Overrides what only the server reads.
@@ -45,6 +53,7 @@ impl Environment {
         reader.read("DAYTIME_PORTS", "server.ports", ports, &mut into.ports);
         let advertise = |text: &str| check::advertise(text).map(Some);
         reader.read("DAYTIME_ADVERTISE", "server.advertise", advertise, &mut into.advertise);
+        reader.read("DAYTIME_UDP", "server.udp", check::boolean, &mut into.udp);
         let into = &mut settings.zookeeper.embedded;
         reader.read("DAYTIME_EMBEDDED", "zookeeper.embedded", check::boolean, into);
     }
@@ -71,6 +80,13 @@ impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment 
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
         let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"DAYTIME_");
         Self(variables.filter(|(name, value)| ours(name) && !value.is_empty()).collect())
+    }
+}
+
+/// Names only: one of the values may be a password.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
     }
 }
 

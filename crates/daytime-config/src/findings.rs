@@ -1,6 +1,6 @@
 //! Collects what is wrong, and says at the end where that is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::problem::{Place, Problem, Problems};
 
@@ -26,6 +26,7 @@ pub(crate) struct Findings {
     lines: Vec<usize>,
     unreadable: Option<String>,
     found: Vec<(Origin, Option<String>, String)>,
+    warned: Vec<(Origin, String, String)>,
 }
 
 impl Origin {
@@ -45,7 +46,12 @@ impl Findings {
     pub(crate) fn new(path: PathBuf, text: String) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
-        Self { path, text, lines, unreadable: None, found: Vec::new() }
+        Self { path, text, lines, unreadable: None, found: Vec::new(), warned: Vec::new() }
+    }
+
+    /// The folder of the file.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
     }
 
     /// The text that bytes are counted in.
@@ -61,6 +67,11 @@ impl Findings {
     /// Notes what is wrong with a key.
     pub(crate) fn add(&mut self, origin: Origin, key: impl Into<String>, message: impl Into<String>) {
         self.found.push((origin, Some(key.into()), message.into()));
+    }
+
+    /// Notes what works and should not stay as it is.
+    pub(crate) fn warn(&mut self, origin: Origin, key: impl Into<String>, message: impl Into<String>) {
+        self.warned.push((origin, key.into(), message.into()));
     }
 
     /// Notes what is wrong at a byte of the file that belongs to no key.
@@ -82,14 +93,17 @@ impl Findings {
         }
     }
 
-    /// Ends with everything that was found, in order.
+    /// Ends with everything that was found, in order; or, if nothing is wrong, with the warnings.
     ///
     /// Columns are counted here and not before: a file may hold many mistakes in one long line, and only the
     /// first are listed.
-    pub(crate) fn into_result(mut self) -> Result<(), Problems> {
+    pub(crate) fn into_result(mut self) -> Result<Vec<Problem>, Problems> {
         let total = self.found.len() + usize::from(self.unreadable.is_some());
         if total == 0 {
-            return Ok(());
+            let warned = std::mem::take(&mut self.warned).into_iter();
+            return Ok(warned
+                .map(|(origin, key, message)| Problem::new(self.place(origin), Some(key), message))
+                .collect());
         }
         self.found.sort();
         let found = std::mem::take(&mut self.found);

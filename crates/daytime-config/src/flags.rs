@@ -32,6 +32,11 @@ pub struct ZookeeperFlags {
     /// [default: 10s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = session_timeout)]
     pub session_timeout: Option<Duration>,
+
+    /// Address and port of the Prometheus endpoint /metrics, or off [env: DAYTIME_METRICS]
+    /// [key: metrics.listen] [default: off]
+    #[arg(long, global = true, value_name = "ADDR:PORT")]
+    pub metrics: Option<String>,
 }
 
 /// The options of the server. They may stand before or after a subcommand.
@@ -45,6 +50,10 @@ pub struct ServerFlags {
     /// [key: server.ports] [default: 8897,8898,8899]
     #[arg(long, global = true, value_name = "PORT", value_parser = check::port, value_delimiter = ',')]
     pub port: Vec<u16>,
+
+    /// Answer on the same ports over UDP, too [env: DAYTIME_UDP=true] [key: server.udp]
+    #[arg(long, global = true)]
+    pub udp: bool,
 
     /// IP address or host name that clients call, if not the one listened on [env: DAYTIME_ADVERTISE]
     /// [key: server.advertise]
@@ -118,6 +127,8 @@ impl ZookeeperFlags {
         let timeout = self.session_timeout.map(|given| check::in_range(given, &schema::SESSION_TIMEOUT));
         let key = "zookeeper.session_timeout";
         apply(timeout, "--session-timeout", key, &mut into.session_timeout, findings);
+        let metrics = self.metrics.as_deref().map(check::metrics);
+        apply(metrics, "--metrics", "metrics.listen", &mut settings.metrics.listen, findings);
     }
 }
 
@@ -127,6 +138,7 @@ impl ServerFlags {
         apply(self.host.map(Ok), "--host", "server.host", &mut into.host, findings);
         let ports = (!self.port.is_empty()).then(|| check::ports(&self.port));
         apply(ports, "--port", "server.ports", &mut into.ports, findings);
+        apply(self.udp.then_some(Ok(true)), "--udp", "server.udp", &mut into.udp, findings);
         let advertise = self.advertise.as_ref().map(|host| check::advertise(&host.to_string()).map(Some));
         apply(advertise, "--advertise", "server.advertise", &mut into.advertise, findings);
         let embedded = self.embedded.then_some(Ok(true));

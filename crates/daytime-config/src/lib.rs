@@ -21,7 +21,9 @@
 //!
 //! # What it does not do
 //!
-//! It resolves no names, connects to nothing, logs nothing and knows no secrets. Programs exit with 0 when done,
+//! It resolves no names, connects to nothing and logs nothing: what works and should not stay as it is stands in
+//! [`Loaded::warnings`]. A password comes from the environment or from a file of its own, and nothing here shows
+//! it. Programs exit with 0 when done,
 //! with 1 when they fail while running, and with [`Problems::EXIT_CODE`] for wrong usage or configuration.
 //!
 //! # Example
@@ -58,6 +60,8 @@ mod flags;
 mod loader;
 mod problem;
 mod schema;
+mod secret;
+mod security;
 mod settings;
 mod syntax;
 

@@ -9,7 +9,7 @@ use crate::environment::{self, Environment};
 use crate::file::{self, ReadError};
 use crate::findings::Findings;
 use crate::flags::{ClientFlags, ServerFlags, ZookeeperFlags};
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use crate::settings::Settings;
 
 /// The file that is read, if there is one, when nobody names another; relative to the working directory.
@@ -22,6 +22,8 @@ pub struct Loaded<C> {
     pub config: C,
     /// Which file it came from, for a log line at start.
     pub source: Source,
+    /// What works and should not stay as it is, for log lines at start: a secret that others can read.
+    pub warnings: Vec<Problem>,
 }
 
 /// What lies below the environment and the flags. Shows as the path, or as `the built-in defaults`.
@@ -64,11 +66,11 @@ pub fn load_server_in(
     zookeeper: &ZookeeperFlags,
     server: &ServerFlags,
 ) -> Result<Loaded<ServerConfig>, Problems> {
-    let (settings, source) = load(environment, zookeeper, |settings, findings| {
+    let (settings, source, warnings) = load(environment, zookeeper, |settings, findings| {
         environment.apply_server(settings, findings);
         server.apply(settings, findings);
     })?;
-    Ok(Loaded { config: settings.server_config(), source })
+    Ok(Loaded { config: settings.server_config(), source, warnings })
 }
 
 /// Loads what `daytime-client` needs, with a given environment.
@@ -80,18 +82,18 @@ pub fn load_client_in(
     zookeeper: &ZookeeperFlags,
     client: &ClientFlags,
 ) -> Result<Loaded<ClientConfig>, Problems> {
-    let (settings, source) = load(environment, zookeeper, |settings, findings| {
+    let (settings, source, warnings) = load(environment, zookeeper, |settings, findings| {
         environment.apply_client(settings, findings);
         client.apply(settings, findings);
     })?;
-    Ok(Loaded { config: settings.client_config(), source })
+    Ok(Loaded { config: settings.client_config(), source, warnings })
 }
 
 fn load(
     environment: &Environment,
     zookeeper: &ZookeeperFlags,
     apply_own: impl FnOnce(&mut Settings, &mut Findings),
-) -> Result<(Settings, Source), Problems> {
+) -> Result<(Settings, Source, Vec<Problem>), Problems> {
     let (path, named_by) = match (&zookeeper.config, environment.get(environment::CONFIG)) {
         (Some(path), _) => (path.clone(), Some("--config")),
         (None, Some(path)) => (PathBuf::from(path), Some(environment::CONFIG)),
@@ -103,8 +105,8 @@ fn load(
     zookeeper.apply(&mut settings, &mut findings);
     apply_own(&mut settings, &mut findings);
     settings.check(&mut findings);
-    findings.into_result()?;
-    Ok((settings, source))
+    let warnings = findings.into_result()?;
+    Ok((settings, source, warnings))
 }
 
 fn load_file(path: &Path, named_by: Option<&str>, settings: &mut Settings) -> (Findings, Source) {

@@ -3,13 +3,19 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Every section with its keys, in the order in which a person would look for them.
-pub(crate) const SECTIONS: [(&str, &[&str]); 5] = [
+/// Every section with its keys, those within another section behind it, in the order in which a person would look for them.
+pub(crate) const SECTIONS: [(&str, &[&str]); 8] = [
     ("zookeeper", &["hosts", "root", "session_timeout", "embedded"]),
-    ("registry", &["audit_interval"]),
+    ("zookeeper.auth", &["scheme", "user", "password_file"]),
+    ("zookeeper.tls", &["ca", "certificate", "key"]),
+    ("registry", &["acl", "audit_interval"]),
     ("discovery", &["audit_interval", "hold"]),
-    ("server", &["host", "ports", "advertise", "max_connections", "connection_timeout", "settle", "grace"]),
+    (
+        "server",
+        &["host", "ports", "udp", "advertise", "max_connections", "connection_timeout", "settle", "grace"],
+    ),
     ("client", &["rounds", "interval", "strategy", "timeout", "attempt_timeout", "connect_timeout", "wait"]),
+    ("metrics", &["listen"]),
 ];
 
 pub(crate) const PORTS: RangeInclusive<u64> = 1..=65535;
@@ -30,6 +36,11 @@ const HOUR: u64 = 3_600_000;
 
 const fn millis(min: u64, max: u64) -> RangeInclusive<Duration> {
     Duration::from_millis(min)..=Duration::from_millis(max)
+}
+
+/// The keys of a section; `None` if there is no such section.
+pub(crate) fn keys(section: &str) -> Option<&'static [&'static str]> {
+    SECTIONS.iter().find(|(name, _)| *name == section).map(|(_, keys)| *keys)
 }
 
 /// Says what is wrong with a key that `section` does not have.
@@ -111,7 +122,9 @@ mod tests {
         let mut section = "";
         let mut found = Vec::new();
         for line in file.lines() {
-            if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            if let Some(name) =
+                line.trim_start_matches("# ").strip_prefix('[').and_then(|line| line.strip_suffix(']'))
+            {
                 section = name;
             } else if let Some((key, _)) = line.trim_start_matches("# ").split_once(" = ") {
                 found.push((section, key));

@@ -1,6 +1,7 @@
 //! What was given so far, with where it came from; the built-in defaults; the relations between values.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use balance::Strategy;
@@ -9,6 +10,8 @@ use zk_core::ZnodePath;
 use crate::check;
 use crate::config::{ClientConfig, ClientSettings, ServerConfig, ServerSettings};
 use crate::findings::{Findings, Origin};
+use crate::secret::Secret;
+use crate::security::{self, Security};
 
 /// A value and where it came from.
 #[derive(Clone, Debug)]
@@ -26,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) discovery: Discovery,
     pub(crate) server: Server,
     pub(crate) client: Client,
+    pub(crate) metrics: Metrics,
 }
 
 #[derive(Clone, Debug)]
@@ -35,10 +39,42 @@ pub(crate) struct Zookeeper {
     pub(crate) root: Given<ZnodePath>,
     pub(crate) session_timeout: Given<Duration>,
     pub(crate) embedded: Given<bool>,
+    pub(crate) auth: Auth,
+    pub(crate) tls: Tls,
+    /// What `check` makes of the two.
+    pub(crate) security: Security,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Auth {
+    /// Where the section begins in the file.
+    pub(crate) section: Option<usize>,
+    pub(crate) scheme: Given<Option<Scheme>>,
+    pub(crate) user: Given<Option<String>>,
+    pub(crate) password_file: Given<Option<PathBuf>>,
+    /// From the environment. Refused if a file could not say which file to read.
+    pub(crate) password: Given<Option<Secret>>,
+}
+
+/// How to prove who we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Digest,
+    Sasl,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Tls {
+    /// Where the section begins in the file.
+    pub(crate) section: Option<usize>,
+    pub(crate) ca: Given<Option<PathBuf>>,
+    pub(crate) certificate: Given<Option<PathBuf>>,
+    pub(crate) key: Given<Option<PathBuf>>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Registry {
+    pub(crate) acl: Given<zk_core::Acl>,
     pub(crate) audit_interval: Given<Duration>,
 }
 
@@ -52,6 +88,7 @@ pub(crate) struct Discovery {
 pub(crate) struct Server {
     pub(crate) host: Given<IpAddr>,
     pub(crate) ports: Given<Vec<u16>>,
+    pub(crate) udp: Given<bool>,
     pub(crate) advertise: Given<Option<instance::Host>>,
     pub(crate) max_connections: Given<usize>,
     pub(crate) connection_timeout: Given<Duration>,
@@ -68,6 +105,11 @@ pub(crate) struct Client {
     pub(crate) attempt_timeout: Given<Duration>,
     pub(crate) connect_timeout: Given<Duration>,
     pub(crate) wait: Given<Duration>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    pub(crate) listen: Given<Option<SocketAddr>>,
 }
 
 // === Given ===
@@ -94,6 +136,11 @@ impl<T> Given<T> {
         }
     }
 
+    /// The value and where it came from; `None` if what was given is wrong.
+    pub(crate) fn get(&self) -> Option<(&T, Origin)> {
+        self.origin.map(|origin| (&self.value, origin))
+    }
+
     /// Forgets the value, because a wrong one was given in its place.
     pub(crate) fn refuse(&mut self) {
         self.origin = None;
@@ -111,8 +158,25 @@ impl Default for Settings {
                 root: Given::default(check::root("/go_servers").expect("the default is a path")),
                 session_timeout: Given::default(zk_core::Config::DEFAULT_SESSION_TIMEOUT),
                 embedded: Given::default(false),
+                auth: Auth {
+                    section: None,
+                    scheme: Given::default(None),
+                    user: Given::default(None),
+                    password_file: Given::default(None),
+                    password: Given::default(None),
+                },
+                tls: Tls {
+                    section: None,
+                    ca: Given::default(None),
+                    certificate: Given::default(None),
+                    key: Given::default(None),
+                },
+                security: Security::default(),
             },
-            registry: Registry { audit_interval: Given::default(registry::Config::DEFAULT_AUDIT_INTERVAL) },
+            registry: Registry {
+                acl: Given::default(zk_core::Acl::Open),
+                audit_interval: Given::default(registry::Config::DEFAULT_AUDIT_INTERVAL),
+            },
             discovery: Discovery {
                 audit_interval: Given::default(discovery::Config::DEFAULT_AUDIT_INTERVAL),
                 hold: Given::default(None),
@@ -120,6 +184,7 @@ impl Default for Settings {
             server: Server {
                 host: Given::default(Ipv4Addr::LOCALHOST.into()),
                 ports: Given::default(vec![8897, 8898, 8899]),
+                udp: Given::default(false),
                 advertise: Given::default(None),
                 max_connections: Given::default(1024),
                 connection_timeout: ms(2_000),
@@ -135,6 +200,7 @@ impl Default for Settings {
                 connect_timeout: ms(300),
                 wait: ms(60_000),
             },
+            metrics: Metrics { listen: Given::default(None) },
         }
     }
 }
@@ -142,9 +208,15 @@ impl Default for Settings {
 // === Relations ===
 
 impl Settings {
+    /// Looks at what several keys say together.
+    pub(crate) fn check(&mut self, findings: &mut Findings) {
+        self.zookeeper.security = security::check(&self.zookeeper, &self.registry, findings);
+        self.check_timeouts(findings);
+    }
+
     /// Puts the client's timeouts in order. A whole request that was made shorter by a flag or a variable
     /// shortens what is inside it; within the file, or the flags, an impossible order is a mistake.
-    pub(crate) fn check(&mut self, findings: &mut Findings) {
+    fn check_timeouts(&mut self, findings: &mut Findings) {
         let Client { timeout, attempt_timeout, connect_timeout, .. } = &mut self.client;
         at_most(("client.attempt_timeout", attempt_timeout), ("client.timeout", timeout), findings);
         at_most(
@@ -185,6 +257,7 @@ const CHECKED: &str = "the schema has the ranges of the libraries";
 impl Settings {
     pub(crate) fn server_config(self) -> ServerConfig {
         let registry = registry::Config::new(self.zookeeper.root.value.clone())
+            .with_acl(self.registry.acl.value)
             .with_audit_interval(self.registry.audit_interval.value)
             .expect(CHECKED);
         ServerConfig {
@@ -192,6 +265,7 @@ impl Settings {
             embedded: self.embedded(),
             registry,
             server: self.server_settings(),
+            metrics: self.metrics.listen.value,
         }
     }
 
@@ -210,12 +284,18 @@ impl Settings {
         if let Some(hold) = self.discovery.hold.value {
             discovery = discovery.with_hold(hold).expect(CHECKED);
         }
-        ClientConfig { zookeeper: self.zookeeper_config(), discovery, client: self.client_settings() }
+        ClientConfig {
+            zookeeper: self.zookeeper_config(),
+            discovery,
+            client: self.client_settings(),
+            metrics: self.metrics.listen.value,
+        }
     }
 
     fn zookeeper_config(&self) -> zk_core::Config {
         let config = self.zookeeper.hosts.value.clone();
-        config.with_session_timeout(self.zookeeper.session_timeout.value).expect(CHECKED)
+        let config = config.with_session_timeout(self.zookeeper.session_timeout.value).expect(CHECKED);
+        self.zookeeper.security.apply(config)
     }
 
     pub(crate) fn server_settings(&self) -> ServerSettings {
@@ -223,6 +303,7 @@ impl Settings {
         ServerSettings {
             host: server.host.value,
             ports: server.ports.value.clone(),
+            udp: server.udp.value,
             advertise: server.advertise.value.clone(),
             max_connections: server.max_connections.value,
             connection_timeout: server.connection_timeout.value,

@@ -24,7 +24,12 @@ fn check(cases: &[Case]) {
 fn unknown_sections_and_keys_list_what_there_is() {
     check(&[
         ("[sever]\n", 1, "sever", "did you mean [server]?"),
-        ("[sever]\n", 1, "sever", "[zookeeper], [registry], [discovery], [server], [client]"),
+        (
+            "[sever]\n",
+            1,
+            "sever",
+            "[zookeeper], [zookeeper.auth], [zookeeper.tls], [registry], [discovery], [server], [client], [metrics]",
+        ),
         ("[server]\n[logging]\nlevel = 'x'\n", 2, "logging", "unknown section; there are [zookeeper]"),
         ("[[daytime]]\n", 1, "daytime", "unknown section"),
         ("host = '127.0.0.1'\n", 1, "host", "as a key it belongs in [server]"),
@@ -39,7 +44,7 @@ fn unknown_sections_and_keys_list_what_there_is() {
             "zookeeper.embeded",
             "did you mean embedded? [zookeeper] has hosts, root",
         ),
-        ("[registry]\n\nttl = 1\n", 3, "registry.ttl", "[registry] has audit_interval"),
+        ("[registry]\n\nttl = 1\n", 3, "registry.ttl", "[registry] has acl, audit_interval"),
         ("[discovery.cache]\nx = 1\n", 1, "discovery.cache", "unknown key"),
         ("[\"\"]\n", 1, "\"\"", "unknown section"),
         ("[client]\n\"a\\nb\" = 1\n", 2, "client.\"a\\nb\"", "unknown key"),

@@ -71,6 +71,50 @@ wait = "11s"
 "#;
 
 #[test]
+fn metrics_are_nowhere_until_a_layer_says_where_and_a_higher_one_can_take_them_back() {
+    let dir = Dir::new();
+    let path = dir.write("[metrics]\nlisten = '127.0.0.1:1'\n");
+    let file = ["--config", path.to_str().unwrap()];
+    let by_flag = [&file[..], &["--metrics", "[::1]:3"]].concat();
+    let off = [&file[..], &["--metrics", "off"]].concat();
+    let cases: [(Variables<'_>, &[&str], Option<&str>); 6] = [
+        (&[], &[], None),
+        (&[], &file, Some("127.0.0.1:1")),
+        (&[("DAYTIME_METRICS", "127.0.0.1:2")], &file, Some("127.0.0.1:2")),
+        (&[("DAYTIME_METRICS", "off")], &file, None),
+        (&[("DAYTIME_METRICS", "off")], &by_flag, Some("[::1]:3")),
+        (&[], &off, None),
+    ];
+    for (variables, arguments, expected) in cases {
+        let expected = expected.map(|address| address.parse().unwrap());
+        assert_eq!(server(variables, arguments).unwrap().metrics, expected, "{variables:?} {arguments:?}");
+        assert_eq!(client(variables, arguments).unwrap().metrics, expected, "{variables:?} {arguments:?}");
+    }
+    for wrong in ["9867", "localhost:9867", "127.0.0.1", "127.0.0.1:0", "On"] {
+        let problems = client(&[("DAYTIME_METRICS", wrong)], &[]).unwrap_err().to_string();
+        let expected = format!(
+            r#"DAYTIME_METRICS: metrics.listen: expected an address and a port such as "127.0.0.1:9867", or "off", found "{wrong}""#
+        );
+        assert_eq!(problems, expected);
+    }
+}
+
+#[test]
+fn udp_is_off_until_a_layer_asks_for_it() {
+    let dir = Dir::new();
+    let path = dir.write("[server]\nudp = true\n");
+    let file = ["--config", path.to_str().unwrap()];
+    let udp = |variables, arguments: &[&str]| server(variables, arguments).unwrap().server.udp;
+    assert!(!udp(&[], &[]));
+    assert!(udp(&[], &file));
+    assert!(!udp(&[("DAYTIME_UDP", "false")], &file));
+    assert!(udp(&[("DAYTIME_UDP", "true")], &[]));
+    assert!(udp(&[("DAYTIME_UDP", "false")], &["--udp"]));
+    let problems = server(&[("DAYTIME_UDP", "yes")], &[]).unwrap_err().to_string();
+    assert_eq!(problems, r#"DAYTIME_UDP: server.udp: expected true or false, found "yes""#);
+}
+
+#[test]
 fn each_layer_of_the_server_beats_the_one_below() {
     let dir = Dir::new();
     let path = dir.write(FILE);

@@ -52,12 +52,25 @@ fn daytime_toml_spells_out_the_defaults() {
 fn what_is_commented_out_works_when_it_is_not() {
     let dir = Dir::new();
     for name in ["daytime.toml", "ensemble.toml"] {
+        std::fs::write(dir.path().join("zookeeper.password"), "secret\n").unwrap();
         let text = std::fs::read_to_string(folder().join(name)).unwrap();
         let mut count = 0;
         let uncommented: String = text
             .lines()
             .map(|line| match line.strip_prefix("# ") {
-                Some(setting) if ["hold = ", "advertise = "].iter().any(|key| setting.starts_with(key)) => {
+                Some(setting)
+                    if [
+                        "hold = ",
+                        "advertise = ",
+                        "listen = ",
+                        "[zookeeper.auth]",
+                        "scheme = ",
+                        "user = ",
+                        "password_file = ",
+                    ]
+                    .iter()
+                    .any(|key| setting.starts_with(key)) =>
+                {
                     count += 1;
                     format!("{setting}\n")
                 }

@@ -36,7 +36,8 @@ const AFTER_HELP: &str = "\
 Flags beat the environment, the environment beats the file, the file beats the defaults.
 RUST_LOG sets what is logged on standard error: info by default; registry=debug,info for more.
 
-Exit codes: 0 stopped when asked to; 1 failed, or stopped by a second signal; 2 wrong usage or configuration.
+Exit codes: 0 stopped when asked to; 1 a port cannot be listened on, ZooKeeper refused the authentication at the
+start, or stopped by a second signal; 2 wrong usage or configuration.
 
 Examples:
   daytime-server                               # three ports, as config/daytime.toml says
@@ -64,6 +65,9 @@ pub fn main() -> ExitCode {
         }
     };
     info!(source = %loaded.source, "configuration");
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),

@@ -25,6 +25,21 @@ pub enum Error {
         /// The address.
         address: SocketAddr,
     },
+    /// A port cannot be answered on over UDP. Nothing was registered.
+    #[error("cannot listen on {address} over UDP; nothing was registered")]
+    ListenUdp {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The metrics cannot be offered. Nothing was registered.
+    #[error("no metrics endpoint; nothing was registered")]
+    Metrics(#[from] daytime_metrics::StartError),
+    /// ZooKeeper refused the authentication before it had granted a session. Nothing was registered.
+    #[error("ZooKeeper refuses [zookeeper.auth]; nothing was registered")]
+    Authentication(#[source] zk_core::ConnectError),
     /// An instance has no usable endpoint.
     #[error("no endpoint to register")]
     Endpoint(#[from] EndpointError),

@@ -9,6 +9,8 @@ mod advertise;
 mod cli;
 mod embedded;
 mod error;
+mod figures;
+mod refused;
 mod reply;
 mod serve;
 mod signals;
@@ -17,6 +19,7 @@ mod spare;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use daytime_config::ServerConfig;
@@ -29,7 +32,7 @@ use zk_core::Zk;
 pub use cli::main;
 pub use error::Error;
 
-use crate::serve::{Limits, Serving};
+use crate::serve::{Limits, Serving, UdpSocket};
 
 /// How long the ensemble may take to confirm that the instances are gone. Together with settling,
 /// draining and closing it stays below five seconds with the default configuration.
@@ -44,8 +47,9 @@ const BACKLOG: u32 = 4096;
 /// is under way, and returns.
 ///
 /// # Errors
-/// If one of the ports cannot be listened on: then none is registered. If one of the
-/// listening sockets dies: then all are taken out.
+/// If ZooKeeper refuses the authentication before it has granted a session.
+/// If one of the ports, or the address of the metrics, cannot be listened on: then nothing is registered. If
+/// one of the listening sockets dies: then all are taken out.
 ///
 /// # Cancel safety
 /// Dropping the future stops serving at once. The session is closed in the background, if the runtime
@@ -60,12 +64,29 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
         let address = SocketAddr::new(settings.host, *port);
         listeners.push(listen(address).map_err(|source| Error::Listen { address, source })?);
     }
+    let mut sockets = Vec::new();
+    if settings.udp {
+        for (_, local) in &listeners {
+            let socket = UdpSocket::bind(*local).await;
+            sockets.push(socket.map_err(|source| Error::ListenUdp { address: *local, source })?);
+        }
+    }
+    let _metrics = match config.metrics {
+        Some(address) => Some(daytime_metrics::Endpoint::start(address).await?),
+        None => None,
+    };
+    figures::describe();
     let serving = Serving::new();
     let limits = Limits { connections: settings.max_connections, deadline: settings.connection_timeout };
     let bound: Vec<SocketAddr> = listeners.iter().map(|(_, local)| *local).collect();
     for (listener, local) in listeners {
         info!(address = %local, "listening");
         serving.accept_on(listener, local, limits);
+    }
+    let ports: Arc<[u16]> = bound.iter().map(SocketAddr::port).collect();
+    for socket in sockets {
+        info!(address = %socket.local(), "listening over UDP");
+        serving.answer_on(socket, ports.clone());
     }
 
     let zookeeper =
@@ -77,6 +98,7 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
             biased;
             () = &mut shutdown => Ok(()),
             address = serving.dead_listener() => Err(Error::Dead { address }),
+            refused = refused::at_start(&zk) => Err(Error::Authentication(refused)),
         }
     });
     let registered = tokio::select! {

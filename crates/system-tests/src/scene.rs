@@ -98,6 +98,11 @@ impl Scene {
         done.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
+    /// The folder in which the programs run.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn common(&self) -> Vec<String> {
         let timeout = format!("{}ms", SESSION.as_millis());
         ["--zookeeper", &self.hosts, "--session-timeout", &timeout].map(str::to_owned).to_vec()

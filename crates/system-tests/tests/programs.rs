@@ -494,6 +494,123 @@ async fn an_embedded_zookeeper_is_for_one_loopback_address_only() {
     assert!(!server.err().contains("embedded"), "{}", server.err());
 }
 
+/// The figures of a program, as Prometheus would read them.
+async fn scrape(port: u16) -> String {
+    let request = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    request.await.unwrap_or_default()
+}
+
+async fn figure(port: u16, line: &str) -> String {
+    let deadline = Instant::now() + SOON;
+    loop {
+        let figures = scrape(port).await;
+        if figures.contains(&format!("\n{line}\n")) {
+            return figures;
+        }
+        assert!(Instant::now() < deadline, "no {line:?} in\n{figures}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_programs_tell_prometheus_what_they_did() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (zk, scene) = scene().await;
+    let ports = free_ports(4);
+    let metrics = ports[2..].iter().map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>();
+    let server =
+        ["--zookeeper", scene.hosts(), "--udp", "--port", &ports[0].to_string(), "--metrics", &metrics[0]];
+    let _server = scene.server_with(&server);
+    registered(&scene, &ports[..1]).await;
+    // And one that refuses.
+    let _registration = register_by_hand(&zk, &ports[1..2]).await;
+    let client =
+        ["--rounds", "1000", "--interval", "5ms", "--strategy", "round-robin", "--metrics", &metrics[1]];
+    let client = scene.client(&client);
+    let figures = figure(ports[3], "balance_ejected 1").await;
+    for part in [
+        "# TYPE daytime_request_seconds histogram",
+        "daytime_request_seconds_bucket{outcome=\"answered\",le=\"5\"}",
+        "balance_attempts_total{outcome=\"refused\"}",
+        "balance_retries_total ",
+    ] {
+        assert!(figures.contains(part), "no {part:?} in\n{figures}");
+    }
+    drop(client);
+
+    let datagrams = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    datagrams.send_to(b"", ("127.0.0.1", ports[0])).await.unwrap();
+    figure(ports[2], "daytime_requests_total{transport=\"udp\",outcome=\"answered\"} 1").await;
+    let figures = figure(ports[2], "daytime_connections{state=\"closing\"} 0").await;
+    assert!(figures.contains("daytime_requests_total{transport=\"tcp\",outcome=\"answered\"}"), "{figures}");
+    let _caller = TcpStream::connect(("127.0.0.1", ports[0])).await.unwrap();
+    figure(ports[2], "daytime_connections{state=\"closing\"} 1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_for_metrics_that_is_taken_ends_a_program_before_it_registers() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (_zk, scene) = scene().await;
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (port, expected) = (free_port().to_string(), format!("cannot listen on {address} for metrics"));
+    let server = scene.server_with(&["--zookeeper", scene.hosts(), "--port", &port, "--metrics", &address]);
+    let client = scene.client(&["--rounds", "1", "--metrics", &address]);
+    for process in [server, client] {
+        let exit = ended(process).await;
+        assert_eq!((exit.code, exit.out.len()), (Some(1), 0));
+        assert!(exit.err.contains(&expected), "{}", exit.err);
+    }
+    let nothing = BTreeMap::is_empty;
+    scene.observer.until("nothing was registered", SOON, nothing).await.unwrap();
+    // Who looks once and ends needs no endpoint.
+    assert_eq!(ended(scene.client(&["list", "--metrics", &address])).await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_authenticated_server_creates_is_its_own_and_everybody_reads_it() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (zk, scene) = scene().await;
+    let port = free_port();
+    let auth =
+        "[zookeeper.auth]\nscheme = 'digest'\nuser = 'daytime'\npassword_file = 'zookeeper.password'\n";
+    scene.write("config/daytime.toml", &format!("{auth}[registry]\nacl = 'creator'\n"));
+    scene.write("config/zookeeper.password", "hunter2\n");
+    let for_all = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(scene.folder().join("config/zookeeper.password"), for_all).unwrap();
+    let server = scene.server_with(&["--zookeeper", scene.hosts(), "--port", &port.to_string()]);
+    registered(&scene, &[port]).await;
+
+    let stranger = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
+    let path = format!("/go_servers/{}", name(port));
+    let denied = stranger.delete(&path, None).await;
+    assert!(matches!(denied, Err(raw::Error::NoAuth)), "{denied:?}");
+    let owner = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
+    owner.add_auth("digest", b"daytime:hunter2").await.unwrap();
+    owner.set(&path, b"mine", None).await.expect("the same user has every right");
+    // Reading needs no password.
+    scene.write("plain.toml", "");
+    let plain = ["--config", "plain.toml", "list", "--zookeeper", scene.hosts()];
+    let exit = ended(scene.client_with(&plain)).await;
+    assert!(
+        exit.code == Some(0) && lines(&exit).iter().any(|line| line.contains(&name(port))),
+        "{}",
+        exit.err
+    );
+
+    server.signal(Signal::SIGTERM);
+    let exit = ended(server).await;
+    assert_eq!(exit.code, Some(0));
+    assert!(exit.err.contains("others than its owner may use it"), "{}", exit.err);
+    assert!(!exit.err.contains("hunter2"), "the log shows the password");
+}
+
 #[tokio::test]
 async fn a_server_that_still_looks_for_its_address_can_be_stopped() {
     let scene = Scene::new(programs(), vec![]);

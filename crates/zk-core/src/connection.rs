@@ -84,6 +84,11 @@ impl Connection {
         self.session
     }
 
+    /// The server that it leads to, as `IP:PORT`; `None` once it has ended.
+    pub fn server(&self) -> Option<String> {
+        self.link.upgrade().map(|link| link.server())
+    }
+
     /// Which session of this program that is; see [`State::epoch`](crate::State).
     pub fn epoch(&self) -> u64 {
         self.epoch

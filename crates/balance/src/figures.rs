@@ -1,0 +1,54 @@
+//! What is counted, through the facade `metrics`; `docs/metrics.md` has the table.
+//!
+//! Nothing here is called by a pick, or by the report of a success that changes nothing: those take
+//! nanoseconds, and a recorder takes a lock.
+
+use metrics::{counter, gauge};
+
+use crate::Failure;
+
+/// How an attempt of a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Answered,
+    Failed(Failure),
+    /// An error that says nothing about the endpoint.
+    Error,
+    /// The end of the call cut it short.
+    CutShort,
+}
+
+pub(crate) fn attempt(ended: Ended) {
+    let outcome = match ended {
+        Ended::Answered => "answered",
+        Ended::Failed(Failure::Refused) => "refused",
+        Ended::Failed(Failure::Timeout) => "timeout",
+        Ended::Failed(Failure::Reset) => "reset",
+        Ended::Failed(Failure::Incomplete) => "incomplete",
+        Ended::Error => "error",
+        Ended::CutShort => "cut_short",
+    };
+    counter!("balance_attempts_total", "outcome" => outcome).increment(1);
+}
+
+/// An attempt of a call that is not its first.
+pub(crate) fn retry() {
+    counter!("balance_retries_total").increment(1);
+}
+
+/// An endpoint was ejected; for the first time, or because its trial failed.
+pub(crate) fn ejection(failure: Failure) {
+    let cause = match failure {
+        Failure::Refused => "refused",
+        Failure::Timeout => "timeout",
+        Failure::Reset => "reset",
+        Failure::Incomplete => "incomplete",
+    };
+    counter!("balance_ejections_total", "cause" => cause).increment(1);
+}
+
+/// One more or one less endpoint of a current set is out of service.
+pub(crate) fn out_of_service(more: bool) {
+    let gauge = gauge!("balance_ejected");
+    if more { gauge.increment(1) } else { gauge.decrement(1) }
+}

@@ -1,0 +1,98 @@
+//! Says step by step what can be reached, and what to look at where that ends.
+//!
+//! Each step is a function that ends within a deadline and says what it found. The order is that of a
+//! request: names, addresses, ZooKeeper, session, root, instances. A step that fails for one of several
+//! servers does not end the examination, as it would not end a program; it does end with a step that
+//! nothing works without.
+
+mod address;
+mod instance;
+mod name;
+mod report;
+mod root;
+mod session;
+mod zookeeper;
+
+use std::net::SocketAddr;
+
+use daytime_config::ClientConfig;
+use futures_util::{StreamExt, stream};
+use zk_core::Connection;
+
+use self::report::Report;
+use crate::error::Error;
+use crate::link;
+
+/// Steps of one kind that are under way at one time.
+const AT_ONCE: usize = 16;
+
+/// Examines everything, and prints a line for each step.
+///
+/// # Errors
+/// [`Error::Unwell`] if a step failed.
+pub(crate) async fn run(config: ClientConfig, as_json: bool) -> Result<(), Error> {
+    let mut report = Report::new(as_json);
+    examine(&config, &mut report).await?;
+    report.end()
+}
+
+async fn examine(config: &ClientConfig, report: &mut Report) -> Result<(), Error> {
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    let mut names = stream::iter(config.zookeeper.hosts()).map(name::resolve).buffered(AT_ONCE);
+    while let Some((step, found)) = names.next().await {
+        report.add(step)?;
+        addresses.extend(found);
+    }
+    addresses.sort();
+    addresses.dedup();
+
+    let mut reached = Vec::new();
+    let mut connects = stream::iter(addresses).map(address::connect).buffered(AT_ONCE);
+    while let Some((step, address)) = connects.next().await {
+        report.add(step)?;
+        reached.extend(address);
+    }
+    let mut serving = false;
+    let mut handshakes = stream::iter(reached).map(zookeeper::shake_hands).buffered(AT_ONCE);
+    while let Some((step, serves)) = handshakes.next().await {
+        report.add(step)?;
+        serving |= serves;
+    }
+    // Without a server that could grant one, a session would only be waited for.
+    if !serving {
+        return Ok(());
+    }
+
+    let (zk, step, connection) = session::begin(config).await;
+    let outcome = async {
+        report.add(step)?;
+        match connection {
+            Some(connection) => beyond(&connection, config, report).await,
+            None => Ok(()),
+        }
+    };
+    let outcome = outcome.await;
+    link::close(&zk).await;
+    outcome
+}
+
+/// What a session is good for.
+async fn beyond(connection: &Connection, config: &ClientConfig, report: &mut Report) -> Result<(), Error> {
+    let path = config.discovery.root();
+    let (step, exists) = root::exists(connection, path).await;
+    report.add(step)?;
+    if !exists {
+        return Ok(());
+    }
+    let (step, names) = root::list(connection, path).await;
+    report.add(step)?;
+    let Some(names) = names else { return Ok(()) };
+    let (step, endpoints) = root::instances(path, names);
+    report.add(step)?;
+    let mut calls =
+        stream::iter(endpoints).map(|endpoint| instance::call(endpoint, &config.client)).buffered(AT_ONCE);
+    while let Some(step) = calls.next().await {
+        report.add(step)?;
+    }
+    Ok(())
+}

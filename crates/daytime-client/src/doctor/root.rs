@@ -1,0 +1,95 @@
+//! Is the root there, may we read it, and what is below it?
+
+use std::time::Duration;
+
+use instance::{Endpoint, Format, Plain};
+use tokio::time::timeout;
+use zk_core::{Connection, Error, ErrorKind, ZnodePath};
+
+use super::report::{Begun, Step};
+
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Names of other children that are shown.
+const SHOWN: usize = 3;
+
+/// Looks whether the root exists.
+pub(super) async fn exists(connection: &Connection, root: &ZnodePath) -> (Step, bool) {
+    let begun = Begun::new("root", root);
+    let look = async {
+        // The server may lag behind what others have seen.
+        connection.sync(root).await?;
+        connection.stat(root).await
+    };
+    match timeout(DEADLINE, look).await {
+        Ok(Ok(Some(stat))) => (begun.fine(format!("exists, with {} children", stat.num_children)), true),
+        Ok(Ok(None)) => {
+            let hint = format!(
+                "nothing was ever registered under {root}: is it the root (and the chroot) that the servers use? \
+                 The first daytime-server to register creates it"
+            );
+            (begun.failed("does not exist", hint), false)
+        }
+        Ok(Err(error)) => (failed(begun, root, &error), false),
+        Err(_) => (begun.failed(format!("no answer within {DEADLINE:?}"), silent()), false),
+    }
+}
+
+/// Lists the children; `None` if that failed.
+pub(super) async fn list(connection: &Connection, root: &ZnodePath) -> (Step, Option<Vec<String>>) {
+    let begun = Begun::new("rights", root);
+    match timeout(DEADLINE, connection.children(root)).await {
+        Ok(Ok((names, _))) => (begun.fine("the list can be read"), Some(names)),
+        Ok(Err(error)) => (failed(begun, root, &error), None),
+        Err(_) => (begun.failed(format!("no answer within {DEADLINE:?}"), silent()), None),
+    }
+}
+
+/// Tells the children that are instances from the others.
+pub(super) fn instances(root: &ZnodePath, names: Vec<String>) -> (Step, Vec<Endpoint>) {
+    let begun = Begun::new("instances", root);
+    let (mut endpoints, mut others) = (Vec::new(), Vec::new());
+    for name in names {
+        match Plain.decode_name(&name) {
+            Ok(endpoint) => endpoints.push(endpoint),
+            Err(_) => others.push(name),
+        }
+    }
+    endpoints.sort();
+    others.sort();
+    let skipped = match others.len() {
+        0 => String::new(),
+        count => {
+            let more = if count > SHOWN { ", ..." } else { "" };
+            let shown: Vec<_> = others.iter().take(SHOWN).map(|name| format!("{name:.60?}")).collect();
+            format!("; {count} other names are skipped ({}{more})", shown.join(", "))
+        }
+    };
+    let what = format!("{} registered{skipped}", endpoints.len());
+    let step = if endpoints.is_empty() {
+        let hint = format!(
+            "no server is registered under {root}: is a daytime-server running, with the same hosts and root? \
+             Its log says what it waits for"
+        );
+        begun.failed(what, hint)
+    } else {
+        begun.fine(what)
+    };
+    (step, endpoints)
+}
+
+fn failed(begun: Begun, root: &ZnodePath, error: &Error) -> Step {
+    let hint = match error.kind() {
+        ErrorKind::Denied => format!(
+            "the ACL of {root} does not let this client read: give it a user that may in [zookeeper.auth], or \
+             have the ACL changed (zkCli.sh: getAcl {root})"
+        ),
+        ErrorKind::NoNode => format!("{root} was deleted a moment ago: try again"),
+        _ => silent(),
+    };
+    begun.failed(error.kind().to_string(), hint)
+}
+
+fn silent() -> String {
+    "the connection broke or the server stalled after it had granted the session: see its log".into()
+}

@@ -1,0 +1,51 @@
+//! Does the ensemble grant a session?
+
+use std::time::Duration;
+
+use daytime_config::ClientConfig;
+use tokio::time::timeout;
+use zk_core::{ConnectError, Connection, Zk};
+
+use super::report::{Begun, Step};
+use crate::link;
+
+/// What takes longer than this is no state to be in.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Begins a session; returns the link, which is to be closed, and a connection if there is one.
+pub(super) async fn begin(config: &ClientConfig) -> (Zk, Step, Option<Connection>) {
+    let begun = Begun::new("session", "the ensemble");
+    let zk = Zk::start(config.zookeeper.clone());
+    let deadline = DEADLINE.min(config.client.wait);
+    let mut states = zk.states();
+    let settled = states.wait_for(|state| state.is_connected() || link::is_refusal(state));
+    let state = timeout(deadline, settled).await.ok().flatten().unwrap_or_else(|| zk.state());
+    let step = match (zk.connection(), &state.trouble) {
+        (Some(connection), _) => {
+            let (session, asked) = (connection.session(), config.zookeeper.session_timeout());
+            let server = connection.server().map_or_else(String::new, |server| format!(" by {server}"));
+            let timeout = if session.timeout == asked {
+                format!("a timeout of {asked:?}")
+            } else {
+                format!("a timeout of {:?}, where {asked:?} was asked for", session.timeout)
+            };
+            let step = begun.fine(format!("granted {}{server}, with {timeout}", session.id));
+            return (zk, step, Some(connection));
+        }
+        (None, Some(trouble @ (ConnectError::AuthFailed { .. } | ConnectError::NotAuthenticated { .. }))) => {
+            begun.failed(
+                trouble.to_string(),
+                "the server does not know this user, or its password is another one: see [zookeeper.auth]",
+            )
+        }
+        (None, trouble) => {
+            let cause = trouble.as_ref().map(|trouble| format!(": {trouble}")).unwrap_or_default();
+            begun.failed(
+                format!("none within {deadline:?}{cause}"),
+                "the server answers but grants no session: see its log; a leader that is being elected, or a full \
+                 disk, would do that",
+            )
+        }
+    };
+    (zk, step, None)
+}

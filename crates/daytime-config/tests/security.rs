@@ -1,0 +1,252 @@
+//! `[zookeeper.auth]`, `[zookeeper.tls]` and `registry.acl`: what is taken, what is refused, and that no
+//! secret is ever shown.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::path::Path;
+
+use common::{Dir, client_problems, load_client, load_server, server_problems};
+use daytime_config::{ClientFlags, Environment, Loaded, Problems, ServerConfig, ServerFlags, ZookeeperFlags};
+use zk_core::{Acl, Auth};
+
+const SECRET: &str = "hunter2";
+
+fn with_variable(path: &Path, password: &str) -> Result<Loaded<ServerConfig>, Problems> {
+    let environment: Environment = [("DAYTIME_ZOOKEEPER_PASSWORD", password)].into_iter().collect();
+    assert!(!format!("{environment:?}").contains(password), "the environment shows its values");
+    let zookeeper = ZookeeperFlags { config: Some(path.to_owned()), ..ZookeeperFlags::default() };
+    daytime_config::load_server_in(&environment, &zookeeper, &ServerFlags::default())
+}
+
+/// Writes a file that only its owner can read.
+fn secret_file(dir: &Dir, name: &str, content: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let path = dir.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// The connection of a configuration without any security, with this authentication.
+fn expected(auth: Auth) -> zk_core::Config {
+    zk_core::Config::new("127.0.0.1:2181").unwrap().with_auth(auth)
+}
+
+const DIGEST: &str = "[zookeeper.auth]\nscheme = 'digest'\nuser = 'joe'\n";
+
+#[test]
+fn a_password_comes_from_the_variable_or_else_from_its_file() {
+    let dir = Dir::new();
+    let path = dir.write(format!("{DIGEST}password_file = 'pw'\n[registry]\nacl = 'creator'\n"));
+    for content in ["from file\n", "from file\r\n", "from file"] {
+        secret_file(&dir, "pw", content);
+        let loaded = load_server(&path).unwrap();
+        assert_eq!(
+            loaded.config.zookeeper,
+            expected(Auth::digest("joe", "from file").unwrap()),
+            "{content:?}"
+        );
+        assert_eq!(loaded.config.registry, registry(Acl::Creator));
+        assert_eq!(loaded.warnings, []);
+        assert_eq!(load_client(&path).unwrap().config.zookeeper, loaded.config.zookeeper);
+    }
+    // The file need not even be there.
+    std::fs::remove_file(dir.path().join("pw")).unwrap();
+    let loaded = with_variable(&path, SECRET).unwrap();
+    assert_eq!(loaded.config.zookeeper, expected(Auth::digest("joe", SECRET).unwrap()));
+    assert!(!format!("{loaded:?}").contains(SECRET));
+}
+
+fn registry(acl: Acl) -> registry::Config {
+    registry::Config::new("/go_servers".parse().unwrap()).with_acl(acl)
+}
+
+#[test]
+fn without_the_sections_nothing_is_proved_and_everything_is_open() {
+    let dir = Dir::new();
+    let loaded = load_server(&dir.write("")).unwrap();
+    assert_eq!(loaded.config.zookeeper, zk_core::Config::new("127.0.0.1:2181").unwrap());
+    assert_eq!(loaded.config.registry, registry(Acl::Open));
+}
+
+#[test]
+fn a_password_in_the_configuration_is_refused_with_the_reason_and_not_repeated() {
+    let dir = Dir::new();
+    let path = dir.write(format!("{DIGEST}password = '{SECRET}'\n"));
+    let problems = client_problems(&path).to_string();
+    let expected = format!(
+        "{}:4:12: zookeeper.auth.password: a password does not belong in this file, which is copied, shown and \
+         committed; give it in the variable DAYTIME_ZOOKEEPER_PASSWORD, or name a file of its own with password_file",
+        path.display()
+    );
+    assert_eq!(problems, expected);
+    for odd in [
+        format!("[zookeeper.auth]\npassword = ['{SECRET}']"),
+        format!("[zookeeper.auth]\npassword = {SECRET}"),
+        format!("[zookeeper.auth]\npasswort = '{SECRET}'"),
+        format!("[zookeeper]\nauth = 'digest:joe:{SECRET}'"),
+        format!("[zookeeper]\nauth.password = '{SECRET}'"),
+        format!("[zookeeper.auth]\nscheme = 'digest'\nuser = 'joe:{SECRET}'"),
+    ] {
+        let problems = server_problems(&dir.write(&odd));
+        assert!(!problems.to_string().contains(SECRET), "{odd}\n{problems}");
+        // Also where a password is there.
+        let problems = with_variable(&dir.write(&odd), "another").expect_err("the file is wrong");
+        assert!(!problems.to_string().contains(SECRET), "{odd}\n{problems}");
+    }
+}
+
+/// All that is said about a file, without its path.
+fn said(dir: &Dir, text: &str) -> Vec<String> {
+    let path = dir.write(text);
+    let folder = dir.path().display().to_string();
+    let problems = server_problems(&path);
+    let lines = problems.to_string().replace(&format!("{folder}/"), "");
+    lines.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_missing_or_does_not_fit_is_named_with_its_line() {
+    let dir = Dir::new();
+    secret_file(&dir, "empty", "\n");
+    secret_file(&dir, "two", "one\ntwo\n");
+    std::fs::write(dir.path().join("binary"), [0xff, 0xfe, 0xfd]).unwrap();
+    let cases = [
+        (
+            "[zookeeper.auth]\n",
+            vec![
+                "daytime.toml:1:12: zookeeper.auth: expected a password in the variable DAYTIME_ZOOKEEPER_PASSWORD, or a password_file",
+                r#"daytime.toml:1:12: zookeeper.auth.scheme: expected "digest" or "sasl", found nothing"#,
+                "daytime.toml:1:12: zookeeper.auth.user: expected the name of a user, found nothing",
+            ],
+        ),
+        (
+            "[zookeeper.auth]\nscheme = 'plain'\nuser = ''\npassword_file = ''\n",
+            vec![
+                r#"daytime.toml:2:10: zookeeper.auth.scheme: expected "digest" or "sasl", found "plain""#,
+                "daytime.toml:4:17: zookeeper.auth.password_file: expected the path of a file, found an empty string",
+            ],
+        ),
+        (
+            "[zookeeper.auth]\nscheme = 'digest'\nuser = ''\npassword_file = 'two'\n",
+            vec![
+                "daytime.toml:4:17: zookeeper.auth.password_file: \"two\": expected a password on one line, found several lines",
+            ],
+        ),
+        (
+            "[zookeeper.auth]\nscheme = 'digest'\nuser = 'a'\npassword_file = 'empty'\n",
+            vec![
+                "daytime.toml:4:17: zookeeper.auth.password_file: \"empty\": expected a password, found nothing",
+            ],
+        ),
+        (
+            "[zookeeper.auth]\nscheme = 'digest'\nuser = 'a'\npassword_file = 'no/such'\n",
+            vec!["daytime.toml:4:17: zookeeper.auth.password_file: \"no/such\": no such file"],
+        ),
+        (
+            "[registry]\nacl = 'creator'\n",
+            vec![
+                "daytime.toml:2:7: registry.acl: \"creator\" gives the rights to whoever is authenticated, and nobody is: expected a section [zookeeper.auth]",
+            ],
+        ),
+        (
+            "[registry]\nacl = 'closed'\n",
+            vec![r#"daytime.toml:2:7: registry.acl: expected "open" or "creator", found "closed""#],
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(said(&dir, text), expected, "{text}");
+    }
+    let directory = said(&dir, &format!("{DIGEST}password_file = '.'\n"));
+    assert!(directory[0].ends_with("expected a file, found a directory"), "{directory:?}");
+    for user in ["", "a:b"] {
+        let path = dir.write(format!("[zookeeper.auth]\nscheme = 'digest'\nuser = '{user}'\n"));
+        let problems = with_variable(&path, SECRET).expect_err("no such user").to_string();
+        assert!(
+            problems.contains("daytime.toml:1:12: zookeeper.auth: digest authentication: the user "),
+            "{problems}"
+        );
+    }
+    let problems = with_variable(&dir.write(""), SECRET).expect_err("a password for nobody").to_string();
+    assert_eq!(
+        problems,
+        "DAYTIME_ZOOKEEPER_PASSWORD: zookeeper.auth: expected a section [zookeeper.auth] in the file, with scheme \
+         and user for the password"
+    );
+}
+
+#[test]
+fn a_secret_that_others_can_read_is_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = Dir::new();
+    secret_file(&dir, "pw", SECRET);
+    let path = dir.write(format!("{DIGEST}password_file = 'pw'\n"));
+    std::fs::set_permissions(dir.path().join("pw"), std::fs::Permissions::from_mode(0o640)).unwrap();
+    let loaded = load_client(&path).unwrap();
+    let [warning] = &loaded.warnings[..] else { panic!("{:?}", loaded.warnings) };
+    let text = warning.to_string().replace(&format!("{}/", dir.path().display()), "");
+    assert_eq!(
+        text,
+        "daytime.toml:4:17: zookeeper.auth.password_file: \"pw\": others than its owner may use it (mode 640); \
+         chmod 600 ends that"
+    );
+    // Nobody reads the file, so nobody minds.
+    assert_eq!(with_variable(&path, SECRET).unwrap().warnings, []);
+}
+
+/// What needs a cargo feature that this build has not.
+#[test]
+fn what_this_build_cannot_do_is_said_and_the_rest_is_checked() {
+    let dir = Dir::new();
+    let path = dir.write("[zookeeper.auth]\nscheme = 'sasl'\nuser = 'joe'\n");
+    let problems = with_variable(&path, SECRET).expect_err("no SASL").to_string();
+    assert!(
+        problems.ends_with(":2:10: zookeeper.auth.scheme: this build has no SASL (cargo feature `sasl`)"),
+        "{problems}"
+    );
+    secret_file(&dir, "odd.pem", "no certificate");
+    let text = "[zookeeper.tls]\nca = 'odd.pem'\ncertificate = 'c'\nkye = 'k'\n";
+    assert_eq!(
+        said(&dir, text),
+        [
+            "daytime.toml:1:12: zookeeper.tls: this build has no TLS (cargo feature `tls`)",
+            "daytime.toml:2:6: zookeeper.tls.ca: \"odd.pem\": expected a PEM file, found no -----BEGIN in it",
+            "daytime.toml:3:15: zookeeper.tls.certificate: \"c\": no such file",
+            "daytime.toml:3:15: zookeeper.tls.certificate: expected zookeeper.tls.key beside it: neither is of use alone",
+            "daytime.toml:4:1: zookeeper.tls.kye: unknown key; [zookeeper.tls] has ca, certificate, key",
+        ]
+    );
+    assert_eq!(
+        said(&dir, "[zookeeper.tls]\n"),
+        [
+            "daytime.toml:1:12: zookeeper.tls: this build has no TLS (cargo feature `tls`)",
+            "daytime.toml:1:12: zookeeper.tls.ca: expected the path of a file with the certificates that servers are trusted by",
+        ]
+    );
+}
+
+#[test]
+fn sections_within_sections_are_found_however_they_are_written() {
+    let dir = Dir::new();
+    for text in [
+        "[zookeeper]\nauth = { scheme = 'digest', user = 'joe' }\n",
+        "[zookeeper]\nauth.scheme = 'digest'\nauth.user = 'joe'\n",
+        "zookeeper.auth.scheme = 'digest'\nzookeeper.auth.user = 'joe'\n",
+    ] {
+        let loaded =
+            with_variable(&dir.write(text), SECRET).unwrap_or_else(|problems| panic!("{text}\n{problems}"));
+        assert_eq!(loaded.config.zookeeper, expected(Auth::digest("joe", SECRET).unwrap()));
+    }
+    let quoted = client_problems(&dir.write("['zookeeper.auth']\nscheme = 'digest'\n")).to_string();
+    assert!(quoted.contains("unknown section"), "{quoted}");
+}
+
+/// The flags have no place for a password: a command line is seen by every user of the machine.
+#[test]
+fn no_flag_takes_a_password() {
+    use clap::{Args, Command};
+    let command = ClientFlags::augment_args(ZookeeperFlags::augment_args(Command::new("x")));
+    let flags: Vec<_> = command.get_arguments().map(|flag| flag.get_id().to_string()).collect();
+    assert!(flags.len() > 5 && !flags.iter().any(|flag| flag.contains("pass")), "{flags:?}");
+}

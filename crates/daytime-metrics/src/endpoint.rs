@@ -1,0 +1,97 @@
+//! Listens, and keeps the recorder tidy.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{debug, info, warn};
+
+use crate::{StartError, http, recorder};
+
+/// Scrapes at one time. There is one every few seconds, from one or two collectors.
+const CONNECTIONS: usize = 8;
+/// How long one scrape may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// The wait after a failure to accept.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Histograms gather what they are told until somebody looks: this bounds what that costs.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// A Prometheus endpoint that is up. `Drop` closes it; the recorder goes on counting.
+#[derive(Debug)]
+pub struct Endpoint {
+    local: SocketAddr,
+    _serving: AbortOnDropHandle<()>,
+}
+
+impl Endpoint {
+    /// Listens on the address, installs the recorder if this process has none yet, and serves.
+    ///
+    /// # Errors
+    /// If the address cannot be listened on, or if the process has another recorder.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time and I/O enabled.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves no listener behind.
+    pub async fn start(address: SocketAddr) -> Result<Self, StartError> {
+        let refused = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let local = listener.local_addr().map_err(refused)?;
+        let handle = recorder::install()?;
+        info!(url = %format_args!("http://{local}{}", http::PATH), "metrics");
+        let serving = tokio::spawn(async move {
+            tokio::join!(accept(&listener, &handle), upkeep(&handle));
+        });
+        Ok(Self { local, _serving: AbortOnDropHandle::new(serving) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+}
+
+async fn upkeep(handle: &PrometheusHandle) {
+    let mut pace = interval(UPKEEP);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        pace.tick().await;
+        handle.run_upkeep();
+    }
+}
+
+async fn accept(listener: &TcpListener, handle: &PrometheusHandle) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                warn!(%error, "cannot accept a scrape; trying on");
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            debug!(%peer, "too many scrapes at once; this one is closed unanswered");
+            continue;
+        };
+        let handle = handle.clone();
+        // Ends by itself within the deadline.
+        tokio::spawn(async move {
+            match timeout(DEADLINE, http::answer(stream, || handle.render())).await {
+                Ok(Ok(status)) => debug!(%peer, status, "scraped"),
+                Ok(Err(error)) => debug!(%peer, %error, "scrape failed"),
+                Err(_) => debug!(%peer, "scrape took too long"),
+            }
+            drop(place);
+        });
+    }
+}

@@ -1,0 +1,243 @@
+//! `daytime-client doctor` names what is wrong, at each step where something can be.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::time::Duration;
+
+use serde_json::Value;
+use system_tests::{Exit, Programs, Scene, free_port};
+use test_zookeeper::Server;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use zk_testing::{Ensemble, raw};
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn scene(servers: &[&Server]) -> Scene {
+    let programs = Programs {
+        server: env!("CARGO_BIN_EXE_system-daytime-server").into(),
+        client: env!("CARGO_BIN_EXE_system-daytime-client").into(),
+        environment: vec![],
+    };
+    Scene::new(programs, servers.iter().map(|server| server.addr()).collect())
+}
+
+/// What the doctor said: a word for each step, and the hint.
+struct Diagnosis {
+    code: Option<i32>,
+    steps: Vec<(String, bool, String)>,
+    hint: Option<String>,
+}
+
+impl Diagnosis {
+    fn read(exit: &Exit) -> Self {
+        let mut steps = Vec::new();
+        let mut hint = None;
+        for (_, line) in &exit.out {
+            let line: Value = serde_json::from_str(line).unwrap();
+            match line["step"].as_str() {
+                None => hint = line["hint"].as_str().map(str::to_owned),
+                Some(step) => {
+                    let detail = line["detail"].as_str().unwrap().to_owned();
+                    assert!(line["took_ms"].as_f64().unwrap() < 15_000.0, "{line}");
+                    steps.push((step.to_owned(), line["ok"].as_bool().unwrap(), detail));
+                }
+            }
+        }
+        Self { code: exit.code, steps, hint }
+    }
+
+    /// All steps that were taken, the failed ones with a mark.
+    fn course(&self) -> String {
+        let word = |(step, ok, _): &(String, bool, String)| format!("{step}{}", if *ok { "" } else { "!" });
+        self.steps.iter().map(word).collect::<Vec<_>>().join(" ")
+    }
+
+    #[track_caller]
+    fn expect(&self, course: &str, detail: &str, hint: &str) {
+        assert_eq!(self.course(), course, "{:?}", self.steps);
+        let failed = self.steps.iter().find(|(_, ok, _)| !ok).expect("a step failed");
+        assert!(failed.2.contains(detail), "no {detail:?} in {failed:?}");
+        let said = self.hint.as_deref().unwrap_or_default();
+        assert!(said.contains(hint), "no {hint:?} in {said:?}");
+        assert_eq!(self.code, Some(1));
+    }
+}
+
+async fn examine(scene: &Scene, hosts: &str) -> Diagnosis {
+    let client = scene.client_with(&["doctor", "--json", "--zookeeper", hosts, "--session-timeout", "2s"]);
+    Diagnosis::read(&client.exit(SOON).await.unwrap())
+}
+
+async fn by_hand(zk: &Server) -> raw::Client {
+    raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_all_is_well_every_step_says_so_and_the_code_is_0() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = scene(&[&zk]);
+    let port = free_port();
+    let _server = scene.server(&[port]);
+    let one = |nodes: &std::collections::BTreeMap<_, _>| nodes.len() == 1;
+    scene.observer.until("registered", SOON, one).await.unwrap();
+    by_hand(&zk).await.create("/go_servers/odd", b"", raw::CreateMode::Persistent).await.unwrap();
+
+    let found = examine(&scene, scene.hosts()).await;
+    assert_eq!(
+        found.course(),
+        "name connect zookeeper session root rights instances call",
+        "{:?}",
+        found.steps
+    );
+    assert_eq!((found.code, found.hint), (Some(0), None));
+    let details: Vec<_> = found.steps.iter().map(|(_, _, detail)| detail.as_str()).collect();
+    assert!(details[2].starts_with("a ZooKeeper 3."), "{details:?}");
+    assert!(details[3].contains(&format!("by {}, with a timeout of 2s", zk.addr())), "{details:?}");
+    assert_eq!(details[4], "exists, with 2 children");
+    assert_eq!(details[6], "1 registered; 1 other names are skipped (\"odd\")");
+    assert!(details[7].starts_with(&format!("answers \"127.0.0.1:{port}:20")), "{details:?}");
+
+    let exit = scene.client(&["doctor"]).exit(SOON).await.unwrap();
+    assert_eq!((exit.code, exit.out.len()), (Some(0), 8), "{}", exit.err);
+    for (_, line) in &exit.out {
+        assert!(line.contains("s  ok  "), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_without_an_address_is_a_failure_also_where_another_server_is_enough() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = scene(&[&zk]);
+    let found = examine(&scene, "no-such-host.invalid:2181").await;
+    found.expect("name!", "", "check the spelling of no-such-host.invalid");
+    let found = examine(&scene, &format!("no-such-host.invalid,{}", scene.hosts())).await;
+    found.expect(
+        "name! name connect zookeeper session root!",
+        "",
+        "check the spelling of no-such-host.invalid",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_that_refuses_is_told_from_one_that_is_no_zookeeper_s() {
+    let scene = scene(&[]);
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let found = examine(&scene, &nobody).await;
+    found.expect("name connect!", "refused", "is ZooKeeper running there");
+
+    let web = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = web.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = web.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut request = [0; 16];
+                if stream.read(&mut request).await.is_ok_and(|length| length > 0) {
+                    let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+                }
+            });
+        }
+    });
+    let found = examine(&scene, &address).await;
+    found.expect("name connect zookeeper!", "not as a ZooKeeper", "something else listens");
+
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = mute.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            drop(mute.accept().await.unwrap());
+        }
+    });
+    let found = examine(&scene, &address).await;
+    assert_eq!(found.course(), "name connect zookeeper!", "{:?}", found.steps);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_costs_a_deadline_and_no_more() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = scene(&[&zk]);
+    zk.pause().await.unwrap();
+    let found = examine(&scene, scene.hosts()).await;
+    found.expect("name connect zookeeper!", "no answer within 3s", "a hung or overloaded ZooKeeper");
+}
+
+/// Leaves one of three servers, and examines that until it has noticed.
+async fn bereaved(settings: zk_testing::ServerBuilder, detail: &str, hint: &str) {
+    let mut ensemble = Ensemble::start_with(3, settings).await.unwrap();
+    for index in [0, 1] {
+        ensemble.server(index).kill().await;
+    }
+    let scene = scene(&[]);
+    let last = ensemble.server(2).addr().to_string();
+    let deadline = Instant::now() + SOON;
+    loop {
+        let found = examine(&scene, &last).await;
+        if found.steps.last().is_some_and(|(_, _, said)| said.contains(detail)) {
+            return found.expect("name connect zookeeper!", detail, hint);
+        }
+        assert!(Instant::now() < deadline, "{:?}", found.steps);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_its_quorum_serves_nobody_or_only_readers() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    bereaved(zk_testing::Server::builder(), "serves nobody", "part of no quorum").await;
+    let readers = zk_testing::Server::builder().java_property("readonlymode.enabled", true);
+    bereaved(readers, "read-only", "lost touch with the majority").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_root_that_is_missing_empty_or_closed_is_told_apart() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = scene(&[&zk]);
+    let client = by_hand(&zk).await;
+    let found = examine(&scene, scene.hosts()).await;
+    found.expect("name connect zookeeper session root!", "does not exist", "the chroot");
+
+    client.create("/go_servers", b"", raw::CreateMode::Persistent).await.unwrap();
+    let found = examine(&scene, scene.hosts()).await;
+    found.expect(
+        "name connect zookeeper session root rights instances!",
+        "0 registered",
+        "is a daytime-server running",
+    );
+
+    let nobody = raw::Acl::new(raw::permission::ADMIN, "world", "anyone");
+    client.set_acl("/go_servers", &[nobody]).await.unwrap();
+    let found = examine(&scene, scene.hosts()).await;
+    found.expect("name connect zookeeper session root rights!", "access denied", "[zookeeper.auth]");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_refuses_is_named_and_the_others_are_called() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = scene(&[&zk]);
+    let port = free_port();
+    let _server = scene.server(&[port]);
+    let client = by_hand(&zk).await;
+    client.create_all("/go_servers").await.unwrap();
+    // Below the free ports, so that it comes first.
+    let dead = "/go_servers/127.0.0.1:1";
+    client.create(dead, b"", raw::CreateMode::Ephemeral).await.unwrap();
+    let both = |nodes: &std::collections::BTreeMap<_, _>| nodes.len() == 2;
+    scene.observer.until("registered", SOON, both).await.unwrap();
+    let found = examine(&scene, scene.hosts()).await;
+    found.expect(
+        "name connect zookeeper session root rights instances call! call",
+        "refused",
+        "nobody listens at 127.0.0.1:1",
+    );
+    let exit = scene.client(&["doctor"]).exit(SOON).await.unwrap();
+    let text: Vec<_> = exit.out.iter().map(|(_, line)| line.as_str()).collect();
+    assert!(text.iter().any(|line| line.contains("FAILED  call       127.0.0.1:1: ")), "{text:?}");
+    assert!(text.last().is_some_and(|line| line.starts_with("hint: nobody listens")), "{text:?}");
+    assert!(exit.err.contains("1 of 9 steps failed"), "{}", exit.err);
+}
