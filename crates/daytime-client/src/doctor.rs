@@ -53,7 +53,8 @@ async fn examine(config: &ClientConfig, report: &mut Report) -> Result<(), Error
         reached.extend(address);
     }
     let mut serving = false;
-    let mut handshakes = stream::iter(reached).map(zookeeper::shake_hands).buffered(AT_ONCE);
+    let mut handshakes =
+        stream::iter(reached).map(|address| zookeeper::shake_hands(address, config.tls)).buffered(AT_ONCE);
     while let Some((step, serves)) = handshakes.next().await {
         report.add(step)?;
         serving |= serves;

@@ -188,7 +188,7 @@ pub(crate) fn host(text: &str, last: bool) -> Result<(zk_core::Host, ZnodePath),
 }
 
 /// An error and its causes on one line.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -26,6 +26,8 @@ pub struct ServerConfig {
 pub struct ClientConfig {
     /// Which ensemble to connect to.
     pub zookeeper: zk_core::Config,
+    /// Whether the link is encrypted, so that nothing but the link can look at a server; false by default.
+    pub tls: bool,
     /// What to follow.
     pub discovery: discovery::Config,
     /// What to ask, and how patiently.

@@ -26,6 +26,11 @@
 //! it. Programs exit with 0 when done,
 //! with 1 when they fail while running, and with [`Problems::EXIT_CODE`] for wrong usage or configuration.
 //!
+//! # Cargo features
+//!
+//! `sasl` and `tls`, both off by default, add what their sections ask for. A build without them knows the keys,
+//! checks the files, and says which feature is missing.
+//!
 //! # Example
 //!
 //! ```no_run

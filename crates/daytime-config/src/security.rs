@@ -1,7 +1,7 @@
 //! Who we are to the ensemble, and how the way there is kept secret: `[zookeeper.auth]`, `[zookeeper.tls]`
 //! and what the ACL of a registration needs of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::check;
 use crate::environment::PASSWORD;
@@ -11,33 +11,54 @@ use crate::secret::Secret;
 use crate::settings::{Auth, Given, Registry, Scheme, Tls, Zookeeper};
 
 const AUTH: &str = "zookeeper.auth";
+#[cfg(not(feature = "tls"))]
 const TLS: &str = "zookeeper.tls";
 
 /// What a link needs beyond its addresses.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Security {
-    auth: Option<zk_core::Auth>,
+    identity: Option<Identity>,
+    #[cfg(feature = "tls")]
+    tls: Option<zk_core::Tls>,
+}
+
+/// Who we are, proved one way or the other.
+#[derive(Clone, Debug)]
+enum Identity {
+    Digest(zk_core::Auth),
+    #[cfg(feature = "sasl")]
+    Sasl(zk_core::Sasl),
 }
 
 impl Security {
     pub(crate) fn apply(&self, config: zk_core::Config) -> zk_core::Config {
-        match &self.auth {
-            Some(auth) => config.with_auth(auth.clone()),
+        let config = match self.identity.clone() {
             None => config,
+            Some(Identity::Digest(auth)) => config.with_auth(auth),
+            #[cfg(feature = "sasl")]
+            Some(Identity::Sasl(sasl)) => config.with_sasl(sasl),
+        };
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls.clone() {
+            return config.with_tls(tls);
         }
+        config
     }
 }
 
 /// Reads the files that are named, and notes what does not fit together.
 pub(crate) fn check(zookeeper: &Zookeeper, registry: &Registry, findings: &mut Findings) -> Security {
-    let mut security = Security::default();
-    if let Some((Scheme::Digest, user, password)) = authentication(&zookeeper.auth, findings) {
-        match zk_core::Auth::digest(user, password.reveal()) {
-            Ok(auth) => security.auth = Some(auth),
-            Err(error) => findings.add(section(zookeeper.auth.section), AUTH, error.to_string()),
-        }
+    let security = Security {
+        identity: authentication(&zookeeper.auth, findings),
+        #[cfg(feature = "tls")]
+        tls: encryption(&zookeeper.tls, findings),
+    };
+    #[cfg(not(feature = "tls"))]
+    if let Some(at) = zookeeper.tls.section {
+        findings.add(Origin::File(at), TLS, "this build has no TLS (cargo feature `tls`)");
+        // The rest of the section is looked at all the same.
+        encryption(&zookeeper.tls, findings);
     }
-    encryption(&zookeeper.tls, findings);
     if let Some((zk_core::Acl::Creator, origin)) = registry.acl.get()
         && zookeeper.auth.section.is_none()
     {
@@ -48,12 +69,8 @@ pub(crate) fn check(zookeeper: &Zookeeper, registry: &Registry, findings: &mut F
     security
 }
 
-fn section(at: Option<usize>) -> Origin {
-    at.map_or(Origin::Default, Origin::File)
-}
-
-/// Scheme, user and password; `None` if there are none, or something is wrong with one.
-fn authentication<'a>(auth: &'a Auth, findings: &mut Findings) -> Option<(Scheme, &'a str, Secret)> {
+/// The identity that is asked for; `None` if none is, or something is wrong with it.
+fn authentication(auth: &Auth, findings: &mut Findings) -> Option<Identity> {
     let Some(at) = auth.section else {
         if let Some((Some(_), origin)) = auth.password.get() {
             let message =
@@ -65,12 +82,24 @@ fn authentication<'a>(auth: &'a Auth, findings: &mut Findings) -> Option<(Scheme
     let scheme = required(&auth.scheme, at, "zookeeper.auth.scheme", check::SCHEME, findings).copied();
     let user = required(&auth.user, at, "zookeeper.auth.user", check::USER, findings);
     let password = password(auth, at, findings);
-    if scheme == Some(Scheme::Sasl) {
-        let (_, origin) = auth.scheme.get()?;
-        findings.add(origin, "zookeeper.auth.scheme", "this build has no SASL (cargo feature `sasl`)");
-        return None;
-    }
-    Some((scheme?, user?, password?))
+    let identity = match scheme? {
+        Scheme::Digest => {
+            let auth = zk_core::Auth::digest(user?, password?.reveal());
+            auth.map(Identity::Digest).map_err(|error| check::chain(&error))
+        }
+        #[cfg(feature = "sasl")]
+        Scheme::Sasl => {
+            let sasl = zk_core::Sasl::digest_md5(user?, password?.reveal());
+            sasl.map(Identity::Sasl).map_err(|error| check::chain(&error))
+        }
+        #[cfg(not(feature = "sasl"))]
+        Scheme::Sasl => {
+            let (_, origin) = auth.scheme.get()?;
+            findings.add(origin, "zookeeper.auth.scheme", "this build has no SASL (cargo feature `sasl`)");
+            return None;
+        }
+    };
+    identity.map_err(|message| findings.add(Origin::File(at), AUTH, message)).ok()
 }
 
 /// The environment's, or else the file's.
@@ -98,30 +127,65 @@ fn password(auth: &Auth, at: usize, findings: &mut Findings) -> Option<Secret> {
     None
 }
 
-fn encryption(tls: &Tls, findings: &mut Findings) {
-    let Some(at) = tls.section else { return };
-    findings.add(Origin::File(at), TLS, "this build has no TLS (cargo feature `tls`)");
-    if let Some((path, origin)) = named(&tls.ca) {
-        pem(path, origin, "zookeeper.tls.ca", findings);
-    } else if tls.ca.get().is_some() {
-        let message = "expected the path of a file with the certificates that servers are trusted by";
-        findings.add(Origin::File(at), "zookeeper.tls.ca", message);
-    }
-    let (certificate, key) = (named(&tls.certificate), named(&tls.key));
-    let pair = [
-        ("zookeeper.tls.certificate", certificate, "zookeeper.tls.key", &tls.key),
-        ("zookeeper.tls.key", key, "zookeeper.tls.certificate", &tls.certificate),
-    ];
-    for (name, given, other_name, other) in pair {
-        let Some((path, origin)) = given else { continue };
-        pem(path, origin, name, findings);
+/// The texts of the PEM files of `[zookeeper.tls]`, with where each was named.
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "this build only checks them"))]
+struct Pems<'a> {
+    ca: Pem<'a>,
+    /// Certificate and key.
+    identity: Option<(Pem<'a>, Pem<'a>)>,
+}
+
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "this build only checks them"))]
+struct Pem<'a> {
+    text: String,
+    path: &'a Path,
+    origin: Origin,
+}
+
+/// Reads the files of the section; `None` if there is none, or something is wrong with it.
+fn pems<'a>(tls: &'a Tls, findings: &mut Findings) -> Option<Pems<'a>> {
+    let at = tls.section?;
+    let ca = match tls.ca.get() {
+        Some((Some(path), origin)) => pem(path, origin, "zookeeper.tls.ca", findings),
+        Some((None, _)) => {
+            let message = "expected the path of a file with the certificates that servers are trusted by";
+            findings.add(Origin::File(at), "zookeeper.tls.ca", message);
+            None
+        }
+        None => None,
+    };
+    let mut one = |given: &'a Given<Option<PathBuf>>, name, other: &Given<Option<PathBuf>>, other_name| {
+        let (path, origin) = named(given)?;
         if matches!(other.get(), Some((None, _))) {
             findings.add(origin, name, format!("expected {other_name} beside it: neither is of use alone"));
         }
+        pem(path, origin, name, findings)
+    };
+    let (certificate_name, key_name) = ("zookeeper.tls.certificate", "zookeeper.tls.key");
+    let certificate = one(&tls.certificate, certificate_name, &tls.key, key_name);
+    let key = one(&tls.key, key_name, &tls.certificate, certificate_name);
+    if let Some((path, origin)) = named(&tls.key) {
+        warn_if_others_can_read(path, origin, key_name, findings);
     }
-    if let Some((path, origin)) = key {
-        warn_if_others_can_read(path, origin, "zookeeper.tls.key", findings);
-    }
+    Some(Pems { ca: ca?, identity: certificate.zip(key) })
+}
+
+#[cfg(not(feature = "tls"))]
+fn encryption(tls: &Tls, findings: &mut Findings) {
+    pems(tls, findings);
+}
+
+#[cfg(feature = "tls")]
+fn encryption(tls: &Tls, findings: &mut Findings) -> Option<zk_core::Tls> {
+    let Pems { ca, identity } = pems(tls, findings)?;
+    let mut refused = |pem: &Pem<'_>, key: &str, error: &dyn std::error::Error| {
+        refuse(pem.path, pem.origin, key, &check::chain(error), findings);
+    };
+    let trusting = zk_core::Tls::from_pem(&ca.text);
+    let trusting = trusting.map_err(|error| refused(&ca, "zookeeper.tls.ca", &error)).ok()?;
+    let Some((certificate, key)) = identity else { return Some(trusting) };
+    let complete = trusting.with_identity(&certificate.text, &key.text);
+    complete.map_err(|error| refused(&certificate, "zookeeper.tls.certificate", &error)).ok()
 }
 
 fn named<T>(given: &Given<Option<T>>) -> Option<(&T, Origin)> {
@@ -143,10 +207,10 @@ fn required<'a, T>(
 }
 
 /// Reads a file in PEM form, as far as one can tell.
-fn pem(path: &Path, origin: Origin, key: &str, findings: &mut Findings) -> Option<String> {
+fn pem<'a>(path: &'a Path, origin: Origin, key: &str, findings: &mut Findings) -> Option<Pem<'a>> {
     let text = read(path, origin, key, findings)?;
     if text.contains("-----BEGIN ") {
-        return Some(text);
+        return Some(Pem { text, path, origin });
     }
     refuse(path, origin, key, "expected a PEM file, found no -----BEGIN in it", findings);
     None

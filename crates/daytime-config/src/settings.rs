@@ -286,6 +286,7 @@ impl Settings {
         }
         ClientConfig {
             zookeeper: self.zookeeper_config(),
+            tls: self.zookeeper.tls.section.is_some(),
             discovery,
             client: self.client_settings(),
             metrics: self.metrics.listen.value,

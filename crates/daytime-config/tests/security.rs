@@ -195,9 +195,9 @@ fn a_secret_that_others_can_read_is_a_warning() {
     assert_eq!(with_variable(&path, SECRET).unwrap().warnings, []);
 }
 
-/// What needs a cargo feature that this build has not.
 #[test]
-fn what_this_build_cannot_do_is_said_and_the_rest_is_checked() {
+#[cfg(not(feature = "sasl"))]
+fn without_the_cargo_feature_sasl_is_refused() {
     let dir = Dir::new();
     let path = dir.write("[zookeeper.auth]\nscheme = 'sasl'\nuser = 'joe'\n");
     let problems = with_variable(&path, SECRET).expect_err("no SASL").to_string();
@@ -205,25 +205,54 @@ fn what_this_build_cannot_do_is_said_and_the_rest_is_checked() {
         problems.ends_with(":2:10: zookeeper.auth.scheme: this build has no SASL (cargo feature `sasl`)"),
         "{problems}"
     );
+}
+
+#[test]
+#[cfg(feature = "sasl")]
+fn sasl_takes_the_same_user_and_password() {
+    let dir = Dir::new();
+    let path = dir.write("[zookeeper.auth]\nscheme = 'sasl'\nuser = 'joe'\n[registry]\nacl = 'creator'\n");
+    let loaded = with_variable(&path, SECRET).unwrap();
+    let sasl = zk_core::Sasl::digest_md5("joe", SECRET).unwrap();
+    assert_eq!(loaded.config.zookeeper, zk_core::Config::new("127.0.0.1:2181").unwrap().with_sasl(sasl));
+    assert!(!format!("{loaded:?}").contains(SECRET));
+}
+
+/// What is said of `[zookeeper.tls]` in any build, without the line that it cannot be used.
+fn said_of_tls(dir: &Dir, text: &str) -> Vec<String> {
+    let mut said = said(dir, text);
+    let no_tls = "daytime.toml:1:12: zookeeper.tls: this build has no TLS (cargo feature `tls`)";
+    assert_eq!(said.iter().any(|line| line == no_tls), cfg!(not(feature = "tls")), "{said:?}");
+    said.retain(|line| line != no_tls);
+    said
+}
+
+#[test]
+fn the_files_of_tls_are_looked_at_in_any_build() {
+    let dir = Dir::new();
     secret_file(&dir, "odd.pem", "no certificate");
     let text = "[zookeeper.tls]\nca = 'odd.pem'\ncertificate = 'c'\nkye = 'k'\n";
     assert_eq!(
-        said(&dir, text),
+        said_of_tls(&dir, text),
         [
-            "daytime.toml:1:12: zookeeper.tls: this build has no TLS (cargo feature `tls`)",
-            "daytime.toml:2:6: zookeeper.tls.ca: \"odd.pem\": expected a PEM file, found no -----BEGIN in it",
-            "daytime.toml:3:15: zookeeper.tls.certificate: \"c\": no such file",
+            r#"daytime.toml:2:6: zookeeper.tls.ca: "odd.pem": expected a PEM file, found no -----BEGIN in it"#,
+            r#"daytime.toml:3:15: zookeeper.tls.certificate: "c": no such file"#,
             "daytime.toml:3:15: zookeeper.tls.certificate: expected zookeeper.tls.key beside it: neither is of use alone",
             "daytime.toml:4:1: zookeeper.tls.kye: unknown key; [zookeeper.tls] has ca, certificate, key",
         ]
     );
-    assert_eq!(
-        said(&dir, "[zookeeper.tls]\n"),
-        [
-            "daytime.toml:1:12: zookeeper.tls: this build has no TLS (cargo feature `tls`)",
-            "daytime.toml:1:12: zookeeper.tls.ca: expected the path of a file with the certificates that servers are trusted by",
-        ]
-    );
+    let nothing = "daytime.toml:1:12: zookeeper.tls.ca: expected the path of a file with the certificates that servers are trusted by";
+    assert_eq!(said_of_tls(&dir, "[zookeeper.tls]\n"), [nothing]);
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn a_pem_file_that_holds_no_certificate_is_named() {
+    let dir = Dir::new();
+    secret_file(&dir, "ca.pem", "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n");
+    let said = said(&dir, "[zookeeper.tls]\nca = 'ca.pem'\n");
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with(r#"daytime.toml:2:6: zookeeper.tls.ca: "ca.pem": "#), "{said:?}");
 }
 
 #[test]

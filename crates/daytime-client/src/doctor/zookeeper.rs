@@ -47,9 +47,13 @@ enum Answer {
     Stranger,
 }
 
-/// Asks; returns whether the server could grant a session.
-pub(super) async fn shake_hands(address: SocketAddr) -> (Step, bool) {
+/// Asks; returns whether the server could grant a session. Where the link is encrypted that is left to the
+/// session, for it alone has the certificates.
+pub(super) async fn shake_hands(address: SocketAddr, encrypted: bool) -> (Step, bool) {
     let begun = Begun::new("zookeeper", address);
+    if encrypted {
+        return (begun.fine("not asked: the session will tell whether TLS is spoken here"), true);
+    }
     let answer = timeout(DEADLINE, ask(address)).await;
     let word = match timeout(WORD_DEADLINE, srvr(address)).await {
         Ok(Ok(word)) => Word::read(&word),
