@@ -169,7 +169,7 @@ fn text_that_cannot_be_used_says_why() {
         ),
         ("[zookeeper]\nhosts = ['zk1/a', 'zk2']\n", 2, "zookeeper.hosts[0]", "behind the last host"),
         ("[zookeeper]\nhosts = ['zk1/a//b']\n", 2, "zookeeper.hosts[0]", "a segment is empty"),
-        ("[zookeeper]\nhosts = ['tcp://zk1']\n", 2, "zookeeper.hosts[0]", "neither is TLS"),
+        ("[zookeeper]\nhosts = ['tcp://zk1']\n", 2, "zookeeper.hosts[0]", "in the settings for all hosts"),
         ("[zookeeper]\nhosts = ['::1']\n", 2, "zookeeper.hosts[0]", "brackets"),
         ("[zookeeper]\nroot = '/'\n", 2, "zookeeper.root", "the top of the tree"),
         ("[zookeeper]\nroot = 'go_servers'\n", 2, "zookeeper.root", "begin with '/'"),

@@ -164,7 +164,7 @@ fn what_is_missing_or_does_not_fit_is_named_with_its_line() {
         let path = dir.write(format!("[zookeeper.auth]\nscheme = 'digest'\nuser = '{user}'\n"));
         let problems = with_variable(&path, SECRET).expect_err("no such user").to_string();
         assert!(
-            problems.contains("daytime.toml:1:12: zookeeper.auth: digest authentication: the user "),
+            problems.contains("daytime.toml:1:12: zookeeper.auth: authentication: the user "),
             "{problems}"
         );
     }

@@ -208,19 +208,10 @@ impl Config {
     }
 
     /// Encrypts every connection.
-    ///
-    /// # Errors
-    /// If a host of the list cannot stand in a certificate.
     #[cfg(feature = "tls")]
-    pub fn with_tls(mut self, tls: Tls) -> Result<Self, ConfigError> {
-        for host in &self.hosts {
-            if rustls::pki_types::ServerName::try_from(host.name()).is_err() {
-                let reason = "it is no name that a certificate can hold";
-                return Err(ConfigError::Host { entry: host.to_string(), reason });
-            }
-        }
+    pub fn with_tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
-        Ok(self)
+        self
     }
 
     /// Says which requests the servers know, where that is not to be found out.

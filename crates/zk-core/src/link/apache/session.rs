@@ -77,6 +77,9 @@ pub(super) async fn open(
     let address = server.address;
     let wanted = if pass.is_some() { "resume the session" } else { "grant a session" };
     let failed = |cause: String| ConnectError::Handshake { server: address.to_string(), wanted, cause };
+    if let Some(cause) = settings.unusable(server) {
+        return Err(failed(cause));
+    }
     let abilities =
         pass.map_or_else(|| Arc::new(Abilities::new(settings.version)), |pass| pass.abilities.clone());
 

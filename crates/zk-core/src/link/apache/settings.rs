@@ -69,6 +69,16 @@ impl Settings {
         server.address.to_string()
     }
 
+    /// Why a server cannot be connected to, where that is known beforehand.
+    pub(super) fn unusable(&self, server: &Dialled) -> Option<String> {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return super::tls::Client::unusable(server);
+        }
+        let _ = server;
+        None
+    }
+
     /// The schemes by which a server must know us, once connected.
     pub(super) fn schemes(&self) -> Vec<&'static str> {
         let mut schemes: Vec<_> = self.auth.iter().map(|auth| auth.scheme).collect();

@@ -40,11 +40,17 @@ impl Client {
         self.options.clone()
     }
 
+    /// Why a certificate cannot hold the name of a server, if that is so. The crate would panic.
+    pub(super) fn unusable(server: &Dialled) -> Option<String> {
+        let name = server.host.name();
+        let error = ServerName::try_from(name).err()?;
+        Some(format!("TLS: {name:?} cannot be the name in a certificate: {error}"))
+    }
+
     /// Makes a handshake of our own and returns what is wrong with it; `None` if nothing is.
     pub(super) async fn why_not(&self, server: &Dialled) -> Option<String> {
-        let name = match ServerName::try_from(server.host.name().to_owned()) {
-            Ok(name) => name,
-            Err(error) => return Some(format!("TLS: {}: {error}", server.host.name())),
+        let Ok(name) = ServerName::try_from(server.host.name().to_owned()) else {
+            return Self::unusable(server);
         };
         let handshake = async {
             let config = self.tls.rustls_config().map_err(io::Error::other)?;
