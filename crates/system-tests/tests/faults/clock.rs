@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use system_tests::{Exit, PROPAGATION, SESSION, Scene, Verdict, free_port, free_ports, require_that};
+use system_tests::{
+    Exit, PROPAGATION, SESSION, Scene, Verdict, free_port, free_ports, require_that, skipped,
+};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep_until};
 
@@ -18,7 +20,7 @@ fn faketime() -> Option<String> {
     let found = places.find(|place| place.exists());
     if found.is_none() {
         assert!(std::env::var_os("CI").is_none(), "CI is set, and there is no libfaketime");
-        eprintln!("SKIPPED (no libfaketime; Debian's package is faketime): jumps of the wall clock");
+        skipped("no libfaketime; Debian's package is faketime", "jumps of the wall clock");
     }
     found.map(|place| place.display().to_string())
 }
