@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod controls;
+mod ensemble;
 mod servers;
 mod support;
 mod zookeeper;
