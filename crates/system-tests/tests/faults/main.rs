@@ -7,6 +7,8 @@
 
 mod controls;
 mod ensemble;
+mod namespace;
+mod network;
 mod servers;
 mod support;
 mod zookeeper;
