@@ -10,5 +10,6 @@ mod ensemble;
 mod namespace;
 mod network;
 mod servers;
+mod sessions;
 mod support;
 mod zookeeper;
