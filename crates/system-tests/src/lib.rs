@@ -1,10 +1,13 @@
 //! The harness of the fault matrix: the real programs as processes, an independent observer, checks.
 
+mod gate;
 mod heavy;
 mod observer;
 mod process;
 mod scene;
+pub mod usage;
 
+pub use gate::Gate;
 pub use heavy::{heavy, root};
 pub use observer::{Node, Observer, Sighting};
 pub use process::{Exit, Process, Programs};

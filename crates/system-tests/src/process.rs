@@ -100,6 +100,11 @@ impl Process {
         Ok(Self { child, pid, out, err })
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         // It may have ended: then there is nobody to signal.
@@ -120,6 +125,11 @@ impl Process {
     pub fn err(&self) -> String {
         let lines: Vec<_> = self.err.get().into_iter().map(|(_, line)| line).collect();
         lines.join("\n")
+    }
+
+    /// What it has logged so far, line by line, with the moment of each.
+    pub fn log(&self) -> Vec<(Instant, String)> {
+        self.err.get()
     }
 
     /// Waits for its end.

@@ -1,6 +1,7 @@
 //! A ZooKeeper, the programs around it, and the numbers that the rows count with.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -65,6 +66,16 @@ impl Scene {
         self.run(&self.programs.client, &arguments)
     }
 
+    /// Starts a server by a shell that prepares something and then runs `exec "$@"`.
+    pub fn server_in(&self, shell: &str, arguments: &[&str]) -> Process {
+        self.run_in(shell, &self.programs.server, arguments)
+    }
+
+    /// Starts a client like that.
+    pub fn client_in(&self, shell: &str, arguments: &[&str]) -> Process {
+        self.run_in(shell, &self.programs.client, arguments)
+    }
+
     /// The ensemble's addresses, as the programs take them.
     pub fn hosts(&self) -> &str {
         &self.hosts
@@ -83,7 +94,15 @@ impl Scene {
         ["--zookeeper", &self.hosts, "--session-timeout", &timeout].map(str::to_owned).to_vec()
     }
 
-    fn run(&self, program: &std::path::Path, arguments: &[String]) -> Process {
+    fn run_in(&self, shell: &str, program: &Path, arguments: &[&str]) -> Process {
+        let program = program.to_str().expect("a path in UTF-8");
+        let mut all = ["-c", shell, "sh", program].map(str::to_owned).to_vec();
+        all.extend(self.common());
+        all.extend(arguments.iter().map(ToString::to_string));
+        self.run(Path::new("sh"), &all)
+    }
+
+    fn run(&self, program: &Path, arguments: &[String]) -> Process {
         Process::start(program, self.folder.path(), arguments, &self.programs.environment)
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use system_tests::{
-    Node, PROPAGATION, Programs, SESSION, Scene, Verdict, free_port, free_ports, require_that,
+    Node, PROPAGATION, Process, Programs, SESSION, Scene, Verdict, free_port, free_ports, require_that,
 };
 use test_zookeeper::Server;
 use tokio::net::TcpStream;
@@ -33,6 +33,152 @@ pub(crate) async fn row_01(programs: Programs) -> Verdict {
 async fn fault_01_a_server_killed_under_load_costs_no_request() {
     let Some(_) = test_zookeeper::require() else { return };
     row_01(real()).await.unwrap();
+}
+
+// === 2: kill -9 of all servers ===
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_02_with_all_servers_killed_each_request_fails_in_time_and_the_next_server_is_used_at_once() {
+    /// How long a request may take here.
+    const DEADLINE: Duration = Duration::from_millis(300);
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let (mut ports, servers, _) = three_servers(&scene).await.unwrap();
+    let watch = scene.client(&["watch", "--json"]);
+    told_of(&watch, 3).await.unwrap();
+    let client = scene.client(&["--rounds", "100000", "--interval", "20ms", "--timeout", "300ms"]);
+    answers(&client, 20).await.unwrap();
+    let killed = Instant::now();
+    for server in servers {
+        server.kill().await;
+    }
+    let dead = Instant::now();
+    scene.observer.until("I4: none is left", gone_within(), all_of(&[])).await.unwrap();
+    // Who asks finds that they refuse, and believes at once that they are gone.
+    let empty = "there are no endpoints";
+    until("I4: the asking client knows", PROPAGATION + 2 * DEADLINE, || client.err().contains(empty))
+        .await
+        .unwrap();
+    // Who only watches holds a mass disappearance back before believing it.
+    let held = SESSION + Duration::from_secs(2) + PROPAGATION;
+    until("I4: the watching client knows", held, || told(&watch).len() == 6).await.unwrap();
+
+    let port = free_port();
+    ports.push(port);
+    let _server = scene.server(&[port]);
+    scene.observer.until("the first new server", SOON, all_of(&ports[3..])).await.unwrap();
+    let registered = Instant::now();
+    // A request that has found nothing may be asleep before it looks again.
+    let used = || client.out().iter().any(|(_, line)| line.starts_with(&name(port)));
+    until("the new server is used", PROPAGATION + DEADLINE, used).await.unwrap();
+    until("the new server is told", PROPAGATION, || told(&watch).len() == 7).await.unwrap();
+
+    // Answers and errors together: one for each request, none later than the deadline allows.
+    let failures: Vec<_> = client.log().into_iter().filter(|(_, line)| line.starts_with("round ")).collect();
+    assert!(failures.len() >= 10, "the fault did not take effect: {failures:?}");
+    for (_, line) in &failures {
+        let clear = line.contains("no answer in") && (line.contains("refused") || line.contains(empty));
+        assert!(clear, "what failed, and why? {line}");
+    }
+    let ended = client.out().into_iter().chain(failures).map(|(at, _)| at);
+    let mut ended: Vec<_> = ended.filter(|at| *at >= killed && *at <= registered).collect();
+    ended.extend([dead, registered]);
+    ended.sort();
+    let gap = ended.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(gap < DEADLINE + PROPAGATION, "{gap:?} without a word to a request of {DEADLINE:?}");
+}
+
+// === 3 and 4: a server stands still ===
+
+/// A client that gives each attempt half a second, and asks every 10 ms.
+async fn impatient(scene: &Scene, rounds: usize) -> Result<Process, String> {
+    scene.write("impatient.toml", "[client]\nattempt_timeout = \"500ms\"\nstrategy = \"round-robin\"\n");
+    let rounds = rounds.to_string();
+    let arguments = ["--config", "impatient.toml", "--rounds", &rounds, "--interval", "10ms"];
+    let client = scene.client(&arguments);
+    answers(&client, 50).await?;
+    Ok(client)
+}
+
+fn answered_by(client: &Process, port: u16) -> Vec<Instant> {
+    let by = name(port) + ":";
+    client.out().into_iter().filter(|(_, line)| line.starts_with(&by)).map(|(at, _)| at).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_03_a_server_that_stands_still_for_a_moment_stays_registered_and_costs_no_request() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let (ports, servers, before) = three_servers(&scene).await.unwrap();
+    let watch = scene.client(&["watch", "--json"]);
+    told_of(&watch, 3).await.unwrap();
+    let client = impatient(&scene, 500).await.unwrap();
+    servers[0].signal(Signal::SIGSTOP);
+    let stopped = Instant::now();
+    // Its last sign of life was up to 3/8 T ago: with more than 5/8 T more it may lose its session.
+    sleep_until(stopped + SESSION / 2).await;
+    let during = answered_by(&client, ports[0]).into_iter().filter(|at| *at > stopped + PROPAGATION);
+    assert_eq!(during.count(), 0, "the fault did not take effect");
+    servers[0].signal(Signal::SIGCONT);
+    let going = Instant::now();
+    // The second trial at the latest has failed meanwhile: the third comes within 400 ms and a quarter, after
+    // an attempt that may be under way.
+    let back = || answered_by(&client, ports[0]).last().is_some_and(|at| *at > going);
+    until("it is used again", Duration::from_millis(1000) + PROPAGATION, back).await.unwrap();
+    answered(client, 500).await.unwrap();
+    sleep_until(going + gone_within()).await;
+    let after = scene.observer.until("all three", PROPAGATION, all_of(&ports)).await.unwrap();
+    assert_eq!(after, before, "I7: the same znodes of the same sessions");
+    assert_eq!(told(&watch).len(), 3, "I7: {:?}", told(&watch));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_04_a_server_that_stood_still_too_long_registers_again_and_claims_nothing_before() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let (ports, servers, before) = three_servers(&scene).await.unwrap();
+    let client = impatient(&scene, 800).await.unwrap();
+    servers[0].signal(Signal::SIGSTOP);
+    let stopped = Instant::now();
+    scene.observer.until("I4: it is gone", gone_within(), all_of(&ports[1..])).await.unwrap();
+    let gone = Instant::now();
+    sleep_until(stopped + 3 * SESSION).await;
+    let still = scene.observer.until("two", PROPAGATION, all_of(&ports[1..])).await.unwrap();
+    let says_before = servers[0].log().len();
+    servers[0].signal(Signal::SIGCONT);
+    let within = BACKOFF + Duration::from_secs(1);
+    let after = scene.observer.until("registered again", within, all_of(&ports)).await.unwrap();
+    let registered = Instant::now();
+
+    owned(&after).unwrap();
+    assert_ne!(after[&name(ports[0])].owner, before[&name(ports[0])].owner, "by a new session");
+    for (name, node) in still {
+        assert_eq!((after.get(&name), before.get(&name)), (Some(&node), Some(&node)), "I7: the others");
+    }
+    // It is asked again, and nobody got an answer from it while it was not listed.
+    until("it is used again", SOON, || answered_by(&client, ports[0]).last() > Some(&registered))
+        .await
+        .unwrap();
+    let unlisted = |at: &Instant| *at > gone + PROPAGATION && *at < registered - PROPAGATION;
+    let answers = answered_by(&client, ports[0]);
+    assert_eq!(answers.iter().filter(|at| unlisted(at)).count(), 0, "I9: answers of an unlisted server");
+    answered(client, 800).await.unwrap();
+    // I9: it says once more that it is registered, by the new session, after it has made the znode.
+    let log = servers[0].log().split_off(says_before);
+    let says = |what: &str| log.iter().position(|(_, line)| line.contains(what));
+    let (created, registered) =
+        (says(" created"), log.iter().filter(|(_, line)| line.contains(" registered ")));
+    let registered: Vec<_> = registered.collect();
+    let log: Vec<_> = log.iter().map(|(_, line)| line).collect();
+    assert_eq!(registered.len(), 1, "{log:#?}");
+    assert!(created.is_some() && created < says(" registered "), "{log:#?}");
+    // I5, for good: not even the end of what is left of the old session changes anything.
+    sleep(gone_within()).await;
+    let later = scene.observer.until("all three", PROPAGATION, all_of(&ports)).await.unwrap();
+    assert_eq!(later, after);
 }
 
 // === 5: graceful stops under load ===

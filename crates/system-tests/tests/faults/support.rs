@@ -7,7 +7,9 @@ use system_tests::{
     Exit, Node, PROPAGATION, Process, Programs, SESSION, Scene, Sighting, TICK, Verdict, free_ports,
     require_that,
 };
+use test_zookeeper::Server;
 use tokio::time::{Instant, sleep};
+use zk_testing::raw::{Client, CreateMode};
 
 /// Long enough for anything that has no bound of its own.
 pub(crate) const SOON: Duration = Duration::from_secs(15);
@@ -116,6 +118,38 @@ pub(crate) async fn told_of(watch: &Process, count: usize) -> Result<(), String>
         require_that!(Instant::now() < deadline, "watch tells {:?}:\n{}", told(watch), watch.err());
         sleep(Duration::from_millis(10)).await;
     }
+    Ok(())
+}
+
+/// Registers addresses that something else serves, for as long as the session is kept.
+pub(crate) async fn register_by_hand(zk: &Server, addresses: &[String]) -> Client {
+    let client = Client::connect(zk.addr(), Duration::from_secs(4)).await.expect("a session");
+    client.create_all("/go_servers").await.expect("a root");
+    for address in addresses {
+        let path = format!("/go_servers/{address}");
+        client.create(&path, b"", CreateMode::Ephemeral).await.expect("a znode");
+    }
+    client
+}
+
+/// Waits until a condition holds that nobody tells of.
+pub(crate) async fn until(what: &str, within: Duration, holds: impl Fn() -> bool) -> Verdict {
+    let deadline = Instant::now() + within;
+    while !holds() {
+        require_that!(Instant::now() < deadline, "not within {within:?}: {what}");
+        sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+/// What the programs would log if nobody asked for more.
+pub(crate) fn quiet(programs: Programs) -> Programs {
+    Programs { environment: vec![("RUST_LOG", "info,zookeeper_client=error")], ..programs }
+}
+
+/// I11: nothing in a log tells of a panic.
+pub(crate) fn no_panic(log: &str) -> Verdict {
+    require_that!(!log.contains("panicked"), "I11: {log}");
     Ok(())
 }
 
