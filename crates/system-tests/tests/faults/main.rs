@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod churn;
 mod clients;
 mod clock;
 mod controls;
