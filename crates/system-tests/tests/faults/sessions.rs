@@ -3,9 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use system_tests::{Node, Process, Scene, free_ports, usage};
+use discovery::Discovery;
+use futures_util::future::join_all;
+use instance::Instance;
+use registry::{Registrar, Registration, Socket};
+use system_tests::{Node, PROPAGATION, Process, SESSION, Scene, free_ports, usage};
 use test_zookeeper::Server;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
+use zk_core::{Zk, ZnodePath};
+use zk_testing::proxy::{Op, Proxy};
 use zk_testing::{expire_session, four_letter_word};
 
 use crate::support::*;
@@ -96,4 +102,88 @@ async fn next_session(server: &Process, known: usize) {
         assert!(Instant::now() < deadline, "no new session: {}", server.err());
         sleep(Duration::from_millis(1)).await;
     }
+}
+
+// === 35: everybody's session ends at once ===
+
+const REGISTRATIONS: u16 = 20;
+const READERS: usize = 50;
+
+fn link(proxy: &Proxy) -> Zk {
+    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
+    Zk::start(config.with_session_timeout(SESSION).unwrap())
+}
+
+fn root() -> ZnodePath {
+    ZnodePath::parse("/go_servers").unwrap()
+}
+
+fn register(proxy: &Proxy, port: u16) -> (Zk, Registration) {
+    let zk = link(proxy);
+    let registrar = Registrar::new(zk.clone(), registry::Config::new(root()));
+    let registration =
+        registrar.register(Instance::new(name(port).parse().unwrap()), Socket::Unvouched).unwrap();
+    (zk, registration)
+}
+
+fn follow(proxy: &Proxy) -> (Zk, Discovery) {
+    let zk = link(proxy);
+    (zk.clone(), Discovery::start(zk, discovery::Config::new(root())))
+}
+
+/// All are registered, and all are seen, by sessions of this epoch.
+fn converged(registrations: &[(Zk, Registration)], readers: &[(Zk, Discovery)], epoch: u64) -> bool {
+    let registered = |(zk, registration): &(Zk, Registration)| {
+        zk.state().epoch == epoch && registration.status().is_registered()
+    };
+    let sees_all = |(zk, discovery): &(Zk, Discovery)| {
+        let view = discovery.view();
+        let seen = view.snapshot.as_ref().map_or(0, |snapshot| snapshot.len());
+        zk.state().epoch == epoch && view.is_live() && view.held == 0 && seen == usize::from(REGISTRATIONS)
+    };
+    registrations.iter().all(registered) && readers.iter().all(sees_all)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_35_a_herd_that_lost_its_sessions_comes_back_spread_out_and_frugal() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let proxy = Proxy::start(zk.addr()).await.unwrap();
+    let registrations: Vec<_> = (1..=REGISTRATIONS).map(|port| register(&proxy, port)).collect();
+    let readers: Vec<_> = (0..READERS).map(|_| follow(&proxy)).collect();
+    until("everybody is there", SOON, || converged(&registrations, &readers, 1)).await.unwrap();
+
+    proxy.refuse().await;
+    let links = registrations.iter().map(|(link, _)| link).chain(readers.iter().map(|(link, _)| link));
+    let sessions: Vec<_> = links.map(|link| link.state().session.unwrap().id.0).collect();
+    let ended = join_all(sessions.iter().map(|session| expire_session(zk.addr(), *session))).await;
+    assert!(ended.iter().all(Result::is_ok), "{ended:?}");
+    // Long enough for the waits between attempts to have grown to B.
+    sleep(SESSION).await;
+    proxy.clear();
+    proxy.pass().await.unwrap();
+    let healed = Instant::now();
+    // Each comes with its old session first, and learns that it is over.
+    let mut connects = Vec::new();
+    while !converged(&registrations, &readers, 2) {
+        let count = proxy.requests().iter().filter(|seen| seen.op == Op::Connect).count();
+        connects.resize(count, healed.elapsed());
+        assert!(healed.elapsed() < SESSION, "I2: not within the session timeout");
+        sleep(Duration::from_millis(5)).await;
+    }
+    let took = healed.elapsed();
+    let count = connects.len();
+    let spread = connects[count * 9 / 10] - connects[count / 10];
+    println!("converged after {took:?}, four fifths of {count} connects within {spread:?}");
+    assert!(spread > BACKOFF / 2, "the herd comes at once: {connects:?}");
+    // Past the audits and settlings that it might have caused.
+    sleep_until(healed + SESSION + PROPAGATION).await;
+    assert!(converged(&registrations, &readers, 2), "and so it stays");
+    let costs = |seen: &&zk_testing::proxy::Seen| {
+        !matches!(seen.op, Op::Ping | Op::Connect) && seen.path.as_deref() != Some("/")
+    };
+    let requests = proxy.requests().iter().filter(costs).count();
+    println!("{:.1} requests a session", requests as f64 / sessions.len() as f64);
+    assert!(requests <= 5 * sessions.len(), "{requests} requests of {} sessions", sessions.len());
+    assert!(count <= 3 * sessions.len(), "{count} connects of {} sessions", sessions.len());
 }
