@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -49,8 +49,9 @@ Flags may stand before or after the command.
 Flags beat the environment, the environment beats the file, the file beats the defaults.
 RUST_LOG sets what is logged on standard error: warnings by default; info for the story, debug for each attempt.
 
-Exit codes: 0 done; 1 a round failed, ZooKeeper or an instance did not turn up in time; 2 wrong usage or
-configuration.
+Exit codes: 0 done, or nobody reads on (as in `daytime-client | head -3`); 1 a round failed, ZooKeeper or an
+instance did not turn up in time, or standard output cannot be written; 2 wrong usage or configuration. What
+cannot be written to standard error is lost, and nothing else.
 
 Examples:
   daytime-client --rounds 20 --interval 100ms
@@ -104,8 +105,11 @@ pub fn main() -> ExitCode {
 }
 
 fn ended(outcome: Result<(), Error>) -> ExitCode {
-    let Err(error) = outcome else {
-        return ExitCode::SUCCESS;
+    let error = match outcome {
+        Ok(()) => return ExitCode::SUCCESS,
+        // Who closes the pipe, as `head` does, has read enough.
+        Err(Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+        Err(error) => error,
     };
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);

@@ -17,6 +17,10 @@ use crate::signals::Signals;
 /// registered. ZooKeeper may start later, restart, or be away for any time: the server goes on answering,
 /// and is registered again as soon as it can be.
 ///
+/// When file descriptors run out it stops accepting until some are free, and keeps a few for its connection to
+/// ZooKeeper. When a listening socket dies it deregisters everything and ends with exit code 1. Standard output
+/// is not used; a log that cannot be written is lost, and nothing else.
+///
 /// SIGTERM or SIGINT deregisters, serves on for a moment, finishes open connections, closes the ZooKeeper
 /// session and ends. A second one ends at once.
 #[derive(Debug, Parser)]

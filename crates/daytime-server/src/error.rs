@@ -19,6 +19,12 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A port could be listened on, and is not any more.
+    #[error("the listening socket of {address} is dead")]
+    Dead {
+        /// The address.
+        address: SocketAddr,
+    },
     /// An instance has no usable endpoint.
     #[error("no endpoint to register")]
     Endpoint(#[from] EndpointError),

@@ -12,15 +12,17 @@ mod error;
 mod reply;
 mod serve;
 mod signals;
+mod spare;
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use daytime_config::ServerConfig;
 use instance::{Endpoint, Instance};
 use registry::{Registrar, Registration, Socket};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tracing::{info, warn};
 use zk_core::Zk;
 
@@ -34,11 +36,16 @@ use crate::serve::{Limits, Serving};
 const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(1);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Serves until `shutdown` resolves; then takes the instances out, finishes what is under way, and
-/// returns.
+/// How many callers may wait to be accepted; the system may allow fewer. A caller beyond it is not turned away
+/// but may hang: the kernel has forgotten it, and nobody tells it.
+const BACKLOG: u32 = 4096;
+
+/// Serves until `shutdown` resolves, or a listening socket dies; then takes the instances out, finishes what
+/// is under way, and returns.
 ///
 /// # Errors
-/// If one of the ports cannot be listened on: then none is registered.
+/// If one of the ports cannot be listened on: then none is registered. If one of the
+/// listening sockets dies: then all are taken out.
 ///
 /// # Cancel safety
 /// Dropping the future stops serving at once. The session is closed in the background, if the runtime
@@ -51,14 +58,9 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
     let mut listeners = Vec::with_capacity(settings.ports.len());
     for port in &settings.ports {
         let address = SocketAddr::new(settings.host, *port);
-        let listening = async {
-            let listener = TcpListener::bind(address).await?;
-            let local = listener.local_addr()?;
-            Ok((listener, local))
-        };
-        listeners.push(listening.await.map_err(|source| Error::Listen { address, source })?);
+        listeners.push(listen(address).map_err(|source| Error::Listen { address, source })?);
     }
-    let serving = Serving::default();
+    let serving = Serving::new();
     let limits = Limits { connections: settings.max_connections, deadline: settings.connection_timeout };
     let bound: Vec<SocketAddr> = listeners.iter().map(|(_, local)| *local).collect();
     for (listener, local) in listeners {
@@ -69,19 +71,26 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
     let zookeeper =
         if config.embedded { embedded::start_where_nobody_answers(&config.zookeeper).await } else { None };
     let zk = Zk::start(config.zookeeper.clone());
+    // A server that lacks a port now is taken out as one that was asked to stop, and says that it failed.
+    let mut end = std::pin::pin!(async {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => Ok(()),
+            address = serving.dead_listener() => Err(Error::Dead { address }),
+        }
+    });
     let registered = tokio::select! {
         biased;
-        () = &mut shutdown => None,
-        registered = register(&zk, &config, &bound) => Some(registered),
+        // Before there was anything to register.
+        outcome = &mut end => Ok((Vec::new(), outcome)),
+        registered = register(&zk, &config, &bound) => match registered {
+            Ok(registrations) => Ok((registrations, end.await)),
+            Err(error) => Err(error),
+        },
     };
-    let registrations = match registered {
-        // Asked to stop before there was anything to register.
-        None => Vec::new(),
-        Some(Ok(registrations)) => {
-            shutdown.await;
-            registrations
-        }
-        Some(Err(error)) => {
+    let (registrations, outcome) = match registered {
+        Ok(registered) => registered,
+        Err(error) => {
             close(&zk).await;
             embedded::stop(zookeeper).await;
             return Err(error);
@@ -106,7 +115,18 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
     close(&zk).await;
     embedded::stop(zookeeper).await;
     info!("done");
-    Ok(())
+    outcome
+}
+
+/// Listens, with room for a burst of callers.
+fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of an earlier run that linger are no reason to wait.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(BACKLOG)?;
+    let local = listener.local_addr()?;
+    Ok((listener, local))
 }
 
 /// Declares every port's instance.
@@ -118,7 +138,7 @@ async fn register(zk: &Zk, config: &ServerConfig, bound: &[SocketAddr]) -> Resul
     let mut registrations = Vec::with_capacity(bound.len());
     for local in bound {
         let endpoint = Endpoint::new(host.clone(), local.port())?;
-        // The listener is ours alone: tokio binds without SO_REUSEPORT.
+        // The listener is ours alone: it is bound without SO_REUSEPORT.
         registrations.push(registrar.register(Instance::new(endpoint), Socket::Held(*local))?);
     }
     Ok(registrations)

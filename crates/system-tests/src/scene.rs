@@ -38,6 +38,13 @@ impl Scene {
         Self { programs, hosts: hosts.join(","), folder, observer: Observer::start(servers, ROOT) }
     }
 
+    /// Has the programs reach ZooKeeper at another address, such as a proxy's; the observer does not.
+    #[must_use]
+    pub fn through(mut self, address: SocketAddr) -> Self {
+        self.hosts = address.to_string();
+        self
+    }
+
     /// Starts a server on some ports.
     pub fn server(&self, ports: &[u16]) -> Process {
         let mut arguments = self.common();
@@ -81,11 +88,13 @@ impl Scene {
         &self.hosts
     }
 
-    /// Writes a file into the folder in which the programs run.
+    /// Writes a file into the folder in which the programs run; who reads it sees the old one or the new one.
     pub fn write(&self, name: &str, text: &str) {
         let path = self.folder.path().join(name);
+        let parent = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let fresh = path.with_added_extension("new");
         let done =
-            path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
+            parent.and_then(|()| std::fs::write(&fresh, text)).and_then(|()| std::fs::rename(&fresh, &path));
         done.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 

@@ -1,1 +1,227 @@
-//! x
+//! Rows in which a client meets servers that it cannot reach, or that answer badly.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use system_tests::{Gate, PROPAGATION, Process, Scene, free_port, free_ports};
+use test_zookeeper::Server;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::support::*;
+
+/// How long one attempt may take here.
+const ATTEMPT: Duration = Duration::from_millis(500);
+/// The longest pause of a request that has tried all servers in vain, with its jitter.
+const LONGEST_PAUSE: Duration = Duration::from_millis(625);
+
+fn asking(scene: &Scene, rounds: usize) -> Process {
+    scene.write("asking.toml", "[client]\nattempt_timeout = \"500ms\"\nstrategy = \"round-robin\"\n");
+    let rounds = rounds.to_string();
+    scene.client(&["--config", "asking.toml", "--rounds", &rounds, "--interval", "10ms"])
+}
+
+// === 17: a client is cut off from servers that ZooKeeper still lists ===
+
+/// Servers that are registered at a second loopback address, where a gate leads to each.
+async fn gated(scene: &Scene, count: usize) -> Result<(Vec<u16>, Vec<Process>, Vec<Gate>), String> {
+    let (mut servers, mut gates) = (Vec::new(), Vec::new());
+    let ports = free_ports(count);
+    for port in &ports {
+        let arguments = ["--port", &port.to_string(), "--advertise", "127.0.0.2"];
+        servers.push(scene.server_in("exec \"$@\"", &arguments));
+        let listen = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), *port));
+        let gate = Gate::start(listen, SocketAddr::from((Ipv4Addr::LOCALHOST, *port))).await;
+        gates.push(gate.map_err(|error| error.to_string())?);
+    }
+    scene.observer.until("all of them", SOON, |nodes| nodes.len() == count).await?;
+    Ok((ports, servers, gates))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_17_a_server_that_only_the_client_cannot_reach_is_ejected_for_growing_times() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let (_, _servers, gates) = gated(&scene, 3).await.unwrap();
+    let client = asking(&scene, 600);
+    answers(&client, 50).await.unwrap();
+    gates[0].shut();
+    let shut = Instant::now();
+    sleep_until(shut + Duration::from_secs(5)).await;
+    let lost: Vec<_> = gates[0].arrivals().into_iter().filter(|at| *at > shut).collect();
+
+    // Each failure, the very first one included, ejects it; then one trial decides. 200 ms, twice as long with
+    // each failure, a quarter less at worst.
+    let gaps: Vec<_> = lost.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(lost.len() >= 3, "the fault did not take effect: {gaps:?}");
+    let mut ejected = Duration::from_millis(200);
+    for gap in &gaps {
+        assert!(*gap >= (ATTEMPT + ejected) * 3 / 4, "more than a trial for each ejection: {gaps:?}");
+        ejected *= 2;
+    }
+    // It comes back with the first trial after the heal: the ejection under way is at most the next one.
+    gates[0].open();
+    let healed = Instant::now();
+    let again = || gates[0].arrivals().iter().filter(|at| **at > healed).count() > 3;
+    until("it is used again", ATTEMPT + ejected * 5 / 4 + PROPAGATION, again).await.unwrap();
+    answered(client, 600).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_17_a_client_that_reaches_no_server_goes_on_trying_them_all() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let (_, _servers, gates) = gated(&scene, 2).await.unwrap();
+    let client = asking(&scene, 300);
+    answers(&client, 50).await.unwrap();
+    for gate in &gates {
+        gate.shut();
+    }
+    let shut = Instant::now();
+    sleep_until(shut + Duration::from_secs(4)).await;
+    for gate in &gates {
+        let tried: Vec<_> = gate.arrivals().into_iter().filter(|at| *at > shut).collect();
+        // Alone it would be ejected for longer and longer; now each is tried in every turn of a request.
+        let turn = 2 * ATTEMPT + LONGEST_PAUSE + PROPAGATION;
+        let gaps = tried.windows(2).map(|pair| pair[1] - pair[0]);
+        assert!(tried.len() >= 2 && gaps.max() < Some(turn), "given up: {tried:?}");
+    }
+    gates[1].open();
+    let healed = Instant::now();
+    // An attempt at the other one may come first.
+    let within = 2 * ATTEMPT + LONGEST_PAUSE + PROPAGATION;
+    let answered_again = || client.out().last().is_some_and(|(at, _)| *at > healed);
+    until("answered again", within, answered_again).await.unwrap();
+    // The request that was under way had 5 s: it has not failed.
+    answered(client, 300).await.unwrap();
+}
+
+// === 41: servers that answer badly ===
+
+/// What a server does instead of answering.
+#[derive(Clone, Copy, Debug)]
+enum Bad {
+    /// Accepts, and says nothing.
+    Tarpit,
+    /// Says a byte each second, and never comes to the end of the line.
+    Trickle,
+    /// Resets the connection after half of the line.
+    Half,
+    /// Sends ten megabytes without a newline.
+    Flood,
+}
+
+impl Bad {
+    async fn answer(self, mut stream: TcpStream) -> std::io::Result<()> {
+        match self {
+            Self::Tarpit => {}
+            Self::Trickle => {
+                // Until the caller has gone: then a byte is one too many.
+                for byte in b"127.0.0.1:8897:2026-11-22T12:00:00.123Z".iter().cycle() {
+                    stream.write_all(&[*byte]).await?;
+                    let gone = tokio::time::timeout(Duration::from_secs(1), stream.read(&mut [0; 8])).await;
+                    if gone.is_ok() {
+                        return Ok(());
+                    }
+                }
+            }
+            Self::Half => {
+                stream.set_zero_linger()?;
+                stream.write_all(b"127.0.0.1:8897:2026-11").await?;
+                sleep(Duration::from_millis(20)).await;
+                return Ok(());
+            }
+            Self::Flood => stream.write_all(&vec![b'x'; 10_000_000]).await?,
+        }
+        stream.read(&mut [0; 8]).await.map(drop)
+    }
+}
+
+/// A server that answers badly. `Drop` ends it.
+struct Fake {
+    kind: Bad,
+    /// How long each caller stayed.
+    visits: Arc<Mutex<Vec<Duration>>>,
+    serving: JoinHandle<()>,
+}
+
+impl Fake {
+    async fn start(kind: Bad) -> (String, Self) {
+        let port = free_port();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        let visits: Arc<Mutex<Vec<Duration>>> = Arc::default();
+        let into = visits.clone();
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let into = into.clone();
+                // Ends when the caller goes.
+                tokio::spawn(async move {
+                    let came = Instant::now();
+                    let _ = kind.answer(stream).await;
+                    into.lock().unwrap_or_else(PoisonError::into_inner).push(came.elapsed());
+                });
+            }
+        });
+        (name(port), Self { kind, visits, serving })
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_41_servers_that_answer_badly_cost_time_and_no_request() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let (mut addresses, mut fakes) = (Vec::new(), Vec::new());
+    for kind in [Bad::Tarpit, Bad::Trickle, Bad::Half, Bad::Flood] {
+        let (address, fake) = Fake::start(kind).await;
+        addresses.push(address);
+        fakes.push(fake);
+    }
+    let _by_hand = register_by_hand(&zk, &addresses).await;
+    let port = free_port();
+    let _server = scene.server(&[port]);
+    scene.observer.until("all five", SOON, |nodes| nodes.len() == 5).await.unwrap();
+
+    let exit = answered(asking(&scene, 300), 300).await.unwrap();
+    let real = name(port) + ":";
+    assert!(exit.out.iter().all(|(_, line)| line.starts_with(&real)), "{:?}", exit.out);
+    // Two of them use up an attempt, the others fail at once.
+    let gap = longest_gap(&exit);
+    assert!(gap < 2 * ATTEMPT + 2 * PROPAGATION, "{gap:?} without an answer");
+    for (fake, address) in fakes.iter().zip(&addresses) {
+        let failed: Vec<_> = exit
+            .err
+            .lines()
+            .filter(|line| line.contains("attempt failed") && line.contains(address))
+            .collect();
+        let why = match fake.kind {
+            // Cut off from above, which is no error of the attempt.
+            Bad::Tarpit | Bad::Trickle => None,
+            Bad::Half => Some("connection broke"),
+            Bad::Flood => Some("more than 4 KiB"),
+        };
+        let clear = why.is_none_or(|why| !failed.is_empty() && failed.iter().all(|line| line.contains(why)));
+        assert!(clear, "{:?}: {failed:#?}", fake.kind);
+        // The trickle notices within a second that its caller has gone.
+        let left = || !fake.visits.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        until("its callers have left", Duration::from_secs(2), left).await.unwrap();
+        let visits = fake.visits.lock().unwrap_or_else(PoisonError::into_inner);
+        let longest = visits.iter().max().unwrap();
+        assert!(
+            *longest < ATTEMPT + PROPAGATION,
+            "D is not a total: {:?} kept a caller for {longest:?}",
+            fake.kind
+        );
+    }
+}

@@ -1,1 +1,113 @@
-//! x
+//! Rows in which the clock on the wall is to blame.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use system_tests::{Exit, PROPAGATION, SESSION, Scene, Verdict, free_port, free_ports, require_that};
+use test_zookeeper::Server;
+use tokio::time::{Instant, sleep_until};
+
+use crate::support::*;
+
+// === 37: the wall clock jumps ===
+
+/// The library that shows its processes another time, as Debian's package `faketime` has it.
+fn faketime() -> Option<String> {
+    let places = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let mut places = places.map(|place| place.path().join("faketime/libfaketimeMT.so.1"));
+    let found = places.find(|place| place.exists());
+    if found.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "CI is set, and there is no libfaketime");
+        eprintln!("SKIPPED (no libfaketime; Debian's package is faketime): jumps of the wall clock");
+    }
+    found.map(|place| place.display().to_string())
+}
+
+/// How far the clock is ahead, in seconds, and how libfaketime is told.
+const JUMPS: [(f64, &str); 5] =
+    [(3600.0, "+1h"), (-3600.0, "-1h"), (86400.0, "+1d"), (-86400.0, "-1d"), (0.0, "+0")];
+
+/// Seconds by which an answer is ahead of the true time.
+fn ahead((printed, line): &(Instant, String)) -> f64 {
+    let (_, time) = line.split_at(line.find(":20").map_or(0, |at| at + 1));
+    let time: Timestamp = time.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
+    let printed = Timestamp::now() - jiff::SignedDuration::try_from(printed.elapsed()).unwrap();
+    time.duration_since(printed).as_secs_f64()
+}
+
+/// One line for each jump: all answers of its time are that much ahead.
+fn only_the_time_moved(exit: &Exit, jumps: &[Instant]) -> Verdict {
+    for (step, (at, (expected, told))) in jumps.iter().zip(JUMPS).enumerate() {
+        let until = jumps.get(step + 1).copied();
+        let of_it = |(printed, _): &&(Instant, String)| {
+            *printed > *at + PROPAGATION && until.is_none_or(|until| *printed < until)
+        };
+        let answers: Vec<_> = exit.out.iter().filter(of_it).collect();
+        require_that!(answers.len() > 20, "{told}: {} answers", answers.len());
+        for answer in answers {
+            let ahead = ahead(answer);
+            require_that!(
+                (ahead - expected).abs() < 1.0,
+                "{told}: an answer is {ahead} s ahead: {}",
+                answer.1
+            );
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_37_a_wall_clock_that_jumps_moves_nothing_but_the_answered_time() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let Some(library) = faketime() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let clock = |told: &str| scene.write("clock", &format!("{told}\n"));
+    clock("+0");
+    // Read anew for every look at the clock. The monotonic clock stays true, as it does when a wall clock jumps.
+    let faked = format!(
+        "exec env LD_PRELOAD={library} FAKETIME_TIMESTAMP_FILE=clock FAKETIME_NO_CACHE=1 \
+         FAKETIME_DONT_FAKE_MONOTONIC=1 \"$@\""
+    );
+    let ports = free_ports(2);
+    let servers: Vec<_> =
+        ports.iter().map(|port| scene.server_in(&faked, &["--port", &port.to_string()])).collect();
+    let before = scene.observer.until("both", SOON, all_of(&ports)).await.unwrap();
+    let watch = scene.client_in(&faked, &["watch", "--json"]);
+    told_of(&watch, 2).await.unwrap();
+    let told_before = watch.out().len();
+    let client = scene.client_in(&faked, &["--rounds", "600", "--interval", "20ms"]);
+    answers(&client, 20).await.unwrap();
+
+    let began = Instant::now();
+    let mut jumps = Vec::new();
+    for (step, (_, told)) in (0..).zip(JUMPS) {
+        sleep_until(began + SESSION * step).await;
+        clock(told);
+        jumps.push(Instant::now());
+    }
+    let exit = answered(client, 600).await.unwrap();
+    only_the_time_moved(&exit, &jumps).unwrap();
+    assert!(!exit.err.contains("attempt failed"), "an attempt failed: {}", exit.err);
+    // No more than an answer each 20 ms: no timer fires again and again to catch up.
+    let seconds = exit.out.windows(100).map(|hundred| hundred[99].0 - hundred[0].0);
+    let shortest = seconds.min().unwrap();
+    assert!(shortest > Duration::from_millis(1000), "a hundred rounds in {shortest:?}");
+
+    let after = scene.observer.until("both", PROPAGATION, all_of(&ports)).await.unwrap();
+    assert_eq!(after, before, "I7: the same znodes of the same sessions");
+    let names: Vec<_> = ports.iter().copied().map(name).collect();
+    never_missing(&scene.observer.since(began), &names).unwrap();
+    assert_eq!(watch.out().len(), told_before, "nothing happened, and this was told: {:?}", watch.out());
+    for server in &servers {
+        let trouble = ["suspended", "expired", "audit:", "panicked"];
+        let log = server.err();
+        let lines: Vec<_> =
+            log.lines().filter(|line| trouble.iter().any(|word| line.contains(word))).collect();
+        assert!(lines.is_empty(), "{lines:#?}");
+    }
+    // It works on: what changes now is told.
+    let third = free_port();
+    let _third = scene.server_in(&faked, &["--port", &third.to_string()]);
+    told_of(&watch, 3).await.unwrap();
+}

@@ -1,1 +1,311 @@
-//! x
+//! Rows in which a server's sockets are to blame: no descriptors for them, odd callers, too many of them, a
+//! listener that dies.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use system_tests::usage::{descriptors, peak_memory, processor_time};
+use system_tests::{PROPAGATION, SESSION, Scene, Verdict, free_port, free_ports, heavy, require_that, root};
+use test_zookeeper::Server;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use zk_testing::proxy::Proxy;
+
+use crate::support::*;
+
+/// How long a server gives each connection, by default.
+const CONNECTION: Duration = Duration::from_secs(2);
+
+async fn connect(port: u16) -> io::Result<TcpStream> {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await
+}
+
+/// Asks for the time, as a caller does that says something first or nothing, and reads to the end.
+async fn ask(port: u16, first: &[u8]) -> Verdict {
+    let asking = async {
+        let mut stream = connect(port).await?;
+        stream.write_all(first).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok::<_, io::Error>(answer)
+    };
+    let Ok(answer) = timeout(Duration::from_secs(1), asking).await else {
+        return Err("no answer within 1 s".into());
+    };
+    let answer = answer.map_err(|error| error.to_string())?;
+    require_that!(is_whole(&answer, port), "not the whole line: {answer:?}");
+    Ok(())
+}
+
+fn is_whole(answer: &str, port: u16) -> bool {
+    answer.starts_with(&(name(port) + ":")) && answer.ends_with("Z\n")
+}
+
+/// Makes room for many connections in this process and in those that it starts.
+fn room_for(connections: u64) -> Option<()> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    let wanted = connections + 200;
+    if soft < wanted && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_err() || hard < wanted {
+        eprintln!("SKIPPED (at most {hard} file descriptors): {connections} connections");
+        return None;
+    }
+    Some(())
+}
+
+// === 38: file descriptors run out ===
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_38_without_file_descriptors_a_server_neither_spins_nor_loses_its_session() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let link = Proxy::start(zk.addr()).await.unwrap();
+    let scene = Scene::new(quiet(real()), vec![zk.addr()]).through(link.addr());
+    let port = free_port();
+    // Longer than the session timeout: no caller goes in time to make room.
+    scene.write("patient.toml", "[server]\nconnection_timeout = \"60s\"\n");
+    let arguments = ["--config", "patient.toml", "--port", &port.to_string()];
+    let server = scene.server_in("ulimit -n 64; exec \"$@\"", &arguments);
+    let before = scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+    let calm = descriptors(server.pid());
+
+    let exhausted = Instant::now();
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        idle.push(connect(port).await.unwrap());
+    }
+    until("it cannot accept", SOON, || server.err().contains("cannot accept")).await.unwrap();
+    let (began, used, said) = (Instant::now(), processor_time(server.pid()), server.log().len());
+    sleep_until(began + Duration::from_secs(2)).await;
+    let used = processor_time(server.pid()) - used;
+    let said = server.log().len() - said;
+    assert!(used < Duration::from_millis(400), "I10: {used:?} of processor time in 2 s");
+    assert!(said < 100, "I10: {said} lines in 2 s");
+    assert!(ask(port, b"").await.is_err(), "the fault did not take effect");
+
+    // The link to ZooKeeper breaks, and a new one needs descriptors.
+    for reconnects in 1..=2 {
+        link.cut().await;
+        let again = format!("reconnects={reconnects}");
+        until("connected again", SESSION, || server.err().contains(&again)).await.unwrap();
+    }
+    assert!(ask(port, b"").await.is_err(), "the fault is over too early");
+
+    drop(idle);
+    let freed = Instant::now();
+    while let Err(error) = ask(port, b"").await {
+        assert!(freed.elapsed() < Duration::from_secs(1), "{error}");
+    }
+    let room = || descriptors(server.pid()) <= calm;
+    until("nothing is left of it", CONNECTION, room).await.unwrap();
+    sleep(gone_within()).await;
+    let after = scene.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
+    assert_eq!(after, before, "I7: the same znode of the same session");
+    never_missing(&scene.observer.since(exhausted), &[name(port)]).unwrap();
+}
+
+// === 39: odd callers ===
+
+/// What an odd caller does with its connection, for ever or until the server has had enough.
+#[derive(Clone, Copy)]
+enum Odd {
+    /// Nothing.
+    Idles,
+    /// Says at once that nothing will come, and does not go.
+    IsHalfOpen,
+    /// Comes and goes with a reset, again and again.
+    Resets,
+    /// Sends rubbish without end.
+    Babbles,
+    /// Sends a byte now and then.
+    Dribbles,
+}
+
+impl Odd {
+    async fn call(self, port: u16) -> io::Result<()> {
+        let mut stream = connect(port).await?;
+        match self {
+            Self::Idles => std::future::pending().await,
+            Self::IsHalfOpen => {
+                stream.shutdown().await?;
+                std::future::pending().await
+            }
+            Self::Resets => {
+                stream.set_zero_linger()?;
+                sleep(Duration::from_millis(1)).await;
+                Ok(())
+            }
+            Self::Babbles => loop {
+                stream.write_all(&[0xa5; 4096]).await?;
+            },
+            Self::Dribbles => loop {
+                stream.write_all(b"x").await?;
+                sleep(Duration::from_millis(50)).await;
+            },
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_39_odd_callers_are_cut_off_and_good_ones_get_their_line() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let Some(_) = room_for(1000) else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(quiet(real()), vec![zk.addr()]);
+    let port = free_port();
+    let server = scene.server(&[port]);
+    let before = scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+    let calm = descriptors(server.pid());
+
+    let mut odd = JoinSet::new();
+    for (kind, count) in [(Odd::Idles, 500), (Odd::IsHalfOpen, 50), (Odd::Babbles, 10), (Odd::Dribbles, 50)] {
+        for _ in 0..count {
+            odd.spawn(async move { kind.call(port).await });
+        }
+    }
+    let mut resets = JoinSet::new();
+    for _ in 0..5 {
+        resets.spawn(async move {
+            loop {
+                // It may well be that the server sees the end of it first.
+                let _ = Odd::Resets.call(port).await;
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+    }
+    until("they are all there", SOON, || descriptors(server.pid()) > calm + 500).await.unwrap();
+    let there = Instant::now();
+    for round in 0..100 {
+        let (silent, talking) = tokio::join!(ask(port, b""), ask(port, b"timestamp"));
+        silent.and(talking).unwrap_or_else(|error| panic!("I3: round {round}: {error}"));
+        sleep(Duration::from_millis(5)).await;
+    }
+    resets.shutdown().await;
+    let left = CONNECTION.saturating_sub(there.elapsed()) + Duration::from_secs(1);
+    until("the odd ones are cut", left, || descriptors(server.pid()) <= calm).await.unwrap();
+    assert!(!odd.is_empty(), "it was not the callers who ended it");
+    no_panic(&server.err()).unwrap();
+    let after = scene.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
+    assert_eq!(after, before, "I7");
+}
+
+// === 40: ten thousand at once ===
+
+const MANY: usize = 10_000;
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Answered,
+    /// Not a byte came.
+    TurnedAway,
+    /// Some of the line came, or no end.
+    Mangled(String),
+}
+
+/// One of many callers, from an address of its own choice: one address has too few ports for all.
+async fn call(from: Ipv4Addr, port: u16, all_have_come: Arc<Barrier>) -> Outcome {
+    let mut answer = Vec::new();
+    let calling = async {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddrV4::new(from, 0).into())?;
+        let connected = socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await;
+        let read = match connected {
+            Ok(mut stream) => {
+                let read = stream.read_to_end(&mut answer).await;
+                // Kept, so that all are there at the same time.
+                return Ok((read.map(drop), Some(stream)));
+            }
+            Err(error) => Err(error),
+        };
+        Ok::<_, io::Error>((read, None))
+    };
+    let outcome = timeout(SOON, calling).await;
+    all_have_come.wait().await;
+    let answer = String::from_utf8_lossy(&answer);
+    match outcome {
+        Ok(Ok((Ok(()), _))) if is_whole(&answer, port) => Outcome::Answered,
+        Ok(Ok(_)) if answer.is_empty() => Outcome::TurnedAway,
+        Ok(Ok((end, _))) => Outcome::Mangled(format!("{answer:?}, {end:?}")),
+        Ok(Err(error)) => Outcome::Mangled(format!("no socket: {error}")),
+        Err(_) => Outcome::Mangled(format!("{answer:?}, and no end")),
+    }
+}
+
+/// Ten thousand callers at once, at a server that takes so many at a time.
+async fn burst(max_connections: usize) -> Vec<Outcome> {
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(quiet(real()), vec![zk.addr()]);
+    let port = free_port();
+    scene.write("wide.toml", &format!("[server]\nmax_connections = {max_connections}\n"));
+    let server = scene.server_in("exec \"$@\"", &["--config", "wide.toml", "--port", &port.to_string()]);
+    let before = scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+    let began = Instant::now();
+    let all_have_come = Arc::new(Barrier::new(MANY));
+    let mut calls = JoinSet::new();
+    for caller in 0..MANY {
+        let from = Ipv4Addr::new(127, 0, 0, 2 + (caller % 50) as u8);
+        calls.spawn(call(from, port, all_have_come.clone()));
+    }
+    let outcomes = calls.join_all().await;
+    ask(port, b"").await.unwrap();
+    sleep(gone_within()).await;
+    let peak = peak_memory(server.pid());
+    assert!(peak <= 200_000_000, "{peak} bytes");
+    let after = scene.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
+    assert_eq!(after, before, "I7: the same znode of the same session");
+    never_missing(&scene.observer.since(began), &[name(port)]).unwrap();
+    no_panic(&server.err()).unwrap();
+    let mangled: Vec<_> = outcomes.iter().filter(|outcome| **outcome > Outcome::TurnedAway).collect();
+    assert!(mangled.is_empty(), "{} of {MANY}: {:?}", mangled.len(), mangled.first());
+    outcomes
+}
+
+fn count(outcomes: &[Outcome], wanted: &Outcome) -> usize {
+    outcomes.iter().filter(|outcome| *outcome == wanted).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_40_ten_thousand_callers_at_once_are_answered_or_turned_away_cleanly() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let Some(_) = heavy("ten thousand connections at once") else { return };
+    let Some(_) = room_for(MANY as u64) else { return };
+    let outcomes = burst(1024).await;
+    assert!(count(&outcomes, &Outcome::Answered) >= 1024, "{}", count(&outcomes, &Outcome::Answered));
+    let outcomes = burst(2 * MANY).await;
+    assert_eq!(count(&outcomes, &Outcome::Answered), MANY, "there was room for all");
+}
+
+// === 45: the listening socket dies ===
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_45_a_server_whose_listening_socket_dies_takes_itself_out() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let Some(_) = root("a listening socket is destroyed by ss -K") else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(quiet(real()), vec![zk.addr()]);
+    let ports = free_ports(2);
+    let server = scene.server(&ports);
+    scene.observer.until("both ports", SOON, all_of(&ports)).await.unwrap();
+    let used = processor_time(server.pid());
+    let filter = format!("sport = :{}", ports[0]);
+    let killed =
+        Command::new("ss").args(["-K", "-ltn", "src", "127.0.0.1", "and", &filter]).output().unwrap();
+    if connect(ports[0]).await.is_ok() {
+        eprintln!("SKIPPED (this kernel does not destroy listening sockets): {killed:?}");
+        return;
+    }
+    scene.observer.until("nobody is called to it", Duration::from_secs(1), all_of(&[])).await.unwrap();
+    let used = processor_time(server.pid()) - used;
+    assert!(used < Duration::from_millis(200), "I10: {used:?} of processor time");
+    let exit = server.exit(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(exit.code, Some(1), "{}", exit.err);
+    let error = exit.err.lines().last().unwrap_or_default();
+    assert!(error.contains(&name(ports[0])) && error.contains("dead"), "{}", exit.err);
+    assert!(exit.err.lines().count() < 50, "I10: {}", exit.err);
+}
