@@ -22,6 +22,9 @@
 //! * One session per [`Zk`], however many registrations and watches share it.
 //! * The ensemble may be away for any time: what it still holds when it returns is kept, so an outage
 //!   flaps nothing. Attempts are never further apart than a second or a third of the session timeout.
+//! * A slow ensemble keeps the link as long as a round trip takes less than 7/20 of the session timeout
+//!   (and less than 2.5 s, as a session takes two of them to begin): a server that is silent for 2/5 of
+//!   the session timeout is given up for another one, and pings go out at least every 1/5 of it.
 //! * [`State`] makes sense alone; its counters miss no reconnect.
 //! * Every verb has a deadline, and an [`Error`] says what the caller may count on:
 //!   [`NotDone`](Outcome::NotDone), [`Unknown`](Outcome::Unknown), [`SessionOver`](Outcome::SessionOver).

@@ -5,11 +5,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod churn;
 mod clients;
 mod clock;
 mod controls;
+mod ensemble;
+mod namespace;
+mod network;
 mod output;
 mod servers;
+mod sessions;
 mod sockets;
 mod support;
 mod zookeeper;

@@ -152,3 +152,27 @@ pub(crate) fn no_panic(log: &str) -> Verdict {
     require_that!(!log.contains("panicked"), "I11: {log}");
     Ok(())
 }
+
+/// Rounds for a client that asks for as long as a test lasts.
+pub(crate) const FOR_EVER: [&str; 4] = ["--rounds", "100000", "--interval", "10ms"];
+
+/// I3, while the client goes on: no round has failed so far, and answers still come.
+pub(crate) async fn answers_on(client: &Process) -> Result<(), String> {
+    answers(client, client.out().len() + 50).await?;
+    let failed: Vec<_> = client.log().into_iter().filter(|(_, line)| line.starts_with("round ")).collect();
+    require_that!(failed.is_empty(), "I3: {failed:#?}");
+    Ok(())
+}
+
+/// What is there, if one believes the joins and leaves told, checked to alternate (I7).
+pub(crate) fn replay(events: &[(String, String)]) -> BTreeSet<String> {
+    let mut there = BTreeSet::new();
+    for (event, endpoint) in events {
+        let fits = match event.as_str() {
+            "joined" => there.insert(endpoint.clone()),
+            _ => there.remove(endpoint),
+        };
+        assert!(fits, "I7: {endpoint} {event} twice: {events:?}");
+    }
+    there
+}

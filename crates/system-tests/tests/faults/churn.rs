@@ -1,0 +1,225 @@
+//! Rows in which a great many znodes come and go.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use system_tests::{PROPAGATION, Process, SESSION, Scene, free_ports, heavy, usage};
+use tempfile::TempDir;
+use test_zookeeper::Server;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep, sleep_until};
+use zk_testing::proxy::{Op, Proxy};
+use zk_testing::raw::{Client, CreateMode, MultiOp};
+
+use crate::support::*;
+
+const ROOT: &str = "/go_servers";
+const MIB: u64 = 1024 * 1024;
+
+/// `daytime-client watch --json`, without the observer of a scene, which would read every znode all the time.
+fn watch(hosts: &str) -> (Process, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--zookeeper", hosts, "--session-timeout", "2s", "watch", "--json"].map(str::to_owned);
+    let quiet = [("RUST_LOG", "info,zookeeper_client=error")];
+    (Process::start(&real().client, folder.path(), &arguments, &quiet).unwrap(), folder)
+}
+
+/// How many lines tell of an event.
+fn count(watch: &Process, event: &str) -> usize {
+    let event = format!("\"event\":\"{event}\"");
+    watch.out().iter().filter(|(_, line)| line.contains(&event)).count()
+}
+
+fn path(name: &str) -> String {
+    format!("{ROOT}/{name}")
+}
+
+async fn session(zk: &Server) -> Client {
+    let client = Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
+    client.create_all(ROOT).await.unwrap();
+    client
+}
+
+// === 30: a thousand changes a second ===
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_30_a_thousand_changes_a_second_end_in_the_truth_and_in_little_memory() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let writer = session(&zk).await;
+    // So many that what goes within a second is never most of them: that would be held back.
+    let all: Vec<_> = (1..=4000).map(name).collect();
+    let mut truth = BTreeSet::new();
+    for thousand in all[..2000].chunks(1000) {
+        let creates = thousand.iter().map(|name| MultiOp::create(path(name), b"", CreateMode::Ephemeral));
+        writer.multi(&creates.collect::<Vec<_>>()).await.unwrap();
+        truth.extend(thousand.iter().cloned());
+    }
+    let (watch, _folder) = watch(&zk.connect_string());
+    until("synced", SOON, || count(&watch, "synced") == 1).await.unwrap();
+    let before = usage::peak_memory(watch.pid());
+
+    let started = Instant::now();
+    let mut changes = 0u32;
+    for batch in 0..250u32 {
+        let mut operations = Vec::new();
+        for step in 0..20 {
+            let name =
+                all[((batch * 20 + step).wrapping_mul(2_654_435_761) >> 12) as usize % all.len()].clone();
+            operations.push(if truth.remove(&name) {
+                MultiOp::delete(path(&name), None)
+            } else {
+                let create = MultiOp::create(path(&name), b"", CreateMode::Ephemeral);
+                truth.insert(name);
+                create
+            });
+        }
+        // Each a transaction of its own, sent in this order.
+        try_join_all(operations.iter().map(|operation| writer.multi(std::slice::from_ref(operation))))
+            .await
+            .unwrap();
+        changes += 20;
+        sleep_until(started + Duration::from_millis(20) * (batch + 1)).await;
+    }
+    let rate = f64::from(changes) / started.elapsed().as_secs_f64();
+    assert!(rate > 500.0, "the fault did not take effect: {rate} changes a second");
+    let last = Instant::now();
+    while replay(&told(&watch)) != truth {
+        assert!(last.elapsed() < PROPAGATION, "I2: not the last state {PROPAGATION:?} after the last change");
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(count(&watch, "held"), 0);
+    let grown = usage::peak_memory(watch.pid()) - before;
+    println!("{rate:.0} changes/s, {} told, memory grown by {grown} bytes", told(&watch).len());
+    assert!(grown < 16 * MIB, "I10: memory has grown by {grown} bytes");
+}
+
+// === 31: very many children ===
+
+async fn very_many_children(total: usize) {
+    let zk = Server::start().await.unwrap();
+    let writer = session(&zk).await;
+    let names: Vec<_> = (0..total)
+        .map(|n| format!("10.{}.{}.{}:{}", n >> 16, n >> 8 & 255, n & 255, 10_000 + n % 50_000))
+        .collect();
+    for thousand in names.chunks(1000) {
+        let creates: Vec<_> =
+            thousand.iter().map(|name| MultiOp::create(path(name), b"", CreateMode::Persistent)).collect();
+        writer.multi(&creates).await.unwrap();
+    }
+    let proxy = Proxy::start(zk.addr()).await.unwrap();
+    let started = Instant::now();
+    let (watch, _folder) = watch(&proxy.connect_string());
+    until("synced", Duration::from_secs(10), || count(&watch, "synced") == 1).await.unwrap();
+    println!("{total} children: synced after {:?}", started.elapsed());
+    assert_eq!(count(&watch, "joined"), total);
+
+    proxy.clear();
+    let changed = Instant::now();
+    writer.create(&path("10.9.9.9:1"), b"", CreateMode::Ephemeral).await.unwrap();
+    let half = Duration::from_millis(500);
+    until("one more", half, || count(&watch, "joined") == total + 1).await.unwrap();
+    writer.delete(&path(&names[total / 2]), None).await.unwrap();
+    until("one less", half, || count(&watch, "left") == 1).await.unwrap();
+    println!("one more and one less: {:?}", changed.elapsed());
+    // The link itself asks for a sign of life, at the root of the tree.
+    let reads: Vec<_> = proxy
+        .requests()
+        .into_iter()
+        .filter(|seen| seen.op != Op::Ping && seen.path.as_deref() != Some("/"))
+        .collect();
+    assert!(reads.len() <= 2, "{reads:?}");
+    let memory = usage::peak_memory(watch.pid());
+    println!("memory: {} MiB", memory / MIB);
+    assert!(memory < 150 * MIB, "{} MiB", memory / MIB);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_31_five_thousand_children_are_listed_once() {
+    let Some(_) = test_zookeeper::require() else { return };
+    very_many_children(5_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_31_forty_thousand_children_are_listed_once() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let Some(_) = heavy("40,000 znodes take half a minute and much memory") else { return };
+    very_many_children(40_000).await;
+}
+
+// === 34: most of the instances disappear together ===
+
+/// H by default.
+const HOLD: Duration = Duration::from_secs(4);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_34_a_mass_disappearance_is_held_and_then_believed() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let ports = free_ports(10);
+    // They listen all the time: only their znodes go.
+    let mut listeners = Vec::new();
+    for port in &ports {
+        listeners.push(TcpListener::bind(("127.0.0.1", *port)).await.unwrap());
+    }
+    let writer = register_by_hand(&zk, &ports.iter().copied().map(name).collect::<Vec<_>>()).await;
+    let watch = scene.client(&["watch", "--json"]);
+    told_of(&watch, 10).await.unwrap();
+
+    // One goes: that is believed at once.
+    writer.delete(&path(&name(ports[9])), None).await.unwrap();
+    until("one has left", PROPAGATION, || count(&watch, "left") == 1).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    // Eight of nine go.
+    let deletes: Vec<_> = ports[..8].iter().map(|port| MultiOp::delete(path(&name(*port)), None)).collect();
+    writer.multi(&deletes).await.unwrap();
+    let gone = Instant::now();
+    until("it says so", PROPAGATION, || count(&watch, "held") > 0).await.unwrap();
+    sleep_until(gone + HOLD - PROPAGATION).await;
+    // The deletions may arrive in drips, of which the first are believed: as long as half are left.
+    assert!(replay(&told(&watch)).len() >= 5, "held: {:?}", told(&watch));
+    until("believed", 2 * PROPAGATION, || count(&watch, "left") == 9).await.unwrap();
+    assert_eq!(replay(&told(&watch)), BTreeSet::from([name(ports[8])]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_soon_for_all() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let ports = free_ports(10);
+    let mut servers: Vec<_> = ports.chunks(2).map(|two| scene.server(two)).collect();
+    scene.observer.until("ten", SOON, all_of(&ports)).await.unwrap();
+    let watch = scene.client(&["watch", "--json"]);
+    told_of(&watch, 10).await.unwrap();
+    let asking = scene.client(&FOR_EVER);
+    answers(&asking, 100).await.unwrap();
+    let dead: BTreeSet<_> = ports[..8].iter().copied().map(name).collect();
+    let living: BTreeSet<_> = ports[8..].iter().copied().map(name).collect();
+
+    for server in servers.drain(..4) {
+        server.kill().await;
+    }
+    let killed = Instant::now();
+    scene.observer.until("their sessions have ended", gone_within(), all_of(&ports[8..])).await.unwrap();
+    // Who only looks believes it when the hold is over; with less than half held, some went before.
+    let within = gone_within() + HOLD + PROPAGATION;
+    while replay(&told(&watch)) != living {
+        assert!(killed.elapsed() < within, "I4: {:?}", told(&watch));
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(killed.elapsed() > HOLD, "it was held: {:?}", told(&watch));
+    assert_eq!(count(&watch, "left"), 8);
+    // Who dials finds out at once.
+    answers_on(&asking).await.unwrap();
+    let log = asking.log();
+    let believed: BTreeSet<_> = log
+        .iter()
+        .filter(|(at, line)| line.contains("believed gone") && *at < killed + gone_within() + SESSION)
+        .filter_map(|(_, line)| line.split_once("endpoint=")?.1.split_whitespace().next().map(str::to_owned))
+        .collect();
+    println!("{} of 8 believed gone by refusal", believed.len());
+    assert!(!believed.is_empty() && believed.is_subset(&dead), "{believed:?}");
+}

@@ -1,0 +1,147 @@
+//! Rows in which servers of an ensemble are restarted or hang.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use system_tests::{PROPAGATION, Process, SESSION, Scene, free_port};
+use tokio::time::{Instant, sleep};
+use zk_testing::{Ensemble, raw};
+
+use crate::support::*;
+
+// === 8: the servers of an ensemble are restarted, one after another ===
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_08_a_rolling_restart_of_the_ensemble_is_not_noticed() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    let mut ensemble = Ensemble::start(3).await.unwrap();
+    let scene = Scene::new(real(), addresses(&ensemble));
+    let (ports, servers, before) = three_servers(&scene).await.unwrap();
+    let watch = scene.client(&["watch", "--json"]);
+    told_of(&watch, 3).await.unwrap();
+    let client = scene.client(&FOR_EVER);
+    answers(&client, 50).await.unwrap();
+
+    for member in 0..3 {
+        ensemble.server(member).restart().await.unwrap();
+        ensemble.wait_quorum().await.unwrap();
+        // It has caught up: it holds all three itself.
+        let own = raw::Client::connect(ensemble.servers()[member].addr(), SESSION).await.unwrap();
+        own.sync("/go_servers").await.unwrap();
+        assert_eq!(own.children("/go_servers").await.unwrap().0.len(), 3);
+        own.close().await.unwrap();
+    }
+    // Past the moment at which a session that did not come back would end.
+    sleep(gone_within()).await;
+    let after = scene.observer.until("all three", SOON, all_of(&ports)).await.unwrap();
+    assert_eq!(after, before, "I7: the same znodes of the same sessions");
+    assert_eq!(told(&watch).len(), 3, "I1: {:?}", told(&watch));
+    for program in servers.iter().chain([&watch]) {
+        let resumed = program.err().matches("connected again, same session").count();
+        assert!(resumed > 0, "each was connected to a server that was restarted:\n{}", program.err());
+        assert_eq!(program.err().matches("connected, new session").count(), 1, "{}", program.err());
+    }
+    answers_on(&client).await.unwrap();
+}
+
+// === 11: the server of the ensemble that a program is connected to hangs ===
+
+/// The server that a program said to be connected to last.
+fn connected_to(program: &Process) -> Option<SocketAddr> {
+    let log = program.log();
+    let said = log.iter().rev().find_map(|(_, line)| {
+        let connected =
+            line.contains("connected again, same session") || line.contains("connected, new session");
+        connected.then(|| line.split_once("server=")?.1.split_whitespace().next()).flatten()
+    });
+    said.map(|address| address.parse().unwrap_or_else(|error| panic!("{address}: {error}")))
+}
+
+fn addresses(ensemble: &Ensemble) -> Vec<SocketAddr> {
+    ensemble.servers().iter().map(zk_testing::Server::addr).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_11_a_hung_server_is_left_for_another_one() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    let ensemble = Ensemble::start(3).await.unwrap();
+    let scene = Scene::new(real(), addresses(&ensemble));
+    let (mut ports, mut servers, _) = three_servers(&scene).await.unwrap();
+    let leader = ensemble.servers()[ensemble.leader().await.expect("a leader")].addr();
+    // Which server each is connected to is chance; without its leader the ensemble would first elect one.
+    let hung = loop {
+        let mut counts = BTreeMap::new();
+        for server in servers.iter().filter_map(connected_to).filter(|server| *server != leader) {
+            *counts.entry(server).or_insert(0) += 1;
+        }
+        if let Some((server, _)) = counts.into_iter().find(|(_, programs)| *programs >= 3) {
+            break server;
+        }
+        let port = free_port();
+        servers.push(scene.server(&[port]));
+        ports.push(port);
+        scene.observer.until("one more", SOON, all_of(&ports)).await.unwrap();
+    };
+    let before = scene.observer.now().unwrap();
+    let watch = scene.client(&["watch", "--json"]);
+    told_of(&watch, ports.len()).await.unwrap();
+    let client = scene.client(&FOR_EVER);
+    answers(&client, 20).await.unwrap();
+
+    let member = ensemble.servers().iter().find(|server| server.addr() == hung).unwrap();
+    let paused = Instant::now();
+    member.pause().await.unwrap();
+    let within = SESSION * 2 / 5 + BACKOFF + PROPAGATION;
+    while let Some(program) = servers.iter().find(|program| connected_to(program) == Some(hung)) {
+        assert!(paused.elapsed() < within, "still at {hung} after {within:?}:\n{}", program.err());
+        sleep(Duration::from_millis(5)).await;
+    }
+    // Past the moment at which a session that did not find another server would end.
+    sleep(gone_within()).await;
+    member.resume().unwrap();
+    sleep(SESSION).await;
+    let after = scene.observer.until("all of them", SOON, all_of(&ports)).await.unwrap();
+    assert_eq!(after, before, "I7: the same znodes of the same sessions");
+    assert_eq!(told(&watch).len(), ports.len(), "I1: {:?}", told(&watch));
+    answers_on(&client).await.unwrap();
+}
+
+/// A server that hangs for longer than the session timeout, and wakes up, ends every session at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_11_the_only_server_may_hang_for_short_and_for_long() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    let zk = zk_testing::Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let (ports, _servers, before) = three_servers(&scene).await.unwrap();
+    let watch = scene.client(&["watch", "--json"]);
+    told_of(&watch, 3).await.unwrap();
+    let client = scene.client(&FOR_EVER);
+    answers(&client, 20).await.unwrap();
+
+    zk.pause().await.unwrap();
+    sleep(SESSION / 2).await;
+    zk.resume().unwrap();
+    sleep(gone_within()).await;
+    let after = scene.observer.until("all three", SOON, all_of(&ports)).await.unwrap();
+    assert_eq!(after, before, "I7: no new session, no new znode");
+
+    zk.pause().await.unwrap();
+    sleep(3 * SESSION).await;
+    assert_eq!(told(&watch).len(), 3, "I1: {:?}", told(&watch));
+    zk.resume().unwrap();
+    let within = BACKOFF + Duration::from_secs(2);
+    let anew = |nodes: &_| all_of(&ports)(nodes) && owned(nodes).is_ok();
+    // The observer has to come back itself before it sees anything.
+    sleep(within).await;
+    let healed = scene.observer.until("all three", PROPAGATION, anew).await.unwrap();
+    sleep(gone_within()).await;
+    let later = scene.observer.until("all three", PROPAGATION, all_of(&ports)).await.unwrap();
+    assert_eq!(later, healed, "I7: and so it stays");
+    let events = told(&watch);
+    for step in 3..=events.len() {
+        assert!(replay(&events[..step]).len() > 1, "most of the set was lost from sight: {events:?}");
+    }
+    assert_eq!(replay(&events), ports.iter().copied().map(name).collect());
+    answers_on(&client).await.unwrap();
+}

@@ -1,0 +1,259 @@
+//! Rows of the fault matrix that concern the link alone: slow servers, dead hosts, futures dropped half-way.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use test_zookeeper::Server;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::{Instant, sleep, timeout};
+use zk_core::{Acl, CloseReason, Config, Connection, Phase, State, Zk, ZnodePath};
+use zk_testing::proxy::Proxy;
+use zk_testing::{four_letter_word, raw};
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn start(hosts: &str, session_timeout: Duration) -> Zk {
+    Zk::start(Config::new(hosts).unwrap().with_session_timeout(session_timeout).unwrap())
+}
+
+async fn connected(zk: &Zk) -> Connection {
+    timeout(SOON, zk.connected()).await.expect("a connection").unwrap()
+}
+
+async fn state_where(zk: &Zk, what: &str, wanted: impl FnMut(&State) -> bool) -> State {
+    let mut states = zk.states();
+    let found = timeout(SOON, states.wait_for(wanted)).await;
+    found.unwrap_or_else(|_| panic!("no state with {what}; it is {:?}", zk.state())).expect("not closed")
+}
+
+async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
+    let deadline = Instant::now() + SOON;
+    while !check().await {
+        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn path(text: &str) -> ZnodePath {
+    ZnodePath::parse(text).unwrap()
+}
+
+// === 22: slow servers ===
+
+/// T, the most that the server grants.
+const SLOW_SESSION: Duration = Duration::from_secs(4);
+
+#[tokio::test]
+async fn fault_22_a_round_trip_below_seven_twentieths_of_the_session_timeout_keeps_the_link() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let round_trip = SLOW_SESSION * 6 / 20;
+    proxy.delay(round_trip / 2).await.unwrap();
+    let zk = start(&proxy.connect_string(), SLOW_SESSION);
+    let connection = connected(&zk).await;
+    assert_eq!(connection.session().timeout, SLOW_SESSION);
+    let before = connection.create_ephemeral(&path("/here"), b"", Acl::Open).await.unwrap();
+    // Idle, so that it lives by pings alone.
+    sleep(3 * SLOW_SESSION).await;
+    assert!(!connection.has_ended(), "{:?}", zk.state());
+    assert_eq!(connection.stat(&path("/here")).await.unwrap(), Some(before));
+    assert_eq!((zk.state().epoch, zk.state().reconnects), (1, 0));
+}
+
+#[tokio::test]
+async fn fault_22_beyond_it_the_link_is_down_says_so_and_comes_back_with_its_session() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let zk = start(&proxy.connect_string(), SLOW_SESSION);
+    let session = connected(&zk).await.session();
+    proxy.delay(SLOW_SESSION * 5 / 20).await.unwrap();
+    let state = state_where(&zk, "trouble", |state| state.trouble.is_some()).await;
+    assert!(!state.is_connected());
+    assert!(state.trouble.unwrap().to_string().contains("resume the session"), "{:?}", zk.state());
+    proxy.pass().await.unwrap();
+    let state = state_where(&zk, "a link", State::is_connected).await;
+    assert_eq!((state.session, state.epoch), (Some(session), 1));
+}
+
+// === 36: hosts that are dead ===
+
+/// The longest that one host may take to accept.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A port that takes no more connections, and does not say so: its queue is full. It is one for as long as
+/// what is returned lives.
+async fn black_hole() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut queue = Vec::new();
+    while let Ok(connected) = timeout(Duration::from_millis(200), TcpStream::connect(addr)).await {
+        queue.push(connected.unwrap());
+        assert!(queue.len() < 100, "its queue is never full");
+    }
+    (addr, listener, queue)
+}
+
+fn refusing() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+const UNRESOLVABLE: &str = "no-such-host.invalid:2181";
+
+#[tokio::test]
+async fn fault_36_dead_hosts_beside_a_living_one_cost_little_time() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let (hole, _listener, _queue) = black_hole().await;
+    let hosts = format!("{},{hole},{UNRESOLVABLE},{}", refusing(), server.connect_string());
+    // In random order: sooner or later each of them is the first.
+    for _ in 0..10 {
+        let started = Instant::now();
+        let zk = start(&hosts, SLOW_SESSION);
+        connected(&zk).await;
+        assert!(started.elapsed() < 2 * CONNECT_TIMEOUT, "{:?}", started.elapsed());
+        zk.close(SOON).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn fault_36_dead_hosts_alone_are_each_named_with_the_cause() {
+    let (hole, _listener, _queue) = black_hole().await;
+    let refusing = refusing();
+    let zk = start(&format!("{refusing},{hole},{UNRESOLVABLE}"), SLOW_SESSION);
+    let started = Instant::now();
+    let trouble =
+        state_where(&zk, "trouble", |state| state.trouble.is_some()).await.trouble.unwrap().to_string();
+    assert!(started.elapsed() < 2 * CONNECT_TIMEOUT + Duration::from_secs(1), "{:?}", started.elapsed());
+    for expected in [format!("{refusing}: "), format!("{hole}: no answer"), "no-such-host.invalid".into()] {
+        assert!(trouble.contains(&expected), "{expected} is not told: {trouble}");
+    }
+}
+
+// === 47: a future is dropped at any await ===
+
+/// Polls a future as often as it wants, but not more than so many times; then drops it.
+async fn at_most<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(move |context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending if left <= 1 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+/// Watches on znodes that the server holds, for whomever.
+async fn watches(server: &Server) -> usize {
+    let words = four_letter_word(server.addr(), "wchs").await.unwrap();
+    let total = words.lines().find_map(|line| line.strip_prefix("Total watches:"));
+    total.and_then(|total| total.trim().parse().ok()).unwrap_or_else(|| panic!("{words}"))
+}
+
+#[tokio::test]
+async fn fault_47_verbs_dropped_at_any_await_leave_no_watch_and_no_doubt() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let zk = start(&server.connect_string(), SLOW_SESSION);
+    let connection = connected(&zk).await;
+    // Each kind of watch on a path of its own: to a server before 3.9 a path has only one in a session.
+    let (parent, at, other) = (path("/r"), path("/r/x"), path("/other"));
+    connection.ensure_path(&parent, Acl::Open).await.unwrap();
+    let mut watch = connection.watch_recursive(&parent).await.unwrap();
+    assert_eq!(watches(&server).await, 1, "they are counted");
+
+    let (mut dropped, mut done) = (0, 0);
+    for polls in 1..=12 {
+        let mut count = |finished: bool| if finished { done += 1 } else { dropped += 1 };
+        count(at_most(polls, connection.create_ephemeral(&at, b"1", Acl::Open)).await.is_some());
+        // In the order of the calls: this look is the last word on what was dropped before it.
+        let stat = connection.stat(&at).await.unwrap().expect("it was sent before it was dropped");
+        assert_eq!(stat.ephemeral_owner, Some(connection.session().id));
+        count(at_most(polls, connection.set_data(&at, b"2", None)).await.is_some());
+        count(at_most(polls, connection.data(&at)).await.is_some());
+        count(at_most(polls, connection.watch_recursive(&other)).await.is_some());
+        count(at_most(polls, connection.watch_exists(&at)).await.is_some());
+        count(at_most(polls, connection.sync(&at)).await.is_some());
+        assert_eq!(connection.data(&at).await.unwrap().0, b"2");
+        count(at_most(polls, connection.delete(&at, None)).await.is_some());
+        assert_eq!(connection.stat(&at).await.unwrap(), None);
+        let deep = path(&format!("/p{polls}/a/b/c/d"));
+        count(at_most(polls, connection.ensure_path(&deep, Acl::Open)).await.is_some());
+        connection.ensure_path(&deep, Acl::Open).await.unwrap();
+    }
+    assert!(dropped >= 12 && done >= 12, "dropped {dropped}, done {done}");
+    eventually("one watch is left, which is held", || async { watches(&server).await == 1 }).await;
+    let told = std::iter::from_fn(|| watch.try_next()).count();
+    assert_eq!(told, 12 * 3, "created, written and deleted once each time");
+    assert_eq!((zk.state().epoch, zk.state().reconnects), (1, 0));
+}
+
+#[tokio::test]
+async fn fault_47_thousands_of_dropped_verbs_block_nobody() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let zk = start(&server.connect_string(), SLOW_SESSION);
+    let connection = connected(&zk).await;
+    // More than may be in flight at one time.
+    for _ in 0..5_000 {
+        let _ = at_most(1, connection.stat(&ZnodePath::root())).await;
+    }
+    connection.sync(&ZnodePath::root()).await.unwrap();
+}
+
+#[tokio::test]
+async fn fault_47_waiting_for_a_link_can_be_given_up_and_taken_up_again() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    proxy.refuse().await;
+    let zk = start(&proxy.connect_string(), SLOW_SESSION);
+    for _ in 0..100 {
+        assert!(at_most(1, zk.connected()).await.is_none(), "there is nothing to connect to");
+    }
+    proxy.pass().await.unwrap();
+    connected(&zk).await;
+}
+
+#[tokio::test]
+async fn fault_47_a_close_that_nobody_waits_for_goes_on() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let observer = raw::Client::connect(server.addr(), SLOW_SESSION).await.unwrap();
+    for polls in 1..=3 {
+        let zk = start(&server.connect_string(), SLOW_SESSION);
+        connected(&zk).await.create_ephemeral(&path("/here"), b"", Acl::Open).await.unwrap();
+        let _ = at_most(polls, zk.close(SOON)).await;
+        eventually("the session has ended", || async { observer.exists("/here").await.unwrap().is_none() })
+            .await;
+        zk.close(SOON).await.unwrap();
+        assert_eq!(zk.state().phase, Phase::Closed(CloseReason::Clean));
+    }
+}
+
+#[tokio::test]
+async fn fault_47_a_link_dropped_at_any_moment_of_its_start_leaves_no_connection() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    proxy.delay(Duration::from_millis(10)).await.unwrap();
+    for step in 0..30 {
+        let zk = start(&proxy.connect_string(), SLOW_SESSION);
+        sleep(Duration::from_millis(3 * step)).await;
+        drop(zk);
+    }
+    assert!(proxy.connections_accepted() > 30, "{}", proxy.connections_accepted());
+    eventually("no connection is left", || async { proxy.connections_open() == 0 }).await;
+}
