@@ -1,6 +1,7 @@
 //! Discovers daytime servers in ZooKeeper, asks them for the time, lists and watches them.
 //!
-//! A thin program over the crates `discovery` and `balance`. [`main`] is the program.
+//! A thin program over the crates `discovery` and `balance`. It asks round after round, lists, watches, and, as a
+//! doctor, says step by step what can be reached and what to look at where that ends. [`main`] is the program.
 
 mod ask;
 mod cli;

@@ -25,6 +25,7 @@ pub(crate) const USER: &str = "the name of a user";
 pub(crate) const PATH: &str = "the path of a file";
 pub(crate) const NO_PASSWORD_HERE: &str = "a password does not belong in this file, which is copied, shown and \
      committed; give it in the variable DAYTIME_ZOOKEEPER_PASSWORD, or name a file of its own with password_file";
+pub(crate) const SERVER_VERSION: &str = r#""auto" or "before-3.6""#;
 pub(crate) const STRATEGY: &str = r#""random" or "round-robin""#;
 pub(crate) const HOST: &str = r#"a string such as "127.0.0.1:2181""#;
 
@@ -151,6 +152,14 @@ pub(crate) fn scheme(text: &str) -> Result<Scheme, String> {
         "digest" => Ok(Scheme::Digest),
         "sasl" => Ok(Scheme::Sasl),
         _ => Err(format!("expected {SCHEME}, found {}", quote(text))),
+    }
+}
+
+pub(crate) fn server_version(text: &str) -> Result<zk_core::ServerVersion, String> {
+    match text {
+        "auto" => Ok(zk_core::ServerVersion::Detect),
+        "before-3.6" => Ok(zk_core::ServerVersion::Before3_6),
+        _ => Err(format!("expected {SERVER_VERSION}, found {}", quote(text))),
     }
 }
 

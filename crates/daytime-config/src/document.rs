@@ -125,6 +125,9 @@ impl Walk<'_> {
             "hosts" => self.hosts(item, &mut into.hosts),
             "root" => self.text(item, check::ROOT, check::root, &mut into.root),
             "session_timeout" => self.duration(item, schema::SESSION_TIMEOUT, &mut into.session_timeout),
+            "server_version" => {
+                self.text(item, check::SERVER_VERSION, check::server_version, &mut into.server_version);
+            }
             "embedded" => self.boolean(item, &mut into.embedded),
             _ => return false,
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Every section with its keys, those within another section behind it, in the order in which a person would look for them.
 pub(crate) const SECTIONS: [(&str, &[&str]); 8] = [
-    ("zookeeper", &["hosts", "root", "session_timeout", "embedded"]),
+    ("zookeeper", &["hosts", "root", "session_timeout", "server_version", "embedded"]),
     ("zookeeper.auth", &["scheme", "user", "password_file"]),
     ("zookeeper.tls", &["ca", "certificate", "key"]),
     ("registry", &["acl", "audit_interval"]),

@@ -38,6 +38,7 @@ pub(crate) struct Zookeeper {
     pub(crate) hosts: Given<zk_core::Config>,
     pub(crate) root: Given<ZnodePath>,
     pub(crate) session_timeout: Given<Duration>,
+    pub(crate) server_version: Given<zk_core::ServerVersion>,
     pub(crate) embedded: Given<bool>,
     pub(crate) auth: Auth,
     pub(crate) tls: Tls,
@@ -157,6 +158,7 @@ impl Default for Settings {
                 hosts: Given::default(check::ensemble("127.0.0.1:2181").expect("the default is a host")),
                 root: Given::default(check::root("/go_servers").expect("the default is a path")),
                 session_timeout: Given::default(zk_core::Config::DEFAULT_SESSION_TIMEOUT),
+                server_version: Given::default(zk_core::ServerVersion::Detect),
                 embedded: Given::default(false),
                 auth: Auth {
                     section: None,
@@ -296,6 +298,7 @@ impl Settings {
     fn zookeeper_config(&self) -> zk_core::Config {
         let config = self.zookeeper.hosts.value.clone();
         let config = config.with_session_timeout(self.zookeeper.session_timeout.value).expect(CHECKED);
+        let config = config.with_server_version(self.zookeeper.server_version.value);
         self.zookeeper.security.apply(config)
     }
 

@@ -100,6 +100,23 @@ fn metrics_are_nowhere_until_a_layer_says_where_and_a_higher_one_can_take_them_b
 }
 
 #[test]
+fn the_version_of_the_servers_is_found_out_unless_the_file_says_that_they_are_old() {
+    let dir = Dir::new();
+    let with = |version: &str| {
+        let path = dir.write(format!("[zookeeper]\nserver_version = '{version}'\n"));
+        client(&[], &["--config", path.to_str().unwrap()])
+    };
+    let by_default = zk_core::Config::new("127.0.0.1:2181").unwrap();
+    let (auto, old) = (zk_core::ServerVersion::Detect, zk_core::ServerVersion::Before3_6);
+    assert_eq!(client(&[], &[]).unwrap().zookeeper, by_default.clone().with_server_version(auto));
+    assert_eq!(with("auto").unwrap().zookeeper, by_default.clone().with_server_version(auto));
+    assert_eq!(with("before-3.6").unwrap().zookeeper, by_default.with_server_version(old));
+    let problems = with("3.5").unwrap_err().to_string();
+    let expected = r#":2:18: zookeeper.server_version: expected "auto" or "before-3.6", found "3.5""#;
+    assert!(problems.ends_with(expected), "{problems}");
+}
+
+#[test]
 fn udp_is_off_until_a_layer_asks_for_it() {
     let dir = Dir::new();
     let path = dir.write("[server]\nudp = true\n");

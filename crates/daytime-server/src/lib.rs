@@ -3,6 +3,15 @@
 //! A thin program over the crates `registry` and `zk-core`; it shows them at work in the order that
 //! matters: bind, listen, accept, *then* register; deregister, settle, drain, *then* close.
 //!
+//! Every port answers over TCP and, where asked to, over UDP (RFC 867 knows both). Over UDP anybody can forge a
+//! caller's address, so what may be the work of a loop or of a reflection gets no answer; who may be answered
+//! is one pure function. Where an address for metrics is given, Prometheus finds there what the server and the
+//! libraries below it count.
+//!
+//! What cannot mend itself ends the program with an error: a port or the address for metrics that cannot be
+//! listened on, before anything is registered, and an authentication that ZooKeeper refuses before it has
+//! granted a session. Everything else is waited out.
+//!
 //! [`main`] is the program; [`run`] is the same with the signals left out, for tests and embedding.
 
 mod advertise;
