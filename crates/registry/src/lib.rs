@@ -51,20 +51,25 @@
 //! # }
 //! ```
 
+mod bell;
+mod census;
 mod config;
 mod decide;
 mod error;
+mod journal;
 mod keeper;
+mod lookout;
 mod process;
 mod registrar;
 mod registration;
 mod status;
+mod together;
 
 pub use config::{Config, ConfigError};
 pub use error::{DeregisterError, RegisterError};
 pub use registrar::{Registrar, Socket};
 pub use registration::Registration;
-pub use status::{Holder, Status};
+pub use status::{Holder, Status, Trouble, TroubleKind};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
