@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, debug, info, info_span, warn};
 use zk_core::{
-    Backoff, Connection, Error, ErrorKind, Event, EventKind, Stat, WatchStream, Zk, ZnodePath, Zxid,
+    Backoff, Connection, Error, ErrorKind, Event, EventKind, Outcome, Stat, WatchStream, Zk, ZnodePath, Zxid,
 };
 
 use crate::bell::Names;
@@ -213,8 +213,9 @@ impl Lookout {
             connection.stat(&self.root),
         );
         let mut events = match events {
-            // ZooKeeper before 3.6. It may close the connection, too: not again in this session.
-            Err(error) if matches!(error.kind(), ErrorKind::Refused(_)) => {
+            // The server says no: ZooKeeper before 3.6. It may close the connection, too: not again in this
+            // session.
+            Err(error) if is_a_no(&error) => {
                 warn!(%error, "no recursive watches here: every znode has its own");
                 self.unknown_in = Some(connection.epoch());
                 return Err(error);
@@ -319,6 +320,11 @@ impl Lookout {
         self.company.names.ring(&event.path, event.kind);
         event.kind != EventKind::DataChanged
     }
+}
+
+/// Whether the server has answered, and will not answer otherwise when asked again.
+fn is_a_no(error: &Error) -> bool {
+    error.outcome() == Outcome::NotDone && !matches!(error.kind(), ErrorKind::Busy | ErrorKind::NotConnected)
 }
 
 /// The next event, if there is a watch.

@@ -14,7 +14,6 @@ use support::*;
 use test_zookeeper::Server;
 use tokio::time::Instant;
 use zk_core::ZnodePath;
-use zk_testing::expire_session;
 use zk_testing::proxy::{Op, Proxy};
 
 /// With a root of eleven bytes, a path of 72.
@@ -33,7 +32,7 @@ async fn five_thousand_are_registered_registered_again_updated_and_deregistered_
     assert_each_once(&observer, &service, &registrations).await;
 
     let first = service.session();
-    expire_session(server.addr(), first).await.unwrap();
+    expire(&server, &service).await;
     none_registered(&registrations).await;
     all_registered(&registrations).await;
     assert_ne!(service.session(), first);

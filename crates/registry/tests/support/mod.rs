@@ -12,7 +12,7 @@ use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Zk, ZnodePath};
 use zk_testing::proxy::{Op, Proxy};
-use zk_testing::{four_letter_word, raw};
+use zk_testing::{expire_session, four_letter_word, raw};
 
 pub const SESSION: Duration = Duration::from_secs(4);
 pub const SOON: Duration = Duration::from_secs(20);
@@ -58,6 +58,18 @@ pub async fn all_registered(registrations: &[Registration]) {
         panic!("{} are not, one is {:?}", others.len(), others[0].status());
     };
     assert!(done.into_iter().all(|done| done.is_ok()));
+}
+
+/// Expires the session in use. A busy test may be slower than the program, which attaches to the session
+/// again before it can be closed: then once more.
+pub async fn expire(server: &Server, service: &Service) {
+    let session = service.session();
+    let deadline = Instant::now() + SOON;
+    while service.session() == session
+        && let Err(error) = expire_session(server.addr(), session).await
+    {
+        assert!(Instant::now() < deadline, "{error}");
+    }
 }
 
 /// Until the link's end has been noticed by all.
