@@ -203,6 +203,11 @@ impl Keeper {
                 // Nothing of ours can stand: there is nothing to wait for.
                 return Stage::Gone;
             }
+            // An error means that nobody looks after it any more: the link is closed, or the runtime of the
+            // first registration gone, and the link with it.
+            if self.ground.has_changed().is_err() {
+                return Stage::Closed;
+            }
             let ground = self.ground.borrow_and_update().clone();
             match ground {
                 Ground::Linked(footing) if !footing.connection.has_ended() => return self.arrive(footing),
@@ -217,8 +222,8 @@ impl Keeper {
             }
             tokio::select! {
                 () = changed(&mut self.desired) => {}
-                // An error means that the runtime of the first registration is gone, and the link with it.
-                moved = self.ground.changed() => if moved.is_err() { return Stage::Closed },
+                // An error is seen above.
+                _ = self.ground.changed() => {}
             }
         }
     }
@@ -368,7 +373,10 @@ impl Keeper {
             () = changed(&mut self.desired) => return Stage::Looking { footing, sync: false },
             () = footing.connection.ended() => return self.unlinked(),
             // The shared watch has ended, or there is one now.
-            _ = self.ground.changed() => return Stage::Looking { footing, sync: false },
+            moved = self.ground.changed() => return match moved {
+                Ok(()) => Stage::Looking { footing, sync: false },
+                Err(_) => Stage::Unlinked,
+            },
             heard = timeout(wait, touched(&mut watch, &self.bell, self.known)) => match heard {
                 Ok(Some(event)) => event,
                 Ok(None) => return self.unlinked(),

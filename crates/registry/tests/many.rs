@@ -9,12 +9,15 @@ use std::time::Duration;
 use discovery::Discovery;
 use futures_util::future::join_all;
 use instance::{Format, Instance, Plain};
-use registry::{Registrar, Registration, Socket};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use registry::{Registrar, Registration, Socket, Status};
 use support::*;
 use test_zookeeper::Server;
 use tokio::time::Instant;
 use zk_core::ZnodePath;
 use zk_testing::proxy::{Op, Proxy};
+use zk_testing::raw;
 
 /// With a root of eleven bytes, a path of 72.
 fn long_named(i: usize) -> Instance {
@@ -107,10 +110,7 @@ async fn what_went_during_a_cut_is_back_after_one_look_each() {
     proxy.refuse().await;
     observer.delete(registrations[1_234].path().as_str(), None).await.unwrap();
     // As many as before.
-    observer
-        .create(&format!("{ROOT}/10.0.0.1:80"), b"", zk_testing::raw::CreateMode::Persistent)
-        .await
-        .unwrap();
+    observer.create(&format!("{ROOT}/10.0.0.1:80"), b"", raw::CreateMode::Persistent).await.unwrap();
     none_registered(&registrations).await;
     proxy.clear();
     proxy.pass().await.unwrap();
@@ -286,6 +286,72 @@ async fn an_update_costs_a_look_and_a_write() {
     eventually("our data", || async { observer.get(one).await.unwrap().0 == ours }).await;
 }
 
+/// Cuts, expiries, deletions, overwriting and updates in random order, then quiet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happened_it_ends_with_one_znode_each_and_a_true_status() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let service = service(&proxy.connect_string(), NEVER);
+    let observer = observer(&server).await;
+    // Some have a watch of their own to begin with, and some have not.
+    let mut registrations = service.register_all((0..200).map(instance));
+    all_registered(&registrations).await;
+    registrations.extend(service.register_all((200..500).map(instance)));
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut dice = StdRng::seed_from_u64(seed);
+    let mut weights = vec![100; registrations.len()];
+    for _ in 0..40 {
+        match dice.random_range(0..8) {
+            0 => proxy.cut().await,
+            // While nobody hears of it.
+            1 => {
+                proxy.refuse().await;
+                let path = registrations[dice.random_range(0..500)].path().as_str();
+                let _ = observer.delete(path, None).await;
+                proxy.pass().await.unwrap();
+            }
+            2 if dice.random_bool(0.3) => expire(&server, &service).await,
+            2..=4 => {
+                let from = dice.random_range(0..450);
+                join_all(registrations[from..from + 50].iter().map(async |registration| {
+                    let _ = observer.delete(registration.path().as_str(), None).await;
+                }))
+                .await;
+            }
+            5 => {
+                let path = registrations[dice.random_range(0..500)].path().as_str();
+                let _ = observer.set(path, b"theirs", None).await;
+            }
+            _ => {
+                let from = dice.random_range(0..450);
+                for i in from..from + 50 {
+                    weights[i] += 1;
+                    registrations[i].update(instance(i).with_weight(weights[i])).unwrap();
+                }
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(dice.random_range(0..60))).await;
+    }
+    let are_true = || async {
+        let (names, _) = observer.children(ROOT).await.unwrap();
+        let checks = registrations.iter().zip(&weights).map(|(r, weight)| is_true(&observer, r, *weight));
+        names.len() == 500 && join_all(checks).await.into_iter().all(|is_true| is_true)
+    };
+    // Who overwrites is answered after up to a second.
+    eventually("one true znode each", are_true).await;
+}
+
+/// Whether the znode holds our record, and is the one that the status tells of.
+async fn is_true(observer: &raw::Client, registration: &Registration, weight: u32) -> bool {
+    let Ok((data, stat)) = observer.get(registration.path().as_str()).await else { return false };
+    let read = Plain.decode(registration.path().name(), &data).unwrap().instance;
+    let is_told = matches!(registration.status(), Status::Registered { czxid, session }
+        if czxid.0 == stat.czxid && session.0 == stat.ephemeral_owner);
+    is_told && read.weight() == weight && read.owner().is_some()
+}
+
 /// ZooKeeper before 3.6 answers `Unimplemented`, and closes the connection.
 #[tokio::test]
 async fn a_server_that_knows_no_recursive_watch_serves_many_all_the_same() {
@@ -295,7 +361,7 @@ async fn a_server_that_knows_no_recursive_watch_serves_many_all_the_same() {
     let unknown =
         server.faults().fail(Matching::op(Op::AddWatch).always(), ErrorCode::Unimplemented).await.unwrap();
     let service = service(&server.addr().to_string(), NEVER);
-    let observer = zk_testing::raw::Client::connect(server.addr(), SESSION).await.unwrap();
+    let observer = raw::Client::connect(server.addr(), SESSION).await.unwrap();
     let registrations = service.register_all((0..400).map(instance));
     all_registered(&registrations).await;
     assert!(unknown.fired() >= 1);
