@@ -89,7 +89,7 @@ async fn thousands_in_trouble_write_fewer_than_fifty_lines_a_second() {
         admin.delete(registration.path().as_str(), None).await.unwrap();
     }))
     .await;
-    admin.set_acl(ROOT, &[raw::Acl::new(17, "world", "anyone")]).await.unwrap();
+    admin.set_acl(ROOT, &[read_and_mend()]).await.unwrap();
     proxy.pass().await.unwrap();
     for registration in &registrations[..2_000] {
         status_where(registration, |status| matches!(status, Status::Conflict(_))).await;

@@ -69,7 +69,7 @@ async fn metrics_tell_what_stands_and_what_has_happened() {
     admin.create(&rivals, b"", raw::CreateMode::Ephemeral).await.unwrap();
     let in_conflict = service.registrar.register(instance(9), Socket::Unvouched).unwrap();
     status_where(&in_conflict, |status| matches!(status, Status::Conflict(_))).await;
-    admin.set_acl(ROOT, &[raw::Acl::new(17, "world", "anyone")]).await.unwrap();
+    admin.set_acl(ROOT, &[read_and_mend()]).await.unwrap();
     let denied = service.registrar.register(instance(10), Socket::Unvouched).unwrap();
     status_where(&denied, |status| matches!(status, Status::Pending { trouble: Some(_) })).await;
     let second = totals.look();

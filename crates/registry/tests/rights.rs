@@ -33,10 +33,7 @@ async fn fault_27_a_denied_creation_is_told_concerns_nobody_else_and_is_mended()
     let admin = observer(&server).await;
     let before = service.registrar.register(instance(1), Socket::Unvouched).unwrap();
     all_registered(std::slice::from_ref(&before)).await;
-    admin
-        .set_acl(ROOT, &[raw::Acl::read_only(), raw::Acl::new(permission::ADMIN, "world", "anyone")])
-        .await
-        .unwrap();
+    admin.set_acl(ROOT, &[read_and_mend()]).await.unwrap();
 
     let refused = service.registrar.register(instance(2), Socket::Unvouched).unwrap();
     let status = status_where(&refused, denied).await;
@@ -64,6 +61,29 @@ async fn fault_27_a_denied_creation_is_told_concerns_nobody_else_and_is_mended()
     admin.set_acl(ROOT, &[raw::Acl::open()]).await.unwrap();
     all_registered(std::slice::from_ref(&refused)).await;
     assert!(mended.elapsed() < BOUND, "{:?}", mended.elapsed());
+}
+
+/// Each alone would try twice a second: 4,800 attempts in the time that is looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_27_thousands_that_are_denied_do_not_storm() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let service = service(&proxy.connect_string(), NEVER);
+    let admin = observer(&server).await;
+    admin.create_with_acl(ROOT, b"", raw::CreateMode::Persistent, &[read_and_mend()]).await.unwrap();
+    let registrations = service.register_all((0..1_200).map(instance));
+    for registration in &registrations {
+        status_where(registration, denied).await;
+    }
+    // The pauses grow.
+    sleep(Duration::from_secs(3)).await;
+    proxy.clear();
+    sleep(Duration::from_secs(2)).await;
+    let attempts = writes(&proxy).len();
+    assert!((200..3_200).contains(&attempts), "{attempts} attempts in 2 s");
+    admin.set_acl(ROOT, &[raw::Acl::open()]).await.unwrap();
+    all_registered(&registrations).await;
 }
 
 #[tokio::test]

@@ -89,6 +89,11 @@ pub async fn observer(server: &Server) -> raw::Client {
     raw::Client::connect(server.addr(), Duration::from_secs(4)).await.unwrap()
 }
 
+/// Lets everybody read and change the ACL, and nothing else.
+pub fn read_and_mend() -> raw::Acl {
+    raw::Acl::new(raw::permission::READ | raw::permission::ADMIN, "world", "anyone")
+}
+
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
     let deadline = Instant::now() + SOON;
     while !check().await {
