@@ -6,7 +6,8 @@
 //!
 //! # What it promises
 //! * The znode is EPHEMERAL, owned by the program's one session, under its own name: `root/host:port`.
-//! * A reconnect inside the session writes nothing. After an expiry the znode is created anew.
+//! * A reconnect inside the session writes nothing and flaps nothing. After an expiry the znode is created
+//!   anew.
 //! * A stale znode of the same owner (see below) is taken over in one transaction: no reader ever finds
 //!   the name missing, and the znode does not vanish when its old session does.
 //! * A znode of anybody else is never touched. The status is [`Status::Conflict`], with the holder; the
@@ -14,12 +15,42 @@
 //! * Deleted by hand, the znode is back at once, parents included; by the audit if the watch was lost.
 //! * Lost replies are resolved by looking. Deregistered stays deregistered.
 //! * Weight and tags can be changed in place, and survive every re-registration.
+//! * What an ACL denies is told ([`TroubleKind::Denied`]), tried again within a second, and concerns no other
+//!   registration.
+//!
+//! # Many at once
+//! One registrar keeps thousands of registrations, and what they need alike is done once:
+//!
+//! * Up to [`Registrar::OWN_WATCHES`] registrations have a watch of their own each. Beyond them one recursive
+//!   watch over the root serves all, so a server never holds more than that many and one. It may stand beside
+//!   that of the crate `discovery`; nobody may set another kind of watch on the root in the same session
+//!   (ZOOKEEPER-4466).
+//! * With the shared watch a registration costs one request, a create, where nothing of that name stands; an
+//!   update and a deregistration cost a look and a write. Without it, one more look sets the watch. At most 256 steps are under way at one time, which leaves room on
+//!   the link for others.
+//! * A reconnect costs one `sync`, and a look each. With the shared watch it costs four requests in all if
+//!   nothing was created or deleted below the root meanwhile and in the second before; else a look each, too.
+//! * With the shared watch the audit compares the list with the names, by one read if nothing has moved, and
+//!   looks at single znodes at most 200 a second.
+//! * Where more than 500 are in trouble at once, each waits longer in proportion.
+//!
+//! The limits: while the link is down somebody may write over the data of a znode, which is found at its next
+//! audit if all were confirmed without a look. Servers before ZooKeeper 3.6 know no recursive watch, and the
+//! attempt may cost one connection in each session; then every znode has its own. Where the ACL of a znode was
+//! changed by hand so that we may not read it, the shared watch may not tell of it: the audit does.
 //!
 //! # Whose is a znode that is there already?
 //! It is ours if this [`Registrar`] wrote it (it bears our incarnation). It is a stale one of ours if it
 //! was written on the same boot of the same host, in the same network namespace, for the same bound
 //! address, **and** the caller vouches, by [`Socket::Held`], that it holds that listening socket now: then
 //! its writer cannot be alive. That counts only until this registrar has held the name once.
+//!
+//! # What it tells
+//! The status tells of one registration. The log tells of at most ten a second and registrar; more go to level
+//! debug, and one line a second counts them and says how many stand where. Metrics go to the facade of the crate
+//! `metrics`, by root: `registry_registrations` (a gauge by `status`), `registry_created_total`,
+//! `registry_taken_over_total`, `registry_conflicts_total`, `registry_lost_total` and `registry_failures_total` (by
+//! `kind`). Install a recorder before the first registration.
 //!
 //! # What it does not
 //! * Check the health of the service: bind, listen and accept before you register, and deregister first
@@ -51,20 +82,25 @@
 //! # }
 //! ```
 
+mod bell;
+mod census;
 mod config;
 mod decide;
 mod error;
+mod journal;
 mod keeper;
+mod lookout;
 mod process;
 mod registrar;
 mod registration;
 mod status;
+mod together;
 
 pub use config::{Config, ConfigError};
 pub use error::{DeregisterError, RegisterError};
 pub use registrar::{Registrar, Socket};
 pub use registration::Registration;
-pub use status::{Holder, Status};
+pub use status::{Holder, Status, Trouble, TroubleKind};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,17 +1,30 @@
 //! Makes registrations.
 
-use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use instance::{Encoded, Format, Instance, Owner, Plain};
-use zk_core::{Zk, ZnodePath};
+use tokio::sync::{Semaphore, watch};
+use zk_core::Zk;
 
+use crate::bell::Names;
+use crate::census::Census;
 use crate::config::Config;
 use crate::error::RegisterError;
-use crate::keeper::Keeper;
+use crate::journal::Journal;
+use crate::keeper::{Keeper, Name};
+use crate::lookout::{Company, Ground, Lookout};
 use crate::process;
 use crate::registration::Registration;
+use crate::together::Together;
+
+/// Keepers of a registrar that take a step at the same time: enough to keep a link busy, and few enough
+/// to leave room on it for others (zk-core lets 1,024 requests wait for answers) and never to be late.
+const TURNS: usize = 256;
+/// Single znodes that a registrar audits in a second where one watch serves all. More are audited less often;
+/// their names are compared with the list all the same.
+const AUDITS_A_SECOND: u32 = 200;
 
 /// Makes registrations below one root, over one link. Cheap to clone; clones are the same registrar.
 ///
@@ -30,8 +43,13 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) format: Box<dyn Format>,
     owner: Owner,
-    /// The names in use here.
-    names: Mutex<HashSet<ZnodePath>>,
+    pub(crate) company: Company,
+    /// Who acts on the ensemble takes a turn.
+    pub(crate) turns: Semaphore,
+    pub(crate) syncs: Together,
+    pub(crate) roots: Together,
+    /// From the first registration on.
+    ground: OnceLock<watch::Receiver<Ground>>,
 }
 
 /// What the caller can say about the socket on which the instance serves.
@@ -47,6 +65,11 @@ pub enum Socket {
 }
 
 impl Registrar {
+    /// The registrations of one registrar that have a watch each, 256. Beyond them one recursive watch
+    /// serves all: a process with few registrations need not hear of everything below a large root, and one
+    /// with many need not burden the ensemble with as many watches.
+    pub const OWN_WATCHES: usize = 256;
+
     /// A registrar that writes the `plain` format.
     pub fn new(zk: Zk, config: Config) -> Self {
         Self::with_format(zk, config, Box::new(Plain))
@@ -55,7 +78,24 @@ impl Registrar {
     /// A registrar that writes another format.
     pub fn with_format(zk: Zk, config: Config, format: Box<dyn Format>) -> Self {
         let owner = process::owner();
-        Self { shared: Arc::new(Shared { zk, config, format, owner, names: Mutex::default() }) }
+        let company = Company {
+            names: Arc::new(Names::new(Self::OWN_WATCHES)),
+            census: Arc::new(Census::new(config.root().as_str())),
+            journal: Arc::new(Journal::default()),
+        };
+        Self {
+            shared: Arc::new(Shared {
+                zk,
+                config,
+                format,
+                owner,
+                company,
+                turns: Semaphore::new(TURNS),
+                syncs: Together::default(),
+                roots: Together::default(),
+                ground: OnceLock::new(),
+            }),
+        }
     }
 
     /// Declares an instance registered, from now until it is deregistered. Returns at once: see
@@ -78,10 +118,10 @@ impl Registrar {
         }
         let Encoded { segment, data } = shared.format.encode(&instance.with_owner(owner.clone()))?;
         let path = shared.config.root().join(&segment)?;
-        if !shared.names().insert(path.clone()) {
+        let Some(bell) = shared.company.names.take(&path) else {
             return Err(RegisterError::Duplicate(path));
-        }
-        Ok(Keeper::spawn(shared.clone(), path, owner, bound.is_some(), data))
+        };
+        Ok(Keeper::spawn(shared.clone(), Name { path, bell, owner, vouched: bound.is_some() }, data))
     }
 
     /// Who this registrar is in the znodes it writes.
@@ -91,11 +131,23 @@ impl Registrar {
 }
 
 impl Shared {
-    pub(crate) fn release(&self, path: &ZnodePath) {
-        self.names().remove(path);
+    /// What the keepers stand on; looked after from the first question on.
+    pub(crate) fn ground(&self) -> watch::Receiver<Ground> {
+        let spawn = || {
+            let (root, interval) = (self.config.root().clone(), self.config.audit_interval());
+            Lookout::spawn(self.zk.clone(), root, interval, self.company.clone())
+        };
+        self.ground.get_or_init(spawn).clone()
     }
 
-    fn names(&self) -> MutexGuard<'_, HashSet<ZnodePath>> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How often a single znode is audited.
+    pub(crate) fn audit_interval(&self, is_shared: bool) -> Duration {
+        let interval = self.config.audit_interval();
+        if is_shared {
+            let all = Duration::from_secs(1) * self.company.names.len() as u32 / AUDITS_A_SECOND;
+            interval.max(all)
+        } else {
+            interval
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use instance::Owner;
-use zk_core::{SessionId, Zxid};
+use zk_core::{Error, ErrorKind, SessionId, Zxid};
 
 /// What is true of a registration now.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,7 +12,7 @@ pub enum Status {
     /// Not registered, and being worked on.
     Pending {
         /// What stands in the way, if something failed.
-        trouble: Option<String>,
+        trouble: Option<Trouble>,
     },
     /// The znode stands, is ours, and holds our data; the link is up.
     Registered {
@@ -40,6 +40,78 @@ pub struct Holder {
     pub session: Option<SessionId>,
     /// Who says to have written it, where the data tells.
     pub owner: Option<Owner>,
+}
+
+/// What stands in the way of a registration. It is tried again, within a second where few are in trouble.
+///
+/// `Display` says what failed, on which znode, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    kind: TroubleKind,
+    text: String,
+}
+
+/// What kind of trouble: who could help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TroubleKind {
+    /// An ACL does not grant what is needed: on the root, to create below it; on the znode, to write it.
+    Denied,
+    /// A stale znode of ours stands, and an ACL does not let us replace it. It goes with its old session,
+    /// and the name is taken then.
+    TakeOverDenied,
+    /// The ensemble refused for another reason.
+    Refused,
+    /// The ensemble did not answer in time, or has too much to do.
+    Unanswered,
+}
+
+impl Trouble {
+    /// What kind it is.
+    pub fn kind(&self) -> TroubleKind {
+        self.kind
+    }
+
+    /// The same trouble, met when a stale znode of ours was to be taken over.
+    pub(crate) fn at_take_over(mut self) -> Self {
+        if self.kind == TroubleKind::Denied {
+            self.kind = TroubleKind::TakeOverDenied;
+        }
+        self
+    }
+}
+
+impl TroubleKind {
+    /// The kind as metrics call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::TakeOverDenied => "take_over_denied",
+            Self::Refused => "refused",
+            Self::Unanswered => "unanswered",
+        }
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::Denied => TroubleKind::Denied,
+            ErrorKind::Busy
+            | ErrorKind::NotConnected
+            | ErrorKind::Timeout(_)
+            | ErrorKind::ConnectionLost(_)
+            | ErrorKind::SessionOver => TroubleKind::Unanswered,
+            _ => TroubleKind::Refused,
+        };
+        Self { kind, text: error.to_string() }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 impl Status {

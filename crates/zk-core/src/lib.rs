@@ -106,7 +106,7 @@ pub use error::{Error, ErrorKind, Outcome};
 pub use link::{Acl, ConnectError, CreateMode, Event, EventKind, Identity, Reading, Stat, Zxid};
 pub use path::{PathError, ZnodePath};
 pub use state::{CloseReason, Lingering, Phase, Session, SessionId, State};
-pub use watch::{ExistsWatch, OneShot, WatchStream};
+pub use watch::{OneShot, WatchStream};
 pub use zk::{Closed, States, Zk};
 
 #[cfg(doctest)]

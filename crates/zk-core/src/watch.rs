@@ -70,6 +70,3 @@ impl OneShot {
         kind
     }
 }
-
-/// The former name.
-pub type ExistsWatch = OneShot;

@@ -1,0 +1,104 @@
+//! What a registrar writes into the log. One test, for it needs a subscriber for all threads.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use registry::Status;
+use support::*;
+use test_zookeeper::Server;
+use tokio::time::{Instant, sleep};
+use tracing_subscriber::fmt::MakeWriter;
+use zk_testing::proxy::Proxy;
+use zk_testing::raw;
+
+/// Remembers when each line was written.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<(Instant, String)>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line).into_owned();
+        self.0.lock().unwrap().push((Instant::now(), text));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Lines {
+    /// The most lines within any second.
+    fn busiest_second(&self) -> usize {
+        let lines = self.0.lock().unwrap();
+        let within = |from: Instant| {
+            lines.iter().filter(|(at, _)| *at >= from && *at < from + Duration::from_secs(1)).count()
+        };
+        lines.iter().map(|(at, _)| within(*at)).max().unwrap_or(0)
+    }
+
+    fn all(&self) -> String {
+        self.0.lock().unwrap().iter().map(|(_, line)| line.as_str()).collect()
+    }
+
+    fn any(&self, is: impl Fn(&str) -> bool) -> bool {
+        self.0.lock().unwrap().iter().any(|(_, line)| is(line))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_in_trouble_write_fewer_than_fifty_lines_a_second() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
+    // The only test here: threads of the link are heard, too.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let service = service(&proxy.connect_string(), NEVER);
+    let registrations = service.register_all((0..5_000).map(instance));
+    all_registered(&registrations).await;
+    expire(&server, &service).await;
+    none_registered(&registrations).await;
+    all_registered(&registrations).await;
+    proxy.cut().await;
+    none_registered(&registrations).await;
+    all_registered(&registrations).await;
+    // Some are deleted and denied, and in the places of others there are rivals.
+    let admin = observer(&server).await;
+    admin.add_auth("digest", b"admin:secret").await.unwrap();
+    admin.set_acl(ROOT, &[read_and_mend(), raw::Acl::creator()]).await.unwrap();
+    let gone = registrations[..500].iter().chain(&registrations[4_700..]);
+    join_all(gone.map(|registration| admin.delete(registration.path().as_str(), None))).await;
+    let rivals = registrations[..500].iter().map(|registration| registration.path().as_str());
+    let create = |path| admin.create(path, b"theirs", raw::CreateMode::Ephemeral);
+    assert!(join_all(rivals.map(create)).await.into_iter().all(|created| created.is_ok()));
+    for registration in &registrations[..500] {
+        status_where(registration, |status| matches!(status, Status::Conflict(_))).await;
+    }
+    for registration in &registrations[4_700..] {
+        status_where(registration, |status| matches!(status, Status::Pending { trouble: Some(_) })).await;
+    }
+    all_registered(&registrations[500..4_700]).await;
+    sleep(Duration::from_secs(2)).await;
+
+    let busiest = lines.busiest_second();
+    assert!(busiest < 50, "{busiest} lines in a second");
+    assert!(lines.any(|line| line.contains("created")), "single ones are told where there is room");
+    let told = "4200 registered, 300 pending, 0 unconfirmed, 500 in conflict";
+    assert!(lines.any(|line| line.contains(told) && line.contains("withheld=")), "{}", lines.all());
+}
