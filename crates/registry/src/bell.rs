@@ -30,7 +30,7 @@ impl Bell {
         match kind {
             EventKind::Deleted => self.deleted.fetch_add(1, Ordering::SeqCst),
             EventKind::DataChanged => self.written.fetch_add(1, Ordering::SeqCst),
-            EventKind::Created => return,
+            EventKind::Created | EventKind::ChildrenChanged => return,
         };
         self.rung.notify_one();
     }
