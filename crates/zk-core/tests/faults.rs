@@ -164,6 +164,10 @@ async fn watches(server: &Server) -> usize {
 
 #[tokio::test]
 async fn fault_47_verbs_dropped_at_any_await_leave_no_watch_and_no_doubt() {
+    // An old server keeps a watch that nobody waits for: it knows no request to take it off.
+    if test_zookeeper::is_old() {
+        return;
+    }
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let zk = start(&server.connect_string(), SLOW_SESSION);

@@ -11,8 +11,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::coop::unconstrained;
 use tokio::time::timeout;
 use zookeeper_client as zk;
 
@@ -35,7 +37,10 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the ensemble may take to confirm the end of a session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-type Job = Box<dyn FnOnce(&zk::Client, &mut JoinSet<()>) + Send>;
+/// What is under way on a session thread. First polled in the order in which they were pushed.
+type Tasks = FuturesUnordered<BoxFuture<'static, ()>>;
+
+type Job = Box<dyn FnOnce(&zk::Client, &Tasks) + Send>;
 
 enum Command {
     Run(Job),
@@ -153,7 +158,7 @@ async fn serve(
         return;
     }
 
-    let mut tasks = JoinSet::new();
+    let mut tasks = Tasks::new();
     let end = loop {
         if state != zk::SessionState::SyncConnected {
             // Also where the crate says `Expired`: that is its own clock, or the word of one server. The
@@ -164,13 +169,15 @@ async fn serve(
             // The end first: what is queued behind it must not reach the crate.
             biased;
             changed = states.changed() => state = changed,
+            // Then what was sent before, and the first step of what was begun last, which sends it.
+            Some(()) = tasks.next(), if !tasks.is_empty() => {}
             command = queue.recv() => match command {
-                Some(Command::Run(job)) => job(&client, &mut tasks),
+                Some(Command::Run(job)) => job(&client, &tasks),
                 Some(Command::Close(confirm)) => {
                     queue.close();
                     // The holders of watches hear of the end before their watches fall silent.
                     down.send_replace(Some(Down::Closed));
-                    tasks.shutdown().await;
+                    tasks.clear();
                     // Dropping the last clone of the client sends the request to close.
                     drop(client);
                     let closed = timeout(CLOSE_TIMEOUT, async {
@@ -188,9 +195,10 @@ async fn serve(
                 // No handle is left: the session is left to whoever attaches next, or to expiry.
                 None => return,
             },
-            Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
         }
     };
+    // Answers and events that came before the end are handed over; an old server's refusal comes with it.
+    let _ = unconstrained(async { while tasks.next().await.is_some() {} }).now_or_never();
     // In this order: who has seen the end can send nothing more.
     drop(queue);
     down.send_replace(Some(end));
@@ -206,8 +214,8 @@ impl SessionThread {
     }
 
     /// Sends a verb to the session thread and returns its answer. The request is on its way when this
-    /// returns, in the order of the calls: jobs run in order, and the tasks that they spawn are first
-    /// polled in order, as the runtime's queue is first in, first out.
+    /// returns, in the order of the calls: jobs run in order, and the tasks that they push are first polled
+    /// in order.
     fn submit<T, F>(&self, verb: impl FnOnce(zk::Client) -> F + Send + 'static) -> Answer<T>
     where
         T: Send + 'static,
@@ -216,7 +224,7 @@ impl SessionThread {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |client, tasks| {
             let verb = verb(client.clone());
-            tasks.spawn(async move {
+            tasks.push(Box::pin(async move {
                 let (result, afterlife) = match verb.await {
                     Ok((value, afterlife)) => (Ok(value), afterlife),
                     Err(error) => (Err(error), None),
@@ -225,7 +233,7 @@ impl SessionThread {
                 if let (Ok(()), Some(afterlife)) = (answer.send(result), afterlife) {
                     afterlife.await;
                 }
-            });
+            }));
         });
         if self.commands.send(Command::Run(job)).is_err() {
             return Box::pin(async { Err(ErrorKind::NotConnected) });
