@@ -207,7 +207,7 @@ async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_so
     // Who only looks believes it when the hold is over; with less than half held, some went before.
     let within = gone_within() + HOLD + PROPAGATION;
     while replay(&told(&watch)) != living {
-        assert!(killed.elapsed() < within, "I4: {:?}", told(&watch));
+        assert!(killed.elapsed() < within, "I4: {:?}\n{}", &told(&watch)[10..], watch.err());
         sleep(Duration::from_millis(10)).await;
     }
     assert!(killed.elapsed() > HOLD, "it was held: {:?}", told(&watch));
