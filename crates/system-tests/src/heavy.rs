@@ -1,5 +1,6 @@
 //! What a test may need beyond a developer's machine at work: much of it, or its root account.
 
+use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
 use nix::unistd::Uid;
@@ -10,7 +11,7 @@ pub fn heavy(why: &str) -> Option<()> {
     if std::env::var("FAULTS").as_deref() == Ok("all") {
         return Some(());
     }
-    eprintln!("SKIPPED (run scripts/test --all): {why}");
+    skipped("run scripts/test --all", why);
     None
 }
 
@@ -28,8 +29,15 @@ pub fn root(why: &str) -> Option<()> {
         return Some(());
     };
     assert!(std::env::var_os("CI").is_none(), "CI is set, and there is {missing}: {why}");
-    eprintln!("SKIPPED ({missing}): {why}");
+    skipped(missing, why);
     None
+}
+
+/// Says on standard error that a test is skipped, for what reason, and what it would show. The test harness
+/// does not swallow it, as it does what `eprintln!` prints.
+pub fn skipped(reason: &str, why: &str) {
+    // Where nobody listens, nobody is told.
+    let _ = writeln!(io::stderr(), "SKIPPED ({reason}): {why}");
 }
 
 fn namespaces() -> bool {

@@ -8,7 +8,7 @@ mod scene;
 pub mod usage;
 
 pub use gate::Gate;
-pub use heavy::{heavy, root};
+pub use heavy::{heavy, root, skipped};
 pub use observer::{Node, Observer, Sighting};
 pub use process::{Exit, Process, Programs};
 pub use scene::{PROPAGATION, SESSION, Scene, TICK, free_port, free_ports};

@@ -21,7 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(625);
 fn asking(scene: &Scene, rounds: usize) -> Process {
     scene.write("asking.toml", "[client]\nattempt_timeout = \"500ms\"\nstrategy = \"round-robin\"\n");
     let rounds = rounds.to_string();
-    scene.client(&["--config", "asking.toml", "--rounds", &rounds, "--interval", "10ms"])
+    scene.client(&["--config", "asking.toml", "--rounds", &rounds, "--interval", "10ms", "--timeout", "10s"])
 }
 
 // === 17: a client is cut off from servers that ZooKeeper still lists ===
@@ -47,7 +47,7 @@ async fn fault_17_a_server_that_only_the_client_cannot_reach_is_ejected_for_grow
     let zk = Server::start().await.unwrap();
     let scene = Scene::new(real(), vec![zk.addr()]);
     let (_, _servers, gates) = gated(&scene, 3).await.unwrap();
-    let client = asking(&scene, 600);
+    let client = asking(&scene, 1200);
     answers(&client, 50).await.unwrap();
     gates[0].shut();
     let shut = Instant::now();
@@ -68,7 +68,7 @@ async fn fault_17_a_server_that_only_the_client_cannot_reach_is_ejected_for_grow
     let healed = Instant::now();
     let again = || gates[0].arrivals().iter().filter(|at| **at > healed).count() > 3;
     until("it is used again", ATTEMPT + ejected * 5 / 4 + PROPAGATION, again).await.unwrap();
-    answered(client, 600).await.unwrap();
+    answered(client, 1200).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,11 +93,11 @@ async fn fault_17_a_client_that_reaches_no_server_goes_on_trying_them_all() {
     }
     gates[1].open();
     let healed = Instant::now();
-    // An attempt at the other one may come first.
-    let within = 2 * ATTEMPT + LONGEST_PAUSE + PROPAGATION;
+    // At worst an attempt at it was just lost, and attempts at the other one come before and after the pause.
+    let within = 3 * ATTEMPT + LONGEST_PAUSE + PROPAGATION;
     let answered_again = || client.out().last().is_some_and(|(at, _)| *at > healed);
     until("answered again", within, answered_again).await.unwrap();
-    // The request that was under way had 5 s: it has not failed.
+    // The request that was under way had 10 s: it has not failed.
     answered(client, 300).await.unwrap();
 }
 
