@@ -10,6 +10,8 @@ use zk_core::Zk;
 
 use crate::change::Changes;
 use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::publisher::Publisher;
 use crate::snapshot::Snapshot;
 use crate::view::View;
 use crate::watcher::{Orders, Watcher};
@@ -67,8 +69,9 @@ impl Discovery {
         let (refused, refused_rx) = mpsc::channel(REPORTS);
         let release = Arc::new(Notify::new());
         let orders = Orders { refused: refused_rx, release: release.clone() };
+        let publisher = Publisher::new(latest.clone(), views_tx, Metrics::new(config.root()));
         // Ends when every handle is dropped, or the link is closed.
-        tokio::spawn(Watcher::new(zk, config, format, latest.clone(), views_tx, orders).run());
+        tokio::spawn(Watcher::new(zk, config, format, publisher, orders).run());
         Self { latest, views, refused, release }
     }
 

@@ -54,13 +54,18 @@
 mod change;
 mod config;
 mod handle;
+mod ledger;
 mod membership;
+mod metrics;
+mod publisher;
+mod reads;
 mod snapshot;
+mod source;
 mod view;
 mod watcher;
 
 pub use change::{Change, Changes, diff};
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, Records};
 pub use handle::{Discovery, NotReady};
 pub use snapshot::Snapshot;
 pub use view::{Freshness, Members, View};
