@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, unused_macros, unused_imports, reason = "not every test file needs all of it")]
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,11 +98,10 @@ pub(crate) async fn remove(observer: &raw::Client, ports: impl IntoIterator<Item
 /// What the session did, but for the connection's own affairs.
 pub(crate) fn verbs(proxy: &Proxy) -> Vec<Op> {
     // The link asks for a sign of life once a session timeout, at the root of the tree.
-    let own = |seen: &Seen| matches!(seen.op, Op::Connect | Op::Ping) || seen.path.as_deref() == Some("/");
-    let seen: Vec<_> = proxy.requests().into_iter().filter(|seen| !own(seen)).collect();
     // A new session begins with a question that only servers since 3.6 can answer.
-    let mut first = HashSet::new();
-    let asked = |seen: &Seen| first.insert(seen.connection) && seen.op == Op::MultiRead;
-    let asked: Vec<_> = seen.iter().map(asked).collect();
-    seen.into_iter().zip(asked).filter(|(_, asked)| !asked).map(|(seen, _)| seen.op).collect()
+    let asked = |seen: &Seen| seen.op == Op::MultiRead && seen.xid <= 1;
+    let own = |seen: &Seen| {
+        matches!(seen.op, Op::Connect | Op::Ping) || seen.path.as_deref() == Some("/") || asked(seen)
+    };
+    proxy.requests().into_iter().filter(|seen| !own(seen)).map(|seen| seen.op).collect()
 }
