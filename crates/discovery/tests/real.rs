@@ -22,6 +22,7 @@ on_both_engines! {
     fault_25_a_root_that_is_not_there_yet_is_an_empty_set_and_is_waited_for,
     servers_that_come_while_the_first_list_is_read_are_in_the_first_set,
     a_removal_long_after_a_new_session_is_believed_at_once,
+    an_ensemble_that_lost_its_data_does_not_empty_a_small_set,
     without_zookeeper_nothing_is_known_and_that_is_not_empty,
     fault_09_an_outage_leaves_the_set_and_says_how_old_it_is,
     fault_13_an_expired_session_of_the_reader_costs_nothing_but_a_list,
@@ -102,6 +103,29 @@ async fn a_removal_long_after_a_new_session_is_believed_at_once(engine: Engine) 
     remove(&observer, [1]).await;
     proxy.pass().await.unwrap();
     ports_become(&discovery, &[]).await;
+}
+
+async fn an_ensemble_that_lost_its_data_does_not_empty_a_small_set(engine: Engine) {
+    let Some(_) = test_zookeeper::require() else { return };
+    let mut server = Server::start().await.unwrap();
+    let before = observer(&server).await;
+    before.create_all(ROOT).await.unwrap();
+    // Too few for a mass disappearance in an ordinary session.
+    add(&before, [1, 2]).await;
+    let (zk, discovery) =
+        start(engine, &server.connect_string(), |config| config.with_hold(Duration::from_secs(600)).unwrap());
+    ports_become(&discovery, &[1, 2]).await;
+    server.kill().await;
+    server.wipe().unwrap();
+    server.start_again().await.unwrap();
+    let view = view_where(&discovery, "held", |view| view.held == 2).await;
+    assert_eq!(ports(&view).unwrap(), [1, 2]);
+    assert_eq!(zk.state().epoch, 2);
+    let after = observer(&server).await;
+    after.create_all(ROOT).await.unwrap();
+    add(&after, [1, 2]).await;
+    let view = view_where(&discovery, "back", |view| view.held == 0).await;
+    assert_eq!(ports(&view).unwrap(), [1, 2]);
 }
 
 async fn without_zookeeper_nothing_is_known_and_that_is_not_empty(engine: Engine) {
