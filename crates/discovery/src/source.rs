@@ -164,13 +164,6 @@ impl Source {
             source.keep(name, watch);
         }
     }
-
-    /// A record has changed, and no news came: whatever should have told does not count any more.
-    pub(crate) fn distrust(&mut self, name: &str) {
-        if let Self::OneShot(source) = self {
-            source.distrust(name);
-        }
-    }
 }
 
 /// The names together with their paths. What ZooKeeper lists is always a name; anything else is left out.

@@ -161,7 +161,10 @@ impl Watcher {
                 Stage::Following(Box::new(Following { connection, source, reads, audit }))
             }
             Err(_) if connection.has_ended() => self.unlinked(),
-            Err(error) => self.in_trouble(connection, &error),
+            Err(error) => {
+                self.stale();
+                self.in_trouble(connection, &error)
+            }
         }
     }
 
@@ -240,13 +243,17 @@ impl Watcher {
             },
             read = reads.next() => {
                 self.apply_queued(source);
-                self.answered(read, source);
+                if self.answered(read, source) {
+                    return self.distrust(connection.clone());
+                }
             }
             () = at(due) => {}
             () = at(read_due) => {}
             () = sleep_until(*audit) => {
-                if let Err(error) = self.audit(connection, source).await {
-                    debug!(%error, "audit failed");
+                match self.audit(connection, source).await {
+                    Ok(false) => {}
+                    Ok(true) => return self.distrust(connection.clone()),
+                    Err(error) => debug!(%error, "audit failed"),
                 }
                 *audit = self.next_audit();
             }
@@ -256,8 +263,9 @@ impl Watcher {
         Stage::Following(following)
     }
 
-    /// Compares the view with the truth, and mends it.
-    async fn audit(&mut self, connection: &Connection, source: &mut Source) -> Result<(), Error> {
+    /// Compares the view with the truth, and mends it. Returns whether there was a change of which no event
+    /// had told.
+    async fn audit(&mut self, connection: &Connection, source: &mut Source) -> Result<bool, Error> {
         let mark = Mark::of(connection.stat(self.config.root()).await?.as_ref());
         self.apply_queued(source);
         if self.mark != Some(mark) && !source.is_behind() {
@@ -268,14 +276,21 @@ impl Watcher {
             let news = self.listed(&listing, false);
             self.apply_queued(source);
             if quiet && news {
-                self.publisher.metrics.audit_mismatches.increment(1);
                 warn!("audit: the list had changed, and no event told");
+                return Ok(true);
             }
         }
         self.publisher.metrics.confirm();
         let within = self.config.audit_interval() / 2;
         self.membership.sweep(Instant::now(), within, Why::Audit, &mut rand::rng());
-        Ok(())
+        Ok(false)
+    }
+
+    /// Something happened and no event told: whatever watch there is, a new one takes its place.
+    fn distrust(&mut self, connection: Connection) -> Stage {
+        self.publisher.metrics.audit_mismatches.increment(1);
+        self.mark = None;
+        Stage::Syncing { connection }
     }
 
     /// Sends for the records that are to be read by now.
@@ -290,20 +305,20 @@ impl Watcher {
         }
     }
 
-    fn answered(&mut self, read: Read, source: &mut Source) {
+    /// Takes in a batch of records. Returns whether there was a change of which no event had told.
+    fn answered(&mut self, read: Read, source: &mut Source) -> bool {
         let retry = Instant::now() + RETRY.mul_f64(rand::rng().random_range(0.5..1.5));
+        let mut surprise = false;
         for answer in read.answers {
             if let Some(watch) = answer.watch {
                 source.keep(&answer.name, watch);
             }
             if self.membership.answered(read.ticket, &answer.name, answer.reading, retry) {
-                self.publisher.metrics.audit_mismatches.increment(1);
                 warn!(child = answer.name, "audit: the record had changed, and no event told");
-                source.distrust(&answer.name);
-                // Read again with a watch, where it takes one.
-                self.membership.written(&answer.name, Instant::now());
+                surprise = true;
             }
         }
+        surprise
     }
 
     fn apply_queued(&mut self, source: &mut Source) {

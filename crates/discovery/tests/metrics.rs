@@ -115,6 +115,10 @@ async fn every_number_tells_what_its_name_says() {
     assert_eq!(numbers.counter("discovery_audit_mismatches_total"), 0);
     observer.set(&node(1), br#"{"Weight":7}"#, None).await.unwrap();
     numbers.become_true("a record", |n| n.counter("discovery_audit_mismatches_total") == 1).await;
+    // With a new watch, which is followed by looks and lists of its own.
+    let seen = unix_time();
+    let confirmed = |n: &Numbers| n.gauge("discovery_confirmed_timestamp_seconds") > seen;
+    numbers.become_true("begun anew", confirmed).await;
     add(&observer, [6]).await;
     numbers.become_true("a name", |n| n.counter("discovery_audit_mismatches_total") == 2).await;
     dropped.lift();

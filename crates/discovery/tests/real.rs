@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{
     Engine, ROOT, SESSION, SOON, add, node, observer, on_both_engines, ports, ports_become, remove, start,
-    verbs, view_where,
+    sync_is_seen, verbs, view_where,
 };
 use discovery::{Change, Discovery, Members, View};
 use test_zookeeper::Server;
@@ -339,9 +339,11 @@ async fn the_audit_finds_what_no_event_told(engine: Engine) {
     });
     ports_become(&discovery, &[1]).await;
     let dropped = proxy.drop_events();
+    proxy.clear();
     add(&observer, [2]).await;
     ports_become(&discovery, &[1, 2]).await;
     assert!(dropped.fired(), "there was an event, and it was lost");
+    sync_is_seen(&proxy).await;
 }
 
 /// I2 and I8: whatever the link does meanwhile, the end is the truth.

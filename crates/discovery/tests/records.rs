@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::{
-    Engine, ROOT, SOON, add, node, observer, on_both_engines, ports, ports_become, remove, start, verbs,
-    view_where,
+    Engine, ROOT, SOON, add, node, observer, on_both_engines, ports, ports_become, remove, start,
+    sync_is_seen, verbs, view_where,
 };
 use discovery::{Change, Changes, Config, Discovery, Records, View};
 use instance::{Format, Incarnation, Instance, Owner, Plain};
@@ -327,9 +327,11 @@ async fn the_audit_finds_a_write_that_no_event_told(engine: Engine) {
     });
     weights_become(&discovery, [(1, 7)]).await;
     let dropped = proxy.drop_events();
+    proxy.clear();
     observer.set(&node(1), &record(1, 8, 1), None).await.unwrap();
     weights_become(&discovery, [(1, 8)]).await;
     assert!(dropped.fired(), "there was an event, and it was lost");
+    sync_is_seen(&proxy).await;
 }
 
 async fn a_take_over_is_an_update_and_no_gap(engine: Engine) {

@@ -184,10 +184,6 @@ impl OneShots {
         self.armed.insert(name.clone());
         self.records.push(async move { (name, watch.fired().await) }.boxed());
     }
-
-    pub(super) fn distrust(&mut self, name: &str) {
-        self.armed.remove(name);
-    }
 }
 
 /// Lists, with a watch that fires when the answer does not hold any more.

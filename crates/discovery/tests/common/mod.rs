@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use discovery::{Config, Discovery, View};
 use test_zookeeper::Server;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use zk_core::{ServerVersion, Zk, ZnodePath};
 use zk_testing::proxy::{Op, Proxy, Seen};
 use zk_testing::raw::{self, CreateMode};
@@ -104,4 +104,13 @@ pub(crate) fn verbs(proxy: &Proxy) -> Vec<Op> {
         matches!(seen.op, Op::Connect | Op::Ping) || seen.path.as_deref() == Some("/") || asked(seen)
     };
     proxy.requests().into_iter().filter(|seen| !own(seen)).map(|seen| seen.op).collect()
+}
+
+/// A watch that missed something is not trusted any more: following begins anew.
+pub(crate) async fn sync_is_seen(proxy: &Proxy) {
+    let deadline = Instant::now() + SOON;
+    while !verbs(proxy).contains(&Op::Sync) {
+        assert!(Instant::now() < deadline, "it went on with the same watch: {:?}", verbs(proxy));
+        sleep(Duration::from_millis(10)).await;
+    }
 }
