@@ -93,7 +93,8 @@ impl Config {
         Ok(self)
     }
 
-    /// Sets whether the records are read, or only the names.
+    /// Sets whether the records are read, or only the names: by default only the names. The crate's
+    /// documentation says what reading costs.
     pub fn with_records(mut self, records: Records) -> Self {
         self.records = records;
         self

@@ -18,7 +18,8 @@ use crate::watcher::{Orders, Watcher};
 
 /// Follows one root. Cheap to clone; clones share the view.
 ///
-/// `Drop` of the last clone ends the following, and takes the watch off the server.
+/// `Drop` of the last clone ends the following, and takes the watch off the server; from a server before
+/// ZooKeeper 3.6 its watches go with the connection.
 #[derive(Clone, Debug)]
 pub struct Discovery {
     latest: Arc<ArcSwap<View>>,
