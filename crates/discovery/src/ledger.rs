@@ -52,15 +52,15 @@ enum State {
     Reading { ticket: u64, why: Why, again: Option<Instant> },
 }
 
-/// Why a record is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a record is read. Where there are several reasons the greatest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Why {
-    /// It is new, or was written.
-    News,
+    /// To be sure: somebody would have told.
+    Audit,
     /// Nobody would have told, for a while.
     Gap,
-    /// Somebody should have told.
-    Audit,
+    /// It is new, or was written.
+    News,
 }
 
 /// Records to be read together.
@@ -160,9 +160,7 @@ impl Ledger {
                 self.queue.insert((at, name.to_owned()));
             }
             State::Due { at: due, why: reason } => {
-                if why == Why::News {
-                    *reason = why;
-                }
+                *reason = why.max(*reason);
                 if at < *due {
                     self.queue.remove(&(*due, name.to_owned()));
                     self.queue.insert((at, name.to_owned()));

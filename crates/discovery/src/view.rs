@@ -19,8 +19,9 @@ pub struct View {
     pub held: usize,
     /// Children of the root that are no instances, and are left out; counted up to a thousand.
     pub skipped: usize,
-    /// Instances in the set that have the default weight and no tags because their records may not be read
-    /// or make no sense; counted up to a thousand. Always 0 where no records are asked for.
+    /// Instances in the set whose records may not be read or make no sense: they have the default weight and
+    /// no tags, or what was read before that was denied. Counted up to a thousand; always 0 where no records
+    /// are asked for.
     pub unreadable: usize,
     /// Why the set is not being followed, if something failed.
     pub trouble: Option<Arc<str>>,
