@@ -78,7 +78,8 @@ async fn servers_that_come_while_the_first_list_is_read_are_in_the_first_set(eng
         add(&observer, [port]).await;
         sleep(Duration::from_millis(3)).await;
     }
-    assert!(port > 10, "there was no race: {port}");
+    // Without recursive watches there is but one round trip to be raced.
+    assert!(port > 3, "there was no race: {port}");
     assert!(discovery.view().snapshot.is_some(), "live, and nothing known");
     ports_become(&discovery, &(1..=port).collect::<Vec<_>>()).await;
 }
