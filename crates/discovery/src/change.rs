@@ -17,7 +17,8 @@ pub enum Change {
     Reset(Arc<Snapshot>),
     /// An instance that was not there.
     Added(Arc<Instance>),
-    /// The same endpoint with another record.
+    /// The same endpoint with another record: written in place, or by another process that took the name
+    /// over. Happens with [`Records::Read`](crate::Records::Read) only.
     Updated {
         /// As it was.
         old: Arc<Instance>,

@@ -12,6 +12,18 @@ pub struct Config {
     audit_interval: Duration,
     settle: Duration,
     hold: Option<Duration>,
+    records: Records,
+}
+
+/// Whether instances are read, or only their names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Records {
+    /// The name says where to call; weight, tags and owner have their defaults. Nothing is ever read but
+    /// lists of names.
+    #[default]
+    NamesOnly,
+    /// Weight, tags and owner are read, and read again whenever they change.
+    Read,
 }
 
 /// A value that cannot be used.
@@ -40,7 +52,13 @@ impl Config {
 
     /// Follows the children of `root`.
     pub fn new(root: ZnodePath) -> Self {
-        Self { root, audit_interval: Self::DEFAULT_AUDIT_INTERVAL, settle: Self::DEFAULT_SETTLE, hold: None }
+        Self {
+            root,
+            audit_interval: Self::DEFAULT_AUDIT_INTERVAL,
+            settle: Self::DEFAULT_SETTLE,
+            hold: None,
+            records: Records::NamesOnly,
+        }
     }
 
     /// Sets how often the view is compared with the truth. Each wait is varied by a quarter.
@@ -75,9 +93,20 @@ impl Config {
         Ok(self)
     }
 
+    /// Sets whether the records are read, or only the names: by default only the names. The crate's
+    /// documentation says what reading costs.
+    pub fn with_records(mut self, records: Records) -> Self {
+        self.records = records;
+        self
+    }
+
     /// The znode whose children are followed.
     pub fn root(&self) -> &ZnodePath {
         &self.root
+    }
+
+    pub(crate) fn records(&self) -> Records {
+        self.records
     }
 
     pub(crate) fn audit_interval(&self) -> Duration {

@@ -10,13 +10,16 @@ use zk_core::Zk;
 
 use crate::change::Changes;
 use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::publisher::Publisher;
 use crate::snapshot::Snapshot;
 use crate::view::View;
 use crate::watcher::{Orders, Watcher};
 
 /// Follows one root. Cheap to clone; clones share the view.
 ///
-/// `Drop` of the last clone ends the following, and takes the watch off the server.
+/// `Drop` of the last clone ends the following, and takes the watch off the server; from a server before
+/// ZooKeeper 3.6 its watches go with the connection.
 #[derive(Clone, Debug)]
 pub struct Discovery {
     latest: Arc<ArcSwap<View>>,
@@ -67,8 +70,9 @@ impl Discovery {
         let (refused, refused_rx) = mpsc::channel(REPORTS);
         let release = Arc::new(Notify::new());
         let orders = Orders { refused: refused_rx, release: release.clone() };
+        let publisher = Publisher::new(latest.clone(), views_tx, Metrics::new(config.root()));
         // Ends when every handle is dropped, or the link is closed.
-        tokio::spawn(Watcher::new(zk, config, format, latest.clone(), views_tx, orders).run());
+        tokio::spawn(Watcher::new(zk, config, format, publisher, orders).run());
         Self { latest, views, refused, release }
     }
 

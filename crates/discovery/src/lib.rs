@@ -9,6 +9,10 @@
 //! * In steady state a change costs one event and no read: one persistent recursive watch per root tells
 //!   the names that come and go. After a reconnect it sets the watch again, waits until the server has
 //!   caught up (`sync`), and looks at the root once; it lists only if the root has moved.
+//! * Servers before ZooKeeper 3.6 have no such watch; the results are the same, and the costs are not:
+//!   see below.
+//! * Weight, tags and owner are read on request ([`Config::with_records`]), and read again when they
+//!   change. Who does not ask for them never causes a read.
 //! * *Not synced*, *confirmed empty* and *a set* are different answers ([`Members`]).
 //! * A take-over of a name (deleted and created in one transaction) is no gap: a removal waits a few
 //!   milliseconds for a creation of the same name.
@@ -17,13 +21,53 @@
 //!   for a bounded time before it is believed; what is held and refuses a connection goes at once
 //!   ([`Discovery::report_refused`]); an operator can end the hold ([`Discovery::release_held`]).
 //!   Fewer removals take effect immediately. While there is no link nothing is ever removed.
-//! * A slow, jittered audit compares the view with the truth, so no lost event can hurt for long.
+//! * A slow, jittered audit compares the view with the truth, so no lost event can hurt for long. A watch
+//!   that missed something is replaced.
+//!
+//! # Records
+//! With [`Records::Read`] an instance is shown with its record; if that takes more than 250 ms, or fails,
+//! with the defaults first and as [`Change::Updated`] later: being there comes before being exact. What
+//! becomes of a record never removes an instance. The first snapshot is whole: every instance in it has
+//! its record, or has waited for it for 250 ms.
+//!
+//! Records whose names came or whose data changed within some 5 ms are read together: at most 256 a
+//! request and, going by what records have measured so far, about 1 MiB an answer, with at most four
+//! requests on their way. All are read again after a reconnect (spread over 1 s) and at the audit (over half
+//! of its interval); whether a znode was written since, or is another one under the same name, is told by
+//! its zxids. Another process that takes over a name is a [`Change::Updated`] to another
+//! [incarnation](instance::Owner::incarnation); the same one in a new session is no change.
+//!
+//! A record that may not be read, or makes no sense, leaves the defaults, is counted
+//! ([`View::unreadable`]) and named once in a log. That a znode may be read from now on is noticed at its
+//! next write, or by the audit: ZooKeeper has no event for it.
+//!
+//! # What it costs
+//! For each follower of a root with N instances, in requests:
+//!
+//! |                        | since 3.6, names | since 3.6, records | before 3.6, names | before 3.6, records |
+//! | ---------------------- | ---------------- | ------------------ | ----------------- | ------------------- |
+//! | start                  | 3, and a list    | + N / 256          | 1, and a list     | + N                 |
+//! | an instance comes      | 0                | 1                  | a list            | a list + 1          |
+//! | an instance goes       | 0                | 0                  | a list            | a list              |
+//! | a record is written    | 0 (one event)    | 1                  | 0                 | 1                   |
+//! | a reconnect            | 3 (a list if the root moved) | + N / 256 | 1, and a list  | + N                 |
+//! | an audit               | 1 (a list if the root moved) | + N / 256 | 1              | + N                 |
+//!
+//! Changes close together share a request. Before 3.6 that is what keeps the cost down: a list tells of
+//! all that happened before it, and lists are at least 10 ms apart, so a thousand changes a second cost at
+//! most a hundred lists, of all N names each. With records there is a watch for each instance on such a
+//! server, too.
 //!
 //! # What it does not
-//! * Read the records: instances have the default weight and no tags. All that is used is the name.
-//! * Servers before ZooKeeper 3.6, which know no recursive watch.
 //! * Check whether an instance is healthy. A killed process stays listed until its session expires:
 //!   retry elsewhere (the crate `balance` does).
+//! * Bound the size of an answer in advance: ZooKeeper lets a znode hold 1 MiB, and until a record was read
+//!   its size is a guess, at first 4 KiB. Of data above 64 KiB only the length is looked at.
+//!
+//! # Metrics
+//! Through the facade of the crate `metrics`, labelled with the root: instances, held, skipped and unreadable
+//! ones, whether the view is live, when it was last known to be true, events, lists, reads. Install the
+//! recorder before following starts. `docs/metrics.md` has the table.
 //!
 //! # Example
 //! ```no_run
@@ -54,13 +98,18 @@
 mod change;
 mod config;
 mod handle;
+mod ledger;
 mod membership;
+mod metrics;
+mod publisher;
+mod reads;
 mod snapshot;
+mod source;
 mod view;
 mod watcher;
 
 pub use change::{Change, Changes, diff};
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, Records};
 pub use handle::{Discovery, NotReady};
 pub use snapshot::Snapshot;
 pub use view::{Freshness, Members, View};

@@ -1,15 +1,26 @@
 //! From what ZooKeeper lists to what is shown: pure, with the time given.
 //!
-//! Additions show at once. A removal settles first, because a take-over reaches a watcher as a
-//! deletion and a creation. Removals that together make a mass disappearance are held for longer.
+//! Additions show at once, or with their records where those are asked for, which is not waited for for
+//! long. A removal settles first, because a take-over reaches a watcher as a deletion and a creation.
+//! Removals that together make a mass disappearance are held for longer. What became of a record never
+//! removes anything.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use instance::{Endpoint, Format, Instance};
+use instance::{Decoded, Endpoint, Format, Instance, Remark};
+use rand::Rng;
 use tokio::time::Instant;
+use zk_core::Reading;
+
+use crate::ledger::{Batch, Ledger, Verdict, Why};
+use crate::source::Listing;
+
+mod oddities;
+
+use oddities::Oddities;
 
 /// Removals this close to one another count together.
 const TOGETHER: Duration = Duration::from_secs(1);
@@ -17,11 +28,11 @@ const TOGETHER: Duration = Duration::from_secs(1);
 /// Fewer removals than this are no mass disappearance, however small the set.
 const MASS: usize = 3;
 
-/// How many odd names are told apart and counted.
-const ODD_NAMES: usize = 1_000;
+/// How long an addition waits for its record.
+pub(crate) const RECORD_WAIT: Duration = Duration::from_millis(250);
 
-/// How many odd names are logged in the life of a watcher: names that come and go must not fill a log.
-const ODD_LOGGED: usize = 50;
+/// How long a change waits for others whose records are then read together with its own.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// What is listed, what is shown, and what is between the two.
 #[derive(Debug)]
@@ -33,14 +44,22 @@ pub(crate) struct Membership {
     listed: BTreeSet<Endpoint>,
     /// What is shown.
     shown: BTreeMap<Endpoint, Arc<Instance>>,
+    /// Listed, and waiting for its record: until when at the latest. Empty without records.
+    arriving: BTreeMap<Endpoint, Instant>,
     /// Counts what happened to `shown`.
     steps: u64,
     /// Shown and not listed: when each went, and whether it is part of a mass disappearance.
     leaving: BTreeMap<Endpoint, Leaving>,
     /// Removals that were let through lately, and have not returned.
     recent: BTreeMap<Endpoint, Instant>,
-    odd: BTreeSet<String>,
-    odd_logged: usize,
+    /// Names of children that are no instances.
+    odd: Oddities,
+    /// The records, where they are asked for.
+    ledger: Option<Ledger>,
+    /// Names of instances whose records cannot be read, or make no sense.
+    unreadable: Oddities,
+    /// How many removals were held, ever.
+    ever_held: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,18 +69,21 @@ struct Leaving {
 }
 
 impl Membership {
-    pub(crate) fn new(format: Box<dyn Format>, settle: Duration) -> Self {
+    pub(crate) fn new(format: Box<dyn Format>, settle: Duration, records: bool) -> Self {
         Self {
             format,
             settle,
             hold: Duration::ZERO,
             listed: BTreeSet::new(),
             shown: BTreeMap::new(),
+            arriving: BTreeMap::new(),
             steps: 0,
             leaving: BTreeMap::new(),
             recent: BTreeMap::new(),
-            odd: BTreeSet::new(),
-            odd_logged: 0,
+            odd: Oddities::new("no instance: skipped"),
+            ledger: records.then(Ledger::new),
+            unreadable: Oddities::new("no record: the defaults are used"),
+            ever_held: 0,
         }
     }
 
@@ -71,21 +93,32 @@ impl Membership {
     }
 
     /// A child was created.
-    pub(crate) fn created(&mut self, name: &str) {
+    pub(crate) fn created(&mut self, name: &str, now: Instant) {
         if let Some(endpoint) = self.endpoint(name) {
+            if let Some(ledger) = &mut self.ledger {
+                ledger.born(name, now + GATHER);
+            }
             self.leaving.remove(&endpoint);
             self.listed.insert(endpoint.clone());
-            self.show(endpoint);
+            self.show(endpoint, now);
         }
     }
 
     /// A child was deleted.
     pub(crate) fn deleted(&mut self, name: &str, now: Instant) {
         match self.format.decode_name(name) {
-            Ok(endpoint) => self.gone(endpoint, now),
-            Err(_) => {
-                self.odd.remove(name);
+            Ok(endpoint) => {
+                self.forget(name);
+                self.gone(endpoint, now);
             }
+            Err(_) => self.odd.remove(name),
+        }
+    }
+
+    /// A child's data was written.
+    pub(crate) fn written(&mut self, name: &str, now: Instant) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.written(name, now + GATHER);
         }
     }
 
@@ -94,45 +127,151 @@ impl Membership {
     ///
     /// Where our session is new, those of the servers may be, too, and they may not be back yet: after a
     /// loss of ZooKeeper's data for one. A first list that lacks more than half is held, however small.
-    pub(crate) fn listed(&mut self, names: &[String], now: Instant, new_session: bool) -> bool {
-        if !self.odd.is_empty() {
-            let names: BTreeSet<_> = names.iter().collect();
-            self.odd.retain(|odd| names.contains(odd));
+    pub(crate) fn listed(&mut self, listing: &Listing, now: Instant, new_session: bool) -> bool {
+        self.odd.retain(&listing.names);
+        self.unreadable.retain(&listing.names);
+        let names: BTreeMap<_, _> =
+            listing.names.iter().filter_map(|name| Some((self.endpoint(name)?, name.as_str()))).collect();
+        if let Some(ledger) = &mut self.ledger {
+            ledger.listed(names.values().copied(), now);
+            for name in names.values().filter(|name| listing.reborn.contains(**name)) {
+                ledger.born(name, now);
+            }
         }
-        let listed: BTreeSet<_> = names.iter().filter_map(|name| self.endpoint(name)).collect();
-        if listed == self.listed {
+        if names.keys().eq(&self.listed) {
             return false;
         }
+        let listed: BTreeSet<_> = names.into_keys().collect();
         let gone: Vec<_> = self.listed.difference(&listed).cloned().collect();
         for endpoint in gone {
             self.gone(endpoint, now);
         }
         for endpoint in listed.iter().cloned() {
             self.leaving.remove(&endpoint);
-            self.show(endpoint);
+            self.show(endpoint, now);
         }
         self.listed = listed;
-        if new_session && self.leaving.len() * 2 > self.shown.len() {
-            tracing::warn!(disappeared = self.leaving.len(), of = self.shown.len(), hold = ?self.hold,
+        let known = self.len();
+        if new_session && self.leaving.len() * 2 > known {
+            tracing::warn!(disappeared = self.leaving.len(), of = known, hold = ?self.hold,
                 "the first list of a new session is much smaller: held back");
-            self.leaving.values_mut().for_each(|leaving| leaving.held = true);
+            self.hold_back(|_| true);
         }
         true
     }
 
-    fn show(&mut self, endpoint: Endpoint) {
+    fn show(&mut self, endpoint: Endpoint, now: Instant) {
         self.recent.remove(&endpoint);
-        if let Entry::Vacant(free) = self.shown.entry(endpoint) {
-            let instance = Instance::new(free.key().clone());
-            free.insert(Arc::new(instance));
-            self.steps += 1;
+        if self.shown.contains_key(&endpoint) {
+            return;
         }
+        if self.ledger.is_some() {
+            self.arriving.entry(endpoint).or_insert(now + RECORD_WAIT);
+        } else {
+            self.put(Instance::new(endpoint));
+        }
+    }
+
+    /// Shows an instance as it is from now on.
+    fn put(&mut self, instance: Instance) {
+        self.arriving.remove(instance.endpoint());
+        match self.shown.entry(instance.endpoint().clone()) {
+            Entry::Occupied(shown) if **shown.get() == instance => return,
+            Entry::Occupied(mut shown) => {
+                shown.insert(Arc::new(instance));
+            }
+            Entry::Vacant(free) => {
+                free.insert(Arc::new(instance));
+            }
+        }
+        self.steps += 1;
     }
 
     fn gone(&mut self, endpoint: Endpoint, now: Instant) {
         self.listed.remove(&endpoint);
+        self.arriving.remove(&endpoint);
         if self.shown.contains_key(&endpoint) {
             self.leaving.entry(endpoint).or_insert(Leaving { since: now, held: false });
+        }
+    }
+
+    fn forget(&mut self, name: &str) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.gone(name);
+            self.unreadable.remove(name);
+        }
+    }
+
+    /// Records that are to be read by now, at most so many at a time.
+    pub(crate) fn take_reads(&mut self, now: Instant, most: usize) -> Option<Batch> {
+        let ledger = self.ledger.as_mut()?;
+        // One that is due takes those along that soon will be.
+        ledger.next_due().filter(|due| *due <= now)?;
+        ledger.take(now + GATHER, most)
+    }
+
+    /// When [`take_reads`](Self::take_reads) will have something to give.
+    pub(crate) fn next_read(&self) -> Option<Instant> {
+        self.ledger.as_ref()?.next_due()
+    }
+
+    /// The answer about one record; without one it is asked again, not before `retry`. Returns whether it
+    /// was a surprise: no event had told.
+    pub(crate) fn answered(
+        &mut self,
+        ticket: u64,
+        name: &str,
+        reading: Option<Reading>,
+        retry: Instant,
+    ) -> bool {
+        let Some(ledger) = &mut self.ledger else { return false };
+        match ledger.answered(ticket, name, reading, retry) {
+            Verdict::Nothing => false,
+            Verdict::Record { data, surprise } => {
+                self.record(name, &data);
+                surprise
+            }
+            Verdict::Denied { known } => {
+                self.unreadable.add(name, &"access denied");
+                // Of another life of the znode nothing is known; of the same one, what was read stays.
+                if let (false, Ok(endpoint)) = (known, self.format.decode_name(name)) {
+                    self.put(Instance::new(endpoint));
+                }
+                false
+            }
+        }
+    }
+
+    fn record(&mut self, name: &str, data: &[u8]) {
+        let Ok(Decoded { instance, remarks }) = self.format.decode(name, data) else { return };
+        match remarks.iter().find(|remark| makes_no_sense(remark)) {
+            Some(remark) => self.unreadable.add(name, remark),
+            None => {
+                self.unreadable.remove(name);
+                for remark in &remarks {
+                    tracing::debug!(child = name, %remark, "odd record");
+                }
+            }
+        }
+        self.put(instance);
+    }
+
+    /// All records are to be read again, spread over a time.
+    pub(crate) fn sweep(&mut self, now: Instant, within: Duration, why: Why, dice: &mut impl Rng) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.sweep(now, within, why, dice);
+        }
+    }
+
+    /// Whether there are instances that wait for their records.
+    pub(crate) fn is_arriving(&self) -> bool {
+        !self.arriving.is_empty()
+    }
+
+    /// Shows what waits for its record without it.
+    pub(crate) fn hurry(&mut self) {
+        for endpoint in std::mem::take(&mut self.arriving).into_keys() {
+            self.put(Instance::new(endpoint));
         }
     }
 
@@ -159,6 +298,19 @@ impl Membership {
 
     /// Moves on to `now`: what has settled, or was held for long enough, is shown no more.
     pub(crate) fn advance(&mut self, now: Instant) {
+        let late: Vec<_> =
+            self.arriving.iter().filter(|(_, until)| **until <= now).map(|(e, _)| e.clone()).collect();
+        for endpoint in late {
+            self.put(Instance::new(endpoint));
+        }
+        self.remove_ripe(now);
+        // An empty set would be a lie. Before anything was shown there is none yet, and a little time.
+        if self.shown.is_empty() && self.steps > 0 {
+            self.hurry();
+        }
+    }
+
+    fn remove_ripe(&mut self, now: Instant) {
         let (hold, settle) = (self.hold, self.settle);
         if hold.is_zero() {
             self.let_go(|leaving| leaving.since + settle <= now);
@@ -174,14 +326,21 @@ impl Membership {
         self.recent.retain(|_, removed| *removed + TOGETHER >= now);
         let held = self.leaving.values().filter(|leaving| leaving.held).count();
         // The set as it was before the removals that belong together.
-        let before = self.shown.len() + self.recent.len();
+        let before = self.len() + self.recent.len();
         let together = self.recent.len() + held + batch.len();
         if together >= MASS && together * 2 > before {
             tracing::warn!(disappeared = together, of = before, ?hold, "mass disappearance: held back");
-            self.leaving.values_mut().filter(|leaving| ripe(leaving)).for_each(|leaving| leaving.held = true);
+            self.hold_back(ripe);
         } else {
             self.recent.extend(batch.into_iter().map(|endpoint| (endpoint, now)));
             self.let_go(ripe);
+        }
+    }
+
+    fn hold_back(&mut self, which: impl Fn(&Leaving) -> bool) {
+        for leaving in self.leaving.values_mut().filter(|leaving| !leaving.held && which(leaving)) {
+            leaving.held = true;
+            self.ever_held += 1;
         }
     }
 
@@ -200,7 +359,7 @@ impl Membership {
     /// When [`advance`](Self::advance) will have something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let due = |leaving: &Leaving| leaving.since + if leaving.held { self.hold } else { self.settle };
-        self.leaving.values().map(due).min()
+        self.leaving.values().map(due).chain(self.arriving.values().copied()).min()
     }
 
     /// Another number than before where what is shown may have changed.
@@ -218,208 +377,38 @@ impl Membership {
         self.leaving.values().filter(|leaving| leaving.held).count()
     }
 
+    /// How many are shown, or soon will be.
+    pub(crate) fn len(&self) -> usize {
+        self.shown.len() + self.arriving.len()
+    }
+
+    /// How many removals were held, ever.
+    pub(crate) fn ever_held(&self) -> u64 {
+        self.ever_held
+    }
+
     /// Listed, but no instances.
     pub(crate) fn skipped(&self) -> usize {
         self.odd.len()
     }
 
-    fn endpoint(&mut self, name: &str) -> Option<Endpoint> {
-        match self.format.decode_name(name) {
-            Ok(endpoint) => Some(endpoint),
-            Err(error) => {
-                if self.odd.len() < ODD_NAMES && self.odd.insert(name.to_owned()) {
-                    self.odd_logged += 1;
-                    match self.odd_logged {
-                        ..ODD_LOGGED => tracing::warn!(child = name, %error, "no instance: skipped"),
-                        ODD_LOGGED => tracing::warn!("further children that are no instances are not logged"),
-                        _ => {}
-                    }
-                }
-                None
-            }
-        }
+    /// Instances whose records cannot be read, or make no sense.
+    pub(crate) fn unreadable(&self) -> usize {
+        self.unreadable.len()
     }
+
+    fn endpoint(&mut self, name: &str) -> Option<Endpoint> {
+        self.format.decode_name(name).inspect_err(|error| self.odd.add(name, error)).ok()
+    }
+}
+
+/// Whether nothing at all was understood, rather than a part.
+fn makes_no_sense(remark: &Remark) -> bool {
+    matches!(
+        remark,
+        Remark::Oversized { .. } | Remark::NotUtf8 | Remark::NotJson { .. } | Remark::NotAnObject { .. }
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use instance::Plain;
-
-    use super::*;
-
-    struct Script {
-        membership: Membership,
-        now: Instant,
-    }
-
-    impl Script {
-        fn with(count: u16) -> Self {
-            let mut membership = Membership::new(Box::new(Plain), Duration::from_millis(5));
-            membership.set_hold(Duration::from_secs(10));
-            let mut script = Self { membership, now: Instant::now() };
-            script.listed(1..=count);
-            script
-        }
-
-        fn listed(&mut self, ports: impl IntoIterator<Item = u16>) {
-            let names: Vec<_> = ports.into_iter().map(name).collect();
-            self.membership.listed(&names, self.now, false);
-            self.pass(0);
-        }
-
-        fn delete(&mut self, ports: impl IntoIterator<Item = u16>) {
-            for port in ports {
-                self.membership.deleted(&name(port), self.now);
-            }
-            self.pass(0);
-        }
-
-        fn create(&mut self, port: u16) {
-            self.membership.created(&name(port));
-            self.pass(0);
-        }
-
-        fn pass(&mut self, ms: u64) {
-            self.now += Duration::from_millis(ms);
-            self.membership.advance(self.now);
-        }
-
-        fn ports(&self) -> Vec<u16> {
-            self.membership.instances().iter().map(|instance| instance.endpoint().port()).collect()
-        }
-    }
-
-    fn name(port: u16) -> String {
-        format!("127.0.0.1:{port}")
-    }
-
-    #[test]
-    fn additions_show_at_once_and_single_removals_after_settling() {
-        let mut script = Script::with(3);
-        script.create(4);
-        assert_eq!(script.ports(), [1, 2, 3, 4]);
-        script.delete([2]);
-        assert_eq!(script.ports(), [1, 2, 3, 4], "still settling");
-        script.pass(5);
-        assert_eq!(script.ports(), [1, 3, 4]);
-        assert_eq!(script.membership.next_deadline(), None);
-    }
-
-    #[test]
-    fn a_take_over_is_no_gap() {
-        let mut script = Script::with(3);
-        script.delete([1]);
-        script.pass(4);
-        script.create(1);
-        script.pass(100);
-        assert_eq!(script.ports(), [1, 2, 3]);
-    }
-
-    #[test]
-    fn a_mass_disappearance_is_held_and_then_believed() {
-        let mut script = Script::with(10);
-        script.delete(1..=8);
-        script.pass(5);
-        assert_eq!(script.ports().len(), 10);
-        assert_eq!(script.membership.held(), 8);
-        script.pass(9_990);
-        assert_eq!(script.ports().len(), 10);
-        script.pass(10);
-        assert_eq!(script.ports(), [9, 10]);
-    }
-
-    #[test]
-    fn a_mass_disappearance_in_drips_is_stopped_at_half() {
-        let mut script = Script::with(10);
-        for port in 1..=8 {
-            script.delete([port]);
-            script.pass(20);
-        }
-        assert_eq!(script.ports().len(), 5);
-        assert_eq!(script.membership.held(), 3);
-    }
-
-    #[test]
-    fn a_rolling_restart_is_no_mass_disappearance() {
-        let mut script = Script::with(3);
-        for port in [1, 2, 3, 1, 2, 3] {
-            script.delete([port]);
-            script.pass(5);
-            assert_eq!(script.ports().len(), 2, "{port} is gone at once");
-            script.create(port);
-            script.pass(5);
-        }
-    }
-
-    #[test]
-    fn removals_far_apart_are_ordinary() {
-        let mut script = Script::with(10);
-        for port in 1..=9 {
-            script.delete([port]);
-            script.pass(1_200);
-        }
-        assert_eq!(script.ports(), [10]);
-    }
-
-    #[test]
-    fn small_sets_may_empty_at_once() {
-        let mut script = Script::with(2);
-        script.delete([1, 2]);
-        script.pass(5);
-        assert!(script.ports().is_empty());
-    }
-
-    #[test]
-    fn what_is_held_returns_unseen_or_goes_when_refused() {
-        let mut script = Script::with(4);
-        script.listed([]);
-        script.pass(100);
-        assert_eq!(script.ports(), [1, 2, 3, 4]);
-        script.create(1);
-        script.membership.refused(&name(2).parse().unwrap());
-        script.membership.refused(&name(1).parse().unwrap());
-        script.pass(0);
-        assert_eq!(script.ports(), [1, 3, 4], "1 is listed again and stays, 2 refused");
-        script.membership.release();
-        script.pass(0);
-        assert_eq!(script.ports(), [1]);
-    }
-
-    #[test]
-    fn a_new_sessions_much_smaller_first_list_is_held_however_small_the_set() {
-        for (before, after) in [(1, 0), (3, 1), (10, 4)] {
-            let mut script = Script::with(before);
-            let names: Vec<_> = (1..=after).map(name).collect();
-            script.membership.listed(&names, script.now, true);
-            script.pass(100);
-            assert_eq!(script.ports().len(), usize::from(before), "{before} to {after}");
-            script.pass(10_000);
-            assert_eq!(script.ports().len(), usize::from(after));
-        }
-        let mut script = Script::with(2);
-        script.membership.listed(&[name(1)], script.now, true);
-        script.pass(5);
-        assert_eq!(script.ports(), [1], "half is ordinary");
-    }
-
-    #[test]
-    fn a_hold_of_zero_believes_everything() {
-        let mut script = Script::with(4);
-        script.membership.set_hold(Duration::ZERO);
-        script.listed([]);
-        script.pass(5);
-        assert!(script.ports().is_empty());
-    }
-
-    #[test]
-    fn odd_names_are_skipped_and_counted() {
-        let mut script = Script::with(1);
-        let names = ["127.0.0.1:1", "127.0.0.1:01", "vector_1", "", "127.0.0.1:99999"].map(String::from);
-        script.membership.listed(&names, script.now, false);
-        script.pass(0);
-        assert_eq!(script.ports(), [1]);
-        assert_eq!(script.membership.skipped(), 4);
-        script.membership.deleted("vector_1", script.now);
-        assert_eq!(script.membership.skipped(), 3);
-    }
-}
+mod tests;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use instance::{Endpoint, Instance};
 
 /// The set of instances at one moment: immutable, sorted by endpoint, numbered.
-#[derive(Clone, Debug, PartialEq)]
+// `Eq` lets comparisons of shared snapshots stop at the pointer.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     revision: u64,
     instances: Box<[Arc<Instance>]>,

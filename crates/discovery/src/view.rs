@@ -19,6 +19,10 @@ pub struct View {
     pub held: usize,
     /// Children of the root that are no instances, and are left out; counted up to a thousand.
     pub skipped: usize,
+    /// Instances in the set whose records may not be read or make no sense: they have the default weight and
+    /// no tags, or what was read before that was denied. Counted up to a thousand; always 0 where no records
+    /// are asked for.
+    pub unreadable: usize,
     /// Why the set is not being followed, if something failed.
     pub trouble: Option<Arc<str>>,
 }
@@ -52,7 +56,7 @@ pub enum Members<'a> {
 impl View {
     pub(crate) fn not_synced() -> Self {
         let freshness = Freshness::Stale { since: Instant::now() };
-        Self { snapshot: None, freshness, held: 0, skipped: 0, trouble: None }
+        Self { snapshot: None, freshness, held: 0, skipped: 0, unreadable: 0, trouble: None }
     }
 
     /// What is known about the members.

@@ -1,11 +1,11 @@
-//! The state machine that follows a root.
+//! The state machine that follows a root. What its [`Source`] is makes no difference to it.
 //!
 //! ```text
-//!             link up             watch, sync, look, list if moved
+//!             link up            watch, sync, look; list if need be
 //!  Unlinked ──────────▶ Syncing ──────────────────────────────────▶ Following
 //!      ▲                  ▲  │ failed ─▶ Pausing ─▶ Syncing            │  │
 //!      │                  └──┼─────────────────────────────────────────┘  │
-//!      │                     │       the watch ended, the link did not     │
+//!      │                     │       the source ended, the link did not    │
 //!      └─────────────────────┴─────────────────────────────────────────────┘
 //!                                    the link went down: stale
 //! ```
@@ -13,21 +13,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use instance::{Endpoint, Format};
 use rand::RngExt;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, debug, info, info_span, warn};
-use zk_core::{Backoff, Connection, Error, ErrorKind, Event, EventKind, Stat, WatchStream, Zk, Zxid};
+use zk_core::{Backoff, Connection, Error, Zk};
 
-use crate::config::Config;
+use crate::config::{Config, Records};
+use crate::ledger::Why;
 use crate::membership::Membership;
-use crate::snapshot::Snapshot;
-use crate::view::{Freshness, View};
+use crate::publisher::Publisher;
+use crate::reads::{Read, Reads};
+use crate::source::{Listing, Mark, News, Silence, Source, Start};
 
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_CAP: Duration = Duration::from_secs(1);
+
+/// After a reconnect the records are read again within this time, each follower at moments of its own.
+const REREAD_WITHIN: Duration = Duration::from_secs(1);
+
+/// A record that could not be asked for is asked for again after about this time.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What handles ask for.
 #[derive(Debug)]
@@ -62,43 +69,31 @@ enum Stage {
     Unlinked,
     /// There is a connection, and no watch whose beginning is known to the view.
     Syncing { connection: Connection },
-    /// The view is what ZooKeeper lists, and every change arrives as an event.
-    Following { connection: Connection, events: WatchStream, audit: Instant },
+    /// The view is what ZooKeeper lists, and every change arrives as news.
+    Following(Box<Following>),
     /// Syncing failed on a connection that still stands.
     Pausing { connection: Connection },
     /// Nobody looks any more, or the link is closed.
     Ended,
 }
 
-/// What the root's stat says about its list of children. Another one, greater or smaller, means that the
-/// list may be another; the same one, that it is the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
-    Absent,
-    Present { czxid: Zxid, pzxid: Zxid, cversion: i32 },
-}
-
-impl Mark {
-    fn of(stat: Option<&Stat>) -> Self {
-        match stat {
-            None => Self::Absent,
-            Some(stat) => Self::Present { czxid: stat.czxid, pzxid: stat.pzxid, cversion: stat.cversion },
-        }
-    }
+/// What it takes to follow.
+struct Following {
+    connection: Connection,
+    source: Source,
+    reads: Reads,
+    audit: Instant,
 }
 
 pub(crate) struct Watcher {
     zk: Zk,
     config: Config,
     membership: Membership,
+    publisher: Publisher,
     /// The session in which the root was listed last; 0 before the first list.
     epoch: u64,
     /// The root as it was listed last, if no event has come since.
     mark: Option<Mark>,
-    /// The membership's steps that the published snapshot shows.
-    shown: u64,
-    latest: Arc<ArcSwap<View>>,
-    views: watch::Sender<Arc<View>>,
     orders: Orders,
     pause: Backoff,
 }
@@ -108,13 +103,13 @@ impl Watcher {
         zk: Zk,
         config: Config,
         format: Box<dyn Format>,
-        latest: Arc<ArcSwap<View>>,
-        views: watch::Sender<Arc<View>>,
+        publisher: Publisher,
         orders: Orders,
     ) -> Self {
-        let membership = Membership::new(format, config.settle());
+        let records = config.records() == Records::Read;
+        let membership = Membership::new(format, config.settle(), records);
         let pause = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
-        Self { zk, config, membership, epoch: 0, mark: None, shown: 0, latest, views, orders, pause }
+        Self { zk, config, membership, publisher, epoch: 0, mark: None, orders, pause }
     }
 
     pub(crate) async fn run(self) {
@@ -128,9 +123,7 @@ impl Watcher {
             stage = match stage {
                 Stage::Unlinked => self.await_link().await,
                 Stage::Syncing { connection } => self.sync(connection).await,
-                Stage::Following { connection, events, audit } => {
-                    self.follow(connection, events, audit).await
-                }
+                Stage::Following(following) => self.follow(following).await,
                 Stage::Pausing { connection } => self.pause(connection).await,
                 Stage::Ended => return,
             }
@@ -156,96 +149,90 @@ impl Watcher {
     }
 
     async fn sync(&mut self, connection: Connection) -> Stage {
-        let views = self.views.clone();
+        let closed = self.publisher.closed();
         let result = tokio::select! {
             result = self.resync(&connection) => result,
-            () = views.closed() => return Stage::Ended,
+            () = closed => return Stage::Ended,
         };
         match result {
-            Ok(events) => {
+            Ok(source) => {
                 self.pause = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
-                Stage::Following { connection, events, audit: self.next_audit() }
+                let (reads, audit) = (Reads::default(), self.next_audit());
+                Stage::Following(Box::new(Following { connection, source, reads, audit }))
             }
             Err(_) if connection.has_ended() => self.unlinked(),
             Err(error) => {
-                let trouble: Arc<str> = error.to_string().into();
-                if self.latest.load().trouble.as_ref() != Some(&trouble) {
-                    warn!(%error, retry_within = ?self.pause.cap(), "cannot follow");
-                }
-                self.publish(|view| view.trouble = Some(trouble));
-                Stage::Pausing { connection }
+                self.stale();
+                self.in_trouble(connection, &error)
             }
         }
     }
 
-    /// Watches, then reads: in this order nothing is lost in between.
-    async fn resync(&mut self, connection: &Connection) -> Result<WatchStream, Error> {
+    async fn resync(&mut self, connection: &Connection) -> Result<Source, Error> {
         let root = self.config.root();
         self.membership.set_hold(self.config.hold(connection.session().timeout));
         self.membership.linked(Instant::now());
-        // All three are on their way at once, in this order. D7: the server may lag behind what we have
-        // seen; after `sync` it does not.
-        let (events, synced, stat) = tokio::join!(
-            biased;
-            connection.watch_recursive(root),
-            connection.sync(root),
-            connection.stat(root),
-        );
-        let (mut events, stat) = (events?, stat?);
-        synced?;
-        let mark = Mark::of(stat.as_ref());
+        let (mut source, start) = Source::begin(connection.clone(), root).await?;
         // In a new session the ensemble may be another one, with the same numbers by chance.
         let new_session = self.epoch != connection.epoch();
-        if self.mark == Some(mark) && !new_session {
-            debug!("the root has not moved");
-        } else {
-            self.list(connection, mark, new_session && self.epoch != 0).await?;
+        let listing = match start {
+            Start::Marked(mark) if self.mark == Some(mark) && !new_session => {
+                debug!("the root has not moved");
+                None
+            }
+            Start::Marked(Mark::Absent) => Some(Listing::absent()),
+            Start::Marked(Mark::Present { .. }) => {
+                self.publisher.metrics.lists.increment(1);
+                Some(source.list().await?)
+            }
+            Start::Listed(listing) => {
+                self.publisher.metrics.lists.increment(1);
+                Some(listing)
+            }
+        };
+        if let Some(listing) = listing {
+            self.listed(&listing, new_session && self.epoch != 0);
         }
         self.epoch = connection.epoch();
         // What happened before the list was answered is queued by now, and is one batch with it.
-        self.apply_queued(&mut events);
-        self.advance();
-        let since = Instant::now();
-        self.publish(|view| {
-            view.freshness = Freshness::Live { since };
-            view.trouble = None;
-        });
-        let shown = self.latest.load().snapshot.as_ref().map_or(0, |snapshot| snapshot.len());
-        info!(instances = shown, session = %connection.session().id, "following");
-        Ok(events)
+        self.apply_queued(&mut source);
+        let now = Instant::now();
+        self.membership.sweep(now, REREAD_WITHIN, Why::Gap, &mut rand::rng());
+        self.membership.advance(now);
+        self.publisher.metrics.confirm();
+        self.publisher.live(&self.membership);
+        info!(instances = self.membership.len(), session = %connection.session().id, "following");
+        Ok(source)
     }
 
-    /// Reads the list, and returns whether it was news.
-    async fn list(&mut self, connection: &Connection, mark: Mark, new_session: bool) -> Result<bool, Error> {
-        let (names, mark) = match mark {
-            Mark::Absent => (Vec::new(), mark),
-            Mark::Present { .. } => match connection.children(self.config.root()).await {
-                Ok((names, stat)) => (names, Mark::of(Some(&stat))),
-                Err(error) if *error.kind() == ErrorKind::NoNode => (Vec::new(), Mark::Absent),
-                Err(error) => return Err(error),
-            },
-        };
-        let news = self.membership.listed(&names, Instant::now(), new_session);
-        self.mark = Some(mark);
-        Ok(news)
+    /// Takes in a list, and returns whether it was news.
+    fn listed(&mut self, listing: &Listing, new_session: bool) -> bool {
+        self.mark = Some(listing.mark);
+        self.membership.listed(listing, Instant::now(), new_session)
     }
 
-    async fn follow(&mut self, connection: Connection, mut events: WatchStream, audit: Instant) -> Stage {
+    async fn follow(&mut self, mut following: Box<Following>) -> Stage {
+        let Following { connection, source, reads, audit } = &mut *following;
+        self.send_reads(source, reads);
         let due = self.membership.next_deadline();
+        let read_due = if reads.has_room() { self.membership.next_read() } else { None };
         tokio::select! {
-            // Events first: what is queued belongs together with what is due.
+            // News first: what is queued belongs together with what is due.
             biased;
-            event = events.next() => match event {
-                Some(event) => {
-                    self.apply(event);
-                    self.apply_queued(&mut events);
+            news = source.next() => match news {
+                Ok(news) => {
+                    self.apply(news);
+                    self.apply_queued(source);
+                    self.publisher.metrics.confirm();
                 }
-                None if connection.has_ended() => return self.unlinked(),
-                None => {
-                    // The connection is about to be known as ended, or the queue was overrun.
+                Err(_) if connection.has_ended() => return self.unlinked(),
+                Err(silence) => {
                     self.mark = None;
                     self.stale();
-                    return Stage::Syncing { connection };
+                    return match silence {
+                        Silence::Overrun => Stage::Syncing { connection: connection.clone() },
+                        Silence::Failed(error) => self.in_trouble(connection.clone(), &error),
+                    };
                 }
             },
             () = connection.ended() => return self.unlinked(),
@@ -254,66 +241,129 @@ impl Watcher {
                 Order::Release => self.release(),
                 Order::End => return Stage::Ended,
             },
-            () = at(due) => {}
-            () = sleep_until(audit) => {
-                if let Err(error) = self.audit(&connection, &mut events).await {
-                    debug!(%error, "audit failed");
+            read = reads.next() => {
+                self.apply_queued(source);
+                if self.answered(read, source) {
+                    return self.distrust(connection.clone());
                 }
-                self.advance();
-                return Stage::Following { connection, events, audit: self.next_audit() };
+            }
+            () = at(due) => {}
+            () = at(read_due) => {}
+            () = sleep_until(*audit) => {
+                match self.audit(connection, source).await {
+                    Ok(false) => {}
+                    Ok(true) => return self.distrust(connection.clone()),
+                    Err(error) => debug!(%error, "audit failed"),
+                }
+                *audit = self.next_audit();
             }
         }
-        self.advance();
-        Stage::Following { connection, events, audit }
+        self.membership.advance(Instant::now());
+        self.publisher.publish(&self.membership);
+        Stage::Following(following)
     }
 
-    /// Compares the view with the truth, and mends it.
-    async fn audit(&mut self, connection: &Connection, events: &mut WatchStream) -> Result<(), Error> {
+    /// Compares the view with the truth, and mends it. Returns whether there was a change of which no event
+    /// had told.
+    async fn audit(&mut self, connection: &Connection, source: &mut Source) -> Result<bool, Error> {
         let mark = Mark::of(connection.stat(self.config.root()).await?.as_ref());
-        self.apply_queued(events);
-        if self.mark == Some(mark) {
-            return Ok(());
+        self.apply_queued(source);
+        if self.mark != Some(mark) && !source.is_behind() {
+            // Events have come since the last list, or should have.
+            let quiet = self.mark.is_some();
+            self.publisher.metrics.lists.increment(1);
+            let listing = source.list().await?;
+            let news = self.listed(&listing, false);
+            self.apply_queued(source);
+            if quiet && news {
+                warn!("audit: the list had changed, and no event told");
+                return Ok(true);
+            }
         }
-        // Events have come since the last list, or should have.
-        let quiet = self.mark.is_some();
-        let news = self.list(connection, mark, false).await?;
-        self.apply_queued(events);
-        if quiet && news {
-            warn!("audit: the list had changed, and no event told");
-        }
-        Ok(())
+        self.publisher.metrics.confirm();
+        let within = self.config.audit_interval() / 2;
+        self.membership.sweep(Instant::now(), within, Why::Audit, &mut rand::rng());
+        Ok(false)
     }
 
-    fn apply_queued(&mut self, events: &mut WatchStream) {
-        while let Some(event) = events.try_next() {
-            self.apply(event);
-        }
-    }
-
-    fn apply(&mut self, event: Event) {
-        // Grandchildren, and the root itself, are none of our business.
-        let Some(name) = self.config.root().child_name(&event.path) else {
-            return;
-        };
-        match event.kind {
-            EventKind::Created => self.membership.created(name),
-            EventKind::Deleted => self.membership.deleted(name, Instant::now()),
-            EventKind::DataChanged | EventKind::ChildrenChanged => return,
-        }
+    /// Something happened and no event told: whatever watch there is, a new one takes its place.
+    fn distrust(&mut self, connection: Connection) -> Stage {
+        self.publisher.metrics.audit_mismatches.increment(1);
         self.mark = None;
+        Stage::Syncing { connection }
+    }
+
+    /// Sends for the records that are to be read by now.
+    fn send_reads(&mut self, source: &Source, reads: &mut Reads) {
+        while reads.has_room()
+            && let Some(batch) = self.membership.take_reads(Instant::now(), source.most_reads())
+        {
+            let records = batch.names.len();
+            debug!(records, "reading records");
+            self.publisher.metrics.record_reads.increment(records.try_into().unwrap_or(u64::MAX));
+            reads.send(source, batch);
+        }
+    }
+
+    /// Takes in a batch of records. Returns whether there was a change of which no event had told.
+    fn answered(&mut self, read: Read, source: &mut Source) -> bool {
+        let retry = Instant::now() + RETRY.mul_f64(rand::rng().random_range(0.5..1.5));
+        let mut surprise = false;
+        for answer in read.answers {
+            if let Some(watch) = answer.watch {
+                source.keep(&answer.name, watch);
+            }
+            if self.membership.answered(read.ticket, &answer.name, answer.reading, retry) {
+                warn!(child = answer.name, "audit: the record had changed, and no event told");
+                surprise = true;
+            }
+        }
+        surprise
+    }
+
+    fn apply_queued(&mut self, source: &mut Source) {
+        while let Some(news) = source.try_next() {
+            self.apply(news);
+        }
+    }
+
+    fn apply(&mut self, news: News) {
+        let (now, metrics) = (Instant::now(), &self.publisher.metrics);
+        match news {
+            News::Created(name) => {
+                metrics.created.increment(1);
+                self.membership.created(&name, now);
+                self.mark = None;
+            }
+            News::Deleted(name) => {
+                metrics.deleted.increment(1);
+                self.membership.deleted(&name, now);
+                self.mark = None;
+            }
+            News::Written(name) => {
+                metrics.written.increment(1);
+                self.membership.written(&name, now);
+            }
+            News::Listed(listing) => {
+                metrics.children.increment(1);
+                metrics.lists.increment(1);
+                self.listed(&listing, false);
+            }
+        }
     }
 
     fn refused(&mut self, endpoint: &Endpoint) {
         if self.membership.refused(endpoint) {
             info!(%endpoint, "held, but refuses connections: believed gone");
-            self.publish(|_| {});
         }
     }
 
     fn release(&mut self) {
         info!(held = self.membership.held(), "released by the operator");
         self.membership.release();
-        self.publish(|_| {});
+        if self.epoch != 0 {
+            self.publisher.publish(&self.membership);
+        }
     }
 
     async fn pause(&mut self, connection: Connection) -> Stage {
@@ -329,6 +379,15 @@ impl Watcher {
         Stage::Syncing { connection }
     }
 
+    fn in_trouble(&mut self, connection: Connection, error: &Error) -> Stage {
+        let trouble = error.to_string();
+        if self.publisher.trouble() != Some(&trouble) {
+            warn!(%error, retry_within = ?self.pause.cap(), "cannot follow");
+        }
+        self.publisher.in_trouble(trouble);
+        Stage::Pausing { connection }
+    }
+
     fn unlinked(&mut self) -> Stage {
         self.stale();
         Stage::Unlinked
@@ -336,52 +395,17 @@ impl Watcher {
 
     /// Nothing is followed from here on: the set stays as it is.
     fn stale(&mut self) {
-        let since = Instant::now();
-        if self.latest.load().is_live() {
+        if self.publisher.is_live() {
             info!("stale; the last set keeps serving");
-            self.publish(|view| view.freshness = Freshness::Stale { since });
+            // Nobody reads the records that they wait for.
+            self.membership.hurry();
+            self.publisher.stale(&self.membership);
         }
-    }
-
-    fn advance(&mut self) {
-        self.membership.advance(Instant::now());
-        self.publish(|_| {});
     }
 
     fn next_audit(&self) -> Instant {
         let interval = self.config.audit_interval();
         Instant::now() + interval.mul_f64(rand::rng().random_range(0.75..1.25))
-    }
-
-    /// The one place where the view changes.
-    fn publish(&mut self, change: impl FnOnce(&mut View)) {
-        let before = self.latest.load_full();
-        let mut view = View::clone(&before);
-        change(&mut view);
-        // Nothing is known before the first listing.
-        if self.epoch != 0 {
-            let steps = self.membership.steps();
-            if view.snapshot.is_none() || steps != self.shown {
-                self.shown = steps;
-                let instances = self.membership.instances();
-                let revision = match &view.snapshot {
-                    None => Some(1),
-                    // Gone and come again between two views: not news.
-                    Some(old) if *old.instances() == *instances => None,
-                    Some(old) => Some(old.revision() + 1),
-                };
-                if let Some(revision) = revision {
-                    view.snapshot = Some(Arc::new(Snapshot::new(revision, instances)));
-                }
-            }
-        }
-        view.held = self.membership.held();
-        view.skipped = self.membership.skipped();
-        if view != *before {
-            let view = Arc::new(view);
-            self.latest.store(view.clone());
-            self.views.send_replace(view);
-        }
     }
 }
 

@@ -1,0 +1,345 @@
+use instance::Plain;
+
+use super::*;
+
+struct Script {
+    membership: Membership,
+    now: Instant,
+}
+
+impl Script {
+    fn with(count: u16) -> Self {
+        let mut membership = Membership::new(Box::new(Plain), Duration::from_millis(5), false);
+        membership.set_hold(Duration::from_secs(10));
+        let mut script = Self { membership, now: Instant::now() };
+        script.listed(1..=count);
+        script
+    }
+
+    fn listed(&mut self, ports: impl IntoIterator<Item = u16>) {
+        let names: Vec<_> = ports.into_iter().map(name).collect();
+        self.membership.listed(&listing(names), self.now, false);
+        self.pass(0);
+    }
+
+    fn delete(&mut self, ports: impl IntoIterator<Item = u16>) {
+        for port in ports {
+            self.membership.deleted(&name(port), self.now);
+        }
+        self.pass(0);
+    }
+
+    fn create(&mut self, port: u16) {
+        self.membership.created(&name(port), self.now);
+        self.pass(0);
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now += Duration::from_millis(ms);
+        self.membership.advance(self.now);
+    }
+
+    fn ports(&self) -> Vec<u16> {
+        self.membership.instances().iter().map(|instance| instance.endpoint().port()).collect()
+    }
+}
+
+fn listing(names: impl IntoIterator<Item = String>) -> Listing {
+    Listing { names: names.into_iter().collect(), ..Listing::absent() }
+}
+
+fn name(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
+#[test]
+fn additions_show_at_once_and_single_removals_after_settling() {
+    let mut script = Script::with(3);
+    script.create(4);
+    assert_eq!(script.ports(), [1, 2, 3, 4]);
+    script.delete([2]);
+    assert_eq!(script.ports(), [1, 2, 3, 4], "still settling");
+    script.pass(5);
+    assert_eq!(script.ports(), [1, 3, 4]);
+    assert_eq!(script.membership.next_deadline(), None);
+}
+
+#[test]
+fn a_take_over_is_no_gap() {
+    let mut script = Script::with(3);
+    script.delete([1]);
+    script.pass(4);
+    script.create(1);
+    script.pass(100);
+    assert_eq!(script.ports(), [1, 2, 3]);
+}
+
+#[test]
+fn a_mass_disappearance_is_held_and_then_believed() {
+    let mut script = Script::with(10);
+    script.delete(1..=8);
+    script.pass(5);
+    assert_eq!(script.ports().len(), 10);
+    assert_eq!(script.membership.held(), 8);
+    script.pass(9_990);
+    assert_eq!(script.ports().len(), 10);
+    script.pass(10);
+    assert_eq!(script.ports(), [9, 10]);
+}
+
+#[test]
+fn a_mass_disappearance_in_drips_is_stopped_at_half() {
+    let mut script = Script::with(10);
+    for port in 1..=8 {
+        script.delete([port]);
+        script.pass(20);
+    }
+    assert_eq!(script.ports().len(), 5);
+    assert_eq!(script.membership.held(), 3);
+}
+
+#[test]
+fn a_rolling_restart_is_no_mass_disappearance() {
+    let mut script = Script::with(3);
+    for port in [1, 2, 3, 1, 2, 3] {
+        script.delete([port]);
+        script.pass(5);
+        assert_eq!(script.ports().len(), 2, "{port} is gone at once");
+        script.create(port);
+        script.pass(5);
+    }
+}
+
+#[test]
+fn removals_far_apart_are_ordinary() {
+    let mut script = Script::with(10);
+    for port in 1..=9 {
+        script.delete([port]);
+        script.pass(1_200);
+    }
+    assert_eq!(script.ports(), [10]);
+}
+
+#[test]
+fn small_sets_may_empty_at_once() {
+    let mut script = Script::with(2);
+    script.delete([1, 2]);
+    script.pass(5);
+    assert!(script.ports().is_empty());
+}
+
+#[test]
+fn what_is_held_returns_unseen_or_goes_when_refused() {
+    let mut script = Script::with(4);
+    script.listed([]);
+    script.pass(100);
+    assert_eq!(script.ports(), [1, 2, 3, 4]);
+    script.create(1);
+    script.membership.refused(&name(2).parse().unwrap());
+    script.membership.refused(&name(1).parse().unwrap());
+    script.pass(0);
+    assert_eq!(script.ports(), [1, 3, 4], "1 is listed again and stays, 2 refused");
+    script.membership.release();
+    script.pass(0);
+    assert_eq!(script.ports(), [1]);
+}
+
+#[test]
+fn a_new_sessions_much_smaller_first_list_is_held_however_small_the_set() {
+    for (before, after) in [(1, 0), (3, 1), (10, 4)] {
+        let mut script = Script::with(before);
+        let names: Vec<_> = (1..=after).map(name).collect();
+        script.membership.listed(&listing(names), script.now, true);
+        script.pass(100);
+        assert_eq!(script.ports().len(), usize::from(before), "{before} to {after}");
+        script.pass(10_000);
+        assert_eq!(script.ports().len(), usize::from(after));
+    }
+    let mut script = Script::with(2);
+    script.membership.listed(&listing([name(1)]), script.now, true);
+    script.pass(5);
+    assert_eq!(script.ports(), [1], "half is ordinary");
+}
+
+#[test]
+fn a_hold_of_zero_believes_everything() {
+    let mut script = Script::with(4);
+    script.membership.set_hold(Duration::ZERO);
+    script.listed([]);
+    script.pass(5);
+    assert!(script.ports().is_empty());
+}
+
+#[test]
+fn odd_names_are_skipped_and_counted() {
+    let mut script = Script::with(1);
+    let names = ["127.0.0.1:1", "127.0.0.1:01", "vector_1", "", "127.0.0.1:99999"].map(String::from);
+    script.membership.listed(&listing(names), script.now, false);
+    script.pass(0);
+    assert_eq!(script.ports(), [1]);
+    assert_eq!(script.membership.skipped(), 4);
+    script.membership.deleted("vector_1", script.now);
+    assert_eq!(script.membership.skipped(), 3);
+}
+
+/// A set whose records are asked for.
+struct Reading {
+    script: Script,
+    zxid: i64,
+}
+
+impl Reading {
+    fn with(count: u16) -> Self {
+        let mut script = Script::with(0);
+        script.membership = Membership::new(Box::new(Plain), Duration::from_millis(5), true);
+        script.membership.set_hold(Duration::from_secs(10));
+        script.listed(1..=count);
+        Self { script, zxid: 1 }
+    }
+
+    /// Reads what is due; every record has this data.
+    fn read(&mut self, data: &str) -> usize {
+        let mut stat = zk_core::Stat::default();
+        self.zxid += 1;
+        (stat.czxid, stat.mzxid) = (zk_core::Zxid(self.zxid), zk_core::Zxid(self.zxid));
+        self.answer(&Some(Ok((data.into(), stat))))
+    }
+
+    fn answer(&mut self, reading: &Option<zk_core::Reading>) -> usize {
+        let (now, membership) = (self.script.now, &mut self.script.membership);
+        let Some(batch) = membership.take_reads(now, 256) else { return 0 };
+        for name in &batch.names {
+            membership.answered(batch.ticket, name, reading.clone(), now + Duration::from_secs(1));
+        }
+        self.script.pass(0);
+        batch.names.len()
+    }
+
+    fn weights(&self) -> Vec<(u16, u32)> {
+        let instances = self.script.membership.instances();
+        instances.iter().map(|instance| (instance.endpoint().port(), instance.weight())).collect()
+    }
+}
+
+#[test]
+fn an_addition_shows_with_its_record() {
+    let mut reading = Reading::with(2);
+    assert_eq!(reading.weights(), []);
+    assert!(reading.script.membership.is_arriving());
+    assert_eq!(reading.read(r#"{"Weight":7}"#), 2);
+    assert_eq!(reading.weights(), [(1, 7), (2, 7)]);
+    assert!(!reading.script.membership.is_arriving());
+}
+
+#[test]
+fn an_addition_does_not_wait_long_for_its_record() {
+    let mut reading = Reading::with(1);
+    reading.script.pass(249);
+    assert_eq!(reading.weights(), []);
+    reading.script.pass(1);
+    assert_eq!(reading.weights(), [(1, 100)]);
+    reading.read(r#"{"Weight":7}"#);
+    assert_eq!(reading.weights(), [(1, 7)], "late is better than never");
+}
+
+#[test]
+fn changes_close_together_are_read_together() {
+    let mut reading = Reading::with(0);
+    for port in 1..=4 {
+        reading.script.create(port);
+        reading.script.pass(1);
+        assert_eq!(reading.read(""), 0);
+    }
+    reading.script.pass(1);
+    assert_eq!(reading.script.membership.next_read(), Some(reading.script.now));
+    // The first is due, and those behind it soon will be.
+    assert_eq!(reading.read(""), 4);
+}
+
+#[test]
+fn the_last_one_shown_does_not_go_before_what_comes_is_shown() {
+    let mut reading = Reading::with(1);
+    reading.read("");
+    reading.script.create(2);
+    reading.script.delete([1]);
+    reading.script.pass(5);
+    assert_eq!(reading.script.ports(), [2], "empty would be a lie");
+}
+
+#[test]
+fn gone_before_it_was_read_is_never_shown() {
+    let mut reading = Reading::with(1);
+    reading.script.delete([1]);
+    assert!(!reading.script.membership.is_arriving());
+    assert_eq!(reading.read(""), 0);
+    assert_eq!(reading.weights(), []);
+}
+
+#[test]
+fn what_is_held_keeps_its_record() {
+    let mut reading = Reading::with(4);
+    reading.read(r#"{"Weight":7}"#);
+    reading.script.listed([]);
+    reading.script.pass(100);
+    assert_eq!(reading.weights(), [(1, 7), (2, 7), (3, 7), (4, 7)]);
+    assert_eq!(reading.script.membership.ever_held(), 4);
+    reading.script.create(1);
+    reading.script.pass(5);
+    assert_eq!(reading.read(r#"{"Weight":8}"#), 1);
+    assert_eq!(reading.weights()[0], (1, 8));
+}
+
+#[test]
+fn a_take_over_is_another_record_and_no_gap() {
+    let mut reading = Reading::with(2);
+    reading.read(r#"{"Weight":7}"#);
+    reading.script.delete([1]);
+    reading.script.create(1);
+    reading.script.pass(5);
+    assert_eq!(reading.weights(), [(1, 7), (2, 7)]);
+    assert_eq!(reading.read(r#"{"Weight":8}"#), 1);
+    assert_eq!(reading.weights(), [(1, 8), (2, 7)]);
+}
+
+#[test]
+fn records_that_cannot_be_read_are_counted_and_cost_no_instance() {
+    let mut reading = Reading::with(1);
+    reading.answer(&Some(Err(zk_core::ErrorKind::Denied)));
+    assert_eq!(reading.weights(), [(1, 100)]);
+    assert_eq!(reading.script.membership.unreadable(), 1);
+    for (data, unreadable) in
+        [(r#"{"Weight":7}"#, 0), ("[]", 1), ("{\"Weight\":-1}", 0), ("\u{1}", 1), ("", 0)]
+    {
+        reading.script.membership.written(&name(1), reading.script.now);
+        reading.script.pass(5);
+        assert_eq!(reading.read(data), 1);
+        assert_eq!(reading.script.membership.unreadable(), unreadable, "{data:?}");
+    }
+    reading.script.membership.written(&name(1), reading.script.now);
+    reading.script.pass(5);
+    reading.read("[]");
+    reading.script.delete([1]);
+    assert_eq!(reading.script.membership.unreadable(), 0);
+}
+
+#[test]
+fn a_failed_read_takes_nothing_back() {
+    let mut reading = Reading::with(1);
+    reading.read(r#"{"Weight":7}"#);
+    for answer in [Some(Err(zk_core::ErrorKind::Denied)), None, Some(Err(zk_core::ErrorKind::NoNode))] {
+        reading.script.membership.written(&name(1), reading.script.now);
+        reading.script.pass(1_000);
+        assert_eq!(reading.answer(&answer), 1);
+        assert_eq!(reading.weights(), [(1, 7)], "{answer:?}");
+    }
+}
+
+#[test]
+fn names_only_are_never_read() {
+    let mut script = Script::with(3);
+    script.create(4);
+    script.membership.written(&name(1), script.now);
+    script.membership.sweep(script.now, Duration::ZERO, Why::Gap, &mut rand::rng());
+    assert_eq!(script.membership.next_read(), None);
+    assert_eq!(script.membership.take_reads(script.now + Duration::from_secs(9), 256), None);
+}
