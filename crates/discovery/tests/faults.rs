@@ -352,6 +352,10 @@ async fn fault_47_a_reader_that_sleeps_holds_up_nobody_and_wakes_up_to_the_whole
 
 #[tokio::test]
 async fn fault_47_a_view_dropped_at_any_moment_leaves_no_watch_and_no_task() {
+    // An old server keeps a watch that nobody waits for: it knows no request to take it off.
+    if test_zookeeper::is_old() {
+        return;
+    }
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
