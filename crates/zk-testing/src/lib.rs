@@ -71,6 +71,6 @@ pub mod tls;
 
 pub use ensemble::{Ensemble, EnsembleBuilder};
 pub use four_letter::four_letter_word;
-pub use installation::{Installation, MissingZooKeeper, require, require_old};
+pub use installation::{Installation, MissingZooKeeper, require, require_old, skipped};
 pub use server::{Server, ServerBuilder, ServerError, StartError};
 pub use session::{expire_session, session_password};

@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(10);
 fn have_openssl() -> bool {
     let found = std::process::Command::new("openssl").arg("version").output().is_ok();
     if !found {
-        eprintln!("SKIPPED: no openssl found on PATH");
+        zk_testing::skipped("no openssl found on PATH");
     }
     found
 }
