@@ -17,6 +17,12 @@
 //! * Weight and tags can be changed in place, and survive every re-registration.
 //! * What an ACL denies is told ([`TroubleKind::Denied`]), tried again within a second, and concerns no other
 //!   registration.
+//! * A write that the server answers by cutting the connection, as it does where its `jute.maxbuffer` is smaller
+//!   than the request, is told ([`TroubleKind::CutOff`]) and does not take the others down with it: after the
+//!   second cut in a row, and a look that found nothing written, this registration waits before each further
+//!   trial, a second at first and twice as long each time, up to the audit interval (or to a second for each
+//!   registration in that trouble, if that is more). With other data it is written at once. Each trial costs
+//!   everybody on the link a reconnect, which flaps nothing.
 //!
 //! # Many at once
 //! One registrar keeps thousands of registrations, and what they need alike is done once:
