@@ -314,9 +314,10 @@ impl Connection {
         let deadline = Instant::now() + limit;
         let failed = |kind| Error::new(verb, path, kind);
         let turn = tokio::time::timeout_at(deadline, self.scope.in_flight.acquire()).await;
-        // The semaphore is never closed: what fails here is the deadline.
-        let Ok(Ok(_turn)) = turn else {
-            return Err(failed(ErrorKind::Busy));
+        // The semaphore is never closed: what fails here is the deadline. Whose turn comes with it is late, too.
+        let _turn = match turn {
+            Ok(Ok(turn)) if Instant::now() < deadline => turn,
+            _ => return Err(failed(ErrorKind::Busy)),
         };
         let answer = match self.link.upgrade() {
             Some(link) if !self.has_ended() => send(&*link),

@@ -316,6 +316,24 @@ async fn a_verb_has_a_deadline_and_an_unknown_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn verbs_beyond_those_in_flight_wait_within_their_deadline_and_are_never_sent_after_it() {
+    let (_script, zk) = start([Answered::Session(1)]);
+    let connection = zk.connected().await.unwrap();
+    let started = Instant::now();
+    let root = ZnodePath::root();
+    let verbs = (0..3_000).map(|_| connection.stat(&root));
+    let errors = futures_util::future::join_all(verbs).await.into_iter().map(|done| done.unwrap_err());
+    let (sent, waited): (Vec<_>, Vec<_>) = errors.partition(|error| error.outcome() == Outcome::Unknown);
+    assert_eq!((sent.len(), waited.len()), (1_024, 3_000 - 1_024));
+    assert!(
+        waited.iter().all(|error| *error.kind() == ErrorKind::Busy && error.outcome() == Outcome::NotDone)
+    );
+    assert!(started.elapsed() < SESSION * 3 / 4 + Duration::from_millis(5), "{:?}", started.elapsed());
+    // Their places are free again.
+    assert_eq!(connection.sync(&root).await.unwrap_err().kind(), &ErrorKind::NotConnected, "as scripted");
+}
+
+#[tokio::test(start_paused = true)]
 async fn close_without_a_link_attaches_once_more_or_says_what_lingers() {
     let (script, zk) = start([Answered::Session(1)]);
     reach(&zk, State::is_connected).await;
