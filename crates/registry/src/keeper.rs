@@ -349,6 +349,10 @@ impl Keeper {
             return self.unlinked();
         };
         tell!(self.shared.company.journal, info, ?event, "the znode was touched");
+        if event == EventKind::Deleted {
+            // Its turn to be made anew may be a while off.
+            self.pending();
+        }
         if since.elapsed() > QUIET {
             self.touched = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
         }

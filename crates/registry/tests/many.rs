@@ -116,6 +116,28 @@ async fn creates_are_sent_without_waiting_for_each_other_and_leave_room_for_othe
     all_registered(&registrations).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_a_turn_to_be_made_anew_is_not_called_registered() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
+    let config = config.with_session_timeout(SESSION).unwrap().with_operation_timeout(3 * SOON).unwrap();
+    let zk = zk_core::Zk::start(config);
+    let service = Service { registrar: registrar(&zk, ROOT, NEVER), zk };
+    let observer = observer(&server).await;
+    let registrations = service.register_all((0..400).map(instance));
+    all_registered(&registrations).await;
+    let unanswered = proxy.on(Match::creates().always(), Action::SwallowReply);
+    for registration in &registrations {
+        observer.delete(registration.path().as_str(), None).await.unwrap();
+    }
+    none_registered(&registrations).await;
+    unanswered.lift();
+    proxy.cut().await;
+    all_registered(&registrations).await;
+}
+
 #[tokio::test]
 async fn audits_of_many_are_spread_over_time() {
     let Some(_) = test_zookeeper::require() else { return };

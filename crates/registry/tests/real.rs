@@ -251,6 +251,23 @@ async fn fault_24_the_audit_brings_it_back_where_the_watch_was_lost() {
 }
 
 #[tokio::test]
+async fn fault_24_what_is_gone_is_not_called_registered_while_it_is_made_anew() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
+    let zk = Zk::start(config.with_operation_timeout(3 * SOON).unwrap());
+    let config = Config::new(ZnodePath::parse(ROOT).unwrap());
+    let config = config.with_audit_interval(Duration::from_millis(400)).unwrap();
+    let registration = Registrar::new(zk, config).register(instance(), Socket::Unvouched).unwrap();
+    registered(&registration).await;
+    proxy.drop_events();
+    proxy.on(Match::creates(), Action::SwallowReply);
+    observer(&server).await.delete(NODE, None).await.unwrap();
+    status_where(&registration, |status| *status == Status::Pending { trouble: None }).await;
+}
+
+#[tokio::test]
 async fn fault_25_the_root_is_made_where_it_is_missing_and_made_again() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();

@@ -357,6 +357,28 @@ async fn verbs_beyond_those_in_flight_wait_within_their_deadline_and_are_never_s
     assert_eq!(connection.sync(&root).await.unwrap_err().kind(), &ErrorKind::NotConnected, "as scripted");
 }
 
+/// What is under way on an earlier connection may have more time.
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_turn_has_the_deadline_of_the_verb() {
+    let (script, zk) = start([]);
+    *script.granted.lock().unwrap() = Some(Duration::from_secs(40));
+    script.answer([Answered::Session(1)]);
+    let (before, root) = (zk.connected().await.unwrap(), ZnodePath::root());
+    let mut held = tokio::task::JoinSet::new();
+    for _ in 0..1_024 {
+        let (before, root) = (before.clone(), root.clone());
+        held.spawn(async move { before.stat(&root).await });
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    *script.granted.lock().unwrap() = Some(Duration::from_secs(2));
+    script.answer([Answered::Expired, Answered::Session(2)]);
+    script.cut();
+    reach(&zk, |state| state.epoch == 2).await;
+    let (connection, started) = (zk.connected().await.unwrap(), Instant::now());
+    assert_eq!(connection.sync(&root).await.unwrap_err().kind(), &ErrorKind::Busy);
+    assert!(started.elapsed() < Duration::from_millis(1_510), "{:?}", started.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn close_without_a_link_attaches_once_more_or_says_what_lingers() {
     let (script, zk) = start([Answered::Session(1)]);
