@@ -14,7 +14,8 @@ pub enum Status {
         /// What stands in the way, if something failed.
         trouble: Option<Trouble>,
     },
-    /// The znode stands, is ours, and holds our data; the link is up.
+    /// The znode stands and is ours; the link is up. It holds our data, or will in a moment: after an update, and
+    /// where somebody has written over it.
     Registered {
         /// The znode's birth: another one means that it was created anew.
         czxid: Zxid,

@@ -20,7 +20,7 @@ const MAX_BUFFER: usize = instance::MAX_DATA;
 
 /// A server with a small `jute.maxbuffer`.
 enum Narrow {
-    Apache(zk_testing::Server),
+    Apache(Box<zk_testing::Server>),
     Embedded(zk_embedded::Server),
 }
 
@@ -33,7 +33,7 @@ impl Narrow {
         }
         let server = zk_testing::Server::builder().java_property("jute.maxbuffer", MAX_BUFFER);
         let server = if test_zookeeper::is_old() { server.old() } else { server };
-        Self::Apache(server.start().await.unwrap())
+        Self::Apache(Box::new(server.start().await.unwrap()))
     }
 
     fn addr(&self) -> SocketAddr {

@@ -28,7 +28,8 @@ const IN_FLIGHT: usize = 1_024;
 /// One connection to the ensemble: valid until it breaks, and never again afterwards.
 ///
 /// Verbs take effect in the order in which they are first polled, so what a later one sees is final for
-/// an earlier one of the same connection. Cheap to clone. Neither keeping nor dropping it has an effect on
+/// an earlier one of the same connection. (With more than 1,024 on their way that is the order in which they
+/// get their turn; one that is dropped before has no effect.) Cheap to clone. Neither keeping nor dropping it has an effect on
 /// the session.
 ///
 /// # Errors
