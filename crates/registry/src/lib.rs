@@ -29,7 +29,8 @@
 //!   second cut in a row, and a look that found nothing written, this registration waits before each further
 //!   trial, a second at first and twice as long each time, up to the audit interval (or to a second for each
 //!   registration in that trouble, if that is more). With other data it is written at once. Each trial costs
-//!   everybody on the link a reconnect, which flaps nothing.
+//!   everybody on the link a reconnect, which flaps nothing. A link that breaks twice in the middle of the same
+//!   write, for whatever reason, costs that write the second, too.
 //!
 //! # Many at once
 //! One registrar keeps thousands of registrations, and what they need alike is done once:
