@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use metrics::{SharedString, counter, describe_counter, describe_gauge, gauge};
 
-use crate::status::{Status, Trouble};
+use crate::status::{Status, Trouble, TroubleKind};
 
 const STANDINGS: [&str; 4] = ["pending", "registered", "unconfirmed", "conflict"];
 
@@ -15,6 +15,8 @@ const STANDINGS: [&str; 4] = ["pending", "registered", "unconfirmed", "conflict"
 pub(crate) struct Census {
     root: Arc<str>,
     counts: [AtomicI64; 4],
+    /// Those of the pending whose writes end the connection.
+    cut_off: AtomicI64,
 }
 
 impl Census {
@@ -25,7 +27,7 @@ impl Census {
         describe_counter!("registry_conflicts_total", "Names found to be somebody else's.");
         describe_counter!("registry_lost_total", "Registered znodes found gone within their session.");
         describe_counter!("registry_failures_total", "Steps that failed, by kind.");
-        Self { root: root.into(), counts: Default::default() }
+        Self { root: root.into(), counts: Default::default(), cut_off: AtomicI64::new(0) }
     }
 
     /// A registration begins.
@@ -64,7 +66,16 @@ impl Census {
         u32::try_from(self.counts[0].load(Ordering::Relaxed)).unwrap_or(0)
     }
 
+    /// How many end the connection whenever they write.
+    pub(crate) fn cut_off(&self) -> u32 {
+        u32::try_from(self.cut_off.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
     fn count(&self, status: &Status, by: i64) {
+        if matches!(status, Status::Pending { trouble: Some(trouble) } if trouble.kind() == TroubleKind::CutOff)
+        {
+            self.cut_off.fetch_add(by, Ordering::Relaxed);
+        }
         let at = match status {
             Status::Pending { .. } => 0,
             Status::Registered { .. } => 1,

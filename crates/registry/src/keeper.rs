@@ -19,6 +19,7 @@
 //! What all keepers of a registrar need, the [`lookout`](crate::lookout) does once: keepers stand on a
 //! [`Footing`], not on a bare connection.
 
+mod cuts;
 mod step;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use crate::lookout::{Footing, Ground, Watched, jittered};
 use crate::registrar::Shared;
 use crate::registration::{Desired, Registration};
 use crate::status::{Holder, Status};
+use cuts::Cuts;
 
 /// The first wait after a failure; it doubles up to [`PAUSE_CAP`].
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
@@ -112,6 +114,8 @@ pub(crate) struct Keeper {
     created: Option<Zxid>,
     /// The data that we know to be on the znode.
     written: Option<Written>,
+    /// Writes that ended the connection.
+    cuts: Cuts,
     pause: Backoff,
     rival: Backoff,
     touched: Backoff,
@@ -170,6 +174,7 @@ impl Keeper {
             held: None,
             created: None,
             written: None,
+            cuts: Cuts::default(),
             pause: Backoff::new(PAUSE_FIRST, PAUSE_CAP),
             rival,
             touched: Backoff::new(PAUSE_FIRST, PAUSE_CAP),
@@ -261,6 +266,7 @@ impl Keeper {
             Ok(Next::Gone) => Stage::Gone,
             Ok(Next::Hold(watch, stat)) => {
                 self.pause = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
+                self.cuts.answered();
                 self.rival = Backoff::new(RIVAL_FIRST, self.rival.cap());
                 self.held_before = true;
                 self.stood = Some(footing.connection.epoch());
@@ -343,6 +349,10 @@ impl Keeper {
             return self.unlinked();
         };
         tell!(self.shared.company.journal, info, ?event, "the znode was touched");
+        if event == EventKind::Deleted {
+            // Its turn to be made anew may be a while off.
+            self.pending();
+        }
         if since.elapsed() > QUIET {
             self.touched = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
         }
@@ -400,7 +410,7 @@ impl Keeper {
 
     async fn pause(&mut self, footing: Arc<Footing>) -> Stage {
         let company = self.shared.company.census.pending() / MANY_IN_TROUBLE;
-        let wait = self.pause.next_wait() * (company + 1);
+        let wait = self.cuts.left().unwrap_or_else(|| self.pause.next_wait() * (company + 1));
         self.look_after(footing, wait).await
     }
 

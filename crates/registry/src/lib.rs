@@ -5,18 +5,32 @@
 //! minute) and mends the difference. [`Registration::status`] tells the truth about it at any time.
 //!
 //! # What it promises
+//! * [`Status::Registered`] is said only while the znode is known to stand and the link is up. Its limits: that
+//!   the link is down is noticed within 2/5 of the session timeout; what is written over ours counts as registered
+//!   until it is mended, which is within a second; and so does an update on its way.
 //! * The znode is EPHEMERAL, owned by the program's one session, under its own name: `root/host:port`.
 //! * A reconnect inside the session writes nothing and flaps nothing. After an expiry the znode is created
 //!   anew.
 //! * A stale znode of the same owner (see below) is taken over in one transaction: no reader ever finds
 //!   the name missing, and the znode does not vanish when its old session does.
 //! * A znode of anybody else is never touched. The status is [`Status::Conflict`], with the holder; the
-//!   name is taken when it falls free. Two rivals never fight.
+//!   name is taken when it falls free, at once by watch, and if that was lost after a second at first and an audit
+//!   interval at last. Two rivals never fight.
 //! * Deleted by hand, the znode is back at once, parents included; by the audit if the watch was lost.
 //! * Lost replies are resolved by looking. Deregistered stays deregistered.
-//! * Weight and tags can be changed in place, and survive every re-registration.
+//! * Weight and tags can be changed in place, and survive every re-registration. Who writes over them again and
+//!   again is answered ever more slowly, after a second at most.
+//! * What is created has the ACL asked for ([`Config::with_acl`]): open, or the creator's own. So have the root and
+//!   its parents if they were missing; what exists keeps what it has.
 //! * What an ACL denies is told ([`TroubleKind::Denied`]), tried again within a second, and concerns no other
 //!   registration.
+//! * A write that the server answers by cutting the connection, as it does where its `jute.maxbuffer` is smaller
+//!   than the request, is told ([`TroubleKind::CutOff`]) and does not take the others down with it: after the
+//!   second cut in a row, and a look that found nothing written, this registration waits before each further
+//!   trial, a second at first and twice as long each time, up to the audit interval (or to a second for each
+//!   registration in that trouble, if that is more). With other data it is written at once. Each trial costs
+//!   everybody on the link a reconnect, which flaps nothing. A link that breaks twice in the middle of the same
+//!   write, for whatever reason, costs that write the second, too.
 //!
 //! # Many at once
 //! One registrar keeps thousands of registrations, and what they need alike is done once:

@@ -347,3 +347,17 @@ async fn at(moment: Option<Instant>) {
 pub(crate) fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(rand::rng().random_range(0.75..1.25))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_varied_by_a_quarter() {
+        let second = Duration::from_secs(1);
+        let mut waits: Vec<_> = (0..400).map(|_| jittered(second)).collect();
+        waits.sort();
+        assert!(waits[0] >= second * 3 / 4 && waits[399] <= second * 5 / 4, "{waits:?}");
+        assert!(waits[40] < second * 9 / 10 && waits[360] > second * 11 / 10, "{waits:?}");
+    }
+}

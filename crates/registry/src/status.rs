@@ -3,7 +3,7 @@
 use std::fmt;
 
 use instance::Owner;
-use zk_core::{Error, ErrorKind, SessionId, Zxid};
+use zk_core::{Error, ErrorKind, SessionId, ZnodePath, Zxid};
 
 /// What is true of a registration now.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +14,8 @@ pub enum Status {
         /// What stands in the way, if something failed.
         trouble: Option<Trouble>,
     },
-    /// The znode stands, is ours, and holds our data; the link is up.
+    /// The znode stands and is ours; the link is up. It holds our data, or will in a moment: after an update, and
+    /// where somebody has written over it.
     Registered {
         /// The znode's birth: another one means that it was created anew.
         czxid: Zxid,
@@ -42,7 +43,8 @@ pub struct Holder {
     pub owner: Option<Owner>,
 }
 
-/// What stands in the way of a registration. It is tried again, within a second where few are in trouble.
+/// What stands in the way of a registration. It is tried again, within a second where few are in trouble; but see
+/// [`TroubleKind::CutOff`].
 ///
 /// `Display` says what failed, on which znode, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,12 +66,24 @@ pub enum TroubleKind {
     Refused,
     /// The ensemble did not answer in time, or has too much to do.
     Unanswered,
+    /// The server cut the connection in answer to the write, twice and more, and nothing was written. So it does
+    /// with requests that are larger than its `jute.maxbuffer`: raise that, or register less data. The write is
+    /// tried again after a second, and ever more slowly, for each trial cuts off everybody else on the link.
+    CutOff,
 }
 
 impl Trouble {
     /// What kind it is.
     pub fn kind(&self) -> TroubleKind {
         self.kind
+    }
+
+    /// The connection ended whenever the znode was to be written.
+    pub(crate) fn cut_off(path: &ZnodePath) -> Self {
+        let text = format!(
+            "write {path}: the server cuts the connection at this write: is its jute.maxbuffer smaller than the record?"
+        );
+        Self { kind: TroubleKind::CutOff, text }
     }
 
     /// The same trouble, met when a stale znode of ours was to be taken over.
@@ -89,6 +103,7 @@ impl TroubleKind {
             Self::TakeOverDenied => "take_over_denied",
             Self::Refused => "refused",
             Self::Unanswered => "unanswered",
+            Self::CutOff => "cut_off",
         }
     }
 }

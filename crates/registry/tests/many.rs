@@ -16,7 +16,7 @@ use support::*;
 use test_zookeeper::Server;
 use tokio::time::Instant;
 use zk_core::ZnodePath;
-use zk_testing::proxy::{Op, Proxy, Seen};
+use zk_testing::proxy::{Action, Match, Op, Proxy, Seen};
 use zk_testing::raw;
 
 /// With a root of eleven bytes, a path of 72.
@@ -93,6 +93,73 @@ async fn three_thousand_watched_paths_survive_a_cut_without_a_look_each() {
     eventually("the znode", || async { observer.exists(one).await.unwrap().is_some() }).await;
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert_eq!(writes(&proxy), [Op::Create2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn creates_are_sent_without_waiting_for_each_other_and_leave_room_for_others() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let service = service(&proxy.connect_string(), NEVER);
+    let mut registrations = service.register_all([instance(0)]);
+    all_registered(&registrations).await;
+    let unanswered = proxy.on(Match::creates().always(), Action::SwallowReply);
+    proxy.clear();
+    registrations.extend(service.register_all((1..1_000).map(instance)));
+    let sent = || proxy.requests().iter().filter(|seen| seen.op.is_create()).count();
+    eventually("256 at once", || async { sent() >= 256 }).await;
+    // More would follow at once, if they did.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(sent(), 256);
+    unanswered.lift();
+    proxy.cut().await;
+    all_registered(&registrations).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_a_turn_to_be_made_anew_is_not_called_registered() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
+    let config = config.with_session_timeout(SESSION).unwrap().with_operation_timeout(3 * SOON).unwrap();
+    let zk = zk_core::Zk::start(config);
+    let service = Service { registrar: registrar(&zk, ROOT, NEVER), zk };
+    let observer = observer(&server).await;
+    let registrations = service.register_all((0..400).map(instance));
+    all_registered(&registrations).await;
+    let unanswered = proxy.on(Match::creates().always(), Action::SwallowReply);
+    for registration in &registrations {
+        observer.delete(registration.path().as_str(), None).await.unwrap();
+    }
+    none_registered(&registrations).await;
+    unanswered.lift();
+    proxy.cut().await;
+    all_registered(&registrations).await;
+}
+
+#[tokio::test]
+async fn audits_of_many_are_spread_over_time() {
+    let Some(_) = test_zookeeper::require() else { return };
+    // An old server has no shared watch, whose audit this is.
+    if test_zookeeper::is_old() {
+        return;
+    }
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let service = service(&proxy.connect_string(), Duration::from_millis(100));
+    let registrations = service.register_all((0..400).map(instance));
+    all_registered(&registrations).await;
+    settled(&proxy).await;
+    proxy.clear();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let seen = proxy.requests();
+    let looks = seen.iter().filter(|s| s.op == Op::Exists && s.path.as_deref() != Some(ROOT)).count();
+    // 200 a second, a quarter more or less.
+    assert!((300..=900).contains(&looks), "{looks} looks in 3 s");
+    let lists = requests(&proxy).iter().filter(|op| matches!(op, Op::GetChildren | Op::GetChildren2)).count();
+    assert!(lists <= 1, "nothing has moved");
+    assert!(seen.iter().filter(|s| s.op == Op::Exists && s.path.as_deref() == Some(ROOT)).count() >= 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -251,6 +251,23 @@ async fn fault_24_the_audit_brings_it_back_where_the_watch_was_lost() {
 }
 
 #[tokio::test]
+async fn fault_24_what_is_gone_is_not_called_registered_while_it_is_made_anew() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
+    let zk = Zk::start(config.with_operation_timeout(3 * SOON).unwrap());
+    let config = Config::new(ZnodePath::parse(ROOT).unwrap());
+    let config = config.with_audit_interval(Duration::from_millis(400)).unwrap();
+    let registration = Registrar::new(zk, config).register(instance(), Socket::Unvouched).unwrap();
+    registered(&registration).await;
+    proxy.drop_events();
+    proxy.on(Match::creates(), Action::SwallowReply);
+    observer(&server).await.delete(NODE, None).await.unwrap();
+    status_where(&registration, |status| *status == Status::Pending { trouble: None }).await;
+}
+
+#[tokio::test]
 async fn fault_25_the_root_is_made_where_it_is_missing_and_made_again() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
@@ -292,6 +309,30 @@ async fn fault_26_a_rival_is_left_alone_until_it_goes() {
     rival.delete(NODE, None).await.unwrap();
     registered(&registration).await;
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert_in_place(&rival, &service).await;
+}
+
+/// Nobody hears of the rival's end here, and it is not asked for more often than there is reason to.
+#[tokio::test]
+async fn fault_26_a_rival_is_looked_for_now_and_then_where_the_watch_was_lost() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let rival = observer(&server).await;
+    rival.create_all(ROOT).await.unwrap();
+    rival.create(NODE, b"theirs", raw::CreateMode::Ephemeral).await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let service = service_with(&proxy.connect_string(), Duration::from_secs(1));
+    let registration = service.register();
+    status_where(&registration, |status| matches!(status, Status::Conflict(_))).await;
+    proxy.clear();
+    sleep(Duration::from_secs(3)).await;
+    let looks = proxy.requests().into_iter().filter(|seen| seen.op == Op::Exists).count();
+    assert!((1..=7).contains(&looks), "{looks} looks in 3 s");
+    assert_eq!(writes(&proxy), []);
+    let dropped = proxy.drop_events();
+    rival.delete(NODE, None).await.unwrap();
+    registered(&registration).await;
+    assert!(dropped.fired(), "there was an event, and it was lost");
     assert_in_place(&rival, &service).await;
 }
 
@@ -414,11 +455,20 @@ async fn fault_23_a_dead_predecessor_is_taken_over_without_a_gap() {
     let old_session = dead.session();
 
     observer.watch(ROOT, raw::WatchMode::Recursive).await.unwrap();
-    let service = service(&server.connect_string());
+    let seen = Proxy::start(server.addr()).await.unwrap();
+    let service = service(&seen.connect_string());
     let started = Instant::now();
     let registration = service.registrar.register(instance(), held()).unwrap();
     registered(&registration).await;
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    // On an old server it is two requests, sent together.
+    if !test_zookeeper::is_old() {
+        assert_eq!(
+            writes(&seen),
+            [Op::Create2, Op::Multi],
+            "in one transaction, once the name is known to stand"
+        );
+    }
     let taken = assert_in_place(&observer, &service).await;
     assert_ne!(taken.ephemeral_owner, old_session);
     // Past the end of the old session.

@@ -146,6 +146,33 @@ async fn fault_27_a_stale_znode_that_we_may_not_delete_is_told_and_waited_for() 
 }
 
 #[tokio::test]
+async fn what_is_taken_over_has_the_acl_of_what_is_created() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let start = |hosts: &str| {
+        let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(SESSION).unwrap();
+        let zk = Zk::start(config.with_auth(Auth::digest("ann", "secret").unwrap()));
+        Registrar::new(zk, Config::new(ZnodePath::parse(ROOT).unwrap()).with_acl(Acl::Creator))
+    };
+    let register = |registrar: &Registrar| {
+        registrar.register(Instance::new(BACK.parse().unwrap()), Socket::Held(BACK.parse().unwrap())).unwrap()
+    };
+    let dead = start(&proxy.connect_string());
+    let before = register(&dead);
+    all_registered(std::slice::from_ref(&before)).await;
+    let admin = observer(&server).await;
+    let (acl, created) = admin.get_acl(before.path().as_str()).await.unwrap();
+    proxy.hang().await.unwrap();
+    let taken = register(&start(&server.connect_string()));
+    all_registered(std::slice::from_ref(&taken)).await;
+    let (now, stat) = admin.get_acl(taken.path().as_str()).await.unwrap();
+    assert_ne!(stat.czxid, created.czxid, "it was taken over");
+    assert_eq!(now, acl);
+    assert!(admin.set(taken.path().as_str(), b"", None).await.is_err());
+}
+
+#[tokio::test]
 async fn a_rival_that_hides_its_data_is_a_conflict() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();

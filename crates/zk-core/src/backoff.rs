@@ -45,6 +45,20 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    /// What lost the same server at the same moment does not come back at the same moment.
+    #[test]
+    fn waits_are_drawn_from_the_whole_range() {
+        let mut waits: Vec<_> = (0..400)
+            .map(|_| {
+                let mut backoff = Backoff::new(CAP, CAP);
+                backoff.next_wait()
+            })
+            .collect();
+        waits.sort();
+        assert!(waits[40] < CAP / 4 && waits[360] > CAP * 3 / 4, "{waits:?}");
+        assert!(waits.windows(2).all(|pair| pair[1] - pair[0] < CAP / 8), "{waits:?}");
+    }
+
     #[test]
     fn stays_below_a_third_of_the_session_timeout_and_a_second() {
         for timeout in [400, 1_500, 4_000, 40_000] {

@@ -28,7 +28,8 @@ const IN_FLIGHT: usize = 1_024;
 /// One connection to the ensemble: valid until it breaks, and never again afterwards.
 ///
 /// Verbs take effect in the order in which they are first polled, so what a later one sees is final for
-/// an earlier one of the same connection. Cheap to clone. Neither keeping nor dropping it has an effect on
+/// an earlier one of the same connection. (With more than 1,024 on their way that is the order in which they
+/// get their turn; one that is dropped before has no effect.) Cheap to clone. Neither keeping nor dropping it has an effect on
 /// the session.
 ///
 /// # Errors
@@ -314,9 +315,10 @@ impl Connection {
         let deadline = Instant::now() + limit;
         let failed = |kind| Error::new(verb, path, kind);
         let turn = tokio::time::timeout_at(deadline, self.scope.in_flight.acquire()).await;
-        // The semaphore is never closed: what fails here is the deadline.
-        let Ok(Ok(_turn)) = turn else {
-            return Err(failed(ErrorKind::Busy));
+        // The semaphore is never closed: what fails here is the deadline. Whose turn comes with it is late, too.
+        let _turn = match turn {
+            Ok(Ok(turn)) if Instant::now() < deadline => turn,
+            _ => return Err(failed(ErrorKind::Busy)),
         };
         let answer = match self.link.upgrade() {
             Some(link) if !self.has_ended() => send(&*link),

@@ -56,7 +56,7 @@ pub enum ErrorKind {
     /// The server refuses the request.
     #[error("refused by the server: {0}")]
     Refused(String),
-    /// Too many requests were on their way for all of the deadline; nothing was sent.
+    /// Too many requests (1,024) were on their way for all of the deadline; nothing was sent.
     #[error("too many requests on their way")]
     Busy,
     /// There is no connection; nothing was sent.

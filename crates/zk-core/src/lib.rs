@@ -21,26 +21,38 @@
 //! # What it promises
 //! * One session per [`Zk`], however many registrations and watches share it.
 //! * The ensemble may be away for any time: what it still holds when it returns is kept, so an outage
-//!   flaps nothing. Attempts are never further apart than a second or a third of the session timeout.
+//!   flaps nothing. Attempts go on for ever, never further apart than a second or a third of the session timeout,
+//!   and at random moments: a fleet that lost the same server does not come back as one.
 //! * A slow ensemble keeps the link as long as a round trip takes less than 7/20 of the session timeout
 //!   (and less than 2.5 s, as a session takes two of them to begin): a server that is silent for 2/5 of
 //!   the session timeout is given up for another one, and pings go out at least every 1/5 of it.
 //! * [`State`] makes sense alone; its counters miss no reconnect.
-//! * Every verb has a deadline, and an [`Error`] says what the caller may count on:
+//! * A program that blocks its runtime keeps its session: pings come from a thread of the link's own.
+//! * Every verb has a deadline ([`Connection::operation_timeout`]), and an [`Error`] says what the caller may count on:
 //!   [`NotDone`](Outcome::NotDone), [`Unknown`](Outcome::Unknown), [`SessionOver`](Outcome::SessionOver).
 //! * Verbs belong to one [`Connection`]. They take effect in the order of their calls, never wait in a
-//!   queue for a later connection, and end with it.
-//! * [`Zk::close`] is awaited: afterwards the ephemeral znodes are gone, or it says that they linger.
-//!
+//!   queue for a later connection, and end with it. An event is in its queue before the answer to a later verb.
+//! * A take-over is one transaction: no reader finds the name missing, whatever the server answers.
+//! * A watch ends, visibly, rather than fall silent: with its connection, or when it is not read.
+//! * [`Zk::close`] is awaited: afterwards the ephemeral znodes are gone, or it says that they linger
+//!   ([`Lingering`]), and that within the time given.
 //! * Who we say we are is checked where a server can be asked (ZooKeeper 3.7 and later): one that lets us
 //!   in without having authenticated us is [`ConnectError::NotAuthenticated`]. Every refusal says what is
 //!   wrong, and is tried again: what is mended on the other side is noticed within a second.
 //! * Host lists may hold dead, black-holed and unresolvable hosts; names are looked up for each attempt, and
-//!   all their addresses are tried. The server that failed last is tried last.
+//!   all their addresses are tried, the next one when one has not answered for 250 ms. The order is random, but
+//!   that the server that failed last, also by falling silent, is tried last.
 //!
 //! # Its limits
 //! * **Round trips.** A server that is silent for 2/5 of the session timeout counts as lost: the time to the
 //!   ensemble and back must stay well below that.
+//! * **A server that stood still** for longer than the session timeout ends all sessions when it wakes up, and
+//!   nobody can attach to them again: that is a new epoch.
+//! * **Many verbs at once.** 1,024 of one [`Zk`] are on their way at a time. More wait for their turn, each within
+//!   its own deadline; who gets none fails with [`ErrorKind::Busy`], and nothing was sent. Who has thousands to
+//!   send keeps to a few hundred at a time, as the crate `registry` does, and meets neither.
+//! * **Many watches.** A watch ends with its connection and nothing sets it again here, so a reconnect sends none,
+//!   however many there were. They are not counted either: who has many sets one recursive watch in their place.
 //! * **Servers before 3.6** know no recursive watches and no reads of several znodes:
 //!   [`Connection::has_recursive_watches`] says so, and the one-shot verbs are there. They are found out when
 //!   a session begins, at the price of a second connection. On them a take-over is a delete and a create
@@ -48,8 +60,12 @@
 //!   connection ends; and nobody can ask whom they take us for.
 //! * **Observers** serve like any other member. **Read-only servers** (a member without a quorum, with
 //!   `readonlymode.enabled`) are not used: they refuse us, as we do not ask to read only, and the next host is
-//!   tried. What was last known keeps serving meanwhile.
+//!   tried. The session outlives that, if the quorum is back before the ensemble ends it.
 //! * **Wall clocks** do not matter: nothing here reads one.
+//!
+//! # The seam
+//! All this stands on the traits of [`link`]; [`Zk::start_on`] takes another implementation, in virtual time
+//! say. Threads and sockets are the business of the real one; above the seam nothing depends on them.
 //!
 //! # What it does not
 //! * Locks, elections, sequential znodes, transactions at large: it has the verbs that registration and

@@ -5,6 +5,8 @@
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -138,6 +140,74 @@ async fn fault_36_dead_hosts_alone_are_each_named_with_the_cause() {
     }
 }
 
+/// T where a test asks for more than the server grants.
+const LONG_SESSION: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn fault_11_a_server_that_hangs_is_not_tried_before_the_others() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let ways = [Proxy::start(server.addr()).await.unwrap(), Proxy::start(server.addr()).await.unwrap()];
+    let zk =
+        start(&format!("{},{}", ways[0].connect_string(), ways[1].connect_string()), Duration::from_secs(2));
+    let session = connected(&zk).await.session();
+    for round in 1..=5 {
+        let used = connected(&zk).await.server().unwrap();
+        let hung = ways.iter().find(|way| way.connect_string() == used).unwrap();
+        hung.hang().await.unwrap();
+        let before = hung.connections_accepted();
+        let state =
+            state_where(&zk, "another way", |state| state.reconnects == round && state.is_connected()).await;
+        assert_eq!(state.session, Some(session));
+        assert_ne!(connected(&zk).await.server().unwrap(), used);
+        // Its kernel accepts, and nobody answers. The client crate dials once more when it loses it; an attempt
+        // of ours would be two.
+        let tried = hung.connections_accepted() - before;
+        assert!(tried <= 1, "{tried} connections");
+        hung.pass().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn fault_11_a_server_that_cuts_off_whoever_comes_is_tried_once_a_round() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let broken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hosts = format!("{},{}", broken.local_addr().unwrap(), server.connect_string());
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let counted = accepted.clone();
+    let cutting = tokio::spawn(async move {
+        while broken.accept().await.is_ok() {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let mut met = 0;
+    // In random order: in half of the rounds it is the first.
+    for _ in 0..24 {
+        accepted.store(0, Ordering::SeqCst);
+        let zk = start(&hosts, SLOW_SESSION);
+        connected(&zk).await;
+        let accepted = accepted.load(Ordering::SeqCst);
+        // Each attempt dials, and then connects.
+        assert!(accepted <= 2, "tried again before the other one: {accepted} connections");
+        met += accepted.min(1);
+        zk.close(SOON).await.unwrap();
+    }
+    assert!(met > 0, "it was never the first");
+    cutting.abort();
+}
+
+/// 2/5 of a long session timeout would be a long time.
+#[tokio::test]
+async fn fault_11_a_server_that_accepts_and_is_silent_is_given_up_after_five_seconds() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let started = Instant::now();
+    let zk = start(&silent.local_addr().unwrap().to_string(), LONG_SESSION);
+    let state = state_where(&zk, "trouble", |state| state.trouble.is_some()).await;
+    assert!(started.elapsed() < Duration::from_secs(7), "{:?}", started.elapsed());
+    assert!(state.trouble.unwrap().to_string().contains("no answer within 5s"), "{:?}", zk.state());
+}
+
 // === 47: a future is dropped at any await ===
 
 /// Polls a future as often as it wants, but not more than so many times; then drops it.
@@ -197,6 +267,8 @@ async fn fault_47_verbs_dropped_at_any_await_leave_no_watch_and_no_doubt() {
         count(at_most(polls, connection.ensure_path(&deep, Acl::Open)).await.is_some());
         connection.ensure_path(&deep, Acl::Open).await.unwrap();
     }
+    // One that nobody fires, nor waits for any more.
+    drop(connection.watch_exists(&path("/quiet")).await.unwrap());
     assert!(dropped >= 12 && done >= 12, "dropped {dropped}, done {done}");
     eventually("one watch is left, which is held", || async { watches(&server).await == 1 }).await;
     let told = std::iter::from_fn(|| watch.try_next()).count();

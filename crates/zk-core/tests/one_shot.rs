@@ -5,12 +5,14 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::{SOON, config, connected, path};
 use test_zookeeper::Server;
 use tokio::time::timeout;
 use zk_core::{Acl, Connection, ErrorKind, EventKind, OneShot, ServerVersion, Zk};
+use zk_testing::proxy::{Op, Proxy};
 
 /// On a modern server as on an old one, and on a modern one as if it were old.
 async fn connections() -> (Server, Vec<(Zk, Connection)>) {
@@ -142,8 +144,28 @@ async fn a_watch_that_is_dropped_costs_no_connection() {
 async fn an_old_server_is_found_out_before_anybody_is_connected() {
     let Some(_) = zk_testing::require_old() else { return };
     let server = zk_testing::Server::builder().old().start().await.unwrap();
+    is_found_out(server.addr()).await;
+}
+
+#[tokio::test]
+async fn one_that_behaves_as_an_old_server_is_found_out_before_anybody_is_connected() {
+    let server = zk_embedded::Server::builder().tick(Duration::from_millis(200));
+    let server = server.version(zk_embedded::Version::V3_4).start().await.unwrap();
+    is_found_out(server.addr()).await;
+    // Its refusal and the end of the connection come in one moment: it is heard each time all the same.
+    for _ in 0..20 {
+        let proxy = Proxy::start(server.addr()).await.unwrap();
+        let zk = Zk::start(config(&proxy.connect_string()));
+        assert!(!connected(&zk).await.has_recursive_watches());
+        let connects = proxy.requests().iter().filter(|request| request.op == Op::Connect).count();
+        assert_eq!(connects, 2, "one for the question, and one that stays");
+        zk.close(SOON).await.unwrap();
+    }
+}
+
+async fn is_found_out(server: SocketAddr) {
     let auth = zk_core::Auth::digest("ann", "secret").unwrap();
-    let zk = Zk::start(config(&server.connect_string()).with_auth(auth));
+    let zk = Zk::start(config(&server.to_string()).with_auth(auth));
     let connection = connected(&zk).await;
     assert!(!connection.has_recursive_watches());
     let refused = connection.watch_recursive(&path("/")).await.unwrap_err();

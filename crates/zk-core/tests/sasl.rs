@@ -94,9 +94,12 @@ async fn fault_28_refused_at_run_time_it_is_told_and_mended_passwords_are_notice
     let state = timeout(SOON, states.wait_for(refused)).await.expect("the refusal").unwrap();
     assert!(!state.is_connected() && !state.is_closed(), "{state:?}");
 
+    let mended = Instant::now();
     proxy.redirect(server.addr());
     let state = timeout(SOON, states.wait_for(State::is_connected)).await.expect("a connection").unwrap();
     assert_eq!(state.trouble, None);
+    // An attempt a second, and the time that it takes.
+    assert!(mended.elapsed() < Duration::from_secs(2), "{:?}", mended.elapsed());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! One step: look at what is there, and act towards what should be.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use zk_core::{Connection, Error, ErrorKind, Stat};
 
@@ -85,11 +86,15 @@ impl Keeper {
     }
 
     async fn create(&mut self, footing: &Footing, data: &Arc<[u8]>) -> Result<Next, Trouble> {
-        let (connection, config) = (&footing.connection, &self.shared.config);
+        self.cuts.admit(&self.path, data)?;
+        let (connection, shared) = (&footing.connection, self.shared.clone());
+        let config = &shared.config;
         self.pending();
         self.attempted = Some(connection.epoch());
         let asked = self.shared.roots.ask();
-        match connection.create_ephemeral(&self.path, data, config.acl()).await {
+        let created = connection.create_ephemeral(&self.path, data, config.acl()).await;
+        self.reckon(created.as_ref().err());
+        match created {
             Ok(stat) => {
                 self.created = Some(stat.czxid);
                 self.written = Some(Written::by(connection, &stat, data));
@@ -115,8 +120,11 @@ impl Keeper {
     }
 
     async fn rewrite(&mut self, footing: &Footing, stat: Stat, data: &Arc<[u8]>) -> Result<Next, Trouble> {
+        self.cuts.admit(&self.path, data)?;
         let connection = &footing.connection;
-        match connection.set_data(&self.path, data, Some(stat.version)).await {
+        let written = connection.set_data(&self.path, data, Some(stat.version)).await;
+        self.reckon(written.as_ref().err());
+        match written {
             Ok(stat) => {
                 tell!(self.shared.company.journal, info, version = stat.version, "written");
                 self.written = Some(Written::by(connection, &stat, data));
@@ -137,6 +145,7 @@ impl Keeper {
     }
 
     async fn take_over(&mut self, footing: &Footing, stat: Stat, data: &Arc<[u8]>) -> Result<Next, Trouble> {
+        self.cuts.admit(&self.path, data)?;
         let (connection, acl) = (&footing.connection, self.shared.config.acl());
         tell!(
             self.shared.company.journal,
@@ -147,13 +156,27 @@ impl Keeper {
         );
         self.pending();
         self.attempted = Some(connection.epoch());
-        match connection.take_over(&self.path, stat.version, data, acl).await {
+        let taken = connection.take_over(&self.path, stat.version, data, acl).await;
+        self.reckon(taken.as_ref().err());
+        match taken {
             Ok(()) => {
                 self.shared.company.census.taken_over();
                 // The transaction's answer does not tell what was created.
                 Ok(Next::Look { sync: false })
             }
             Err(error) => look_where_faster(error).map_err(Trouble::at_take_over),
+        }
+    }
+
+    /// Keeps count of the writes that ended the connection.
+    fn reckon(&mut self, error: Option<&Error>) {
+        match error {
+            None => self.cuts.answered(),
+            Some(error) => {
+                // Many of them cost the link about one connection a second, all together.
+                let company = Duration::from_secs(1) * self.shared.company.census.cut_off();
+                self.cuts.failed(error, self.shared.config.audit_interval().max(company));
+            }
         }
     }
 

@@ -29,12 +29,15 @@ struct Script {
     /// Every attempt: when, and with which session.
     attempts: Mutex<Vec<(Instant, Option<i64>)>>,
     links: Mutex<Vec<Arc<Wire>>>,
+    /// The session timeout that it grants, where it is not what is asked for.
+    granted: Mutex<Option<Duration>>,
 }
 
 /// One scripted connection.
 #[derive(Debug)]
 struct Wire {
     session: i64,
+    timeout: Duration,
     down: watch::Sender<Option<Down>>,
     closed: Mutex<bool>,
     alive: Mutex<bool>,
@@ -67,6 +70,7 @@ impl Ensemble for Script {
                 Some(Answered::Session(session)) => {
                     let wire = Arc::new(Wire {
                         session,
+                        timeout: self.granted.lock().unwrap().unwrap_or(SESSION),
                         down: watch::Sender::new(None),
                         closed: Mutex::new(false),
                         alive: Mutex::new(true),
@@ -93,7 +97,7 @@ fn unscripted<T>() -> Answer<T> {
 
 impl Link for Wire {
     fn session(&self) -> Session {
-        Session { id: SessionId(self.session), timeout: SESSION }
+        Session { id: SessionId(self.session), timeout: self.timeout }
     }
 
     fn ticket(&self) -> Ticket {
@@ -223,6 +227,21 @@ async fn attempts_go_on_for_ever_and_are_never_further_apart_than_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn attempts_follow_the_session_timeout_that_was_granted() {
+    let (script, zk) = start([]);
+    let granted = Duration::from_millis(1_200);
+    *script.granted.lock().unwrap() = Some(granted);
+    script.answer([Answered::Session(1)]);
+    reach(&zk, State::is_connected).await;
+    script.cut();
+    let before = script.attempts().len();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let attempts = script.attempts();
+    let mut waits = attempts[before..].windows(2).map(|pair| pair[1].0 - pair[0].0);
+    assert!(waits.all(|wait| wait <= granted / 3 + Duration::from_millis(1)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_expired_session_is_followed_at_once_by_a_new_one() {
     let (script, zk) = start([Answered::Session(1)]);
     reach(&zk, State::is_connected).await;
@@ -291,17 +310,20 @@ async fn the_connections_of_a_session_that_is_over_say_so() {
 fn a_runtime_that_ends_first_leaves_nobody_believing_in_the_link() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first = runtime();
-    let (script, zk) = first.block_on(async {
+    let (script, zk, connection) = first.block_on(async {
         let (script, zk) = start([Answered::Session(1)]);
-        reach(&zk, State::is_connected).await;
-        (script, zk)
+        let connection = zk.connected().await.unwrap();
+        (script, zk, connection)
     });
     drop(first);
     assert!(zk.connection().is_none());
     let lingering = runtime().block_on(zk.close(Duration::from_secs(1))).unwrap_err();
     assert_eq!(lingering.session, SessionId(1));
     let wire = script.links.lock().unwrap().pop().unwrap();
-    assert_eq!(Arc::strong_count(&wire), 1, "nothing keeps the link");
+    // A session thread would go on pinging for it.
+    assert_eq!(Arc::strong_count(&wire), 1, "nothing keeps the link, nor does a connection that is kept");
+    drop(wire);
+    assert!(connection.has_ended() && connection.server().is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,10 +331,52 @@ async fn a_verb_has_a_deadline_and_an_unknown_outcome() {
     let (_script, zk) = start([Answered::Session(1)]);
     let connection = zk.connected().await.unwrap();
     let started = Instant::now();
-    let error = connection.stat(&ZnodePath::root()).await.unwrap_err();
+    let root = ZnodePath::root();
+    let ended = tokio::time::timeout(10 * SESSION, connection.stat(&root)).await;
+    let error = ended.expect("an end").unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Timeout(SESSION * 3 / 4));
     assert!(started.elapsed() >= SESSION * 3 / 4);
     assert_eq!(error.outcome(), Outcome::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn verbs_beyond_those_in_flight_wait_within_their_deadline_and_are_never_sent_after_it() {
+    let (_script, zk) = start([Answered::Session(1)]);
+    let connection = zk.connected().await.unwrap();
+    let started = Instant::now();
+    let root = ZnodePath::root();
+    let verbs = (0..3_000).map(|_| connection.stat(&root));
+    let errors = futures_util::future::join_all(verbs).await.into_iter().map(|done| done.unwrap_err());
+    let (sent, waited): (Vec<_>, Vec<_>) = errors.partition(|error| error.outcome() == Outcome::Unknown);
+    assert_eq!((sent.len(), waited.len()), (1_024, 3_000 - 1_024));
+    assert!(
+        waited.iter().all(|error| *error.kind() == ErrorKind::Busy && error.outcome() == Outcome::NotDone)
+    );
+    assert!(started.elapsed() < SESSION * 3 / 4 + Duration::from_millis(5), "{:?}", started.elapsed());
+    // Their places are free again.
+    assert_eq!(connection.sync(&root).await.unwrap_err().kind(), &ErrorKind::NotConnected, "as scripted");
+}
+
+/// What is under way on an earlier connection may have more time.
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_turn_has_the_deadline_of_the_verb() {
+    let (script, zk) = start([]);
+    *script.granted.lock().unwrap() = Some(Duration::from_secs(40));
+    script.answer([Answered::Session(1)]);
+    let (before, root) = (zk.connected().await.unwrap(), ZnodePath::root());
+    let mut held = tokio::task::JoinSet::new();
+    for _ in 0..1_024 {
+        let (before, root) = (before.clone(), root.clone());
+        held.spawn(async move { before.stat(&root).await });
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    *script.granted.lock().unwrap() = Some(Duration::from_secs(2));
+    script.answer([Answered::Expired, Answered::Session(2)]);
+    script.cut();
+    reach(&zk, |state| state.epoch == 2).await;
+    let (connection, started) = (zk.connected().await.unwrap(), Instant::now());
+    assert_eq!(connection.sync(&root).await.unwrap_err().kind(), &ErrorKind::Busy);
+    assert!(started.elapsed() < Duration::from_millis(1_510), "{:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

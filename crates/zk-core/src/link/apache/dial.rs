@@ -146,3 +146,63 @@ async fn attempt((place, server): (usize, Dialled)) -> Result<Dialled, String> {
         Err(_) => Err(format!("{address}: no answer within {CONNECT_TIMEOUT:?}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn listeners() -> (Vec<TcpListener>, Vec<SocketAddr>, Dialer) {
+        let mut listeners = Vec::new();
+        for _ in 0..3 {
+            listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
+        }
+        let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        let hosts = addresses.iter().map(|address| Host::parse(&address.to_string()).unwrap()).collect();
+        (listeners, addresses, Dialer::new(hosts))
+    }
+
+    async fn dialled(dialer: &Dialer) -> SocketAddr {
+        dialer.dial().await.unwrap().address
+    }
+
+    #[tokio::test]
+    async fn who_failed_last_is_tried_last_until_praised() {
+        let (_listeners, addresses, dialer) = listeners().await;
+        dialer.blame(addresses[0]);
+        dialer.blame(addresses[1]);
+        for _ in 0..20 {
+            assert_eq!(dialled(&dialer).await, addresses[2], "all accept; one has not failed");
+        }
+        dialer.blame(addresses[2]);
+        for _ in 0..20 {
+            assert_eq!(dialled(&dialer).await, addresses[0], "the one whose failure is longest ago");
+        }
+        dialer.praise(addresses[1]);
+        for _ in 0..20 {
+            assert_eq!(dialled(&dialer).await, addresses[1], "it serves again");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_preferred_who_has_not_failed() {
+        let (_listeners, addresses, dialer) = listeners().await;
+        let mut seen = Vec::new();
+        for _ in 0..100 {
+            seen.push(dialled(&dialer).await);
+        }
+        assert!(addresses.iter().all(|address| seen.contains(address)), "a fleet spreads over the servers");
+    }
+
+    #[test]
+    fn all_addresses_of_a_name_are_tried() {
+        let dialer = Dialer::new(Vec::new());
+        let addresses: Vec<SocketAddr> =
+            ["192.0.2.1:2181", "[2001:db8::1]:2181"].map(|text| text.parse().unwrap()).to_vec();
+        let mut servers = BTreeMap::new();
+        note(&mut servers, Host::parse("zk").unwrap(), addresses.clone());
+        let order = dialer.in_order(&servers, true);
+        assert!(addresses.iter().all(|address| order.iter().any(|server| server.address == *address)));
+    }
+}
