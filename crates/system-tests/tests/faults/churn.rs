@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use nix::sys::signal::Signal;
 use system_tests::{PROPAGATION, Process, SESSION, Scene, free_ports, heavy, usage};
 use tempfile::TempDir;
 use test_zookeeper::Server;
@@ -229,4 +230,55 @@ async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_so
         .collect();
     println!("{} of 8 believed gone by refusal", believed.len());
     assert!(!believed.is_empty() && believed.is_subset(&dead), "{believed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_34_an_operator_s_signal_has_who_watches_and_who_asks_believe_it_at_once() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    // Held for longer than this test takes; found by the programs in the folder that they run in.
+    scene.write("config/daytime.toml", "[discovery]\nhold = '10m'\n");
+    let ports = free_ports(10);
+    // They serve all the time, so that nobody goes for refusing a connection: only their znodes go.
+    let elsewhere = test_zookeeper::Server::start().await.unwrap();
+    let unlisted = Scene::new(real(), vec![elsewhere.addr()]);
+    let _server = unlisted.server(&ports);
+    unlisted.observer.until("they serve", SOON, all_of(&ports)).await.unwrap();
+    let names: BTreeSet<_> = ports.iter().copied().map(name).collect();
+    let writer = register_by_hand(&zk, &names.iter().cloned().collect::<Vec<_>>()).await;
+    let watch = scene.client(&["watch", "--json"]);
+    told_of(&watch, 10).await.unwrap();
+    let asking = scene.client(&FOR_EVER);
+    answers(&asking, 100).await.unwrap();
+    let said = |process: &Process, text: &str| process.err().contains(text);
+
+    // A word that is given too early is answered, harms nobody, and does not count for later.
+    for process in [&watch, &asking] {
+        process.signal(Signal::SIGUSR1);
+        until("it is answered", SOON, || said(process, "SIGUSR1: nothing is held")).await.unwrap();
+    }
+    let deletes: Vec<_> = ports[..9].iter().map(|port| MultiOp::delete(path(&name(*port)), None)).collect();
+    writer.multi(&deletes).await.unwrap();
+    until("it says so", SOON, || count(&watch, "held") > 0).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    // The deletions may arrive in drips, of which the first are believed: as long as half are left.
+    let held = replay(&told(&watch)).len() - 1;
+    assert!(held >= 4, "held: {:?}", told(&watch));
+
+    for process in [&watch, &asking] {
+        process.signal(Signal::SIGUSR1);
+    }
+    let last = BTreeSet::from([name(ports[9])]);
+    until("believed", PROPAGATION, || replay(&told(&watch)) == last).await.unwrap();
+    assert!(said(&watch, &format!("released={held}")), "{}", watch.err());
+    until("released", SOON, || said(&asking, "SIGUSR1: what is held is believed gone")).await.unwrap();
+    let told_by = asking.out().len();
+    answers(&asking, told_by + 50).await.unwrap();
+    let late: BTreeSet<_> = asking.out()[told_by + 10..]
+        .iter()
+        .filter_map(|(_, line)| Some(line[..line.match_indices(':').nth(1)?.0].to_owned()))
+        .collect();
+    assert_eq!(late, last, "who asks goes to the one that is left");
+    answers_on(&asking).await.unwrap();
 }
