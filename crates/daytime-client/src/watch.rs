@@ -9,7 +9,7 @@ use discovery::{Change, Discovery};
 use instance::{Endpoint, Instance};
 use jiff::Timestamp;
 use serde_json::json;
-use zk_core::{State, Zk};
+use zk_core::{State, Zk, ZnodePath};
 
 use crate::error::Error;
 use crate::link;
@@ -39,13 +39,18 @@ enum Happening {
     Held {
         instances: usize,
     },
+    /// The link is up, and the root cannot be followed; `None` when it can again.
+    Trouble {
+        root: ZnodePath,
+        trouble: Option<Arc<str>>,
+    },
 }
 
 pub(crate) async fn run(config: ClientConfig, as_json: bool, word: &mut Word) -> Result<(), Error> {
     let zk = Zk::start(config.zookeeper.clone());
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     let outcome = tokio::select! {
-        outcome = follow(&zk, &discovery, as_json) => outcome,
+        outcome = follow(&zk, &discovery, config.discovery.root(), as_json) => outcome,
         never = word.obey(&discovery) => match never {},
         refused = link::refused_at_start(&zk) => Err(refused),
     };
@@ -53,7 +58,7 @@ pub(crate) async fn run(config: ClientConfig, as_json: bool, word: &mut Word) ->
     outcome
 }
 
-async fn follow(zk: &Zk, discovery: &Discovery, as_json: bool) -> Result<(), Error> {
+async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool) -> Result<(), Error> {
     let print = |happening: Happening| {
         let now = Timestamp::now();
         if as_json { line(happening.to_json(now)) } else { line(format_args!("{now:.3} {happening}")) }
@@ -61,6 +66,7 @@ async fn follow(zk: &Zk, discovery: &Discovery, as_json: bool) -> Result<(), Err
     let (mut states, mut views, mut changes) = (zk.states(), discovery.views(), discovery.changes());
     let mut told = Told::default();
     let mut held = 0;
+    let mut trouble = None;
     let mut phase = None;
     loop {
         let state = states.latest();
@@ -82,11 +88,16 @@ async fn follow(zk: &Zk, discovery: &Discovery, as_json: bool) -> Result<(), Err
                 if changed.is_err() {
                     return Ok(());
                 }
-                let now = views.borrow_and_update().held;
-                if now > held {
-                    print(Happening::Held { instances: now })?;
+                let view = views.borrow_and_update().clone();
+                if view.held > held {
+                    print(Happening::Held { instances: view.held })?;
                 }
-                held = now;
+                held = view.held;
+                // It is over when the root is followed, not when the link goes, of which another line tells.
+                if view.trouble != trouble && (view.trouble.is_some() || view.is_live()) {
+                    trouble.clone_from(&view.trouble);
+                    print(Happening::Trouble { root: root.clone(), trouble: view.trouble.clone() })?;
+                }
             }
         }
     }
@@ -159,6 +170,8 @@ impl fmt::Display for Happening {
                 Ok(())
             }
             Self::Synced { instances } => write!(f, "= {instances} registered"),
+            Self::Trouble { root, trouble: Some(trouble) } => write!(f, "! cannot follow {root}: {trouble}"),
+            Self::Trouble { root, trouble: None } => write!(f, "= following {root} again"),
             Self::Held { instances } => {
                 write!(f, "! {instances} disappeared together; kept for a while before that is believed")
             }
@@ -182,6 +195,9 @@ impl Happening {
                 "tags": new.tags(), "another_process": is_another_process(old, new),
             }),
             Self::Synced { instances } => json!({"time": time, "event": "synced", "instances": instances}),
+            Self::Trouble { root, trouble } => json!({
+                "time": time, "event": "trouble", "root": root.to_string(), "trouble": trouble.as_deref(),
+            }),
             Self::Held { instances } => json!({"time": time, "event": "held", "instances": instances}),
         }
     }

@@ -13,6 +13,7 @@ mod ensemble;
 mod namespace;
 mod network;
 mod output;
+mod rights;
 mod servers;
 mod sessions;
 mod sockets;
