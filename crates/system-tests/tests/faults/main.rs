@@ -18,4 +18,5 @@ mod servers;
 mod sessions;
 mod sockets;
 mod support;
+mod versions;
 mod zookeeper;
