@@ -150,6 +150,29 @@ async fn fault_31_forty_thousand_children_are_listed_once() {
     very_many_children(40_000).await;
 }
 
+// === 32: more than ZooKeeper's buffer takes ===
+
+/// `jute.maxbuffer` limits what a server reads, and what Java's clients do; not what it answers us.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_32_a_list_many_times_over_zookeepers_buffer_is_followed_all_the_same() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    let small = zk_testing::Server::builder().java_property("jute.maxbuffer", 4096);
+    let zk = small.start().await.unwrap();
+    let writer = Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
+    writer.create_all(ROOT).await.unwrap();
+    let names: Vec<_> = (1..=1000).map(|port| format!("a-rather-long-name.example:{port}")).collect();
+    for ten in names.chunks(10) {
+        let creates = ten.iter().map(|name| MultiOp::create(path(name), b"", CreateMode::Ephemeral));
+        writer.multi(&creates.collect::<Vec<_>>()).await.unwrap();
+    }
+    let (watch, _folder) = watch(&zk.connect_string());
+    until("synced", SOON, || count(&watch, "synced") == 1).await.unwrap();
+    assert_eq!(count(&watch, "joined"), 1000);
+    writer.delete(&path(&names[0]), None).await.unwrap();
+    until("one less", SOON, || count(&watch, "left") == 1).await.unwrap();
+    assert_eq!(watch.log().iter().filter(|(_, line)| line.contains("WARN")).count(), 0, "{}", watch.err());
+}
+
 // === 34: most of the instances disappear together ===
 
 /// H by default.
