@@ -15,11 +15,12 @@ use crate::error::Error;
 use crate::figures;
 use crate::link;
 use crate::output::{line, tell};
+use crate::release::Word;
 
 /// While waiting, something is said at least this often.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(crate) async fn run(config: ClientConfig) -> Result<(), Error> {
+pub(crate) async fn run(config: ClientConfig, word: &mut Word) -> Result<(), Error> {
     let zk = Zk::start(config.zookeeper.clone());
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     let balancer = Balancer::new(balance::Config::new(config.client.strategy));
@@ -34,6 +35,7 @@ pub(crate) async fn run(config: ClientConfig) -> Result<(), Error> {
             tokio::select! {
                 biased;
                 () = feed(&balancer, &discovery) => Ok(()),
+                never = word.obey(&discovery) => match never {},
                 outcome = rounds(&balancer, &discovery, &config) => outcome,
             }
         }

@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::error::Error;
 use crate::output::tell;
+use crate::release::Word;
 use crate::{ask, doctor, figures, list, watch};
 
 /// Finds daytime servers in ZooKeeper and asks them for the time; lists them; watches them come and go.
@@ -54,6 +55,7 @@ const AFTER_HELP: &str = "\
 Flags may stand before or after the command.
 Flags beat the environment, the environment beats the file, the file beats the defaults.
 RUST_LOG sets what is logged on standard error: warnings by default; info for the story, debug for each attempt.
+While it asks or watches, SIGUSR1 has it believe at once a disappearance of most servers that it holds back.
 
 Exit codes: 0 done, or nobody reads on (as in `daytime-client | head -3`); 1 a round or a step of the doctor failed,
 ZooKeeper or an instance did not turn up in time, ZooKeeper refused the authentication at the start, or standard
@@ -95,6 +97,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         let watching = matches!(cli.command, Some(Command::Watch { .. }));
+        let mut word = Word::listen().map_err(Error::Start)?;
         let command = async {
             // Who looks once and ends has nothing to be scraped for.
             let lasting = matches!(cli.command, None | Some(Command::Watch { .. }));
@@ -104,10 +107,10 @@ pub fn main() -> ExitCode {
             };
             figures::describe();
             match cli.command {
-                None => ask::run(loaded.config).await,
+                None => ask::run(loaded.config, &mut word).await,
                 Some(Command::List { json }) => list::run(loaded.config, json).await,
                 Some(Command::Doctor { json }) => doctor::run(loaded.config, json).await,
-                Some(Command::Watch { json }) => watch::run(loaded.config, json).await,
+                Some(Command::Watch { json }) => watch::run(loaded.config, json, &mut word).await,
             }
         };
         tokio::select! {

@@ -12,7 +12,7 @@ use zk_core::{Connection, Error as ZkError, ErrorKind, Stat, Zk, ZnodePath};
 
 use crate::error::Error;
 use crate::link;
-use crate::output::{line, tell};
+use crate::output::{line, tags, tell};
 
 /// Records that are read at one time.
 const READS: usize = 64;
@@ -147,7 +147,7 @@ impl Row {
 
 /// Lines with columns as wide as they need to be.
 fn table(rows: &[Row]) -> Vec<String> {
-    const HEAD: [&str; 6] = ["ENDPOINT", "WEIGHT", "SESSION", "HOST", "PID", "STARTED"];
+    const HEAD: [&str; 7] = ["ENDPOINT", "WEIGHT", "SESSION", "HOST", "PID", "STARTED", "TAGS"];
     let dash = || "-".to_owned();
     let mut cells = vec![HEAD.map(str::to_owned)];
     for row in rows {
@@ -162,6 +162,8 @@ fn table(rows: &[Row]) -> Vec<String> {
             owner.and_then(|owner| owner.host()).map_or_else(dash, |host| host.escape_debug().to_string()),
             owner.and_then(|owner| owner.pid()).map_or_else(dash, |pid| pid.to_string()),
             row.started().unwrap_or_else(dash),
+            // The last column, for it may be long.
+            if row.instance.tags().is_empty() { dash() } else { tags(&row.instance) },
         ]);
     }
     let mut widths = [0; HEAD.len()];

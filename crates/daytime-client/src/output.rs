@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::Write;
 
+use instance::Instance;
+
 use crate::error::Error;
 
 /// Prints one line, at once.
@@ -11,7 +13,34 @@ pub(crate) fn line(text: impl Display) -> Result<(), Error> {
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Error::Output)
 }
 
+/// An instance's tags on one line, whatever they hold: `zone=a version="2 beta"`.
+pub(crate) fn tags(instance: &Instance) -> String {
+    // What is printed goes to a terminal, and comes from somewhere else.
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\');
+    let word = |text: &str| match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("{text:?}"),
+    };
+    let pairs: Vec<_> =
+        instance.tags().iter().map(|(key, value)| format!("{}={}", word(key), word(value))).collect();
+    pairs.join(" ")
+}
+
 /// Tells the user something on standard error. Where nobody listens, nobody is told.
 pub(crate) fn tell(text: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_stay_on_one_line_and_can_be_told_apart() {
+        let instance = Instance::new("10.0.0.7:80".parse().unwrap());
+        assert_eq!(tags(&instance), "");
+        let instance =
+            instance.with_tag("zone", "a").with_tag("odd key", "a\nb=\u{1b}[2J").with_tag("none", "");
+        assert_eq!(tags(&instance), r#"none="" "odd key"="a\nb=\u{1b}[2J" zone=a"#);
+    }
 }

@@ -1,18 +1,20 @@
 //! Prints joins, leaves and the state of the link, as they happen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use daytime_config::ClientConfig;
 use discovery::{Change, Discovery};
-use instance::Endpoint;
+use instance::{Endpoint, Instance};
 use jiff::Timestamp;
 use serde_json::json;
-use zk_core::{State, Zk};
+use zk_core::{State, Zk, ZnodePath};
 
 use crate::error::Error;
 use crate::link;
-use crate::output::line;
+use crate::output::{line, tags};
+use crate::release::Word;
 
 /// What happened.
 enum Happening {
@@ -25,6 +27,11 @@ enum Happening {
     Left {
         endpoint: String,
     },
+    /// Its record is another one; only where records are read.
+    Updated {
+        old: Arc<Instance>,
+        new: Arc<Instance>,
+    },
     /// The first listing is complete; or, as later, a mass disappearance is held back.
     Synced {
         instances: usize,
@@ -32,20 +39,26 @@ enum Happening {
     Held {
         instances: usize,
     },
+    /// The link is up, and the root cannot be followed; `None` when it can again.
+    Trouble {
+        root: ZnodePath,
+        trouble: Option<Arc<str>>,
+    },
 }
 
-pub(crate) async fn run(config: ClientConfig, as_json: bool) -> Result<(), Error> {
+pub(crate) async fn run(config: ClientConfig, as_json: bool, word: &mut Word) -> Result<(), Error> {
     let zk = Zk::start(config.zookeeper.clone());
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     let outcome = tokio::select! {
-        outcome = follow(&zk, &discovery, as_json) => outcome,
+        outcome = follow(&zk, &discovery, config.discovery.root(), as_json) => outcome,
+        never = word.obey(&discovery) => match never {},
         refused = link::refused_at_start(&zk) => Err(refused),
     };
     link::close(&zk).await;
     outcome
 }
 
-async fn follow(zk: &Zk, discovery: &Discovery, as_json: bool) -> Result<(), Error> {
+async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool) -> Result<(), Error> {
     let print = |happening: Happening| {
         let now = Timestamp::now();
         if as_json { line(happening.to_json(now)) } else { line(format_args!("{now:.3} {happening}")) }
@@ -53,6 +66,7 @@ async fn follow(zk: &Zk, discovery: &Discovery, as_json: bool) -> Result<(), Err
     let (mut states, mut views, mut changes) = (zk.states(), discovery.views(), discovery.changes());
     let mut told = Told::default();
     let mut held = 0;
+    let mut trouble = None;
     let mut phase = None;
     loop {
         let state = states.latest();
@@ -74,11 +88,16 @@ async fn follow(zk: &Zk, discovery: &Discovery, as_json: bool) -> Result<(), Err
                 if changed.is_err() {
                     return Ok(());
                 }
-                let now = views.borrow_and_update().held;
-                if now > held {
-                    print(Happening::Held { instances: now })?;
+                let view = views.borrow_and_update().clone();
+                if view.held > held {
+                    print(Happening::Held { instances: view.held })?;
                 }
-                held = now;
+                held = view.held;
+                // It is over when the root is followed, not when the link goes, of which another line tells.
+                if view.trouble != trouble && (view.trouble.is_some() || view.is_live()) {
+                    trouble.clone_from(&view.trouble);
+                    print(Happening::Trouble { root: root.clone(), trouble: view.trouble.clone() })?;
+                }
             }
         }
     }
@@ -88,24 +107,24 @@ async fn follow(zk: &Zk, discovery: &Discovery, as_json: bool) -> Result<(), Err
 #[derive(Debug, Default)]
 struct Told {
     synced: bool,
-    there: BTreeSet<Endpoint>,
+    there: BTreeMap<Endpoint, Arc<Instance>>,
 }
 
 impl Told {
     fn tell(&mut self, change: Change) -> Vec<Happening> {
         match change {
-            Change::Added(instance) => self.joined(instance.endpoint()).into_iter().collect(),
+            Change::Added(instance) => self.shown(&instance).into_iter().collect(),
             Change::Removed(instance) => self.left(instance.endpoint()).into_iter().collect(),
-            // Names only: nothing else can change.
-            Change::Updated { .. } => Vec::new(),
-            Change::Reset(snapshot) => self.reset(snapshot.endpoints().cloned().collect()),
+            Change::Updated { new, .. } => self.shown(&new).into_iter().collect(),
+            Change::Reset(snapshot) => self.reset(snapshot.instances()),
         }
     }
 
-    fn reset(&mut self, now: BTreeSet<Endpoint>) -> Vec<Happening> {
-        let gone: Vec<_> = self.there.difference(&now).cloned().collect();
+    fn reset(&mut self, now: &[Arc<Instance>]) -> Vec<Happening> {
+        let kept: BTreeSet<_> = now.iter().map(|instance| instance.endpoint()).collect();
+        let gone: Vec<_> = self.there.keys().filter(|endpoint| !kept.contains(endpoint)).cloned().collect();
         let mut happenings: Vec<_> = gone.iter().filter_map(|endpoint| self.left(endpoint)).collect();
-        happenings.extend(now.iter().filter_map(|endpoint| self.joined(endpoint)));
+        happenings.extend(now.iter().filter_map(|instance| self.shown(instance)));
         if !self.synced {
             self.synced = true;
             happenings.push(Happening::Synced { instances: now.len() });
@@ -113,15 +132,25 @@ impl Told {
         happenings
     }
 
-    fn joined(&mut self, endpoint: &Endpoint) -> Option<Happening> {
-        let new = self.there.insert(endpoint.clone());
-        new.then(|| Happening::Joined { endpoint: endpoint.to_string() })
+    /// What is new about an instance that is there.
+    fn shown(&mut self, now: &Arc<Instance>) -> Option<Happening> {
+        match self.there.insert(now.endpoint().clone(), now.clone()) {
+            None => Some(Happening::Joined { endpoint: now.endpoint().to_string() }),
+            Some(old) if old == *now => None,
+            Some(old) => Some(Happening::Updated { old, new: now.clone() }),
+        }
     }
 
     fn left(&mut self, endpoint: &Endpoint) -> Option<Happening> {
         let gone = self.there.remove(endpoint);
-        gone.then(|| Happening::Left { endpoint: endpoint.to_string() })
+        gone.map(|_| Happening::Left { endpoint: endpoint.to_string() })
     }
+}
+
+/// Whether the name went from one process to another, as at a restart.
+fn is_another_process(old: &Instance, new: &Instance) -> bool {
+    let incarnation = |instance: &Instance| instance.owner().map(instance::Owner::incarnation);
+    incarnation(old) != incarnation(new)
 }
 
 impl fmt::Display for Happening {
@@ -130,7 +159,19 @@ impl fmt::Display for Happening {
             Self::Link { state } => write!(f, "* {}", link::describe(state)),
             Self::Joined { endpoint } => write!(f, "+ {endpoint}"),
             Self::Left { endpoint } => write!(f, "- {endpoint}"),
+            Self::Updated { old, new } => {
+                write!(f, "~ {} weight={}", new.endpoint(), new.weight())?;
+                if !new.tags().is_empty() {
+                    write!(f, " {}", tags(new))?;
+                }
+                if is_another_process(old, new) {
+                    f.write_str(" (another process)")?;
+                }
+                Ok(())
+            }
             Self::Synced { instances } => write!(f, "= {instances} registered"),
+            Self::Trouble { root, trouble: Some(trouble) } => write!(f, "! cannot follow {root}: {trouble}"),
+            Self::Trouble { root, trouble: None } => write!(f, "= following {root} again"),
             Self::Held { instances } => {
                 write!(f, "! {instances} disappeared together; kept for a while before that is believed")
             }
@@ -149,7 +190,14 @@ impl Happening {
             }),
             Self::Joined { endpoint } => json!({"time": time, "event": "joined", "endpoint": endpoint}),
             Self::Left { endpoint } => json!({"time": time, "event": "left", "endpoint": endpoint}),
+            Self::Updated { old, new } => json!({
+                "time": time, "event": "updated", "endpoint": new.endpoint().to_string(), "weight": new.weight(),
+                "tags": new.tags(), "another_process": is_another_process(old, new),
+            }),
             Self::Synced { instances } => json!({"time": time, "event": "synced", "instances": instances}),
+            Self::Trouble { root, trouble } => json!({
+                "time": time, "event": "trouble", "root": root.to_string(), "trouble": trouble.as_deref(),
+            }),
             Self::Held { instances } => json!({"time": time, "event": "held", "instances": instances}),
         }
     }
@@ -157,9 +205,11 @@ impl Happening {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
+
+    fn instance(port: u16) -> Arc<Instance> {
+        Arc::new(Instance::new(format!("127.0.0.1:{port}").parse().unwrap()))
+    }
 
     /// What the lines say that is there now.
     fn replay(lines: &[String]) -> BTreeSet<String> {
@@ -174,20 +224,34 @@ mod tests {
         there.into_keys().collect()
     }
 
-    #[tokio::test]
-    async fn a_reset_after_changes_tells_nothing_twice_and_forgets_nothing() {
+    #[test]
+    fn a_reset_after_changes_tells_nothing_twice_and_forgets_nothing() {
         // Resets come from falling behind, which a reader of the library's snapshots cannot script: so the
         // joins and leaves are told one by one, and the resets by the sets that they lead to.
         let mut told = Told::default();
         let mut lines = Vec::new();
         let mut say = |happenings: Vec<Happening>| lines.extend(happenings.iter().map(ToString::to_string));
-        let endpoint = |port: u16| -> Endpoint { format!("127.0.0.1:{port}").parse().unwrap() };
-        say(told.reset([endpoint(1)].into()));
-        say(told.joined(&endpoint(2)).into_iter().collect());
-        say(told.reset([endpoint(1), endpoint(2), endpoint(3)].into()));
-        say(told.left(&endpoint(1)).into_iter().collect());
-        say(told.reset([endpoint(3)].into()));
+        say(told.reset(&[instance(1)]));
+        say(told.tell(Change::Added(instance(2))));
+        say(told.reset(&[instance(1), instance(2), instance(3)]));
+        say(told.tell(Change::Removed(instance(1))));
+        say(told.reset(&[instance(3)]));
         assert_eq!(replay(&lines), ["127.0.0.1:3".to_owned()].into());
         assert_eq!(lines.iter().filter(|line| line.starts_with('=')).count(), 1, "synced once");
+    }
+
+    #[test]
+    fn another_record_is_told_once_also_where_a_reset_brings_it() {
+        let mut told = Told::default();
+        told.reset(&[instance(1), instance(2)]);
+        let heavy = Arc::new(Instance::clone(&instance(1)).with_weight(7).with_tag("zone", "a"));
+        let happenings = told.tell(Change::Updated { old: instance(1), new: heavy.clone() });
+        let lines: Vec<_> = happenings.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, ["~ 127.0.0.1:1 weight=7 zone=a"]);
+        assert!(told.reset(&[heavy, instance(2)]).is_empty());
+        let owner = instance::Owner::new(instance::Incarnation::from_u128(7));
+        let other = Arc::new(Instance::clone(&instance(2)).with_owner(owner));
+        let lines: Vec<_> = told.reset(&[other]).iter().map(ToString::to_string).collect();
+        assert_eq!(lines, ["- 127.0.0.1:1", "~ 127.0.0.1:2 weight=100 (another process)"]);
     }
 }

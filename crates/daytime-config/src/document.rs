@@ -176,6 +176,7 @@ impl Walk<'_> {
 
     fn discovery(&mut self, into: &mut Discovery, key: &str, item: &Item<'_, '_>) -> bool {
         match key {
+            "records" => self.boolean(item, &mut into.records),
             "audit_interval" => {
                 self.duration(item, discovery::Config::AUDIT_INTERVALS, &mut into.audit_interval);
             }

@@ -81,6 +81,7 @@ pub(crate) struct Registry {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Discovery {
+    pub(crate) records: Given<bool>,
     pub(crate) audit_interval: Given<Duration>,
     pub(crate) hold: Given<Option<Duration>>,
 }
@@ -180,6 +181,7 @@ impl Default for Settings {
                 audit_interval: Given::default(registry::Config::DEFAULT_AUDIT_INTERVAL),
             },
             discovery: Discovery {
+                records: Given::default(false),
                 audit_interval: Given::default(discovery::Config::DEFAULT_AUDIT_INTERVAL),
                 hold: Given::default(None),
             },
@@ -280,7 +282,12 @@ impl Settings {
     }
 
     pub(crate) fn client_config(self) -> ClientConfig {
+        let records = match self.discovery.records.value {
+            true => discovery::Records::Read,
+            false => discovery::Records::NamesOnly,
+        };
         let mut discovery = discovery::Config::new(self.zookeeper.root.value.clone())
+            .with_records(records)
             .with_audit_interval(self.discovery.audit_interval.value)
             .expect(CHECKED);
         if let Some(hold) = self.discovery.hold.value {

@@ -99,6 +99,7 @@ fn wrong_types_say_what_was_found() {
             "client.strategy",
             "expected \"random\" or \"round-robin\", found the integer 1",
         ),
+        ("[discovery]\nrecords = 1\n", 2, "discovery.records", "found the integer 1"),
         ("[discovery]\nhold = false\n", 2, "discovery.hold", "found the boolean false"),
     ]);
 }

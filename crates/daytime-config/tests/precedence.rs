@@ -117,6 +117,26 @@ fn the_version_of_the_servers_is_found_out_unless_the_file_says_that_they_are_ol
 }
 
 #[test]
+fn records_are_read_where_the_file_or_a_variable_says_so() {
+    let dir = Dir::new();
+    let path = dir.write("[discovery]\nrecords = true\n");
+    let file = ["--config", path.to_str().unwrap()];
+    let names = discovery::Config::new("/go_servers".parse().unwrap());
+    let read = names.clone().with_records(discovery::Records::Read);
+    let cases: [(Variables<'_>, &[&str], _); 4] = [
+        (&[], &[], &names),
+        (&[], &file, &read),
+        (&[("DAYTIME_RECORDS", "true")], &[], &read),
+        (&[("DAYTIME_RECORDS", "false")], &file, &names),
+    ];
+    for (variables, arguments, expected) in cases {
+        assert_eq!(client(variables, arguments).unwrap().discovery, *expected, "{variables:?} {arguments:?}");
+    }
+    let problems = client(&[("DAYTIME_RECORDS", "yes")], &[]).unwrap_err().to_string();
+    assert_eq!(problems, r#"DAYTIME_RECORDS: discovery.records: expected true or false, found "yes""#);
+}
+
+#[test]
 fn udp_is_off_until_a_layer_asks_for_it() {
     let dir = Dir::new();
     let path = dir.write("[server]\nudp = true\n");

@@ -256,7 +256,10 @@ async fn list_prints_a_table_or_json_wherever_the_flags_stand() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, scene) = scene().await;
     let exit = ended(scene.client(&["list"])).await;
-    assert_eq!((exit.code, lines(&exit)), (Some(0), vec!["ENDPOINT  WEIGHT  SESSION  HOST  PID  STARTED"]));
+    assert_eq!(
+        (exit.code, lines(&exit)),
+        (Some(0), vec!["ENDPOINT  WEIGHT  SESSION  HOST  PID  STARTED  TAGS"])
+    );
     assert!(exit.err.contains("/go_servers does not exist"), "{}", exit.err);
 
     let ports = free_ports(2);
@@ -294,6 +297,47 @@ async fn list_prints_a_table_or_json_wherever_the_flags_stand() {
             None => assert_eq!((endpoint, row["ephemeral"].as_bool()), ("127.0.0.1:1", Some(false))),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn weight_and_tags_are_listed_and_watched_where_records_are_asked_for() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (zk, scene) = scene().await;
+    let by_hand = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
+    by_hand.create_all("/go_servers").await.unwrap();
+    let path = format!("/go_servers/{}", name(1));
+    let record = br#"{"Weight":7,"Tags":{"zone":"a","odd":"b c"}}"#;
+    by_hand.create(&path, record, raw::CreateMode::Ephemeral).await.unwrap();
+    let exit = ended(scene.client(&["list"])).await;
+    let text = lines(&exit).join("\n");
+    assert!(text.ends_with(r#"odd="b c" zone=a"#), "{text}");
+
+    scene.write("config/daytime.toml", "[discovery]\nrecords = true\n");
+    let (watch, json) = (scene.client(&["watch"]), scene.client(&["watch", "--json"]));
+    let printed = |process: &Process, part: &str| process.out().iter().any(|(_, line)| line.contains(part));
+    let eventually = async |process: &Process, part: &str| {
+        let deadline = Instant::now() + SOON;
+        while !printed(process, part) {
+            assert!(Instant::now() < deadline, "no {part:?} in {:?}", process.out());
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    for process in [&watch, &json] {
+        eventually(process, &name(1)).await;
+    }
+    scene.write("config/daytime.toml", "");
+    let names_only = scene.client(&["watch"]);
+    eventually(&names_only, &name(1)).await;
+    by_hand.set(&path, br#"{"Weight":8,"Tags":{"zone":"b"}}"#, None).await.unwrap();
+    eventually(&watch, &format!("~ {} weight=8 zone=b", name(1))).await;
+    eventually(&json, r#""event":"updated""#).await;
+    let updated = json.out().into_iter().find(|(_, line)| line.contains("updated")).unwrap().1;
+    let updated: serde_json::Value = serde_json::from_str(&updated).unwrap();
+    assert_eq!((updated["weight"].as_u64(), updated["tags"]["zone"].as_str()), (Some(8), Some("b")));
+    // What goes by names has seen later changes, and nothing of this one.
+    by_hand.create(&format!("/go_servers/{}", name(2)), b"", raw::CreateMode::Ephemeral).await.unwrap();
+    eventually(&names_only, &name(2)).await;
+    assert!(!printed(&names_only, "~ "), "{:?}", names_only.out());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -40,11 +40,14 @@ pub(super) async fn begin(config: &ClientConfig) -> (Zk, Step, Option<Connection
         }
         (None, trouble) => {
             let cause = trouble.as_ref().map(|trouble| format!(": {trouble}")).unwrap_or_default();
-            begun.failed(
-                format!("none within {deadline:?}{cause}"),
+            let hint = if config.tls {
+                "see [zookeeper.tls]: do the servers speak TLS on this port, has `ca` signed their certificates, for \
+                 the names in zookeeper.hosts, and do they trust `certificate`, if they ask for one?"
+            } else {
                 "the server answers but grants no session: see its log; a leader that is being elected, or a full \
-                 disk, would do that",
-            )
+                 disk, would do that"
+            };
+            begun.failed(format!("none within {deadline:?}{cause}"), hint)
         }
     };
     (zk, step, None)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use nix::sys::signal::Signal;
 use system_tests::{PROPAGATION, Process, SESSION, Scene, free_ports, heavy, usage};
 use tempfile::TempDir;
 use test_zookeeper::Server;
@@ -149,6 +150,29 @@ async fn fault_31_forty_thousand_children_are_listed_once() {
     very_many_children(40_000).await;
 }
 
+// === 32: more than ZooKeeper's buffer takes ===
+
+/// `jute.maxbuffer` limits what a server reads, and what Java's clients do; not what it answers us.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_32_a_list_many_times_over_zookeepers_buffer_is_followed_all_the_same() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    let small = zk_testing::Server::builder().java_property("jute.maxbuffer", 4096);
+    let zk = small.start().await.unwrap();
+    let writer = Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
+    writer.create_all(ROOT).await.unwrap();
+    let names: Vec<_> = (1..=1000).map(|port| format!("a-rather-long-name.example:{port}")).collect();
+    for ten in names.chunks(10) {
+        let creates = ten.iter().map(|name| MultiOp::create(path(name), b"", CreateMode::Ephemeral));
+        writer.multi(&creates.collect::<Vec<_>>()).await.unwrap();
+    }
+    let (watch, _folder) = watch(&zk.connect_string());
+    until("synced", SOON, || count(&watch, "synced") == 1).await.unwrap();
+    assert_eq!(count(&watch, "joined"), 1000);
+    writer.delete(&path(&names[0]), None).await.unwrap();
+    until("one less", SOON, || count(&watch, "left") == 1).await.unwrap();
+    assert_eq!(watch.log().iter().filter(|(_, line)| line.contains("WARN")).count(), 0, "{}", watch.err());
+}
+
 // === 34: most of the instances disappear together ===
 
 /// H by default.
@@ -229,4 +253,55 @@ async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_so
         .collect();
     println!("{} of 8 believed gone by refusal", believed.len());
     assert!(!believed.is_empty() && believed.is_subset(&dead), "{believed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_34_an_operator_s_signal_has_who_watches_and_who_asks_believe_it_at_once() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    // Held for longer than this test takes; found by the programs in the folder that they run in.
+    scene.write("config/daytime.toml", "[discovery]\nhold = '10m'\n");
+    let ports = free_ports(10);
+    // They serve all the time, so that nobody goes for refusing a connection: only their znodes go.
+    let elsewhere = test_zookeeper::Server::start().await.unwrap();
+    let unlisted = Scene::new(real(), vec![elsewhere.addr()]);
+    let _server = unlisted.server(&ports);
+    unlisted.observer.until("they serve", SOON, all_of(&ports)).await.unwrap();
+    let names: BTreeSet<_> = ports.iter().copied().map(name).collect();
+    let writer = register_by_hand(&zk, &names.iter().cloned().collect::<Vec<_>>()).await;
+    let watch = scene.client(&["watch", "--json"]);
+    told_of(&watch, 10).await.unwrap();
+    let asking = scene.client(&FOR_EVER);
+    answers(&asking, 100).await.unwrap();
+    let said = |process: &Process, text: &str| process.err().contains(text);
+
+    // A word that is given too early is answered, harms nobody, and does not count for later.
+    for process in [&watch, &asking] {
+        process.signal(Signal::SIGUSR1);
+        until("it is answered", SOON, || said(process, "SIGUSR1: nothing is held")).await.unwrap();
+    }
+    let deletes: Vec<_> = ports[..9].iter().map(|port| MultiOp::delete(path(&name(*port)), None)).collect();
+    writer.multi(&deletes).await.unwrap();
+    until("it says so", SOON, || count(&watch, "held") > 0).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    // The deletions may arrive in drips, of which the first are believed: as long as half are left.
+    let held = replay(&told(&watch)).len() - 1;
+    assert!(held >= 4, "held: {:?}", told(&watch));
+
+    for process in [&watch, &asking] {
+        process.signal(Signal::SIGUSR1);
+    }
+    let last = BTreeSet::from([name(ports[9])]);
+    until("believed", PROPAGATION, || replay(&told(&watch)) == last).await.unwrap();
+    assert!(said(&watch, &format!("released={held}")), "{}", watch.err());
+    until("released", SOON, || said(&asking, "SIGUSR1: what is held is believed gone")).await.unwrap();
+    let told_by = asking.out().len();
+    answers(&asking, told_by + 50).await.unwrap();
+    let late: BTreeSet<_> = asking.out()[told_by + 10..]
+        .iter()
+        .filter_map(|(_, line)| Some(line[..line.match_indices(':').nth(1)?.0].to_owned()))
+        .collect();
+    assert_eq!(late, last, "who asks goes to the one that is left");
+    answers_on(&asking).await.unwrap();
 }

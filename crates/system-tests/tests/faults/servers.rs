@@ -266,6 +266,44 @@ async fn fault_23_a_restarted_server_is_never_missing() {
     row_23(real()).await.unwrap();
 }
 
+// === 42: the configuration is wrong ===
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_42_a_wrong_configuration_ends_both_programs_before_anything_is_begun() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let port = free_port();
+    let good = format!("[zookeeper]\nhosts = ['{}']\n[server]\nports = [{port}]\n", scene.hosts());
+    scene.write("value.toml", &format!("{good}grace = 'soon'\n"));
+    scene.write("key.toml", &format!("{good}prots = [1]\n"));
+    scene.write("syntax.toml", &format!("{good}host = \n"));
+    scene.write("twice.toml", &format!("{good}[server]\n"));
+    scene.write("large.toml", &"#".repeat(2 << 20));
+    scene.write("folder.toml/file", "");
+    let cases = [
+        ("value.toml", "value.toml:5:9: server.grace: expected a duration"),
+        ("key.toml", "key.toml:5:1: server.prots: unknown key; did you mean ports?"),
+        ("syntax.toml", "syntax.toml:5:"),
+        ("twice.toml", "twice.toml:5:"),
+        ("large.toml", "large.toml: "),
+        ("folder.toml", "folder.toml: "),
+        ("missing.toml", "missing.toml: no such file"),
+    ];
+    let started = Instant::now();
+    for (file, expected) in cases {
+        let arguments = ["--config", file];
+        for process in [scene.server_with(&arguments), scene.client_with(&arguments)] {
+            let exit = process.exit(Duration::from_secs(2)).await.unwrap();
+            assert!(exit.code == Some(2) && exit.out.is_empty(), "{file}: {exit:?}");
+            assert!(exit.err.starts_with(expected), "no {expected:?} in {:?}", exit.err);
+            assert_eq!(exit.err.lines().count(), 1, "{file}: {}", exit.err);
+        }
+    }
+    let seen = scene.observer.since(started);
+    assert!(seen.iter().all(|sighting| sighting.nodes == Some(BTreeMap::new())), "{seen:?}");
+}
+
 // === 43: a port is in use ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

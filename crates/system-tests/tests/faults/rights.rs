@@ -1,0 +1,296 @@
+//! Rows in which somebody may not do what it wants to, or is not believed to be who it says it is.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use system_tests::{Process, Programs, SESSION, Scene, free_port};
+use test_zookeeper::Server;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+use zk_testing::raw::{Acl, Client, CreateMode, Error, permission};
+
+use crate::support::*;
+
+const ROOT: &str = "/go_servers";
+
+/// B + 1 s.
+const MENDED: Duration = BACKOFF.saturating_add(Duration::from_secs(1));
+
+/// The real programs, with a password and what a user would see of their logs.
+fn with_password(password: &'static str) -> Programs {
+    let environment =
+        vec![("DAYTIME_ZOOKEEPER_PASSWORD", password), ("RUST_LOG", "info,zookeeper_client=error")];
+    Programs { environment, ..real() }
+}
+
+async fn session(zk: &Server) -> Client {
+    Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap()
+}
+
+fn said(process: &Process, text: &str) -> bool {
+    process.err().contains(text)
+}
+
+fn printed(process: &Process, text: &str) -> bool {
+    process.out().iter().any(|(_, line)| line.contains(text))
+}
+
+async fn serves(port: u16) {
+    let mut line = String::new();
+    TcpStream::connect(("127.0.0.1", port)).await.unwrap().read_to_string(&mut line).await.unwrap();
+    assert!(line.ends_with("Z\n"), "it serves: {line:?}");
+}
+
+async fn stops(server: Process) {
+    server.signal(Signal::SIGTERM);
+    let exit = server.exit(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(exit.code, Some(0), "{}", exit.err);
+    no_panic(&exit.err).unwrap();
+}
+
+/// What `list` ends with, within a time.
+async fn listed(scene: &Scene, within: Duration) -> system_tests::Exit {
+    scene.client(&["list", "--json", "--wait", "5s"]).exit(within).await.unwrap()
+}
+
+/// Waits until `list` shows a server, where no observer may look.
+async fn until_listed(scene: &Scene, port: u16) {
+    let deadline = Instant::now() + SOON;
+    loop {
+        let exit = listed(scene, SOON).await;
+        assert_eq!(exit.code, Some(0), "{}", exit.err);
+        if exit.out.iter().any(|(_, line)| line.contains(&name(port))) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{:?}", exit.out);
+    }
+}
+
+// === 27: an ACL denies ===
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_27_a_server_that_may_not_register_serves_on_and_registers_when_it_may() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(quiet(real()), vec![zk.addr()]);
+    let admin = session(&zk).await;
+    let no_create = Acl::new(permission::READ | permission::ADMIN, "world", "anyone");
+    admin.create_with_acl(ROOT, b"", CreateMode::Persistent, &[no_create]).await.unwrap();
+    let (port, other) = (free_port(), free_port());
+    let (server, short) = (scene.server(&[port]), scene.server(&[other]));
+    for process in [&server, &short] {
+        until("it is told", SOON, || said(process, "access denied")).await.unwrap();
+    }
+    stops(short).await;
+
+    let before = server.log().len();
+    sleep(Duration::from_secs(3)).await;
+    let lines = server.log().split_off(before);
+    assert!(lines.len() <= 8, "more than a line a wait, in 3 s: {lines:#?}");
+    serves(port).await;
+    assert_eq!(scene.observer.now().map(|nodes| nodes.len()), Some(0));
+
+    admin.set_acl(ROOT, &[Acl::open()]).await.unwrap();
+    let nodes = scene.observer.until("registered", MENDED, all_of(&[port])).await.unwrap();
+    owned(&nodes).unwrap();
+    stops(server).await;
+    scene.observer.until("gone", SESSION, all_of(&[])).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_27_a_client_that_may_not_list_says_so_and_goes_on_when_it_may() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    // Nobody else can look, either.
+    let scene = Scene::new(quiet(real()), vec![]).through(zk.addr());
+    let port = free_port();
+    let _registration = register_by_hand(&zk, &[name(port)]).await;
+    let admin = session(&zk).await;
+    let no_read = Acl::new(permission::ALL & !permission::READ, "world", "anyone");
+    admin.set_acl(ROOT, &[no_read]).await.unwrap();
+
+    let exit = listed(&scene, Duration::from_secs(5)).await;
+    let denied = "cannot read from ZooKeeper: list /go_servers: access denied";
+    assert!(exit.code == Some(1) && exit.out.is_empty() && exit.err.contains(denied), "{exit:?}");
+    let asking = scene.client(&["--rounds", "1", "--wait", "1s"]).exit(SOON).await.unwrap();
+    let gave_up = "gave up after 1s: cannot follow /go_servers: ";
+    assert!(asking.code == Some(1) && asking.err.contains(gave_up), "{asking:?}");
+    let (watch, json) = (scene.client(&["watch"]), scene.client(&["watch", "--json"]));
+    until("it is told", SOON, || printed(&watch, "! cannot follow /go_servers: ")).await.unwrap();
+    until("it is told", SOON, || printed(&json, r#""event":"trouble""#)).await.unwrap();
+    let before = watch.log().len();
+    sleep(Duration::from_secs(3)).await;
+    let lines = watch.log().split_off(before);
+    assert!(lines.len() <= 8 && watch.out().len() <= 3, "{lines:#?} {:#?}", watch.out());
+
+    admin.set_acl(ROOT, &[Acl::open()]).await.unwrap();
+    let mended = Instant::now();
+    for process in [&watch, &json] {
+        let left = MENDED.saturating_sub(mended.elapsed());
+        until("it is shown", left, || printed(process, &name(port))).await.unwrap();
+    }
+    until("it is over", SOON, || printed(&watch, "= following /go_servers again")).await.unwrap();
+    for process in [watch, json] {
+        process.signal(Signal::SIGINT);
+        assert_eq!(process.exit(SOON).await.unwrap().code, Some(0));
+    }
+}
+
+const DIGEST: &str = "[zookeeper.auth]\nscheme = 'digest'\nuser = 'daytime'\n[registry]\nacl = 'creator'\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_creator_registers_everybody_can_read_and_nobody_else_can_delete() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(with_password("hunter2"), vec![zk.addr()]);
+    scene.write("config/daytime.toml", DIGEST);
+    let port = free_port();
+    let server = scene.server(&[port]);
+    scene.observer.until("registered", SOON, all_of(&[port])).await.unwrap();
+
+    let stranger = session(&zk).await;
+    let path = format!("{ROOT}/{}", name(port));
+    for path in [ROOT, &path] {
+        let (acl, _) = stranger.get_acl(path).await.unwrap();
+        let (ours, others): (Vec<_>, Vec<_>) = acl.into_iter().partition(|entry| entry.scheme == "digest");
+        assert_eq!(others, [Acl::read_only()], "{path}");
+        let [ours] = &ours[..] else { panic!("{path}: {ours:?}") };
+        assert!(ours.id.starts_with("daytime:") && !ours.id.contains("hunter2"), "{path}: {ours:?}");
+        assert_eq!(ours.permissions, permission::ALL, "{path}");
+    }
+    stranger.get(&path).await.expect("it can be read");
+    stranger.add_auth("digest", b"daytime:guessed").await.unwrap();
+    assert!(matches!(stranger.delete(&path, None).await, Err(Error::NoAuth)));
+    assert!(matches!(stranger.set(&path, b"", None).await, Err(Error::NoAuth)));
+    let beside = format!("{ROOT}/{}", name(1));
+    assert!(matches!(stranger.create(&beside, b"", CreateMode::Ephemeral).await, Err(Error::NoAuth)));
+
+    // Who only looks needs to be nobody.
+    let nobody = Scene::new(quiet(real()), vec![]).through(zk.addr());
+    let answers = nobody.client(&["--rounds", "3", "--interval", "1ms"]).exit(SOON).await.unwrap();
+    assert_eq!((answers.code, answers.out.len()), (Some(0), 3), "{}", answers.err);
+    until_listed(&nobody, port).await;
+    assert!(!server.err().contains("hunter2"));
+    stops(server).await;
+    scene.observer.until("gone", SESSION, all_of(&[])).await.unwrap();
+}
+
+// === 28: authentication fails ===
+
+#[cfg(feature = "sasl")]
+mod sasl {
+    use super::*;
+
+    const SASL: &str = "[zookeeper.auth]\nscheme = 'sasl'\nuser = 'daytime'\n";
+
+    fn scene(zk: &zk_testing::Server, password: &'static str) -> Scene {
+        let scene = Scene::new(with_password(password), vec![]).through(zk.addr());
+        scene.write("config/daytime.toml", SASL);
+        scene
+    }
+
+    /// Both programs end at once, and say why.
+    async fn all_end(scene: &Scene, why: &str) {
+        let processes =
+            [scene.server(&[free_port()]), scene.client(&["--rounds", "1"]), scene.client(&["list"])];
+        for process in processes {
+            let exit = process.exit(Duration::from_secs(2)).await.unwrap();
+            assert!(exit.code == Some(1) && exit.err.contains(why), "no {why:?} in {exit:?}");
+            assert!(!exit.err.contains("hunter"), "{}", exit.err);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn fault_28_who_is_known_by_sasl_is_served_and_a_wrong_password_ends_the_programs() {
+        let Some(_) = test_zookeeper::require_apache() else { return };
+        let zk = zk_testing::Server::builder().sasl(&[("daytime", "hunter2")]).require_sasl(true);
+        let zk = zk.start().await.unwrap();
+        let right = scene(&zk, "hunter2");
+        let port = free_port();
+        let server = right.server(&[port]);
+        until_listed(&right, port).await;
+        let asking = right.client(&["--rounds", "3", "--interval", "1ms"]).exit(SOON).await.unwrap();
+        assert_eq!((asking.code, asking.out.len()), (Some(0), 3), "{}", asking.err);
+        let doctor = right.client(&["doctor"]).exit(SOON).await.unwrap();
+        assert_eq!(doctor.code, Some(0), "{doctor:?}");
+
+        all_end(&scene(&zk, "hunter3"), "refuses our authentication").await;
+        serves(port).await;
+        stops(server).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn fault_28_a_server_that_knows_no_sasl_is_not_taken_for_one_that_believed_us() {
+        let Some(_) = test_zookeeper::require_apache() else { return };
+        let zk = zk_testing::Server::start().await.unwrap();
+        all_end(&scene(&zk, "hunter2"), "ignores the sasl authentication").await;
+    }
+}
+
+// === TLS ===
+
+#[cfg(feature = "tls")]
+mod tls {
+    use zk_testing::tls::{Authority, ClientAuth};
+
+    use super::*;
+
+    const TLS: &str = "[zookeeper.tls]\nca = 'ca.pem'\ncertificate = 'client.pem'\nkey = 'client.key'\n";
+
+    /// Programs that trust whom `trusted` has signed, and show what `authority` has issued.
+    fn scene(zk: &zk_testing::Server, trusted: &Authority, authority: &Authority) -> Scene {
+        let scene = Scene::new(quiet(real()), vec![zk.addr()]).through(zk.secure_addr().unwrap());
+        let client = authority.issue_client("daytime").unwrap();
+        scene.write("config/daytime.toml", TLS);
+        scene.write("config/ca.pem", trusted.certificate_pem());
+        scene.write("config/client.pem", client.certificate_pem());
+        scene.write("config/client.key", client.key_pem());
+        scene
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn everything_works_over_tls_with_certificates_on_both_sides() {
+        let Some(_) = test_zookeeper::require_apache() else { return };
+        let authority = Authority::new().unwrap();
+        let identity = authority.issue_server(&["127.0.0.1"]).unwrap();
+        let zk = zk_testing::Server::builder();
+        let zk = zk.tls(&identity, authority.certificate_pem(), ClientAuth::Need).start().await.unwrap();
+        let scene = scene(&zk, &authority, &authority);
+        let port = free_port();
+        let server = scene.server(&[port]);
+        scene.observer.until("registered", SOON, all_of(&[port])).await.unwrap();
+        let asking = scene.client(&["--rounds", "3", "--interval", "1ms"]).exit(SOON).await.unwrap();
+        assert_eq!((asking.code, asking.out.len()), (Some(0), 3), "{}", asking.err);
+        until_listed(&scene, port).await;
+        let doctor = scene.client(&["doctor"]).exit(SOON).await.unwrap();
+        assert_eq!(doctor.code, Some(0), "{doctor:?}");
+        stops(server).await;
+        scene.observer.until("gone", SESSION, all_of(&[])).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_server_that_is_not_trusted_is_not_used_and_tls_is_named() {
+        let Some(_) = test_zookeeper::require_apache() else { return };
+        let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
+        let identity = authority.issue_server(&["127.0.0.1"]).unwrap();
+        let zk = zk_testing::Server::builder();
+        let zk = zk.tls(&identity, authority.certificate_pem(), ClientAuth::Need).start().await.unwrap();
+        let scene = scene(&zk, &stranger, &authority);
+        let server = scene.server(&[free_port()]);
+        let list = scene.client(&["list", "--wait", "1s"]).exit(SOON).await.unwrap();
+        assert!(list.code == Some(1) && list.err.contains("TLS"), "{list:?}");
+        let doctor = scene.client(&["doctor", "--wait", "1s"]).exit(SOON).await.unwrap();
+        let hint = doctor.out.iter().find(|(_, line)| line.starts_with("hint: "));
+        assert!(hint.is_some_and(|(_, hint)| hint.contains("[zookeeper.tls]")), "{doctor:?}");
+        until("the server tells", SOON, || said(&server, "TLS")).await.unwrap();
+        assert_eq!(scene.observer.now().map(|nodes| nodes.len()), Some(0));
+        stops(server).await;
+
+        // Nor does it serve who has nothing to show.
+        scene.write("config/ca.pem", authority.certificate_pem());
+        scene.write("config/daytime.toml", "[zookeeper.tls]\nca = 'ca.pem'\n");
+        let list = scene.client(&["list", "--wait", "1s"]).exit(SOON).await.unwrap();
+        assert!(list.code == Some(1) && list.err.contains("TLS"), "{list:?}");
+    }
+}
