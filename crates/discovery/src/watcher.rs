@@ -389,6 +389,7 @@ impl Watcher {
     }
 
     fn unlinked(&mut self) -> Stage {
+        self.membership.unlinked(Instant::now());
         self.stale();
         Stage::Unlinked
     }
