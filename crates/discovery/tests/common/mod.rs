@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, unused_macros, unused_imports, reason = "not every test file needs all of it")]
 
+pub(crate) mod twist;
+
 use std::sync::Arc;
 use std::time::Duration;
 
