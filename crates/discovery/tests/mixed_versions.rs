@@ -42,6 +42,10 @@ impl Twist for Age {
 
 #[tokio::test]
 async fn where_the_next_server_is_older_the_view_goes_on_with_one_shot_watches() {
+    // It begins with a server that is not.
+    if test_zookeeper::is_old() {
+        return;
+    }
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
