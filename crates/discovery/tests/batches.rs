@@ -11,11 +11,10 @@ use std::time::Duration;
 
 use common::twist::{Twist, Twisted};
 use common::{ROOT, SESSION, SOON, add, node, observer, ports, ports_become, remove, view_where};
-use discovery::{Config, Discovery, View};
+use discovery::{Config, Discovery, Members, View};
 use test_zookeeper::Server;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
-use zk_core::link::apache::Apache;
 use zk_core::link::{Answer, Link};
 use zk_core::{Event, EventKind, Stat, Zk, ZnodePath};
 use zk_testing::proxy::Proxy;
@@ -28,6 +27,8 @@ type Happening = Vec<MultiOp>;
 #[derive(Clone, Debug)]
 struct Meeting {
     writer: Arc<raw::Client>,
+    /// Happens when the next list is asked for.
+    before_the_list: Arc<Mutex<Happening>>,
     /// Happens when the next list was answered, and nobody has heard of the answer yet.
     behind_the_list: Arc<Mutex<Happening>>,
     /// Happens when the next stat of the root is asked for.
@@ -73,10 +74,14 @@ impl Twist for Meeting {
         })
     }
 
-    fn children(&self, link: &dyn Link, path: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
-        let (listed, twist) = (link.children(path), self.clone());
+    fn children(&self, link: &Arc<dyn Link>, path: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
+        let (link, path, twist) = (link.clone(), path.clone(), self.clone());
         Box::pin(async move {
-            let list = listed.await?;
+            let happening = take(&twist.before_the_list);
+            if !happening.is_empty() {
+                twist.happen(happening).await;
+            }
+            let list = link.children(&path).await?;
             let happening = take(&twist.behind_the_list);
             if !happening.is_empty() {
                 twist.muted.store(false, Ordering::Relaxed);
@@ -119,6 +124,7 @@ async fn meeting(server: &Server) -> (Proxy, raw::Client, Meeting) {
     add(&observer, 1..=3).await;
     let meeting = Meeting {
         writer: Arc::new(raw::Client::connect(server.addr(), Duration::from_secs(4)).await.unwrap()),
+        before_the_list: Arc::default(),
         behind_the_list: Arc::default(),
         before_the_look: Arc::default(),
         queued: watch::Sender::new(0),
@@ -132,7 +138,7 @@ async fn meeting(server: &Server) -> (Proxy, raw::Client, Meeting) {
 fn follow(proxy: &Proxy, meeting: &Meeting, audits: Duration) -> Discovery {
     let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
     let config = config.with_session_timeout(SESSION).unwrap();
-    let zk = Zk::start_on(Arc::new(Twisted { servers: Apache::new(&config), twist: meeting.clone() }));
+    let zk = Zk::start_on(Twisted::new(&config, meeting.clone()));
     let config = Config::new(ROOT.parse().unwrap()).with_audit_interval(audits).unwrap();
     Discovery::start(zk, config.with_settle(Duration::ZERO).unwrap().with_hold(Duration::ZERO).unwrap())
 }
@@ -197,6 +203,24 @@ async fn so_it_is_with_the_list_of_an_audit() {
     add(&observer, [4]).await;
     let after = ports_become(&discovery, &[1, 2, 3, 4]).await;
     assert_eq!(revision(&after), revision(&before) + 1, "there was a view of the list alone");
+}
+
+#[tokio::test]
+async fn a_root_that_goes_between_the_look_and_the_list_is_an_empty_set() {
+    if test_zookeeper::is_old() {
+        return;
+    }
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let (proxy, observer, meeting) = meeting(&server).await;
+    *meeting.before_the_list.lock().unwrap() =
+        vec![delete(1), delete(2), delete(3), MultiOp::delete(ROOT, None)];
+    let discovery = follow(&proxy, &meeting, RARELY);
+    let view = view_where(&discovery, "live", View::is_live).await;
+    assert_eq!((view.members(), view.trouble.as_deref()), (Members::Empty, None));
+    observer.create_all(ROOT).await.unwrap();
+    add(&observer, [4]).await;
+    ports_become(&discovery, &[4]).await;
 }
 
 #[tokio::test]

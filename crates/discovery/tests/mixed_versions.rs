@@ -14,7 +14,6 @@ use discovery::{Config, Discovery, Records};
 use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
-use zk_core::link::apache::Apache;
 use zk_core::link::{Answer, Link};
 use zk_core::{ErrorKind, Event, Zk, ZnodePath};
 use zk_testing::proxy::{Op, Proxy};
@@ -55,7 +54,7 @@ async fn where_the_next_server_is_older_the_view_goes_on_with_one_shot_watches()
     let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
     let config = config.with_session_timeout(SESSION).unwrap();
     let age = Age::default();
-    let zk = Zk::start_on(Arc::new(Twisted { servers: Apache::new(&config), twist: age.clone() }));
+    let zk = Zk::start_on(Twisted::new(&config, age.clone()));
     let config = Config::new(ROOT.parse().unwrap()).with_records(Records::Read);
     let discovery = Discovery::start(zk, config);
     let before = ports_become(&discovery, &[1, 2]).await;

@@ -19,19 +19,29 @@ pub(crate) trait Twist: Clone + Debug + Send + Sync + 'static {
         link.watch_recursive(path)
     }
 
-    fn children(&self, link: &dyn Link, path: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
+    fn children(&self, link: &Arc<dyn Link>, path: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
         link.children(path)
     }
 
     fn stat(&self, link: &Arc<dyn Link>, path: &ZnodePath) -> Answer<Option<Stat>> {
         link.stat(path)
     }
+
+    fn read_many(&self, link: &Arc<dyn Link>, paths: &[ZnodePath]) -> Answer<Vec<Reading>> {
+        link.read_many(paths)
+    }
 }
 
 #[derive(Debug)]
 pub(crate) struct Twisted<T> {
-    pub(crate) servers: Apache,
-    pub(crate) twist: T,
+    servers: Apache,
+    twist: T,
+}
+
+impl<T> Twisted<T> {
+    pub(crate) fn new(config: &zk_core::Config, twist: T) -> Arc<Self> {
+        Arc::new(Self { servers: Apache::new(config), twist })
+    }
 }
 
 #[derive(Debug)]
@@ -65,7 +75,7 @@ impl<T: Twist> Link for TwistedLink<T> {
         self.twist.watch_recursive(&*self.link, path)
     }
     fn children(&self, path: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
-        self.twist.children(&*self.link, path)
+        self.twist.children(&self.link, path)
     }
 
     fn session(&self) -> Session {
@@ -96,7 +106,7 @@ impl<T: Twist> Link for TwistedLink<T> {
         self.link.data(path)
     }
     fn read_many(&self, paths: &[ZnodePath]) -> Answer<Vec<Reading>> {
-        self.link.read_many(paths)
+        self.twist.read_many(&self.link, paths)
     }
     fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Answer<Stat> {
         self.link.set_data(path, data, version)
