@@ -39,6 +39,8 @@ pub fn diff(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
             (None, None) => return changes,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
+            // Most have not changed, and are the very same.
+            (Some(old), Some(new)) if Arc::ptr_eq(old, new) => Ordering::Equal,
             (Some(old), Some(new)) => old.endpoint().cmp(new.endpoint()),
         };
         let gone = if order.is_le() { old.next() } else { None };

@@ -128,3 +128,44 @@ fn check(what: &'static str, given: Duration, range: RangeInclusive<Duration>) -
     }
     Err(ConfigError { what, given, min: *range.start(), max: *range.end() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        Config::new(ZnodePath::parse("/go_servers").unwrap())
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_refused_and_what_was_expected_is_told() {
+        let (second, day) = (Duration::from_secs(1), Duration::from_secs(86_400));
+        let error = config().with_settle(2 * second).unwrap_err();
+        assert_eq!(error.to_string(), "a settling time of 2s is out of range; expected 0ns to 1s");
+        assert!(config().with_settle(second).is_ok() && config().with_settle(Duration::ZERO).is_ok());
+        assert!(config().with_hold(601 * second).is_err() && config().with_hold(600 * second).is_ok());
+        for refused in [Duration::ZERO, Config::AUDIT_INTERVALS.start().mul_f64(0.9), day] {
+            assert!(config().with_audit_interval(refused).is_err(), "{refused:?}");
+        }
+        for allowed in [*Config::AUDIT_INTERVALS.start(), *Config::AUDIT_INTERVALS.end()] {
+            assert!(config().with_audit_interval(allowed).is_ok(), "{allowed:?}");
+        }
+    }
+
+    #[test]
+    fn the_hold_is_the_session_timeout_and_two_seconds_more_unless_told_otherwise() {
+        let timeout = Duration::from_secs(10);
+        assert_eq!(config().hold(timeout), Duration::from_secs(12));
+        for given in [Duration::ZERO, Duration::from_secs(60)] {
+            assert_eq!(config().with_hold(given).unwrap().hold(timeout), given);
+        }
+    }
+
+    #[test]
+    fn unless_told_otherwise_it_settles_for_10_ms_audits_once_a_minute_and_reads_no_records() {
+        let config = config();
+        assert_eq!(config.settle(), Duration::from_millis(10));
+        assert_eq!(config.audit_interval(), Duration::from_secs(60));
+        assert_eq!(config.records(), Records::NamesOnly);
+    }
+}

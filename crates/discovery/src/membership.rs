@@ -28,6 +28,10 @@ const TOGETHER: Duration = Duration::from_secs(1);
 /// Fewer removals than this are no mass disappearance, however small the set.
 const MASS: usize = 3;
 
+/// However often the link comes and goes, nothing is held for longer than so many times the hold, counted
+/// in time with a link.
+const HOLDS: u32 = 3;
+
 /// How long an addition waits for its record.
 pub(crate) const RECORD_WAIT: Duration = Duration::from_millis(250);
 
@@ -40,6 +44,8 @@ pub(crate) struct Membership {
     format: Box<dyn Format>,
     settle: Duration,
     hold: Duration,
+    /// Whether there is a link: without one time does not count.
+    linked: bool,
     /// What ZooKeeper lists.
     listed: BTreeSet<Endpoint>,
     /// What is shown.
@@ -48,7 +54,7 @@ pub(crate) struct Membership {
     arriving: BTreeMap<Endpoint, Instant>,
     /// Counts what happened to `shown`.
     steps: u64,
-    /// Shown and not listed: when each went, and whether it is part of a mass disappearance.
+    /// Shown and not listed.
     leaving: BTreeMap<Endpoint, Leaving>,
     /// Removals that were let through lately, and have not returned.
     recent: BTreeMap<Endpoint, Instant>,
@@ -64,8 +70,24 @@ pub(crate) struct Membership {
 
 #[derive(Clone, Copy, Debug)]
 struct Leaving {
+    /// When it went; or, where that was on an earlier link, when this one came up.
     since: Instant,
+    /// For how long it has been leaving on earlier links.
+    earlier: Duration,
+    /// Whether it is part of a mass disappearance.
     held: bool,
+}
+
+impl Leaving {
+    fn new(now: Instant) -> Self {
+        Self { since: now, earlier: Duration::ZERO, held: false }
+    }
+
+    /// When it is believed.
+    fn due(&self, settle: Duration, hold: Duration) -> Instant {
+        let wait = if self.held { hold.min((hold * HOLDS).saturating_sub(self.earlier)) } else { settle };
+        self.since + wait
+    }
 }
 
 impl Membership {
@@ -74,6 +96,7 @@ impl Membership {
             format,
             settle,
             hold: Duration::ZERO,
+            linked: false,
             listed: BTreeSet::new(),
             shown: BTreeMap::new(),
             arriving: BTreeMap::new(),
@@ -191,7 +214,7 @@ impl Membership {
         self.listed.remove(&endpoint);
         self.arriving.remove(&endpoint);
         if self.shown.contains_key(&endpoint) {
-            self.leaving.entry(endpoint).or_insert(Leaving { since: now, held: false });
+            self.leaving.entry(endpoint).or_insert(Leaving::new(now));
         }
     }
 
@@ -286,9 +309,18 @@ impl Membership {
         held
     }
 
-    /// There is a link again. What was leaving had no chance to come back while there was none.
+    /// There is a link. What was leaving had no chance to come back while there was none.
     pub(crate) fn linked(&mut self, now: Instant) {
-        self.leaving.values_mut().for_each(|leaving| leaving.since = now);
+        if !std::mem::replace(&mut self.linked, true) {
+            self.leaving.values_mut().for_each(|leaving| leaving.since = now);
+        }
+    }
+
+    /// There is no link any more.
+    pub(crate) fn unlinked(&mut self, now: Instant) {
+        if std::mem::replace(&mut self.linked, false) {
+            self.leaving.values_mut().for_each(|leaving| leaving.earlier += now - leaving.since);
+        }
     }
 
     /// Believes every disappearance that is held.
@@ -316,18 +348,18 @@ impl Membership {
             self.let_go(|leaving| leaving.since + settle <= now);
             return;
         }
-        self.let_go(|leaving| leaving.held && leaving.since + hold <= now);
-        let ripe = |leaving: &Leaving| !leaving.held && leaving.since + settle <= now;
+        self.let_go(|leaving| leaving.held && leaving.due(settle, hold) <= now);
+        let ripe = |leaving: &Leaving| !leaving.held && leaving.due(settle, hold) <= now;
         let batch: Vec<_> =
             self.leaving.iter().filter(|(_, leaving)| ripe(leaving)).map(|(e, _)| e.clone()).collect();
         if batch.is_empty() {
             return;
         }
         self.recent.retain(|_, removed| *removed + TOGETHER >= now);
-        let held = self.leaving.values().filter(|leaving| leaving.held).count();
-        // The set as it was before the removals that belong together.
+        // The set as it was before the removals that belong together: those that are still settling, too,
+        // as what goes at one time may arrive in pieces.
         let before = self.len() + self.recent.len();
-        let together = self.recent.len() + held + batch.len();
+        let together = self.recent.len() + self.leaving.len();
         if together >= MASS && together * 2 > before {
             tracing::warn!(disappeared = together, of = before, ?hold, "mass disappearance: held back");
             self.hold_back(ripe);
@@ -358,7 +390,7 @@ impl Membership {
 
     /// When [`advance`](Self::advance) will have something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let due = |leaving: &Leaving| leaving.since + if leaving.held { self.hold } else { self.settle };
+        let due = |leaving: &Leaving| leaving.due(self.settle, self.hold);
         self.leaving.values().map(due).chain(self.arriving.values().copied()).min()
     }
 

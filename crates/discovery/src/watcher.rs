@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use instance::{Endpoint, Format};
-use rand::RngExt;
+use rand::{Rng, RngExt};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, debug, info, info_span, warn};
@@ -389,6 +389,7 @@ impl Watcher {
     }
 
     fn unlinked(&mut self) -> Stage {
+        self.membership.unlinked(Instant::now());
         self.stale();
         Stage::Unlinked
     }
@@ -404,14 +405,34 @@ impl Watcher {
     }
 
     fn next_audit(&self) -> Instant {
-        let interval = self.config.audit_interval();
-        Instant::now() + interval.mul_f64(rand::rng().random_range(0.75..1.25))
+        Instant::now() + varied(self.config.audit_interval(), &mut rand::rng())
     }
+}
+
+/// An interval varied by a quarter, so that a thousand followers that began together do not look together.
+fn varied(interval: Duration, dice: &mut impl Rng) -> Duration {
+    interval.mul_f64(dice.random_range(0.75..1.25))
 }
 
 async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => sleep_until(instant).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::SmallRng;
+
+    use super::*;
+
+    #[test]
+    fn audits_are_varied_by_a_quarter() {
+        let mut dice = SmallRng::seed_from_u64(7);
+        let waits: Vec<_> = (0..200).map(|_| varied(Duration::from_secs(60), &mut dice).as_secs()).collect();
+        assert!(waits.iter().all(|wait| (45..=75).contains(wait)), "{waits:?}");
+        assert!(waits.iter().any(|wait| *wait < 50) && waits.iter().any(|wait| *wait > 70), "{waits:?}");
     }
 }

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::{Engine, ROOT, SOON, add, node, observer, ports_become, remove, start, view_where};
+use common::{
+    Engine, ROOT, SOON, add, node, observer, on_both_engines, ports_become, remove, start, view_where,
+};
 use discovery::{Records, View};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use test_zookeeper::Server;
@@ -66,12 +68,21 @@ impl Recorder for Numbers {
     }
 }
 
+fn weight(view: &View, port: u16) -> Option<u32> {
+    let endpoint = format!("127.0.0.1:{port}").parse().unwrap();
+    Some(view.snapshot.as_ref()?.get(&endpoint)?.weight())
+}
+
 fn unix_time() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
-#[tokio::test]
-async fn every_number_tells_what_its_name_says() {
+on_both_engines! {
+    every_number_tells_what_its_name_says,
+    what_the_audit_finds_is_counted,
+}
+
+async fn every_number_tells_what_its_name_says(engine: Engine) {
     let Some(_) = test_zookeeper::require() else { return };
     let numbers = Numbers::default();
     let _guard = metrics::set_default_local_recorder(&numbers);
@@ -83,9 +94,8 @@ async fn every_number_tells_what_its_name_says() {
     observer.create(&node(4), b"[]", CreateMode::Ephemeral).await.unwrap();
     observer.create(&format!("{ROOT}/junk"), b"", CreateMode::Ephemeral).await.unwrap();
     let before = unix_time();
-    let (_zk, discovery) = start(Engine::Recursive, &proxy.connect_string(), |config| {
-        let config = config.with_records(Records::Read).with_hold(Duration::from_secs(600)).unwrap();
-        config.with_audit_interval(Duration::from_secs(2)).unwrap()
+    let (_zk, discovery) = start(engine, &proxy.connect_string(), |config| {
+        config.with_records(Records::Read).with_hold(Duration::from_secs(600)).unwrap()
     });
     assert_eq!(numbers.gauge("discovery_live"), 0.0);
     ports_become(&discovery, &[1, 2, 3, 4]).await;
@@ -100,17 +110,54 @@ async fn every_number_tells_what_its_name_says() {
     assert!(numbers.counter("discovery_record_reads_total") >= 4);
 
     // Single events, and what they lead to.
+    let events = |n: &Numbers| {
+        ["created", "deleted", "children", "written"]
+            .map(|kind| n.counter(&format!("discovery_events_total {kind}")))
+    };
     let reads = numbers.counter("discovery_record_reads_total");
-    add(&observer, [5]).await;
-    observer.set(&node(5), b"{}", None).await.unwrap();
-    numbers.become_true("a write", |n| n.counter("discovery_events_total written") == 1).await;
-    numbers.become_true("its read", |n| n.counter("discovery_record_reads_total") > reads).await;
+    let lists = numbers.counter("discovery_lists_total");
+    assert_eq!(events(&numbers), [0; 4]);
+    observer.create(&node(5), br#"{"Weight":6}"#, CreateMode::Ephemeral).await.unwrap();
+    // Without recursive watches there is an event of a write where the record was read before.
+    numbers.become_true("its read", |n| n.counter("discovery_record_reads_total") == reads + 1).await;
+    view_where(&discovery, "read", |view| weight(view, 5) == Some(6)).await;
+    observer.set(&node(5), br#"{"Weight":8}"#, None).await.unwrap();
+    view_where(&discovery, "read again", |view| weight(view, 5) == Some(8)).await;
+    assert_eq!(numbers.counter("discovery_record_reads_total"), reads + 2);
     remove(&observer, [5]).await;
     ports_become(&discovery, &[1, 2, 3, 4]).await;
-    numbers.become_true("a creation", |n| n.counter("discovery_events_total created") == 1).await;
-    numbers.become_true("a deletion", |n| n.counter("discovery_events_total deleted") == 1).await;
+    let (expected, listed) = match engine.served() {
+        Engine::Recursive => ([1, 1, 0, 1], 0),
+        Engine::OneShot => ([0, 0, 2, 1], 2),
+    };
+    assert_eq!(events(&numbers), expected, "created, deleted, children, written");
+    assert_eq!(numbers.counter("discovery_lists_total"), lists + listed);
 
-    // The audit finds what no event told, and says so.
+    remove(&observer, [1, 2, 3, 4]).await;
+    numbers.become_true("held", |n| n.gauge("discovery_held") > 0.0).await;
+    assert!(numbers.counter("discovery_removals_held_total") > 0);
+
+    proxy.refuse().await;
+    view_where(&discovery, "stale", |view: &View| !view.is_live()).await;
+    numbers.become_true("stale", |n| n.gauge("discovery_live") == 0.0).await;
+    assert!(numbers.gauge("discovery_instances") > 0.0, "the last set keeps serving");
+    drop(discovery);
+    numbers.become_true("ended", |n| n.gauge("discovery_instances") == 0.0).await;
+}
+
+async fn what_the_audit_finds_is_counted(engine: Engine) {
+    let Some(_) = test_zookeeper::require() else { return };
+    let numbers = Numbers::default();
+    let _guard = metrics::set_default_local_recorder(&numbers);
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    add(&observer, [1]).await;
+    let (_zk, discovery) = start(engine, &proxy.connect_string(), |config| {
+        config.with_records(Records::Read).with_audit_interval(Duration::from_secs(2)).unwrap()
+    });
+    ports_become(&discovery, &[1]).await;
     let dropped = proxy.drop_events();
     assert_eq!(numbers.counter("discovery_audit_mismatches_total"), 0);
     observer.set(&node(1), br#"{"Weight":7}"#, None).await.unwrap();
@@ -122,15 +169,4 @@ async fn every_number_tells_what_its_name_says() {
     add(&observer, [6]).await;
     numbers.become_true("a name", |n| n.counter("discovery_audit_mismatches_total") == 2).await;
     dropped.lift();
-
-    remove(&observer, [1, 2, 3, 4, 6]).await;
-    numbers.become_true("held", |n| n.gauge("discovery_held") > 0.0).await;
-    assert!(numbers.counter("discovery_removals_held_total") > 0);
-
-    proxy.refuse().await;
-    view_where(&discovery, "stale", |view: &View| !view.is_live()).await;
-    numbers.become_true("stale", |n| n.gauge("discovery_live") == 0.0).await;
-    assert!(numbers.gauge("discovery_instances") > 0.0, "the last set keeps serving");
-    drop(discovery);
-    numbers.become_true("ended", |n| n.gauge("discovery_instances") == 0.0).await;
 }

@@ -52,7 +52,7 @@ async fn fault_25_a_root_that_is_not_there_yet_is_an_empty_set_and_is_waited_for
     observer.create_all(ROOT).await.unwrap();
     add(&observer, [1]).await;
     assert_eq!(discovery.ready(1, SOON).await.unwrap().len(), 1);
-    let expected: &[Op] = match engine {
+    let expected: &[Op] = match engine.served() {
         Engine::Recursive => &[],
         // It was made, and then it had a child.
         Engine::OneShot => &[Op::GetChildren2, Op::GetChildren2],

@@ -120,7 +120,7 @@ async fn two_thousand_records_are_read_in_few_requests(engine: Engine) {
     for op in verbs(&proxy) {
         *counts.entry(format!("{op:?}")).or_insert(0) += 1;
     }
-    match engine {
+    match engine.served() {
         Engine::Recursive => {
             let reads = counts["MultiRead"];
             assert!((8..=12).contains(&reads), "{counts:?}");
@@ -302,7 +302,7 @@ async fn a_read_that_never_succeeds_keeps_nobody_out(engine: Engine) {
     observer.create_all(ROOT).await.unwrap();
     let (_zk, discovery) = start(engine, &proxy.connect_string(), records);
     ports_become(&discovery, &[]).await;
-    let read = match engine {
+    let read = match engine.served() {
         Engine::Recursive => Op::MultiRead,
         Engine::OneShot => Op::GetData,
     };

@@ -49,3 +49,67 @@ impl Oddities {
         self.names.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is logged meanwhile, line by line.
+    fn logged(act: impl FnOnce()) -> Vec<String> {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        tracing::subscriber::with_default(subscriber.finish(), act);
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_name_is_logged_once_for_as_long_as_it_is_there() {
+        let lines = logged(|| {
+            let mut odd = Oddities::new("skipped");
+            for name in ["a", "b", "a", "b"] {
+                odd.add(name, &"no port");
+            }
+            assert_eq!(odd.len(), 2);
+        });
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        for (line, name) in lines.iter().zip(["a", "b"]) {
+            assert!(line.contains("skipped") && line.contains("no port"), "{line}");
+            assert!(line.contains(&format!("child=\"{name}\"")), "{line}");
+        }
+    }
+
+    #[test]
+    fn names_that_come_and_go_fill_no_log_and_no_memory() {
+        let lines = logged(|| {
+            let mut odd = Oddities::new("skipped");
+            for round in 0..10 {
+                for number in 0..2_000 {
+                    odd.add(&format!("{round}-{number}"), &"no port");
+                }
+                assert_eq!(odd.len(), COUNTED);
+                odd.retain(&[]);
+            }
+        });
+        assert_eq!(lines.len(), LOGGED);
+        assert!(lines[LOGGED - 1].contains("not logged"), "{lines:?}");
+    }
+}

@@ -1,4 +1,5 @@
 use instance::Plain;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -12,6 +13,7 @@ impl Script {
         let mut membership = Membership::new(Box::new(Plain), Duration::from_millis(5), false);
         membership.set_hold(Duration::from_secs(10));
         let mut script = Self { membership, now: Instant::now() };
+        script.membership.linked(script.now);
         script.listed(1..=count);
         script
     }
@@ -37,6 +39,14 @@ impl Script {
     fn pass(&mut self, ms: u64) {
         self.now += Duration::from_millis(ms);
         self.membership.advance(self.now);
+    }
+
+    /// The link goes down, and comes back after a while.
+    fn outage(&mut self, ms: u64) {
+        self.membership.unlinked(self.now);
+        self.now += Duration::from_millis(ms);
+        self.membership.linked(self.now);
+        self.pass(0);
     }
 
     fn ports(&self) -> Vec<u16> {
@@ -96,6 +106,115 @@ fn a_mass_disappearance_in_drips_is_stopped_at_half() {
     }
     assert_eq!(script.ports().len(), 5);
     assert_eq!(script.membership.held(), 3);
+}
+
+#[test]
+fn what_goes_at_one_time_is_held_as_a_whole_though_it_arrives_in_pieces() {
+    let mut script = Script::with(10);
+    for pair in [[1, 2], [3, 4], [5, 6], [7, 8]] {
+        script.delete(pair);
+        script.pass(1);
+    }
+    for _ in 0..10 {
+        script.pass(1);
+    }
+    assert_eq!(script.ports().len(), 10);
+    assert_eq!(script.membership.held(), 8);
+}
+
+#[test]
+fn what_may_be_a_take_over_is_counted_but_not_held() {
+    let mut script = Script::with(4);
+    script.delete([1]);
+    script.pass(4);
+    script.delete([2, 3]);
+    script.pass(1);
+    assert_eq!(script.membership.held(), 1, "the others are still settling");
+    script.pass(4);
+    assert_eq!(script.membership.held(), 3);
+}
+
+#[test]
+fn after_an_outage_there_is_the_whole_hold_for_coming_back() {
+    let mut script = Script::with(4);
+    script.delete(1..=3);
+    script.pass(9_000);
+    assert_eq!(script.membership.held(), 3);
+    script.outage(60_000);
+    script.pass(9_999);
+    assert_eq!(script.ports().len(), 4);
+    // Looking again on the same link is no outage.
+    script.membership.linked(script.now);
+    script.pass(1);
+    assert_eq!(script.ports(), [4]);
+}
+
+#[test]
+fn a_link_that_comes_and_goes_does_not_keep_ghosts_for_ever() {
+    let mut script = Script::with(4);
+    script.delete(1..=3);
+    script.pass(5);
+    // Each time a hold has not quite passed.
+    for _ in 0..6 {
+        script.pass(4_999);
+        assert_eq!(script.membership.held(), 3);
+        script.outage(1_000);
+    }
+    // Three holds, but for 1 ms: the settling time counts as well.
+    script.pass(0);
+    assert_eq!(script.ports().len(), 4);
+    script.pass(1);
+    assert_eq!(script.ports(), [4]);
+}
+
+proptest! {
+    /// Everything that goes within the settling time, however it arrives: more than half is held as a whole,
+    /// less is gone as soon as it has settled.
+    #[test]
+    fn a_removal_is_held_or_immediate_as_the_whole_is_a_mass_or_not(
+        others in 0u16..12,
+        arrivals in proptest::collection::vec(0u64..5, 1..12),
+    ) {
+        let gone = u16::try_from(arrivals.len()).unwrap();
+        let mut script = Script::with(others + gone);
+        let is_mass = gone >= 3 && gone > others;
+        for ms in 0..=10 {
+            let now = (1..).zip(&arrivals).filter(|(_, at)| **at == ms).map(|(port, _)| port);
+            script.delete(now.collect::<Vec<_>>());
+            let settled = arrivals.iter().filter(|at| *at + 5 <= ms).count();
+            let shown = usize::from(others + gone) - if is_mass { 0 } else { settled };
+            prop_assert_eq!(script.ports().len(), shown, "at {} ms", ms);
+            script.pass(1);
+        }
+        prop_assert_eq!(script.membership.held(), if is_mass { arrivals.len() } else { 0 });
+        script.pass(10_000);
+        prop_assert_eq!(script.ports().len(), usize::from(others));
+    }
+
+    /// Whatever the link does, what is held goes after one hold without an interruption, and after three of
+    /// time with a link at the latest.
+    #[test]
+    fn no_link_is_so_bad_that_it_keeps_a_ghost(
+        links in proptest::collection::vec((1u64..12_000, 0u64..100_000), 0..40),
+    ) {
+        let mut script = Script::with(3);
+        script.delete([1, 2, 3]);
+        let (mut linked, mut went) = (0, false);
+        for (up, down) in links.into_iter().chain([(30_000, 0)]) {
+            if linked == 0 {
+                script.pass(5);
+            }
+            script.pass(up);
+            linked += up + if linked == 0 { 5 } else { 0 };
+            went = went || up >= 10_000 || linked >= 30_000;
+            // The first link begins with the settling, which is part of the hold.
+            let early = linked == up + 5 && up >= 9_995;
+            prop_assert_eq!(script.ports().is_empty(), went || early, "after {} ms", linked);
+            went |= early;
+            script.outage(down);
+        }
+        prop_assert!(went);
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, unused_macros, unused_imports, reason = "not every test file needs all of it")]
 
+pub(crate) mod twist;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +20,13 @@ use zk_testing::raw::{self, CreateMode};
 pub(crate) enum Engine {
     Recursive,
     OneShot,
+}
+
+impl Engine {
+    /// What it is on the server of the tests, which may be an old one whatever it is taken for.
+    pub(crate) fn served(self) -> Self {
+        if test_zookeeper::is_old() { Self::OneShot } else { self }
+    }
 }
 
 /// Runs the same tests on both.

@@ -1,0 +1,163 @@
+//! Row 27 of the fault matrix: what a reader may see, and what becomes of its view where it may not.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{
+    Engine, ROOT, SESSION, SOON, add, node, observer, on_both_engines, ports, ports_become, remove, start,
+    view_where,
+};
+use discovery::{Config, Discovery, Members, Records, View};
+use test_zookeeper::Server;
+use tokio::time::{Instant, timeout};
+use zk_core::ZnodePath;
+use zk_testing::expire_session;
+use zk_testing::proxy::{Op, Proxy};
+use zk_testing::raw::{self, CreateMode, permission};
+
+on_both_engines! {
+    fault_27_a_reader_that_may_only_read_follows_names_and_records,
+    fault_27_a_root_that_may_not_be_listed_is_told_and_its_repair_noticed,
+    fault_27_a_root_that_may_not_be_listed_any_more_leaves_the_last_set,
+}
+
+/// B, the longest wait between two attempts to connect, and a second.
+const REPAIR: Duration = Duration::from_millis(667 + 1_000);
+
+/// One who may do everything, where the world may do so much.
+async fn writer(server: &Server, world: i32) -> raw::Client {
+    let writer = observer(server).await;
+    writer.add_auth("digest", b"writer:secret").await.unwrap();
+    writer.create_all(ROOT).await.unwrap();
+    permit(&writer, world).await;
+    writer
+}
+
+async fn permit(writer: &raw::Client, world: i32) {
+    let all = raw::Acl::new(permission::ALL, "auth", "");
+    writer.set_acl(ROOT, &[raw::Acl::new(world, "world", "anyone"), all]).await.unwrap();
+}
+
+/// No request is anything but a question.
+fn never_wrote(proxy: &Proxy) -> bool {
+    let asks = |op| {
+        matches!(
+            op,
+            Op::Connect
+                | Op::Ping
+                | Op::Exists
+                | Op::GetData
+                | Op::GetChildren2
+                | Op::MultiRead
+                | Op::Sync
+                | Op::AddWatch
+                | Op::RemoveWatches
+                | Op::SetWatches
+                | Op::CloseSession
+        )
+    };
+    proxy.requests().iter().all(|seen| asks(seen.op))
+}
+
+async fn fault_27_a_reader_that_may_only_read_follows_names_and_records(engine: Engine) {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let writer = writer(&server, permission::READ).await;
+    let readable = [raw::Acl::read_only(), raw::Acl::new(permission::ALL, "auth", "")];
+    let register = async |port: u16, data: &[u8]| {
+        writer.create_with_acl(&node(port), data, CreateMode::Ephemeral, &readable).await.unwrap();
+    };
+    register(1, br#"{"Weight":7}"#).await;
+    let (zk, discovery) = start(engine, &proxy.connect_string(), |config| config.with_records(Records::Read));
+    let weights = |view: &View| -> Vec<_> {
+        let instances = view.snapshot.iter().flat_map(|snapshot| snapshot.instances());
+        instances.map(|instance| (instance.endpoint().port(), instance.weight())).collect()
+    };
+    let become_weights = async |expected: &[(u16, u32)]| {
+        let what = format!("live weights {expected:?}");
+        view_where(&discovery, &what, |view| view.is_live() && weights(view) == expected).await
+    };
+    become_weights(&[(1, 7)]).await;
+    register(2, br#"{"Weight":8}"#).await;
+    become_weights(&[(1, 7), (2, 8)]).await;
+    writer.set(&node(1), br#"{"Weight":9}"#, None).await.unwrap();
+    become_weights(&[(1, 9), (2, 8)]).await;
+    let mut states = zk.states();
+    proxy.cut().await;
+    timeout(SOON, states.wait_for(|state| state.reconnects == 1)).await.unwrap();
+    become_weights(&[(1, 9), (2, 8)]).await;
+    remove(&writer, [1]).await;
+    let view = become_weights(&[(2, 8)]).await;
+    assert_eq!((view.unreadable, view.trouble.as_deref()), (0, None));
+    drop(discovery);
+    zk.close(SOON).await.unwrap();
+    assert!(never_wrote(&proxy), "{:?}", proxy.requests());
+}
+
+async fn fault_27_a_root_that_may_not_be_listed_is_told_and_its_repair_noticed(engine: Engine) {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let writer = writer(&server, 0).await;
+    add(&writer, [1]).await;
+    let (_zk, discovery) = start(engine, &server.connect_string(), |config| config);
+    let view = view_where(&discovery, "trouble", |view| view.trouble.is_some()).await;
+    assert_eq!(view.members(), Members::NotSynced, "not known is not empty");
+    assert!(view.trouble.as_ref().unwrap().contains("denied"), "{view:?}");
+    // Long enough for the longest pause between two attempts.
+    tokio::time::sleep(SESSION).await;
+    permit(&writer, permission::READ).await;
+    let repaired = Instant::now();
+    let view = ports_become(&discovery, &[1]).await;
+    assert!(repaired.elapsed() < REPAIR, "it took {:?}", repaired.elapsed());
+    assert_eq!(view.trouble, None);
+}
+
+async fn fault_27_a_root_that_may_not_be_listed_any_more_leaves_the_last_set(engine: Engine) {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let writer = writer(&server, permission::READ).await;
+    add(&writer, [1, 2, 3]).await;
+    let (zk, discovery) = start(engine, &server.connect_string(), |config| {
+        // Nothing is held: what goes without permission would be gone at once.
+        config.with_hold(Duration::ZERO).unwrap()
+    });
+    let before = ports_become(&discovery, &[1, 2, 3]).await;
+    permit(&writer, 0).await;
+    // In a new session there is a list in any case.
+    expire_session(server.addr(), zk.state().session.unwrap().id.0).await.unwrap();
+    let denied = view_where(&discovery, "trouble", |view| view.trouble.is_some()).await;
+    assert!(denied.trouble.as_ref().unwrap().contains("denied"), "{denied:?}");
+    assert_eq!(zk.state().epoch, 2);
+    assert!(zk.state().is_connected() && !denied.is_live(), "a link is not enough");
+    assert_eq!(denied.snapshot, before.snapshot);
+    remove(&writer, [1, 2]).await;
+    tokio::time::sleep(SESSION).await;
+    let denied = discovery.view();
+    assert_eq!((ports(&denied).unwrap(), denied.is_live()), (vec![1, 2, 3], false));
+    assert!(denied.age() >= SESSION && denied.trouble.is_some(), "{denied:?}");
+    permit(&writer, permission::READ).await;
+    let repaired = Instant::now();
+    let view = ports_become(&discovery, &[3]).await;
+    assert!(repaired.elapsed() < REPAIR, "it took {:?}", repaired.elapsed());
+    assert_eq!(view.trouble, None);
+}
+
+/// A follower of another root is not concerned.
+#[tokio::test]
+async fn fault_27_a_root_that_may_not_be_listed_concerns_no_other() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let writer = writer(&server, 0).await;
+    writer.create_all("/other").await.unwrap();
+    writer.create("/other/127.0.0.1:5", b"", CreateMode::Ephemeral).await.unwrap();
+    let (zk, denied) = start(Engine::Recursive, &server.connect_string(), |config| config);
+    view_where(&denied, "trouble", |view| view.trouble.is_some()).await;
+    let other = Discovery::start(zk, Config::new(ZnodePath::parse("/other").unwrap()));
+    ports_become(&other, &[5]).await;
+    writer.create("/other/127.0.0.1:6", b"", CreateMode::Ephemeral).await.unwrap();
+    assert_eq!(ports_become(&other, &[5, 6]).await.trouble, None);
+}
