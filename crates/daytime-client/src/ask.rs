@@ -15,12 +15,12 @@ use crate::error::Error;
 use crate::figures;
 use crate::link;
 use crate::output::{line, tell};
-use crate::release::Word;
+use crate::release::Release;
 
 /// While waiting, something is said at least this often.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(crate) async fn run(config: ClientConfig, word: &mut Word) -> Result<(), Error> {
+pub(crate) async fn run(config: ClientConfig, release: &mut Release) -> Result<(), Error> {
     let zk = Zk::start(config.zookeeper.clone());
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     let balancer = Balancer::new(balance::Config::new(config.client.strategy));
@@ -35,7 +35,7 @@ pub(crate) async fn run(config: ClientConfig, word: &mut Word) -> Result<(), Err
             tokio::select! {
                 biased;
                 () = feed(&balancer, &discovery) => Ok(()),
-                never = word.obey(&discovery) => match never {},
+                never = release.obey(&discovery) => match never {},
                 outcome = rounds(&balancer, &discovery, &config) => outcome,
             }
         }

@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::error::Error;
 use crate::output::tell;
-use crate::release::Word;
+use crate::release::Release;
 use crate::{ask, doctor, figures, list, watch};
 
 /// Finds daytime servers in ZooKeeper and asks them for the time; lists them; watches them come and go.
@@ -97,7 +97,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         let watching = matches!(cli.command, Some(Command::Watch { .. }));
-        let mut word = Word::listen().map_err(Error::Start)?;
+        let mut release = Release::listen().map_err(Error::Start)?;
         let command = async {
             // Who looks once and ends has nothing to be scraped for.
             let lasting = matches!(cli.command, None | Some(Command::Watch { .. }));
@@ -107,10 +107,10 @@ pub fn main() -> ExitCode {
             };
             figures::describe();
             match cli.command {
-                None => ask::run(loaded.config, &mut word).await,
+                None => ask::run(loaded.config, &mut release).await,
                 Some(Command::List { json }) => list::run(loaded.config, json).await,
                 Some(Command::Doctor { json }) => doctor::run(loaded.config, json).await,
-                Some(Command::Watch { json }) => watch::run(loaded.config, json, &mut word).await,
+                Some(Command::Watch { json }) => watch::run(loaded.config, json, &mut release).await,
             }
         };
         tokio::select! {

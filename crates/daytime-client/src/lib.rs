@@ -1,7 +1,8 @@
 //! Discovers daytime servers in ZooKeeper, asks them for the time, lists and watches them.
 //!
 //! A thin program over the crates `discovery` and `balance`. It asks round after round, lists, watches, and, as a
-//! doctor, says step by step what can be reached and what to look at where that ends. SIGUSR1 is the operator's word that what a mass disappearance took is gone. [`main`] is the program.
+//! doctor, says step by step what can be reached and what to look at where that ends. SIGUSR1 is the operator's word
+//! that what a mass disappearance took is gone. [`main`] is the program.
 
 mod ask;
 mod cli;

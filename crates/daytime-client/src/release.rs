@@ -9,9 +9,9 @@ use tracing::warn;
 
 /// Listens for the word. While it lives, SIGUSR1 does not end the program, as it would by default.
 #[derive(Debug)]
-pub(crate) struct Word(Signal);
+pub(crate) struct Release(Signal);
 
-impl Word {
+impl Release {
     /// Takes the signal over from the system.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self(signal(SignalKind::user_defined1())?))

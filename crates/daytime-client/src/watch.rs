@@ -14,7 +14,7 @@ use zk_core::{State, Zk, ZnodePath};
 use crate::error::Error;
 use crate::link;
 use crate::output::{line, tags};
-use crate::release::Word;
+use crate::release::Release;
 
 /// What happened.
 enum Happening {
@@ -46,12 +46,12 @@ enum Happening {
     },
 }
 
-pub(crate) async fn run(config: ClientConfig, as_json: bool, word: &mut Word) -> Result<(), Error> {
+pub(crate) async fn run(config: ClientConfig, as_json: bool, release: &mut Release) -> Result<(), Error> {
     let zk = Zk::start(config.zookeeper.clone());
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     let outcome = tokio::select! {
         outcome = follow(&zk, &discovery, config.discovery.root(), as_json) => outcome,
-        never = word.obey(&discovery) => match never {},
+        never = release.obey(&discovery) => match never {},
         refused = link::refused_at_start(&zk) => Err(refused),
     };
     link::close(&zk).await;
