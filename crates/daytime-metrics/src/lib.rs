@@ -56,3 +56,7 @@ pub enum StartError {
     #[error("this process records its metrics elsewhere already")]
     Installed,
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
