@@ -385,6 +385,34 @@ async fn fault_26_who_gives_up_before_it_held_the_name_leaves_its_successor_alon
     assert_eq!(assert_in_place(&observer, &second).await, before);
 }
 
+/// As far as versions can tell: the documented window is that of two znodes that were never written again.
+#[tokio::test]
+async fn fault_26_a_rival_that_comes_between_the_look_and_the_delete_is_left_alone() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let service = service(&proxy.connect_string());
+    let registration = service.register();
+    registered(&registration).await;
+    let rival = observer(&server).await;
+    registration.update(instance().with_weight(7)).unwrap();
+    eventually("the update", || async { rival.get(NODE).await.unwrap().1.version == 1 }).await;
+    registered(&registration).await;
+    proxy.delay(Duration::from_millis(250)).await.unwrap();
+    proxy.clear();
+    let (ended, theirs) = tokio::join!(registration.deregister(SOON), async {
+        eventually("the look", || async { proxy.requests().iter().any(|seen| seen.op == Op::Exists) }).await;
+        // Its answer and the delete are half a second away.
+        rival.exists(NODE).await.unwrap().expect("the look has found ours");
+        rival.delete(NODE, None).await.unwrap();
+        rival.create(NODE, b"theirs", raw::CreateMode::Ephemeral).await.unwrap();
+        rival.get(NODE).await.unwrap()
+    });
+    ended.unwrap();
+    assert_eq!(writes(&proxy), [Op::Delete], "it was on its way");
+    assert_eq!(rival.get(NODE).await.unwrap(), theirs);
+}
+
 #[tokio::test]
 async fn a_link_that_is_closed_ends_its_registrations_with_the_truth() {
     let Some(_) = test_zookeeper::require() else { return };
