@@ -397,7 +397,10 @@ async fn fault_26_a_rival_that_comes_between_the_look_and_the_delete_is_left_alo
     let rival = observer(&server).await;
     registration.update(instance().with_weight(7)).unwrap();
     eventually("the update", || async { rival.get(NODE).await.unwrap().1.version == 1 }).await;
-    registered(&registration).await;
+    // Which is followed by a look of its own.
+    let last = |op: Op| proxy.requests().iter().rposition(|seen| seen.op == op);
+    eventually("the look after it", || async { last(Op::Exists) > last(Op::SetData) }).await;
+    service.zk.connected().await.unwrap().sync(&ZnodePath::root()).await.unwrap();
     proxy.delay(Duration::from_millis(250)).await.unwrap();
     proxy.clear();
     let (ended, theirs) = tokio::join!(registration.deregister(SOON), async {
