@@ -544,6 +544,43 @@ async fn what_is_overwritten_by_hand_is_written_again() {
 }
 
 #[tokio::test]
+async fn who_overwrites_again_and_again_is_answered_ever_more_slowly() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let service = service(&proxy.connect_string());
+    let registration = service.register();
+    registered(&registration).await;
+    let observer = observer(&server).await;
+    let ours = observer.get(NODE).await.unwrap().0;
+    let until = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until {
+        observer.set(NODE, b"vandalised", None).await.unwrap();
+        sleep(Duration::from_millis(5)).await;
+    }
+    let answers = writes(&proxy).into_iter().filter(|op| *op == Op::SetData).count();
+    assert!((2..=40).contains(&answers), "{answers} in 3 s");
+    eventually("our data", || async { observer.get(NODE).await.unwrap().0 == ours }).await;
+}
+
+#[tokio::test]
+async fn a_conflict_is_not_told_of_while_nobody_can_know_of_it() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let service = service(&proxy.connect_string());
+    let rival = observer(&server).await;
+    rival.create_all(ROOT).await.unwrap();
+    rival.create(NODE, b"theirs", raw::CreateMode::Ephemeral).await.unwrap();
+    let registration = service.register();
+    status_where(&registration, |status| matches!(status, Status::Conflict(_))).await;
+    proxy.refuse().await;
+    status_where(&registration, |status| *status == Status::Pending { trouble: None }).await;
+    proxy.pass().await.unwrap();
+    status_where(&registration, |status| matches!(status, Status::Conflict(_))).await;
+}
+
+#[tokio::test]
 async fn one_registrar_has_one_registration_of_a_name() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
