@@ -77,7 +77,11 @@ type Watch = Option<OneShot>;
 /// What a look, and the act after it, led to.
 enum Next {
     Hold(Watch, Stat),
-    Look { sync: bool },
+    Look {
+        sync: bool,
+    },
+    /// Somebody writes over our data again and again.
+    Later,
     Yield(Watch, Holder),
     Gone,
 }
@@ -114,6 +118,8 @@ pub(crate) struct Keeper {
     created: Option<Zxid>,
     /// The data that we know to be on the znode.
     written: Option<Written>,
+    /// Another's data was written over since the znode was held last.
+    mended: bool,
     /// Writes that ended the connection.
     cuts: Cuts,
     pause: Backoff,
@@ -174,6 +180,7 @@ impl Keeper {
             held: None,
             created: None,
             written: None,
+            mended: false,
             cuts: Cuts::default(),
             pause: Backoff::new(PAUSE_FIRST, PAUSE_CAP),
             rival,
@@ -263,10 +270,15 @@ impl Keeper {
         };
         match next {
             Ok(Next::Look { sync }) => Stage::Looking { footing, sync },
+            Ok(Next::Later) => {
+                let wait = self.touched.next_wait();
+                self.look_after(footing, wait).await
+            }
             Ok(Next::Gone) => Stage::Gone,
             Ok(Next::Hold(watch, stat)) => {
                 self.pause = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
                 self.cuts.answered();
+                self.mended = false;
                 self.rival = Backoff::new(RIVAL_FIRST, self.rival.cap());
                 self.held_before = true;
                 self.stood = Some(footing.connection.epoch());

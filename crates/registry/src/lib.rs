@@ -70,7 +70,8 @@
 //! * Check the health of the service: bind, listen and accept before you register, and deregister first
 //!   when you stop.
 //! * Close one window that ZooKeeper leaves open: a stranger's znode that replaces the stale one between
-//!   our look and our transaction (both at version 0) is replaced. It finds out by its own watch.
+//!   our look and our transaction (both at version 0) is replaced, and one that replaces ours between our look and
+//!   our delete is deleted. It finds out by its own watch.
 //!
 //! # Example
 //! ```no_run

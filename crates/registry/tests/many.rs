@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use discovery::Discovery;
@@ -354,6 +355,27 @@ async fn an_update_costs_a_look_and_a_write() {
     eventually("our data", || async { observer.get(one).await.unwrap().0 == ours }).await;
 }
 
+#[tokio::test]
+async fn who_overwrites_again_and_again_is_answered_ever_more_slowly_with_a_shared_watch_too() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let service = service(&proxy.connect_string(), NEVER);
+    let registrations = service.register_all((0..300).map(instance));
+    all_registered(&registrations).await;
+    let observer = observer(&server).await;
+    let one = registrations[7].path().as_str();
+    let ours = observer.get(one).await.unwrap().0;
+    let until = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until {
+        observer.set(one, b"theirs", None).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    let answers = writes(&proxy).into_iter().filter(|op| *op == Op::SetData).count();
+    assert!((2..=40).contains(&answers), "{answers} in 3 s");
+    eventually("our data", || async { observer.get(one).await.unwrap().0 == ours }).await;
+}
+
 /// Cuts, expiries, deletions, overwriting and updates in random order, then quiet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_happened_it_ends_with_one_znode_each_and_a_true_status() {
@@ -425,14 +447,19 @@ async fn is_true(observer: &raw::Client, registration: &Registration, weight: u3
 async fn a_server_that_knows_no_recursive_watch_serves_many_all_the_same() {
     use zk_embedded::faults::{Matching, Op};
     use zk_embedded::proto::ErrorCode;
-    let server = zk_embedded::Server::builder().tick(Duration::from_millis(200)).start().await.unwrap();
-    let unknown =
-        server.faults().fail(Matching::op(Op::AddWatch).always(), ErrorCode::Unimplemented).await.unwrap();
-    let service = service(&server.addr().to_string(), NEVER);
-    let observer = raw::Client::connect(server.addr(), SESSION).await.unwrap();
+    for refusal in [ErrorCode::Unimplemented, ErrorCode::BadArguments] {
+        let server = zk_embedded::Server::builder().tick(Duration::from_millis(200)).start().await.unwrap();
+        let refused = server.faults().fail(Matching::op(Op::AddWatch).always(), refusal).await.unwrap();
+        serves_many_without_a_shared_watch(server.addr()).await;
+        assert_eq!(refused.fired(), 1, "it is asked once in a session");
+    }
+}
+
+async fn serves_many_without_a_shared_watch(server: SocketAddr) {
+    let service = service(&server.to_string(), NEVER);
+    let observer = raw::Client::connect(server, SESSION).await.unwrap();
     let registrations = service.register_all((0..400).map(instance));
     all_registered(&registrations).await;
-    assert!(unknown.fired() >= 1);
     let one: &Registration = &registrations[321];
     observer.delete(one.path().as_str(), None).await.unwrap();
     let is_back = || async { observer.exists(one.path().as_str()).await.unwrap().is_some() };

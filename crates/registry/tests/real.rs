@@ -385,6 +385,37 @@ async fn fault_26_who_gives_up_before_it_held_the_name_leaves_its_successor_alon
     assert_eq!(assert_in_place(&observer, &second).await, before);
 }
 
+/// As far as versions can tell: the documented window is that of two znodes that were never written again.
+#[tokio::test]
+async fn fault_26_a_rival_that_comes_between_the_look_and_the_delete_is_left_alone() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let service = service(&proxy.connect_string());
+    let registration = service.register();
+    registered(&registration).await;
+    let rival = observer(&server).await;
+    registration.update(instance().with_weight(7)).unwrap();
+    eventually("the update", || async { rival.get(NODE).await.unwrap().1.version == 1 }).await;
+    // Which is followed by a look of its own.
+    let last = |op: Op| proxy.requests().iter().rposition(|seen| seen.op == op);
+    eventually("the look after it", || async { last(Op::Exists) > last(Op::SetData) }).await;
+    service.zk.connected().await.unwrap().sync(&ZnodePath::root()).await.unwrap();
+    proxy.delay(Duration::from_millis(250)).await.unwrap();
+    proxy.clear();
+    let (ended, theirs) = tokio::join!(registration.deregister(SOON), async {
+        eventually("the look", || async { proxy.requests().iter().any(|seen| seen.op == Op::Exists) }).await;
+        // Its answer and the delete are half a second away.
+        rival.exists(NODE).await.unwrap().expect("the look has found ours");
+        rival.delete(NODE, None).await.unwrap();
+        rival.create(NODE, b"theirs", raw::CreateMode::Ephemeral).await.unwrap();
+        rival.get(NODE).await.unwrap()
+    });
+    ended.unwrap();
+    assert_eq!(writes(&proxy), [Op::Delete], "it was on its way");
+    assert_eq!(rival.get(NODE).await.unwrap(), theirs);
+}
+
 #[tokio::test]
 async fn a_link_that_is_closed_ends_its_registrations_with_the_truth() {
     let Some(_) = test_zookeeper::require() else { return };
@@ -510,6 +541,43 @@ async fn what_is_overwritten_by_hand_is_written_again() {
     let ours = observer.get(NODE).await.unwrap().0;
     observer.set(NODE, b"vandalised", None).await.unwrap();
     eventually("our data", || async { observer.get(NODE).await.unwrap().0 == ours }).await;
+}
+
+#[tokio::test]
+async fn who_overwrites_again_and_again_is_answered_ever_more_slowly() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let service = service(&proxy.connect_string());
+    let registration = service.register();
+    registered(&registration).await;
+    let observer = observer(&server).await;
+    let ours = observer.get(NODE).await.unwrap().0;
+    let until = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until {
+        observer.set(NODE, b"vandalised", None).await.unwrap();
+        sleep(Duration::from_millis(5)).await;
+    }
+    let answers = writes(&proxy).into_iter().filter(|op| *op == Op::SetData).count();
+    assert!((2..=40).contains(&answers), "{answers} in 3 s");
+    eventually("our data", || async { observer.get(NODE).await.unwrap().0 == ours }).await;
+}
+
+#[tokio::test]
+async fn a_conflict_is_not_told_of_while_nobody_can_know_of_it() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let service = service(&proxy.connect_string());
+    let rival = observer(&server).await;
+    rival.create_all(ROOT).await.unwrap();
+    rival.create(NODE, b"theirs", raw::CreateMode::Ephemeral).await.unwrap();
+    let registration = service.register();
+    status_where(&registration, |status| matches!(status, Status::Conflict(_))).await;
+    proxy.refuse().await;
+    status_where(&registration, |status| *status == Status::Pending { trouble: None }).await;
+    proxy.pass().await.unwrap();
+    status_where(&registration, |status| matches!(status, Status::Conflict(_))).await;
 }
 
 #[tokio::test]

@@ -199,6 +199,8 @@ async fn a_lost_reply_leaves_the_outcome_unknown_however_it_was_lost() {
         proxy.cut_cleanly().await;
     });
     assert_eq!(outcome.unwrap_err().outcome(), Outcome::Unknown);
+    // The answers come just before the word of the end.
+    timeout(SOON, connection.ended()).await.unwrap();
 
     let connection = connected(&zk).await;
     let cut = proxy.on(Match::creates(), Action::CutBeforeRequest);

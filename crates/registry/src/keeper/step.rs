@@ -80,7 +80,14 @@ impl Keeper {
             (Decision::Leave(holder), Desired::Present(_)) => Ok(Next::Yield(watch, holder)),
             (_, Desired::Absent) => self.delete(connection, stat).await,
             (Decision::Keep, Desired::Present(_)) => Ok(Next::Hold(watch, stat)),
-            (Decision::Rewrite, Desired::Present(data)) => self.rewrite(footing, stat, data).await,
+            (Decision::Rewrite, Desired::Present(data)) => {
+                if !self.wrote(&stat) && std::mem::replace(&mut self.mended, true) {
+                    // Written over again before it could be held.
+                    self.mended = false;
+                    return Ok(Next::Later);
+                }
+                self.rewrite(footing, stat, data).await
+            }
             (Decision::TakeOver, Desired::Present(data)) => self.take_over(footing, stat, data).await,
         }
     }
@@ -191,6 +198,14 @@ impl Keeper {
         }
     }
 
+    /// Whether its data is what we wrote last.
+    fn wrote(&self, stat: &Stat) -> bool {
+        // The session, too: an ensemble that lost its data counts its transactions anew.
+        let is_it =
+            |written: &Written| written.mzxid == stat.mzxid && Some(written.session) == stat.ephemeral_owner;
+        self.written.as_ref().is_some_and(is_it)
+    }
+
     /// Finds out whose znode this is; `None` if it went meanwhile.
     async fn inspect(
         &self,
@@ -199,11 +214,7 @@ impl Keeper {
         wanted: &Desired,
     ) -> Result<Option<Found>, Error> {
         let is = |data: &[u8]| matches!(wanted, Desired::Present(wanted) if wanted[..] == *data);
-        if let Some(written) = &self.written
-            // The session, too: an ensemble that lost its data counts its transactions anew.
-            && written.mzxid == stat.mzxid
-            && Some(written.session) == stat.ephemeral_owner
-        {
+        if let Some(written) = self.written.as_ref().filter(|_| self.wrote(&stat)) {
             let data_is_ours = is(&written.data);
             return Ok(Some(Found { stat, owner: Some(self.owner.clone()), data_is_ours }));
         }
