@@ -8,7 +8,8 @@
 //! * It never writes, needs the right to read the root only (and the children, with records), and waits for a
 //!   root that does not exist yet, or was deleted. A root that may not be listed, or where something else fails
 //!   on a link that works, is told in [`View::trouble`]; the last set stays, and it is tried again at least once
-//!   a second.
+//!   a second. Rights that are lost later are noticed when there is a change, at the next audit: a server need
+//!   not tell of changes to those who may not look.
 //! * In steady state a change costs one event and no read: one persistent recursive watch per root tells
 //!   the names that come and go. After a reconnect it sets the watch again, waits until the server has
 //!   caught up (`sync`), and looks at the root once; it lists only if the root has moved, or the session is
