@@ -159,6 +159,8 @@ async fn fault_09_an_outage_leaves_the_set_and_says_how_old_it_is(engine: Engine
     let later = discovery.view();
     assert_eq!(later.snapshot, before.snapshot);
     assert!(later.age() >= 2 * SESSION);
+    let known = discovery.ready(2, Duration::ZERO).await.unwrap();
+    assert_eq!(Some(known), before.snapshot, "stale is good enough to begin with");
     server.start_again().await.unwrap();
     let after = view_where(&discovery, "live", View::is_live).await;
     assert_eq!(after.snapshot, before.snapshot);
