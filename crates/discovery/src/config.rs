@@ -71,7 +71,8 @@ impl Config {
         Ok(self)
     }
 
-    /// Sets how long a removal waits for a creation of the same name before it is believed.
+    /// Sets how long a removal waits for a creation of the same name before it is believed. Removals that
+    /// arrive within this time are judged together: as a mass disappearance, or not.
     ///
     /// # Errors
     /// Outside [`SETTLES`](Self::SETTLES).
@@ -83,7 +84,8 @@ impl Config {
 
     /// Sets for how long a mass disappearance is held back; zero believes everything at once. By
     /// default the session timeout and two seconds more: time enough for servers that lost their
-    /// sessions, all at once, to come back.
+    /// sessions, all at once, to come back. It begins anew with each connection, but ends after three times
+    /// as long with one.
     ///
     /// # Errors
     /// Outside [`HOLDS`](Self::HOLDS).

@@ -5,24 +5,52 @@
 //! the last set keeps serving, and says since when it is stale.
 //!
 //! # What it promises
-//! * It never writes, needs read rights only, and waits for a root that does not exist yet.
+//! * It never writes, needs the right to read the root only (and the children, with records), and waits for a
+//!   root that does not exist yet, or was deleted. A root that may not be listed, or where something else fails
+//!   on a link that works, is told in [`View::trouble`]; the last set stays, and it is tried again at least once
+//!   a second. Rights that are lost later are noticed when there is a change, at the next audit: a server need
+//!   not tell of changes to those who may not look.
 //! * In steady state a change costs one event and no read: one persistent recursive watch per root tells
 //!   the names that come and go. After a reconnect it sets the watch again, waits until the server has
-//!   caught up (`sync`), and looks at the root once; it lists only if the root has moved.
+//!   caught up (`sync`), and looks at the root once; it lists only if the root has moved, or the session is
+//!   new.
 //! * Servers before ZooKeeper 3.6 have no such watch; the results are the same, and the costs are not:
 //!   see below.
 //! * Weight, tags and owner are read on request ([`Config::with_records`]), and read again when they
 //!   change. Who does not ask for them never causes a read.
-//! * *Not synced*, *confirmed empty* and *a set* are different answers ([`Members`]).
-//! * A take-over of a name (deleted and created in one transaction) is no gap: a removal waits a few
-//!   milliseconds for a creation of the same name.
-//! * A mass disappearance (more than half of the set and at least three, within a second; or
-//!   more than half in the first list of a new session; and what else goes meanwhile) is held back
-//!   for a bounded time before it is believed; what is held and refuses a connection goes at once
-//!   ([`Discovery::report_refused`]); an operator can end the hold ([`Discovery::release_held`]).
-//!   Fewer removals take effect immediately. While there is no link nothing is ever removed.
+//! * *Not synced*, *confirmed empty* and *a set* are different answers ([`Members`]). A [`View`] says whether it
+//!   is being followed, and if not since when ([`View::age`]).
+//! * Events that are queued when a list arrives are one batch with it: there is no view of the list alone. Every
+//!   view shows what was there at one moment, in the order in which it was (but for what settles, is held, or
+//!   waits for its record), and who looks seldom sees the latest. Before 3.6 each view shows one list.
+//! * A take-over of a name (deleted and created in one transaction) is no gap: a removal waits 10 ms for a
+//!   creation of the same name ([`Config::with_settle`]). Where the two events are further apart than that on
+//!   their way, it is one.
+//! * A mass disappearance is held back for a bounded time before it is believed: see below. Fewer removals take
+//!   effect as soon as they have settled. While there is no link nothing is ever removed, but by the operator.
 //! * A slow, jittered audit compares the view with the truth, so no lost event can hurt for long. A watch
 //!   that missed something is replaced.
+//! * Snapshots are numbered, and each number is another set. The differences between them come one by one
+//!   ([`Discovery::changes`]); a reader that falls behind by more than one gets the whole instead, and holds up
+//!   nobody.
+//!
+//! # Mass disappearances
+//! More than half of the set and at least three, within a second; or more than half, however few, in the first
+//! list of a new session: that is rather ZooKeeper's fault than the servers'. These are held: shown on, and
+//! counted in [`View::held`]. What else goes while they are is held, too.
+//!
+//! What goes together need not arrive together. All that has not settled counts, so pieces that arrive within
+//! the settling time of the first are held as a whole. What arrives later counts with the first as well, but
+//! those are gone by then: so at most half of the set goes before the rest is held. Removals more than a second
+//! apart are ordinary.
+//!
+//! A hold ends
+//! * for one that is listed again: nobody has seen it go;
+//! * for one that refuses a connection, at once ([`Discovery::report_refused`]), while there is a link;
+//! * for all, by the operator's word ([`Discovery::release_held`]);
+//! * after the time that [`Config::with_hold`] gives; by default the session timeout and 2 s. Without a link
+//!   it does not pass, and with the next link it begins anew, as servers can come back only from then on. However often
+//!   the link comes and goes, nothing is held for more than three times as long, counted in time with a link.
 //!
 //! # Records
 //! With [`Records::Read`] an instance is shown with its record; if that takes more than 250 ms, or fails,
@@ -58,9 +86,17 @@
 //! most a hundred lists, of all N names each. With records there is a watch for each instance on such a
 //! server, too.
 //!
+//! A new snapshot copies N pointers; instances that have not changed are shared. On one busy machine a change
+//! took 0.5 ms from the writer to a reader of changes with 10 instances, 0.9 ms with 10,000 and 2 ms with
+//! 40,000; with records, which wait 5 ms for others, 7, 8 and 11 ms; and before 3.6, where each is a list,
+//! 0.5, 8 and 24 ms by names. `cargo bench -p discovery` measures it.
+//!
 //! # What it does not
 //! * Check whether an instance is healthy. A killed process stays listed until its session expires:
 //!   retry elsewhere (the crate `balance` does).
+//! * Page through a list: ZooKeeper has no request for that. A list is one answer of N names, 4 bytes and the
+//!   name each, and larger than 1 MiB it is read and followed as any other: servers limit what they are asked
+//!   (`jute.maxbuffer`), and not what they answer. It must arrive within the deadline of a request, though.
 //! * Bound the size of an answer in advance: ZooKeeper lets a znode hold 1 MiB, and until a record was read
 //!   its size is a guess, at first 4 KiB. Of data above 64 KiB only the length is looked at.
 //!

@@ -23,7 +23,8 @@ pub struct View {
     /// no tags, or what was read before that was denied. Counted up to a thousand; always 0 where no records
     /// are asked for.
     pub unreadable: usize,
-    /// Why the set is not being followed, if something failed.
+    /// Why the set is not being followed, if something failed on a link that works: rights that are missing,
+    /// for one. It is tried again at least once a second. What is wrong with the link, the link tells.
     pub trouble: Option<Arc<str>>,
 }
 

@@ -18,7 +18,7 @@ use rand::{Rng, RngExt};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, debug, info, info_span, warn};
-use zk_core::{Backoff, Connection, Error, Zk};
+use zk_core::{Backoff, Connection, Error, ErrorKind, Zk};
 
 use crate::config::{Config, Records};
 use crate::ledger::Why;
@@ -253,6 +253,12 @@ impl Watcher {
                 match self.audit(connection, source).await {
                     Ok(false) => {}
                     Ok(true) => return self.distrust(connection.clone()),
+                    // A server may keep events from those who may not look.
+                    Err(error) if *error.kind() == ErrorKind::Denied => {
+                        self.mark = None;
+                        self.stale();
+                        return self.in_trouble(connection.clone(), &error);
+                    }
                     Err(error) => debug!(%error, "audit failed"),
                 }
                 *audit = self.next_audit();

@@ -14,6 +14,7 @@ use zk_testing::raw::MultiOp;
 
 on_both_engines! {
     fault_34_what_goes_in_one_transaction_is_held_as_a_whole,
+    fault_34_what_is_held_and_refuses_a_connection_goes_at_once,
     fault_34_after_an_outage_there_is_a_whole_hold_for_coming_back,
     without_a_link_nothing_that_is_held_is_removed,
 }
@@ -44,6 +45,26 @@ async fn fault_34_what_goes_in_one_transaction_is_held_as_a_whole(engine: Engine
     assert!(held.is_live());
     discovery.release_held();
     ports_become(&discovery, &[9, 10]).await;
+}
+
+async fn fault_34_what_is_held_and_refuses_a_connection_goes_at_once(engine: Engine) {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    add(&observer, EIGHT_OF_TEN).await;
+    let (_zk, discovery) = start(engine, &server.connect_string(), |config| {
+        config.with_settle(Duration::from_millis(500)).unwrap().with_hold(Duration::from_secs(600)).unwrap()
+    });
+    ports_become(&discovery, &EIGHT_OF_TEN).await;
+    eight_go(&observer).await;
+    view_where(&discovery, "held", |view| view.held == 8).await;
+    // What is listed refuses as well, and stays: in this order, so that it was heard before the other.
+    for port in [9, 3] {
+        discovery.report_refused(&format!("127.0.0.1:{port}").parse().unwrap());
+    }
+    let view = ports_become(&discovery, &[1, 2, 4, 5, 6, 7, 8, 9, 10]).await;
+    assert_eq!(view.held, 7);
 }
 
 const HOLD: Duration = Duration::from_secs(2);

@@ -146,8 +146,11 @@ async fn fault_09_an_outage_leaves_the_set_and_says_how_old_it_is(engine: Engine
     observer_before.create_all(ROOT).await.unwrap();
     observer_before.create(&node(1), b"", CreateMode::Persistent).await.unwrap();
     let (_zk, discovery) = start(engine, &server.connect_string(), |config| config);
-    let before = ports_become(&discovery, &[1]).await;
+    ports_become(&discovery, &[1]).await;
+    observer_before.create(&node(2), b"", CreateMode::Persistent).await.unwrap();
+    let before = ports_become(&discovery, &[1, 2]).await;
     assert_eq!(before.age(), Duration::ZERO);
+    assert_eq!(before.snapshot.as_ref().unwrap().revision(), 2);
 
     server.kill().await;
     let stale = view_where(&discovery, "stale", |view| !view.is_live()).await;
@@ -156,6 +159,8 @@ async fn fault_09_an_outage_leaves_the_set_and_says_how_old_it_is(engine: Engine
     let later = discovery.view();
     assert_eq!(later.snapshot, before.snapshot);
     assert!(later.age() >= 2 * SESSION);
+    let known = discovery.ready(2, Duration::ZERO).await.unwrap();
+    assert_eq!(Some(known), before.snapshot, "stale is good enough to begin with");
     server.start_again().await.unwrap();
     let after = view_where(&discovery, "live", View::is_live).await;
     assert_eq!(after.snapshot, before.snapshot);

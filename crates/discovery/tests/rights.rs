@@ -4,16 +4,21 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use common::twist::{Twist, Twisted};
 use common::{
     Engine, ROOT, SESSION, SOON, add, node, observer, on_both_engines, ports, ports_become, remove, start,
     view_where,
 };
 use discovery::{Config, Discovery, Members, Records, View};
 use test_zookeeper::Server;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use zk_core::ZnodePath;
+use zk_core::link::{Answer, Link};
+use zk_core::{ErrorKind, Event, Zk, ZnodePath};
 use zk_testing::expire_session;
 use zk_testing::proxy::{Op, Proxy};
 use zk_testing::raw::{self, CreateMode, permission};
@@ -22,6 +27,7 @@ on_both_engines! {
     fault_27_a_reader_that_may_only_read_follows_names_and_records,
     fault_27_a_root_that_may_not_be_listed_is_told_and_its_repair_noticed,
     fault_27_a_root_that_may_not_be_listed_any_more_leaves_the_last_set,
+    fault_27_rights_that_are_lost_while_following_are_told_by_the_audit_at_the_latest,
 }
 
 /// B, the longest wait between two attempts to connect, and a second.
@@ -144,6 +150,64 @@ async fn fault_27_a_root_that_may_not_be_listed_any_more_leaves_the_last_set(eng
     let view = ports_become(&discovery, &[3]).await;
     assert!(repaired.elapsed() < REPAIR, "it took {:?}", repaired.elapsed());
     assert_eq!(view.trouble, None);
+}
+
+async fn fault_27_rights_that_are_lost_while_following_are_told_by_the_audit_at_the_latest(engine: Engine) {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let writer = writer(&server, permission::READ).await;
+    add(&writer, [1, 2]).await;
+    let (zk, discovery) = start(engine, &server.connect_string(), |config| {
+        config.with_audit_interval(Duration::from_millis(300)).unwrap()
+    });
+    ports_become(&discovery, &[1, 2]).await;
+    permit(&writer, 0).await;
+    // Servers differ in whether they tell of this one.
+    add(&writer, [3]).await;
+    let told = |view: &View| view.trouble.as_ref().is_some_and(|trouble| trouble.contains("denied"));
+    let denied = view_where(&discovery, "trouble", told).await;
+    assert!(!denied.is_live(), "who may not list does not know: {denied:?}");
+    let ports = ports(&denied).unwrap();
+    assert!(ports == [1, 2] || ports == [1, 2, 3], "{ports:?}");
+    permit(&writer, permission::READ).await;
+    let repaired = Instant::now();
+    let view = ports_become(&discovery, &[1, 2, 3]).await;
+    assert!(repaired.elapsed() < REPAIR, "it took {:?}", repaired.elapsed());
+    assert_eq!((view.trouble.as_deref(), zk.state().reconnects), (None, 0));
+}
+
+/// The first watch is set, and no other may be.
+#[derive(Clone, Debug, Default)]
+struct OneWatch(Arc<AtomicUsize>);
+
+impl Twist for OneWatch {
+    fn watch_recursive(&self, link: &dyn Link, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => link.watch_recursive(path),
+            _ => Box::pin(async { Err(ErrorKind::Denied) }),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_watch_that_cannot_be_replaced_is_trouble_and_the_view_is_not_live() {
+    if test_zookeeper::is_old() {
+        return;
+    }
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let writer = writer(&server, permission::READ).await;
+    add(&writer, [1]).await;
+    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
+    let zk = Zk::start_on(Twisted::new(&config.with_session_timeout(SESSION).unwrap(), OneWatch::default()));
+    let config = Config::new(ROOT.parse().unwrap());
+    let discovery = Discovery::start(zk, config.with_audit_interval(Duration::from_millis(300)).unwrap());
+    ports_become(&discovery, &[1]).await;
+    proxy.drop_events();
+    add(&writer, [2]).await;
+    let view = view_where(&discovery, "trouble", |view| view.trouble.is_some()).await;
+    assert!(!view.is_live(), "{view:?}");
 }
 
 /// A follower of another root is not concerned.
