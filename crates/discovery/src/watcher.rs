@@ -386,6 +386,12 @@ impl Watcher {
     }
 
     fn in_trouble(&mut self, connection: Connection, error: &Error) -> Stage {
+        use ErrorKind::{ConnectionLost, NotConnected, SessionOver};
+        if let ConnectionLost(_) | NotConnected | SessionOver = error.kind() {
+            // An answer may tell before the link does; it is the link's trouble.
+            debug!(%error, "cannot follow");
+            return Stage::Pausing { connection };
+        }
         let trouble = error.to_string();
         if self.publisher.trouble() != Some(&trouble) {
             warn!(%error, retry_within = ?self.pause.cap(), "cannot follow");

@@ -15,7 +15,7 @@ use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use zk_core::link::{Answer, Link};
-use zk_core::{Event, Stat, Zk, ZnodePath};
+use zk_core::{ErrorKind, Event, Stat, Zk, ZnodePath};
 
 /// The first watch overflows at its first event, and what happens then is told to nobody.
 #[derive(Clone, Debug, Default)]
@@ -97,4 +97,37 @@ async fn audits_vary_and_some_come_early() {
         assert!(Instant::now() < deadline, "{looks:?}");
         sleep(INTERVAL).await;
     }
+}
+
+/// An answer says that the link is gone before the link itself does.
+#[derive(Clone, Debug, Default)]
+struct Hasty(Arc<AtomicUsize>);
+
+impl Twist for Hasty {
+    fn watch_recursive(&self, link: &dyn Link, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0..3 => Box::pin(async { Err(ErrorKind::ConnectionLost("reset".into())) }),
+            _ => link.watch_recursive(path),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_goes_down_is_no_trouble_of_the_root() {
+    if test_zookeeper::is_old() {
+        return;
+    }
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let config = zk_core::Config::new(&server.connect_string()).unwrap();
+    let hasty = Hasty::default();
+    let zk = Zk::start_on(Twisted::new(&config.with_session_timeout(SESSION).unwrap(), hasty.clone()));
+    let discovery = Discovery::start(zk, Config::new(ROOT.parse().unwrap()));
+    let deadline = Instant::now() + SOON;
+    while !discovery.view().is_live() {
+        assert_eq!(discovery.view().trouble, None);
+        assert!(Instant::now() < deadline, "never live");
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(hasty.0.load(Ordering::Relaxed), 4);
 }
