@@ -145,3 +145,8 @@ pub async fn settled(proxy: &Proxy) {
     };
     eventually("the mark", is_marked).await;
 }
+
+/// Whether a test can run that sets recursive watches, or counts on them: on a server that knows them.
+pub(crate) fn require_recursive_watches() -> Option<()> {
+    if test_zookeeper::is_old() { None } else { test_zookeeper::require() }
+}
