@@ -207,14 +207,14 @@ async fn read(connection: Connection, name: String, path: ZnodePath, armed: bool
     }
     match connection.watch_data(&path).await {
         Ok((data, stat, watch)) => Answer { name, reading: Some(Ok((data, stat))), watch: Some(watch) },
-        Err(error) => {
+        Err(error) if *error.kind() == ErrorKind::Denied => {
             // Looking needs no rights: another znode of the name, which we may read, is not missed.
-            let watch = match error.kind() {
-                ErrorKind::Denied => connection.watch_exists(&path).await.ok(),
-                _ => None,
+            let Ok((Some(_), watch)) = connection.watch_exists(&path).await else {
+                return Answer { name, reading: reading(Err(error)), watch: None };
             };
-            let watch = watch.and_then(|(stat, watch)| stat.map(|_| watch));
-            Answer { name, reading: reading(Err(error)), watch }
+            // Nor is one that was opened and written before this watch was there.
+            Answer { name, reading: reading(connection.data(&path).await), watch: Some(watch) }
         }
+        Err(error) => Answer { name, reading: reading(Err(error)), watch: None },
     }
 }
