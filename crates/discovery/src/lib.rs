@@ -67,7 +67,9 @@
 //!
 //! A record that may not be read, or makes no sense, leaves the defaults, is counted
 //! ([`View::unreadable`]) and named once in a log. That a znode may be read from now on is noticed at its
-//! next write, or by the audit: ZooKeeper has no event for it.
+//! next write, or by the audit: ZooKeeper has no event for it. Servers with the mend of CVE-2024-23944 keep
+//! back the events of znodes that we may not read: such a znode comes, changes and goes with the next list or
+//! audit.
 //!
 //! # What it costs
 //! For each follower of a root with N instances, in requests:

@@ -222,7 +222,10 @@ async fn records_that_may_not_be_read_cost_no_instance(engine: Engine) {
         .await
         .unwrap();
     register(&observer, 2, 7, 1).await;
-    let (_zk, discovery) = start(engine, &server.connect_string(), records);
+    // Patched servers keep back the events of a znode that we may not read by then, and a one-shot watch is
+    // used up by that all the same: the audit is there for it.
+    let audited = |config| records(config).with_audit_interval(Duration::from_millis(300)).unwrap();
+    let (_zk, discovery) = start(engine, &server.connect_string(), audited);
     weights_become(&discovery, [(1, instance::DEFAULT_WEIGHT), (2, 7)]).await;
     view_where(&discovery, "one unreadable", |view| view.unreadable == 1).await;
 
