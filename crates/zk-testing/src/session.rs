@@ -6,6 +6,9 @@ use crate::raw;
 /// The constant that ZooKeeper mixes into a session id to seed its password.
 const SECRET: i64 = 0xB341_5C00;
 
+/// How often a session is taken over before its owner is given the point.
+const TRIES: u32 = 100;
+
 /// Ends somebody's session on the server, and returns when the server has confirmed it.
 ///
 /// This is a real expiry as far as anybody can tell: the session is gone, its ephemeral nodes are deleted, watches on them
@@ -38,8 +41,20 @@ pub async fn expire_session(addr: SocketAddr, session_id: i64) -> Result<(), raw
     if session_id == 0 {
         return Err(raw::Error::SessionExpired);
     }
-    let timeout = Duration::from_secs(10);
-    raw::Client::connect_with(addr, timeout, session_id, &session_password(session_id)).await?.close().await
+    let (timeout, password) = (Duration::from_secs(10), session_password(session_id));
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match raw::Client::connect_with(addr, timeout, session_id, &password).await {
+            Ok(thief) => match thief.close().await {
+                // An owner that was quick has taken the session back before it was closed, or right after.
+                Err(raw::Error::Io(_)) if tries < TRIES => {}
+                closed => return closed,
+            },
+            Err(raw::Error::SessionExpired) if tries > 1 => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Computes the password that Apache ZooKeeper hands out with a session id.
