@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use zk_core::{Connection, Error, ErrorKind, OneShot, Reading, Stat, ZnodePath, Zxid};
+use zk_core::{Connection, Error, ErrorKind, ListMark, OneShot, Reading, Stat, ZnodePath};
 
 mod one_shot;
 mod recursive;
@@ -28,43 +28,26 @@ pub(crate) enum News {
 #[derive(Debug)]
 pub(crate) struct Listing {
     pub(crate) names: Vec<String>,
-    pub(crate) mark: Mark,
+    pub(crate) mark: ListMark,
     /// Those among the names that were deleted since the list before, and created again.
     pub(crate) reborn: BTreeSet<String>,
 }
 
-/// What the root's stat says about its list of children. Another one, greater or smaller, means that the
-/// list may be another; the same one, that it is the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mark {
-    Absent,
-    Present { czxid: Zxid, pzxid: Zxid, cversion: i32 },
-}
-
-impl Mark {
-    pub(crate) fn of(stat: Option<&Stat>) -> Self {
-        match stat {
-            None => Self::Absent,
-            Some(stat) => Self::Present { czxid: stat.czxid, pzxid: stat.pzxid, cversion: stat.cversion },
-        }
-    }
-}
-
 impl Listing {
     fn new(names: Vec<String>, stat: &Stat) -> Self {
-        Self { names, mark: Mark::of(Some(stat)), reborn: BTreeSet::new() }
+        Self { names, mark: ListMark::of(Some(stat)), reborn: BTreeSet::new() }
     }
 
     /// There is no root.
     pub(crate) fn absent() -> Self {
-        Self { names: Vec::new(), mark: Mark::Absent, reborn: BTreeSet::new() }
+        Self { names: Vec::new(), mark: ListMark::Absent, reborn: BTreeSet::new() }
     }
 }
 
 /// What is known of the root when a source begins.
 pub(crate) enum Start {
     /// Its mark: there is a list to be read if that has moved.
-    Marked(Mark),
+    Marked(ListMark),
     /// The list, which could not be avoided.
     Listed(Listing),
 }

@@ -18,14 +18,14 @@ use rand::{Rng, RngExt};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, debug, info, info_span, warn};
-use zk_core::{Backoff, Connection, Error, ErrorKind, Zk};
+use zk_core::{Backoff, Connection, Error, ErrorKind, ListMark, Zk};
 
 use crate::config::{Config, Records};
 use crate::ledger::Why;
 use crate::membership::Membership;
 use crate::publisher::Publisher;
 use crate::reads::{Read, Reads};
-use crate::source::{Listing, Mark, News, Silence, Source, Start};
+use crate::source::{Listing, News, Silence, Source, Start};
 
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_CAP: Duration = Duration::from_secs(1);
@@ -93,7 +93,7 @@ pub(crate) struct Watcher {
     /// The session in which the root was listed last; 0 before the first list.
     epoch: u64,
     /// The root as it was listed last, if no event has come since.
-    mark: Option<Mark>,
+    mark: Option<ListMark>,
     orders: Orders,
     pause: Backoff,
 }
@@ -180,8 +180,8 @@ impl Watcher {
                 debug!("the root has not moved");
                 None
             }
-            Start::Marked(Mark::Absent) => Some(Listing::absent()),
-            Start::Marked(Mark::Present { .. }) => {
+            Start::Marked(ListMark::Absent) => Some(Listing::absent()),
+            Start::Marked(ListMark::Present { .. }) => {
                 self.publisher.metrics.lists.increment(1);
                 Some(source.list().await?)
             }
@@ -272,7 +272,7 @@ impl Watcher {
     /// Compares the view with the truth, and mends it. Returns whether there was a change of which no event
     /// had told.
     async fn audit(&mut self, connection: &Connection, source: &mut Source) -> Result<bool, Error> {
-        let mark = Mark::of(connection.stat(self.config.root()).await?.as_ref());
+        let mark = ListMark::of(connection.stat(self.config.root()).await?.as_ref());
         self.apply_queued(source);
         if self.mark != Some(mark) && !source.is_behind() {
             // Events have come since the last list, or should have.

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, debug, info, info_span, warn};
 use zk_core::{
-    Backoff, Connection, Error, ErrorKind, Event, EventKind, Outcome, Stat, WatchStream, Zk, ZnodePath, Zxid,
+    Backoff, Connection, Error, ErrorKind, Event, EventKind, ListMark, Outcome, WatchStream, Zk, ZnodePath,
 };
 
 use crate::bell::Names;
@@ -84,22 +84,6 @@ impl Footing {
     }
 }
 
-/// What the root's stat says about its list of children: the same means the same list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
-    Absent,
-    Present { czxid: Zxid, pzxid: Zxid, cversion: i32 },
-}
-
-impl Mark {
-    fn of(stat: Option<&Stat>) -> Self {
-        match stat {
-            None => Self::Absent,
-            Some(stat) => Self::Present { czxid: stat.czxid, pzxid: stat.pzxid, cversion: stat.cversion },
-        }
-    }
-}
-
 /// What a lookout shares with the keepers.
 #[derive(Clone, Debug)]
 pub(crate) struct Company {
@@ -117,7 +101,7 @@ pub(crate) struct Lookout {
     /// The footing in use, or the last one.
     number: u64,
     /// The root's mark as it was read last, and in which session.
-    mark: Option<(u64, Mark)>,
+    mark: Option<(u64, ListMark)>,
     /// The first footing since which the mark has been the same.
     unmoved_since: u64,
     /// The session in which a server did not know recursive watches.
@@ -223,7 +207,7 @@ impl Lookout {
             events => events?,
         };
         synced?;
-        self.marked(connection, Mark::of(stat?.as_ref()));
+        self.marked(connection, ListMark::of(stat?.as_ref()));
         while let Some(event) = events.try_next() {
             self.tell(&event);
         }
@@ -238,7 +222,7 @@ impl Lookout {
     }
 
     /// Keeps the mark. In a new session the ensemble may be another one, with the same numbers by chance.
-    fn marked(&mut self, connection: &Connection, mark: Mark) {
+    fn marked(&mut self, connection: &Connection, mark: ListMark) {
         let now = Some((connection.epoch(), mark));
         if self.mark != now {
             (self.mark, self.unmoved_since) = (now, self.number);
@@ -271,7 +255,7 @@ impl Lookout {
                     mark_at = None;
                     if let Ok(stat) = connection.stat(&self.root).await {
                         let moved = self.tell_queued(&mut stream);
-                        self.marked(connection, Mark::of(stat.as_ref()));
+                        self.marked(connection, ListMark::of(stat.as_ref()));
                         mark_at = moved.then(|| Instant::now() + MARK_AFTER);
                     }
                 }
@@ -286,8 +270,12 @@ impl Lookout {
     }
 
     /// Compares the list with the names in use, if it has moved since it was compared last.
-    async fn call_the_roll(&self, connection: &Connection, audited: &mut Option<Mark>) -> Result<(), Error> {
-        let mark = Mark::of(connection.stat(&self.root).await?.as_ref());
+    async fn call_the_roll(
+        &self,
+        connection: &Connection,
+        audited: &mut Option<ListMark>,
+    ) -> Result<(), Error> {
+        let mark = ListMark::of(connection.stat(&self.root).await?.as_ref());
         if *audited == Some(mark) {
             debug!("audit: the root has not moved");
             return Ok(());
@@ -296,7 +284,7 @@ impl Lookout {
             Err(error) if *error.kind() == ErrorKind::NoNode => (Vec::new(), None),
             listed => listed.map(|(names, stat)| (names, Some(stat)))?,
         };
-        *audited = Some(Mark::of(stat.as_ref()));
+        *audited = Some(ListMark::of(stat.as_ref()));
         let missing = self.company.names.ring_missing(&listed);
         debug!(missing, "audit: compared with the list");
         Ok(())

@@ -119,7 +119,7 @@ pub use config::Tls;
 pub use config::{Auth, Config, ConfigError, Host, ServerVersion};
 pub use connection::{Connection, MAX_DATA, MAX_READS};
 pub use error::{Error, ErrorKind, Outcome};
-pub use link::{Acl, ConnectError, CreateMode, Event, EventKind, Identity, Reading, Stat, Zxid};
+pub use link::{Acl, ConnectError, CreateMode, Event, EventKind, Identity, ListMark, Reading, Stat, Zxid};
 pub use path::{PathError, ZnodePath};
 pub use state::{CloseReason, Lingering, Phase, Session, SessionId, State};
 pub use watch::{OneShot, WatchStream};

@@ -237,6 +237,33 @@ pub struct Stat {
     pub num_children: i32,
 }
 
+/// What a znode's stat says about its list of children. Another mark, greater or smaller, means that the list
+/// may be another one; the same mark in the same session, that it is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListMark {
+    /// There is no znode, and so no list.
+    Absent,
+    /// The numbers that change with every child created or deleted, and with the znode itself.
+    Present {
+        /// The znode's identity.
+        czxid: Zxid,
+        /// The transaction that last changed the list.
+        pzxid: Zxid,
+        /// How often the list changed.
+        cversion: i32,
+    },
+}
+
+impl ListMark {
+    /// Takes the mark of a stat, or of a znode that does not exist.
+    pub fn of(stat: Option<&Stat>) -> Self {
+        match stat {
+            None => Self::Absent,
+            Some(stat) => Self::Present { czxid: stat.czxid, pzxid: stat.pzxid, cversion: stat.cversion },
+        }
+    }
+}
+
 /// A ZooKeeper transaction id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Zxid(pub i64);

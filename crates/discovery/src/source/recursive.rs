@@ -2,9 +2,9 @@
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use zk_core::{Connection, Error, ErrorKind, Event, EventKind, MAX_READS, WatchStream, ZnodePath};
+use zk_core::{Connection, Error, ErrorKind, Event, EventKind, ListMark, MAX_READS, WatchStream, ZnodePath};
 
-use super::{Answer, Listing, Mark, News, Silence, paths};
+use super::{Answer, Listing, News, Silence, paths};
 
 /// What one request reads.
 pub(super) const MOST_READS: usize = MAX_READS;
@@ -17,7 +17,7 @@ pub(crate) struct Recursive {
 
 impl Recursive {
     /// Watches, then reads: in this order nothing is lost in between.
-    pub(super) async fn begin(connection: Connection, root: &ZnodePath) -> Result<(Self, Mark), Error> {
+    pub(super) async fn begin(connection: Connection, root: &ZnodePath) -> Result<(Self, ListMark), Error> {
         // All three are on their way at once, in this order. D7: the server may lag behind what we have
         // seen; after `sync` it does not.
         let (events, synced, stat) = tokio::join!(
@@ -28,7 +28,7 @@ impl Recursive {
         );
         let (events, stat) = (events?, stat?);
         synced?;
-        Ok((Self { connection, root: root.clone(), events }, Mark::of(stat.as_ref())))
+        Ok((Self { connection, root: root.clone(), events }, ListMark::of(stat.as_ref())))
     }
 
     pub(super) async fn next(&mut self) -> Result<News, Silence> {
