@@ -571,7 +571,9 @@ async fn without_a_route_no_thread_is_started_and_the_cause_is_told() {
     let no_route = tokio::net::TcpStream::connect(unroutable);
     match timeout(Duration::from_secs(1), no_route).await {
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::NetworkUnreachable => {}
-        other => return eprintln!("SKIPPED: this machine has a route to {unroutable}: {other:?}"),
+        other => {
+            return zk_testing::skipped(format_args!("this machine has a route to {unroutable}: {other:?}"));
+        }
     }
     let zk = Zk::start(config(unroutable));
     let state = state_where(&zk, "trouble", |state| state.trouble.is_some()).await;
@@ -601,11 +603,11 @@ fn a_route_that_goes_away_and_returns_costs_no_session_and_no_processor() {
         Ok(output) => {
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
             if text.contains("unshare failed") || text.contains("Operation not permitted") {
-                return eprintln!("SKIPPED: no network namespaces here: {text}");
+                return zk_testing::skipped(format_args!("no network namespaces here: {text}"));
             }
             panic!("{text}\n{}", String::from_utf8_lossy(&output.stdout));
         }
-        Err(error) => eprintln!("SKIPPED: unshare: {error}"),
+        Err(error) => zk_testing::skipped(format_args!("unshare: {error}")),
     }
 }
 
