@@ -21,7 +21,7 @@ use crate::release::Release;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(config: ClientConfig, release: &mut Release) -> Result<(), Error> {
-    let zk = Zk::start(config.zookeeper.clone());
+    let zk = Zk::start(config.zookeeper.clone())?;
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     let balancer = Balancer::new(balance::Config::new(config.client.strategy));
 

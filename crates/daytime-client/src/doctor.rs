@@ -64,7 +64,7 @@ async fn examine(config: &ClientConfig, report: &mut Report) -> Result<(), Error
         return Ok(());
     }
 
-    let (zk, step, connection) = session::begin(config).await;
+    let (zk, step, connection) = session::begin(config).await?;
     let outcome = async {
         report.add(step)?;
         match connection {

@@ -29,6 +29,9 @@ pub enum Error {
     /// ZooKeeper refused the authentication before it had granted a session.
     #[error("ZooKeeper refuses [zookeeper.auth]")]
     Authentication(#[source] zk_core::ConnectError),
+    /// There can be no link to ZooKeeper in this process.
+    #[error("no link to ZooKeeper can be started")]
+    Link(#[from] zk_core::StartError),
     /// The doctor found something.
     #[error("{failed} of {steps} steps failed")]
     Unwell {

@@ -28,7 +28,7 @@ struct Row {
 }
 
 pub(crate) async fn run(config: ClientConfig, as_json: bool) -> Result<(), Error> {
-    let zk = Zk::start(config.zookeeper.clone());
+    let zk = Zk::start(config.zookeeper.clone())?;
     let outcome = tokio::select! {
         outcome = print(&zk, config.discovery.root(), config.client.wait, as_json) => outcome,
         refused = link::refused_at_start(&zk) => Err(refused),

@@ -47,7 +47,7 @@ enum Happening {
 }
 
 pub(crate) async fn run(config: ClientConfig, as_json: bool, release: &mut Release) -> Result<(), Error> {
-    let zk = Zk::start(config.zookeeper.clone());
+    let zk = Zk::start(config.zookeeper.clone())?;
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     let outcome = tokio::select! {
         outcome = follow(&zk, &discovery, config.discovery.root(), as_json) => outcome,

@@ -37,6 +37,12 @@ pub enum Error {
     /// The metrics cannot be offered. Nothing was registered.
     #[error("no metrics endpoint; nothing was registered")]
     Metrics(#[from] daytime_metrics::StartError),
+    /// There can be no link to ZooKeeper in this process. Nothing was registered.
+    #[error("no link to ZooKeeper can be started; nothing was registered")]
+    Link(#[from] zk_core::StartError),
+    /// There is no room for callers: what cannot be served is not registered.
+    #[error("no file descriptors are left for callers; nothing was registered")]
+    Descriptors(#[source] io::Error),
     /// ZooKeeper refused the authentication before it had granted a session. Nothing was registered.
     #[error("ZooKeeper refuses [zookeeper.auth]; nothing was registered")]
     Authentication(#[source] zk_core::ConnectError),

@@ -21,9 +21,9 @@ mod error;
 mod figures;
 mod refused;
 mod reply;
+mod room;
 mod serve;
 mod signals;
-mod spare;
 
 use std::future::Future;
 use std::io;
@@ -57,8 +57,8 @@ const BACKLOG: u32 = 4096;
 ///
 /// # Errors
 /// If ZooKeeper refuses the authentication before it has granted a session.
-/// If one of the ports, or the address of the metrics, cannot be listened on: then nothing is registered. If
-/// one of the listening sockets dies: then all are taken out.
+/// If one of the ports, or the address of the metrics, cannot be listened on, or file descriptors are too short to
+/// serve with: then nothing is registered. If one of the listening sockets dies: then all are taken out.
 ///
 /// # Cancel safety
 /// Dropping the future stops serving at once. The session is closed in the background, if the runtime
@@ -84,6 +84,8 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
         Some(address) => Some(daytime_metrics::Endpoint::start(address).await?),
         None => None,
     };
+    // Before callers take what there is.
+    room::make()?;
     figures::describe();
     let serving = Serving::new();
     let limits = Limits { connections: settings.max_connections, deadline: settings.connection_timeout };
@@ -100,7 +102,7 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
 
     let zookeeper =
         if config.embedded { embedded::start_where_nobody_answers(&config.zookeeper).await } else { None };
-    let zk = Zk::start(config.zookeeper.clone());
+    let zk = Zk::start(config.zookeeper.clone())?;
     // A server that lacks a port now is taken out as one that was asked to stop, and says that it failed.
     let mut end = std::pin::pin!(async {
         tokio::select! {

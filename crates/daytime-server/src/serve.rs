@@ -16,8 +16,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
-use crate::spare::Spare;
-
 pub(crate) use tcp::Limits;
 pub(crate) use udp::Socket as UdpSocket;
 
@@ -28,7 +26,6 @@ pub(crate) struct Serving {
     stop: CancellationToken,
     taking: TaskTracker,
     answering: TaskTracker,
-    spare: Arc<Spare>,
     dead: watch::Sender<Option<SocketAddr>>,
 }
 
@@ -38,7 +35,6 @@ impl Serving {
             stop: CancellationToken::new(),
             taking: TaskTracker::new(),
             answering: TaskTracker::new(),
-            spare: Arc::new(Spare::keep()),
             dead: watch::Sender::new(None),
         }
     }
@@ -50,7 +46,7 @@ impl Serving {
         self.taking.spawn(async move {
             tokio::select! {
                 () = serving.stop.cancelled() => {}
-                error = tcp::accept(&listener, local, limits, &serving.spare, &serving.answering) => {
+                error = tcp::accept(&listener, local, limits, &serving.answering) => {
                     error!(%local, %error, "the listening socket is dead");
                     serving.dead.send_replace(Some(local));
                     return;

@@ -36,7 +36,7 @@ async fn measure(count: usize, records: Records, version: ServerVersion) {
     }
     let config = zk_core::Config::new(&server.connect_string()).unwrap().with_server_version(version);
     let started = Instant::now();
-    let zk = Zk::start(config);
+    let zk = Zk::start(config).unwrap();
     let config = Config::new(ROOT.parse().unwrap()).with_records(records);
     let discovery = Discovery::start(zk, config);
     shown(&discovery, |view| view.snapshot.as_ref().is_some_and(|all| all.len() == count)).await;

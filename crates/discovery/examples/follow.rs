@@ -9,7 +9,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hosts = arguments.next().unwrap_or_else(|| "127.0.0.1:2181".into());
     let root = arguments.next().unwrap_or_else(|| "/go_servers".into());
 
-    let zk = Zk::start(zk_core::Config::new(&hosts)?);
+    let zk = Zk::start(zk_core::Config::new(&hosts)?)?;
     let discovery = Discovery::start(zk, Config::new(ZnodePath::parse(&root)?));
     let mut changes = discovery.changes();
     while let Some(change) = changes.next().await {

@@ -11,7 +11,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hosts = arguments.next().unwrap_or_else(|| "127.0.0.1:2181".into());
     let root = arguments.next().unwrap_or_else(|| "/go_servers".into());
 
-    let zk = Zk::start(zk_core::Config::new(&hosts)?);
+    let zk = Zk::start(zk_core::Config::new(&hosts)?)?;
     let config = Config::new(ZnodePath::parse(&root)?).with_records(Records::Read);
     let discovery = Discovery::start(zk, config);
     let mut changes = discovery.changes();

@@ -114,7 +114,7 @@
 //! use discovery::{Change, Config, Discovery};
 //! use zk_core::{ZnodePath, Zk};
 //!
-//! let zk = Zk::start(zk_core::Config::new("127.0.0.1:2181")?);
+//! let zk = Zk::start(zk_core::Config::new("127.0.0.1:2181")?)?;
 //! let discovery = Discovery::start(zk, Config::new(ZnodePath::parse("/go_servers")?));
 //!
 //! let snapshot = discovery.ready(1, Duration::from_secs(60)).await?;

@@ -80,12 +80,15 @@ impl Source {
     /// Watches a root; what is known of it is as new as the watch. All that is asked is on its way at once.
     pub(crate) async fn begin(connection: Connection, root: &ZnodePath) -> Result<(Self, Start), Error> {
         if connection.has_recursive_watches() {
-            let (source, mark) = Recursive::begin(connection, root).await?;
-            Ok((Self::Recursive(source), Start::Marked(mark)))
-        } else {
-            let (source, listing) = OneShots::begin(connection, root).await?;
-            Ok((Self::OneShot(source), Start::Listed(listing)))
+            match Recursive::begin(connection.clone(), root).await {
+                Ok((source, mark)) => return Ok((Self::Recursive(source), Start::Marked(mark))),
+                // It would say so again and again.
+                Err(error) if error.kind().is_refusal() => {}
+                Err(error) => return Err(error),
+            }
         }
+        let (source, listing) = OneShots::begin(connection, root).await?;
+        Ok((Self::OneShot(source), Start::Listed(listing)))
     }
 
     /// The next piece of news.

@@ -152,7 +152,7 @@ const OFTEN: Duration = Duration::from_millis(300);
 
 #[tokio::test]
 async fn the_first_view_shows_the_list_with_what_happened_since_it_was_read() {
-    if test_zookeeper::is_old() {
+    if !test_zookeeper::has_recursive_watches() {
         return;
     }
     let Some(_) = test_zookeeper::require() else { return };
@@ -166,7 +166,7 @@ async fn the_first_view_shows_the_list_with_what_happened_since_it_was_read() {
 
 #[tokio::test]
 async fn who_is_missing_in_the_list_and_came_right_after_it_was_never_gone() {
-    if test_zookeeper::is_old() {
+    if !test_zookeeper::has_recursive_watches() {
         return;
     }
     let Some(_) = test_zookeeper::require() else { return };
@@ -186,7 +186,7 @@ async fn who_is_missing_in_the_list_and_came_right_after_it_was_never_gone() {
 
 #[tokio::test]
 async fn so_it_is_with_the_list_of_an_audit() {
-    if test_zookeeper::is_old() {
+    if !test_zookeeper::has_recursive_watches() {
         return;
     }
     let Some(_) = test_zookeeper::require() else { return };
@@ -212,7 +212,7 @@ async fn so_it_is_with_the_list_of_an_audit() {
 
 #[tokio::test]
 async fn a_root_that_goes_between_the_look_and_the_list_is_an_empty_set() {
-    if test_zookeeper::is_old() {
+    if !test_zookeeper::has_recursive_watches() {
         return;
     }
     let Some(_) = test_zookeeper::require() else { return };
@@ -230,7 +230,7 @@ async fn a_root_that_goes_between_the_look_and_the_list_is_an_empty_set() {
 
 #[tokio::test]
 async fn an_audit_does_not_take_an_event_on_its_way_for_a_lost_one() {
-    if test_zookeeper::is_old() {
+    if !test_zookeeper::has_recursive_watches() {
         return;
     }
     let Some(_) = test_zookeeper::require() else { return };

@@ -93,7 +93,7 @@ async fn all_are_known(discovery: &Discovery) {
 
 #[tokio::test]
 async fn at_most_four_requests_for_at_most_256_records_are_under_way() {
-    if test_zookeeper::is_old() {
+    if !test_zookeeper::has_recursive_watches() {
         return;
     }
     let Some(_) = test_zookeeper::require() else { return };
@@ -111,7 +111,7 @@ async fn at_most_four_requests_for_at_most_256_records_are_under_way() {
 /// Fifty followers that read all they know at once would be a load of their own.
 #[tokio::test]
 async fn after_a_reconnect_the_records_are_read_again_but_not_all_at_once() {
-    if test_zookeeper::is_old() {
+    if !test_zookeeper::has_recursive_watches() {
         return;
     }
     let Some(_) = test_zookeeper::require() else { return };
@@ -131,7 +131,7 @@ async fn after_a_reconnect_the_records_are_read_again_but_not_all_at_once() {
 
 #[tokio::test]
 async fn an_audit_reads_all_records_over_half_of_its_interval() {
-    if test_zookeeper::is_old() {
+    if !test_zookeeper::has_recursive_watches() {
         return;
     }
     let Some(_) = test_zookeeper::require() else { return };

@@ -81,7 +81,7 @@ async fn a_registered_record_is_read_and_every_update_of_it_seen(engine: Engine)
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let (_zk, discovery) = start(engine, &server.connect_string(), records);
-    let link = Zk::start(zk_core::Config::new(&server.connect_string()).unwrap());
+    let link = Zk::start(zk_core::Config::new(&server.connect_string()).unwrap()).unwrap();
     let registrar = Registrar::new(link, registry::Config::new(ROOT.parse().unwrap()));
     let instance = Instance::new("127.0.0.1:7".parse().unwrap()).with_weight(7).with_tag("zone", "a");
     let registration = registrar.register(instance.clone(), Socket::Unvouched).unwrap();

@@ -19,7 +19,7 @@ use zk_testing::raw::{CreateMode, MultiOp};
 #[tokio::test]
 async fn a_change_costs_one_event_and_no_read() {
     // An old server knows neither the watch nor the request to take one off.
-    if test_zookeeper::is_old() {
+    if !test_zookeeper::has_recursive_watches() {
         return;
     }
     let Some(_) = test_zookeeper::require() else { return };
@@ -54,7 +54,7 @@ async fn a_change_costs_one_event_and_no_read() {
 #[tokio::test]
 async fn after_a_reconnect_it_watches_syncs_looks_and_lists_only_if_the_root_moved() {
     // An old server knows neither the watch nor the request to take one off.
-    if test_zookeeper::is_old() {
+    if !test_zookeeper::has_recursive_watches() {
         return;
     }
     let Some(_) = test_zookeeper::require() else { return };
@@ -90,7 +90,7 @@ async fn after_a_reconnect_it_watches_syncs_looks_and_lists_only_if_the_root_mov
 #[tokio::test]
 async fn following_ends_with_the_last_handle() {
     // An old server knows neither the watch nor the request to take one off.
-    if test_zookeeper::is_old() {
+    if !test_zookeeper::has_recursive_watches() {
         return;
     }
     let Some(_) = test_zookeeper::require() else { return };

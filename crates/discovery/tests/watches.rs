@@ -41,7 +41,7 @@ impl Twist for Overflows {
 
 #[tokio::test]
 async fn after_more_than_could_wait_following_begins_anew_on_the_same_link() {
-    if test_zookeeper::is_old() {
+    if !test_zookeeper::has_recursive_watches() {
         return;
     }
     let Some(_) = test_zookeeper::require() else { return };
@@ -114,7 +114,7 @@ impl Twist for Hasty {
 
 #[tokio::test]
 async fn a_link_that_goes_down_is_no_trouble_of_the_root() {
-    if test_zookeeper::is_old() {
+    if !test_zookeeper::has_recursive_watches() {
         return;
     }
     let Some(_) = test_zookeeper::require() else { return };

@@ -84,7 +84,7 @@
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8897").await?;
 //! let bound = listener.local_addr()?;
 //!
-//! let zk = Zk::start(zk_core::Config::new("127.0.0.1:2181")?);
+//! let zk = Zk::start(zk_core::Config::new("127.0.0.1:2181")?)?;
 //! let registrar = Registrar::new(zk.clone(), Config::new(ZnodePath::parse("/go_servers")?));
 //! let registration = registrar.register(Instance::new(bound.try_into()?), Socket::Held(bound))?;
 //! registration.registered().await?;

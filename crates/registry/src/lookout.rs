@@ -21,9 +21,9 @@ use std::time::Duration;
 use rand::RngExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
-use tracing::{Instrument, debug, info, info_span, warn};
+use tracing::{Instrument, debug, info, info_span};
 use zk_core::{
-    Backoff, Connection, Error, ErrorKind, Event, EventKind, ListMark, Outcome, WatchStream, Zk, ZnodePath,
+    Backoff, Connection, Error, ErrorKind, Event, EventKind, ListMark, WatchStream, Zk, ZnodePath,
 };
 
 use crate::bell::Names;
@@ -185,9 +185,7 @@ impl Lookout {
         if !(crowded && is_known) {
             // D7: the server may lag behind what we have seen, until it is told to catch up.
             connection.sync(&self.root).await?;
-            self.mark = None;
-            self.publish(connection, Watched::Each { always: !is_known });
-            return Ok(None);
+            return Ok(self.each(connection, !is_known));
         }
         // All are on their way at once, in this order.
         let (events, synced, stat) = tokio::join!(
@@ -197,12 +195,13 @@ impl Lookout {
             connection.stat(&self.root),
         );
         let mut events = match events {
-            // The server says no: ZooKeeper before 3.6. It may close the connection, too: not again in this
-            // session.
-            Err(error) if is_a_no(&error) => {
-                warn!(%error, "no recursive watches here: every znode has its own");
+            // ZooKeeper before 3.6, which closes the connection, too, or one that refuses these watches: not again in
+            // this session.
+            Err(error) if error.kind().is_refusal() => {
+                debug!(%error, "no recursive watches here: every znode has its own");
                 self.unknown_in = Some(connection.epoch());
-                return Err(error);
+                synced?;
+                return Ok(self.each(connection, true));
             }
             events => events?,
         };
@@ -214,6 +213,13 @@ impl Lookout {
         info!(registrations = self.company.names.len(), "one watch for all");
         self.publish(connection, Watched::Together { unmoved_since: self.unmoved_since });
         Ok(Some(events))
+    }
+
+    /// Has every keeper watch its own znode.
+    fn each(&mut self, connection: &Connection, always: bool) -> Option<WatchStream> {
+        self.mark = None;
+        self.publish(connection, Watched::Each { always });
+        None
     }
 
     fn publish(&self, connection: &Connection, watched: Watched) {
@@ -308,11 +314,6 @@ impl Lookout {
         self.company.names.ring(&event.path, event.kind);
         event.kind != EventKind::DataChanged
     }
-}
-
-/// Whether the server has answered, and will not answer otherwise when asked again.
-fn is_a_no(error: &Error) -> bool {
-    error.outcome() == Outcome::NotDone && !matches!(error.kind(), ErrorKind::Busy | ErrorKind::NotConnected)
 }
 
 /// The next event, if there is a watch.

@@ -32,7 +32,7 @@ struct Service {
 
 fn service(hosts: &str) -> Service {
     let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(SESSION).unwrap();
-    let zk = Zk::start(config);
+    let zk = Zk::start(config).unwrap();
     // Audits are out of the way: what is mended is mended without them.
     let config = Config::new(ZnodePath::parse(ROOT).unwrap());
     let config = config.with_audit_interval(Duration::from_secs(3600)).unwrap();

@@ -32,7 +32,7 @@ fn service(hosts: &str) -> Service {
 
 fn service_with(hosts: &str, audit: Duration) -> Service {
     let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(SESSION).unwrap();
-    let zk = Zk::start(config);
+    let zk = Zk::start(config).unwrap();
     let root = ZnodePath::parse(ROOT).unwrap();
     let registrar = Registrar::new(zk.clone(), Config::new(root).with_audit_interval(audit).unwrap());
     Service { zk, registrar }
@@ -99,7 +99,7 @@ async fn assert_in_place(observer: &raw::Client, service: &Service) -> raw::Stat
 
 /// Whether a test can run whose observer sets a recursive watch: on a server that knows them.
 fn require_recursive_watches() -> Option<()> {
-    if test_zookeeper::is_old() { None } else { test_zookeeper::require() }
+    if test_zookeeper::has_recursive_watches() { test_zookeeper::require() } else { None }
 }
 
 #[tokio::test]
@@ -261,7 +261,7 @@ async fn fault_24_what_is_gone_is_not_called_registered_while_it_is_made_anew() 
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
-    let zk = Zk::start(config.with_operation_timeout(3 * SOON).unwrap());
+    let zk = Zk::start(config.with_operation_timeout(3 * SOON).unwrap()).unwrap();
     let config = Config::new(ZnodePath::parse(ROOT).unwrap());
     let config = config.with_audit_interval(Duration::from_millis(400)).unwrap();
     let registration = Registrar::new(zk, config).register(instance(), Socket::Unvouched).unwrap();

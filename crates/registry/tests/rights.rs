@@ -93,7 +93,7 @@ async fn fault_27_a_root_of_another_identity_is_denied_until_it_is_opened() {
     let start = |user: &str| {
         let config = zk_core::Config::new(&server.connect_string()).unwrap();
         let config = config.with_session_timeout(SESSION).unwrap();
-        let zk = Zk::start(config.with_auth(Auth::digest(user, "secret").unwrap()));
+        let zk = Zk::start(config.with_auth(Auth::digest(user, "secret").unwrap())).unwrap();
         let config = Config::new(ZnodePath::parse(ROOT).unwrap()).with_acl(Acl::Creator);
         Registrar::new(zk, config)
     };
@@ -152,7 +152,7 @@ async fn what_is_taken_over_has_the_acl_of_what_is_created() {
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let start = |hosts: &str| {
         let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(SESSION).unwrap();
-        let zk = Zk::start(config.with_auth(Auth::digest("ann", "secret").unwrap()));
+        let zk = Zk::start(config.with_auth(Auth::digest("ann", "secret").unwrap())).unwrap();
         Registrar::new(zk, Config::new(ZnodePath::parse(ROOT).unwrap()).with_acl(Acl::Creator))
     };
     let register = |registrar: &Registrar| {
@@ -198,7 +198,7 @@ async fn a_rival_that_hides_its_data_is_a_conflict() {
 /// Row 32: nobody's connection is cut for a payload that is too large.
 #[tokio::test]
 async fn a_payload_over_the_limit_is_refused_before_anything_is_sent() {
-    let zk = Zk::start(zk_core::Config::new("127.0.0.1:1").unwrap());
+    let zk = Zk::start(zk_core::Config::new("127.0.0.1:1").unwrap()).unwrap();
     let large = || instance(1).with_tag("large", "x".repeat(instance::MAX_DATA));
     let registrar = registrar(&zk, ROOT, NEVER);
     let refused = registrar.register(large(), Socket::Unvouched).unwrap_err();

@@ -15,6 +15,36 @@ pub(crate) enum Choice {
     Embedded(Version),
 }
 
+/// What the environment says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) server: Choice,
+    /// The server knows recursive watches, and refuses them.
+    pub(crate) refuses_recursive_watches: bool,
+}
+
+impl Wanted {
+    /// Reads `ZK_TEST_SERVER`, `ZK_TEST_VERSION` and `ZK_TEST_WATCHES`.
+    pub(crate) fn of_environment() -> Self {
+        let variable = |name| env::var(name).unwrap_or_default();
+        let server = Choice::of_environment();
+        let wanted = Self::read(server, &variable("ZK_TEST_WATCHES"));
+        wanted.unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
+    fn read(server: Choice, watches: &str) -> Result<Self, String> {
+        match watches {
+            "" => Ok(Self { server, refuses_recursive_watches: false }),
+            "one-shot" => Ok(Self { server, refuses_recursive_watches: true }),
+            other => Err(format!("ZK_TEST_WATCHES={other}: expected one-shot, or nothing")),
+        }
+    }
+
+    pub(crate) fn has_recursive_watches(self) -> bool {
+        self.server.version() != Version::V3_4 && !self.refuses_recursive_watches
+    }
+}
+
 impl Choice {
     /// Reads `ZK_TEST_SERVER` and `ZK_TEST_VERSION`.
     pub(crate) fn of_environment() -> Self {
@@ -59,6 +89,15 @@ mod tests {
         assert_eq!(Choice::read("old", "").map(Choice::version), Ok(Version::V3_4));
         assert_eq!(Choice::read("embedded", "").map(Choice::version), Ok(Version::V3_8));
         assert_eq!(Choice::read("embedded", "3.4"), Ok(Choice::Embedded(Version::V3_4)));
+    }
+
+    #[test]
+    fn recursive_watches_are_there_unless_the_server_is_old_or_refuses_them() {
+        let has = |server, watches| Wanted::read(server, watches).map(Wanted::has_recursive_watches);
+        assert_eq!(has(Choice::Apache, ""), Ok(true));
+        assert_eq!(has(Choice::Apache, "one-shot"), Ok(false));
+        assert_eq!(has(Choice::Old, ""), Ok(false));
+        assert!(has(Choice::Apache, "optimized").is_err());
     }
 
     #[test]

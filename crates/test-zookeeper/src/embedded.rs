@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Mutex;
-use zk_embedded::faults::Scope;
+use zk_embedded::faults::{Matching, Op, Scope};
+use zk_embedded::proto::ErrorCode;
 use zk_embedded::{Server, Version};
 use zk_testing::proxy::Proxy;
 
@@ -22,6 +23,7 @@ pub(crate) struct Embedded {
     runtime: Option<Runtime>,
     addr: SocketAddr,
     version: Version,
+    refuses_recursive_watches: bool,
     killed: bool,
     wiped: bool,
 }
@@ -33,21 +35,27 @@ struct Parts {
     front: Proxy,
 }
 
-async fn fresh(version: Version) -> Result<Server, StartError> {
-    Ok(Server::builder().tick(TICK).version(version).start().await?)
+async fn fresh(version: Version, refuses_recursive_watches: bool) -> Result<Server, StartError> {
+    let server = Server::builder().tick(TICK).version(version).start().await?;
+    if refuses_recursive_watches {
+        // As Apache's does with its WatchManagerOptimized.
+        server.faults().fail(Matching::op(Op::AddWatch).always(), ErrorCode::MarshallingError).await?;
+    }
+    Ok(server)
 }
 
 impl Embedded {
-    pub(crate) async fn start(version: Version) -> Result<Self, StartError> {
+    pub(crate) async fn start(version: Version, refuses_recursive_watches: bool) -> Result<Self, StartError> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let starting = runtime.spawn(async move {
-            let server = fresh(version).await?;
+            let server = fresh(version, refuses_recursive_watches).await?;
             let front = Proxy::start(server.addr()).await?;
             Ok::<_, StartError>(Parts { server: Mutex::new(server), front })
         });
         let parts = Arc::new(starting.await??);
         let addr = parts.front.addr();
-        Ok(Self { parts, runtime: Some(runtime), addr, version, killed: false, wiped: false })
+        let (runtime, killed, wiped) = (Some(runtime), false, false);
+        Ok(Self { parts, runtime, addr, version, refuses_recursive_watches, killed, wiped })
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -76,10 +84,10 @@ impl Embedded {
     }
 
     pub(crate) async fn start_again(&mut self) -> Result<(), StartError> {
-        let (wiped, version) = (self.wiped, self.version);
+        let (wiped, version, refuses) = (self.wiped, self.version, self.refuses_recursive_watches);
         self.there(move |parts| async move {
             if wiped {
-                let fresh = fresh(version).await?;
+                let fresh = fresh(version, refuses).await?;
                 parts.front.redirect(fresh.addr());
                 *parts.server.lock().await = fresh;
             } else {

@@ -9,6 +9,9 @@
 //! `ZK_TEST_SERVER=embedded ZK_TEST_VERSION=3.4` the embedded one that behaves as such. A test of what these
 //! do not know asks [`is_old`].
 //!
+//! With `ZK_TEST_WATCHES=one-shot` the server, Apache's or the embedded one, knows recursive watches and refuses them,
+//! as ZooKeeper does with `watchManagerName=...WatchManagerOptimized`. A test of these asks [`has_recursive_watches`].
+//!
 //! What only makes sense on the real one (ensembles, files) uses `zk_testing` directly, and begins with
 //! [`require_apache`].
 
@@ -17,7 +20,7 @@ mod embedded;
 
 use std::net::SocketAddr;
 
-use choice::Choice;
+use choice::{Choice, Wanted};
 use embedded::Embedded;
 
 pub use zk_embedded::Version;
@@ -60,6 +63,15 @@ pub fn version() -> Version {
     Choice::of_environment().version()
 }
 
+/// Whether the server that the tests run on sets recursive watches. Where it does, it answers reads of several
+/// znodes, too; where it does not, it may be [old](is_old).
+///
+/// # Panics
+/// As [`is_embedded`].
+pub fn has_recursive_watches() -> bool {
+    Wanted::of_environment().has_recursive_watches()
+}
+
 /// Whether a test can run: always on the embedded server, else where Apache ZooKeeper is installed. Where
 /// it is not, it says so; with the variable `CI` set it panics, unless it is the old one that is missing.
 pub fn require() -> Option<()> {
@@ -85,11 +97,19 @@ impl Server {
     /// # Errors
     /// If it cannot be started.
     pub async fn start() -> Result<Self, StartError> {
-        let apache = zk_testing::Server::builder();
-        Ok(Self(match Choice::of_environment() {
+        let Wanted { server, refuses_recursive_watches } = Wanted::of_environment();
+        let mut apache = zk_testing::Server::builder();
+        if refuses_recursive_watches {
+            let optimized = "org.apache.zookeeper.server.watch.WatchManagerOptimized";
+            apache = apache.java_property("zookeeper.watchManagerName", optimized);
+        }
+        Ok(Self(match server {
             Choice::Apache => Kind::Apache(Box::new(apache.start().await?)),
             Choice::Old => Kind::Apache(Box::new(apache.old().start().await?)),
-            Choice::Embedded(version) => Kind::Embedded(Box::new(Embedded::start(version).await?)),
+            Choice::Embedded(version) => {
+                let server = Embedded::start(version, refuses_recursive_watches);
+                Kind::Embedded(Box::new(server.await?))
+            }
         }))
     }
 

@@ -10,7 +10,7 @@ use zk_core::{Acl, Config, Zk, ZnodePath};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let hosts = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:2181".into());
-    let zk = Zk::start(Config::new(&hosts)?);
+    let zk = Zk::start(Config::new(&hosts)?)?;
 
     let mut states = zk.states();
     let printer = tokio::spawn(async move {

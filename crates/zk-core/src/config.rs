@@ -208,6 +208,10 @@ impl Config {
     }
 
     /// Encrypts every connection.
+    ///
+    /// rustls has one cryptography provider for a process. [`Zk::start`](crate::Zk::start) installs aws-lc's where there
+    /// is none. A program that wants another one, or calls `CryptoProvider::install_default` and expects that to
+    /// succeed, does so before `Zk::start`; it is then used here, too.
     #[cfg(feature = "tls")]
     pub fn with_tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);

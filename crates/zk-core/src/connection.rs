@@ -100,13 +100,16 @@ impl Connection {
         self.reconnects
     }
 
-    /// Whether the server knows recursive watches, which came with ZooKeeper 3.6. Where it does not,
+    /// Whether the server sets recursive watches, which came with ZooKeeper 3.6. Where it does not,
     /// [`watch_children`](Self::watch_children) and [`watch_data`](Self::watch_data) take their place.
     ///
-    /// It is found out when a session begins. In an ensemble of several versions a later connection of the
-    /// session may find a server that does not after all: then
-    /// [`watch_recursive`](Self::watch_recursive) fails with [`ErrorKind::Unsupported`], that server cuts
-    /// the connection, and the next connection says no.
+    /// A server before 3.6 is found out when a session begins. One that knows them and refuses them (ZooKeeper's
+    /// `WatchManagerOptimized` does, 3.8 and 3.9) is found out by [`watch_recursive`](Self::watch_recursive), which then
+    /// fails with an error that [`is_refusal`](ErrorKind::is_refusal); from then on the answer here is no, for the session.
+    ///
+    /// In an ensemble of several versions a later connection of the session may find an old server after all: then
+    /// `watch_recursive` fails with [`ErrorKind::Unsupported`], that server cuts the connection, and the next connection
+    /// says no.
     pub fn has_recursive_watches(&self) -> bool {
         self.link.upgrade().is_none_or(|link| link.has_recursive_watches())
     }

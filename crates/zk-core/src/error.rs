@@ -50,13 +50,15 @@ pub enum ErrorKind {
         /// Znodes allowed.
         limit: usize,
     },
-    /// The server is too old to know the request. It has closed the connection.
-    #[error("the server is too old for that")]
+    /// The server is too old to know the request, and has closed the connection; or it has refused the same kind of
+    /// request in this session before, and nothing was sent.
+    #[error("the server does not know this request")]
     Unsupported,
-    /// The server refuses the request.
+    /// The server refuses the request, and would again.
     #[error("refused by the server: {0}")]
     Refused(String),
-    /// Too many requests (1,024) were on their way for all of the deadline; nothing was sent.
+    /// Too many requests (1,024) were on their way for all of the deadline, and nothing was sent; or the server has
+    /// too many of them (ZooKeeper's request throttling) and has done nothing.
     #[error("too many requests on their way")]
     Busy,
     /// There is no connection; nothing was sent.
@@ -65,6 +67,10 @@ pub enum ErrorKind {
     /// No answer in time. The request may have been carried out, or may yet be.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
+    /// The server answered with an error of its own, or with something that makes no sense. The request may have been
+    /// carried out. The connection stands.
+    #[error("unexpected answer: {0}")]
+    Unexpected(String),
     /// The connection broke before the answer came. The request may have been carried out.
     #[error("connection lost: {0}")]
     ConnectionLost(String),
@@ -106,6 +112,12 @@ impl Error {
 }
 
 impl ErrorKind {
+    /// Whether the server refuses this kind of request, and will not answer otherwise when asked again: it is too old
+    /// ([`Unsupported`](Self::Unsupported)), or not set up for it ([`Refused`](Self::Refused)).
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Unsupported | Self::Refused(_))
+    }
+
     /// What the caller may count on.
     pub fn outcome(&self) -> Outcome {
         match self {
@@ -120,7 +132,7 @@ impl ErrorKind {
             | Self::Refused(_)
             | Self::Busy
             | Self::NotConnected => Outcome::NotDone,
-            Self::Timeout(_) | Self::ConnectionLost(_) => Outcome::Unknown,
+            Self::Timeout(_) | Self::Unexpected(_) | Self::ConnectionLost(_) => Outcome::Unknown,
             Self::SessionOver => Outcome::SessionOver,
         }
     }

@@ -43,6 +43,10 @@
 //!   all their addresses are tried, the next one when one has not answered for 250 ms. The order is random, but
 //!   that the server that failed last, also by falling silent, is tried last.
 //!
+//! * File descriptors: [`prepare`] makes what every link needs while there are some, 16 are kept back for the link
+//!   ([`fd_reserve`]), and a server that respects that keeps its session when its callers have taken all others.
+//! * A panic in the client crate costs a connection, not the link: it is told, and the session is attached to again.
+//!
 //! # Its limits
 //! * **Round trips.** A server that is silent for 2/5 of the session timeout counts as lost: the time to the
 //!   ensemble and back must stay well below that.
@@ -58,6 +62,9 @@
 //!   a session begins, at the price of a second connection. On them a take-over is a delete and a create
 //!   sent together, and not one transaction; watches that are given up stay until they fire or the
 //!   connection ends; and nobody can ask whom they take us for.
+//! * **Servers that refuse recursive watches** (ZooKeeper's `WatchManagerOptimized` does): the first
+//!   [`Connection::watch_recursive`] of a session fails, and from then on [`Connection::has_recursive_watches`] says no.
+//!   All else is as with any other server of its version.
 //! * **Observers** serve like any other member. **Read-only servers** (a member without a quorum, with
 //!   `readonlymode.enabled`) are not used: they refuse us, as we do not ask to read only, and the next host is
 //!   tried. The session outlives that, if the quorum is back before the ensemble ends it.
@@ -74,7 +81,8 @@
 //!
 //! # Cargo features
 //! * `sasl`: `Config::with_sasl`, DIGEST-MD5.
-//! * `tls`: `Config::with_tls`, rustls with aws-lc.
+//! * `tls`: `Config::with_tls`, rustls with aws-lc. A program with a rustls provider of its own installs it before
+//!   [`Zk::start`].
 //!
 //! Both are off by default.
 //!
@@ -89,7 +97,7 @@
 //! use std::time::Duration;
 //! use zk_core::{Config, ZnodePath, Zk};
 //!
-//! let zk = Zk::start(Config::new("127.0.0.1:2181")?);
+//! let zk = Zk::start(Config::new("127.0.0.1:2181")?)?;
 //! let connection = zk.connected().await?;
 //! println!("session {} of epoch {}", connection.session().id, connection.epoch());
 //! let (children, _stat) = connection.children(&ZnodePath::root()).await?;
@@ -105,6 +113,7 @@ mod connection;
 mod error;
 pub mod link;
 mod path;
+mod reserve;
 mod state;
 mod supervisor;
 mod telemetry;
@@ -119,8 +128,10 @@ pub use config::Tls;
 pub use config::{Auth, Config, ConfigError, Host, ServerVersion};
 pub use connection::{Connection, MAX_DATA, MAX_READS};
 pub use error::{Error, ErrorKind, Outcome};
+pub use link::apache::{StartError, prepare};
 pub use link::{Acl, ConnectError, CreateMode, Event, EventKind, Identity, ListMark, Reading, Stat, Zxid};
 pub use path::{PathError, ZnodePath};
+pub use reserve::{FdReserve, fd_reserve};
 pub use state::{CloseReason, Lingering, Phase, Session, SessionId, State};
 pub use watch::{OneShot, WatchStream};
 pub use zk::{Closed, States, Zk};

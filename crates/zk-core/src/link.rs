@@ -128,7 +128,7 @@ pub trait Link: Send + Sync + fmt::Debug + 'static {
     /// The server it is connected to, for logs.
     fn server(&self) -> String;
 
-    /// Whether the server knows the requests of ZooKeeper 3.6: recursive watches, above all.
+    /// Whether the server sets recursive watches (ZooKeeper 3.6), as far as is known.
     fn has_recursive_watches(&self) -> bool;
 
     /// Becomes `Some` when the link has ended.

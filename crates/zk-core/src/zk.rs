@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use crate::config::Config;
 use crate::connection::{Connection, Scope};
 use crate::link::Ensemble;
-use crate::link::apache::Apache;
+use crate::link::apache::{Apache, StartError};
 use crate::path::ZnodePath;
 use crate::state::{CloseReason, Lingering, Phase, State};
 use crate::supervisor::{Close, Published, Supervisor};
@@ -36,11 +36,15 @@ const LONGEST_CLOSE: Duration = Duration::from_secs(24 * 3600);
 impl Zk {
     /// Starts to connect, and keeps at it for ever. Returns at once.
     ///
+    /// # Errors
+    /// If this process cannot have what every link needs, because file descriptors or threads are short; see
+    /// [`prepare`](crate::prepare). That the ensemble cannot be reached is no error: it is waited for.
+    ///
     /// # Panics
     /// Outside a tokio runtime with time and I/O enabled.
-    pub fn start(config: Config) -> Self {
-        let ensemble = Arc::new(Apache::new(&config));
-        Self::supervise(ensemble, config.chroot().clone(), config.operation_timeout())
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let ensemble = Arc::new(Apache::new(&config)?);
+        Ok(Self::supervise(ensemble, config.chroot().clone(), config.operation_timeout()))
     }
 
     /// The same on another implementation of the seam below: a simulated ensemble, say.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{SOON, config, connected, path};
 use tokio::time::{sleep, timeout};
-use zk_core::{Acl, EventKind, Phase, State, Zk};
+use zk_core::{Acl, ErrorKind, EventKind, Outcome, Phase, State, Zk};
 use zk_testing::{Ensemble, Server, raw};
 
 async fn reach(zk: &Zk, wanted: impl FnMut(&State) -> bool) -> State {
@@ -25,7 +25,7 @@ async fn an_observer_serves_like_any_other_member_and_its_sessions_outlive_it() 
     let hosts = format!("{observer},{}", ensemble.servers()[0].connect_string());
     // In random order: sooner or later the observer is the first to be tried.
     let zk = loop {
-        let zk = Zk::start(config(&hosts));
+        let zk = Zk::start(config(&hosts)).unwrap();
         if connected(&zk).await.server().as_ref() == Some(&observer) {
             break zk;
         }
@@ -58,7 +58,7 @@ async fn an_observer_serves_like_any_other_member_and_its_sessions_outlive_it() 
 async fn a_member_that_serves_reads_only_is_not_used_and_the_session_outlives_the_lost_quorum() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let mut ensemble = Ensemble::builder(3).read_only_mode().local_sessions().start().await.unwrap();
-    let zk = Zk::start(config(&ensemble.connect_string()));
+    let zk = Zk::start(config(&ensemble.connect_string())).unwrap();
     let born = connected(&zk).await.create_ephemeral(&path("/here"), b"", Acl::Open).await.unwrap();
     let session = zk.state().session.unwrap();
 
@@ -69,7 +69,7 @@ async fn a_member_that_serves_reads_only_is_not_used_and_the_session_outlives_th
     let alone = ensemble.servers()[0].connect_string();
     // It serves those who ask for it, and we do not: neither with a session, nor without.
     raw::Client::connect_read_only(ensemble.servers()[0].addr(), Duration::from_secs(2)).await.unwrap();
-    let new = Zk::start(config(&alone));
+    let new = Zk::start(config(&alone)).unwrap();
     let state = reach(&new, |state| state.trouble.is_some()).await;
     assert!(state.trouble.unwrap().to_string().contains("did not grant a session"), "{:?}", new.state());
     sleep(Duration::from_secs(3)).await;
@@ -79,7 +79,7 @@ async fn a_member_that_serves_reads_only_is_not_used_and_the_session_outlives_th
     // Another host is tried: one that serves.
     let other = Server::start().await.unwrap();
     for _ in 0..3 {
-        let zk = Zk::start(config(&format!("{alone},{}", other.connect_string())));
+        let zk = Zk::start(config(&format!("{alone},{}", other.connect_string()))).unwrap();
         assert_eq!(connected(&zk).await.server(), Some(other.connect_string()));
     }
 
@@ -88,4 +88,19 @@ async fn a_member_that_serves_reads_only_is_not_used_and_the_session_outlives_th
     assert_eq!((state.session, state.epoch), (Some(session), 1), "the session that it had");
     assert_eq!(connected(&zk).await.stat(&path("/here")).await.unwrap(), Some(born));
     reach(&new, State::is_connected).await;
+}
+
+/// -120 is what ZooKeeper answers where sessions are local and must not own ephemeral znodes.
+#[tokio::test]
+async fn an_error_code_that_the_client_crate_does_not_know_is_a_refusal_and_no_lost_connection() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    let local = Server::builder().config("localSessionsEnabled", true);
+    let ensemble = Ensemble::start_with(3, local).await.unwrap();
+    let zk = Zk::start(config(&ensemble.connect_string())).unwrap();
+    let connection = connected(&zk).await;
+    let refused = connection.create_ephemeral(&path("/here"), b"", Acl::Open).await.unwrap_err();
+    assert!(matches!(refused.kind(), ErrorKind::Refused(why) if why.contains("local session")), "{refused}");
+    assert_eq!(refused.outcome(), Outcome::NotDone);
+    assert!(!connection.has_ended());
+    connection.stat(&path("/here")).await.unwrap();
 }

@@ -13,14 +13,15 @@ use std::time::Duration;
 use test_zookeeper::Server;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
-use zk_core::{Acl, CloseReason, Config, Connection, Phase, State, Zk, ZnodePath};
-use zk_testing::proxy::Proxy;
+use zk_core::{Acl, CloseReason, Config, Connection, Outcome, Phase, State, Zk, ZnodePath};
+use zk_testing::proxy::{Action, Op, Proxy};
 use zk_testing::{four_letter_word, raw};
 
+const SESSION: Duration = Duration::from_secs(2);
 const SOON: Duration = Duration::from_secs(10);
 
 fn start(hosts: &str, session_timeout: Duration) -> Zk {
-    Zk::start(Config::new(hosts).unwrap().with_session_timeout(session_timeout).unwrap())
+    Zk::start(Config::new(hosts).unwrap().with_session_timeout(session_timeout).unwrap()).unwrap()
 }
 
 async fn connected(zk: &Zk) -> Connection {
@@ -332,4 +333,55 @@ async fn fault_47_a_link_dropped_at_any_moment_of_its_start_leaves_no_connection
     }
     assert!(proxy.connections_accepted() > 30, "{}", proxy.connections_accepted());
     eventually("no connection is left", || async { proxy.connections_open() == 0 }).await;
+}
+
+// === What a server may answer ===
+
+/// The client crate panics at an answer that is shorter than it should be.
+#[tokio::test]
+async fn a_panic_in_the_client_crate_costs_a_connection_and_not_the_link() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let zk = start(&proxy.connect_string(), SESSION);
+    let connection = connected(&zk).await;
+    let born = connection.create_ephemeral(&path("/here"), b"data", Acl::Open).await.unwrap();
+    let broken = proxy.on(Op::GetData, Action::EmptyReply);
+    let error = connection.data(&path("/here")).await.unwrap_err();
+    assert!(broken.fired());
+    assert_eq!(error.outcome(), Outcome::Unknown, "{error}");
+
+    let again = state_where(&zk, "another connection", |state| state.reconnects == 1).await;
+    assert!(again.is_connected() && again.epoch == 1, "{again:?}");
+    let (data, stat) = connected(&zk).await.data(&path("/here")).await.unwrap();
+    assert_eq!((data.as_slice(), stat.czxid), (&b"data"[..], born.czxid), "the same session's znode");
+    assert!(connection.has_ended());
+    zk.close(SESSION).await.unwrap();
+}
+
+/// ZooKeeper's own option for many watches knows recursive ones, and refuses them.
+#[tokio::test]
+async fn a_server_that_refuses_recursive_watches_is_asked_once_in_a_session_and_has_all_else() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    let optimized = "org.apache.zookeeper.server.watch.WatchManagerOptimized";
+    let server = zk_testing::Server::builder().java_property("zookeeper.watchManagerName", optimized);
+    let server = server.start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let zk = start(&proxy.connect_string(), SESSION);
+    let connection = connected(&zk).await;
+    assert!(connection.has_recursive_watches(), "until it is asked");
+    let refused = connection.watch_recursive(&path("/")).await.unwrap_err();
+    assert!(refused.kind().is_refusal(), "{refused}");
+    assert!(!connection.has_recursive_watches());
+    assert!(connection.watch_recursive(&path("/")).await.unwrap_err().kind().is_refusal());
+    let reads = connection.read_many(&[path("/zookeeper"), path("/none")]).await.unwrap();
+    assert!(reads[0].is_ok() && reads[1].is_err());
+    let (_, _, _watch) = connection.watch_children(&path("/")).await.unwrap();
+    assert!(!connection.has_ended());
+
+    proxy.cut().await;
+    state_where(&zk, "another connection", |state| state.reconnects == 1).await;
+    assert!(!connected(&zk).await.has_recursive_watches(), "the session remembers");
+    assert_eq!(proxy.requests().iter().filter(|seen| seen.op == Op::AddWatch).count(), 1);
+    assert!(proxy.requests().iter().any(|seen| seen.op == Op::MultiRead), "in one request");
 }

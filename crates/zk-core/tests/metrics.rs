@@ -53,7 +53,7 @@ async fn state_reconnects_failures_and_requests_are_counted() {
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let hosts = proxy.connect_string();
-    let zk = Zk::start(config(&hosts));
+    let zk = Zk::start(config(&hosts)).unwrap();
     let mut seen = Seen::default();
     let state = |seen: &Seen, state| seen.sum("zk_session_state", &[("ensemble", &hosts), ("state", state)]);
     seen.look(&all);

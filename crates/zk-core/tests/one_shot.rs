@@ -19,7 +19,7 @@ async fn connections() -> (Server, Vec<(Zk, Connection)>) {
     let server = Server::start().await.unwrap();
     let mut connections = Vec::new();
     for version in [ServerVersion::Detect, ServerVersion::Before3_6] {
-        let zk = Zk::start(config(&server.connect_string()).with_server_version(version));
+        let zk = Zk::start(config(&server.connect_string()).with_server_version(version)).unwrap();
         let connection = connected(&zk).await;
         assert!(version == ServerVersion::Detect || !connection.has_recursive_watches());
         connections.push((zk, connection));
@@ -155,7 +155,7 @@ async fn one_that_behaves_as_an_old_server_is_found_out_before_anybody_is_connec
     // Its refusal and the end of the connection come in one moment: it is heard each time all the same.
     for _ in 0..20 {
         let proxy = Proxy::start(server.addr()).await.unwrap();
-        let zk = Zk::start(config(&proxy.connect_string()));
+        let zk = Zk::start(config(&proxy.connect_string())).unwrap();
         assert!(!connected(&zk).await.has_recursive_watches());
         let connects = proxy.requests().iter().filter(|request| request.op == Op::Connect).count();
         assert_eq!(connects, 2, "one for the question, and one that stays");
@@ -165,7 +165,7 @@ async fn one_that_behaves_as_an_old_server_is_found_out_before_anybody_is_connec
 
 async fn is_found_out(server: SocketAddr) {
     let auth = zk_core::Auth::digest("ann", "secret").unwrap();
-    let zk = Zk::start(config(&server.to_string()).with_auth(auth));
+    let zk = Zk::start(config(&server.to_string()).with_auth(auth)).unwrap();
     let connection = connected(&zk).await;
     assert!(!connection.has_recursive_watches());
     let refused = connection.watch_recursive(&path("/")).await.unwrap_err();

@@ -69,7 +69,7 @@ async fn observer(server: &Server) -> raw::Client {
 async fn an_outage_of_three_session_timeouts_changes_nothing() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     let before = connected(&zk).await.create_ephemeral(&path("/here"), b"", Acl::Open).await.unwrap();
     let session = zk.state().session.unwrap();
 
@@ -92,7 +92,7 @@ async fn starts_before_zookeeper_does() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
     server.kill().await;
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     let state = state_where(&zk, "trouble", |state| state.trouble.is_some()).await;
     assert_eq!((state.phase, state.epoch, state.session), (Phase::Lost, 0, None));
     assert!(state.trouble.unwrap().to_string().contains("refused"));
@@ -107,7 +107,7 @@ async fn a_watch_ends_with_its_connection_and_the_next_one_sees_what_comes() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
-    let zk = Zk::start(config(&proxy.connect_string()));
+    let zk = Zk::start(config(&proxy.connect_string())).unwrap();
     let observer = observer(&server).await;
 
     let first = connected(&zk).await;
@@ -135,7 +135,7 @@ async fn a_watch_ends_with_its_connection_and_the_next_one_sees_what_comes() {
 async fn every_event_is_queued_before_a_later_answer() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     let connection = connected(&zk).await;
     let mut events = connection.watch_recursive(&path("/root")).await.unwrap();
     for round in 0..100 {
@@ -152,7 +152,7 @@ async fn counts_every_reconnect_and_leaves_no_thread_behind() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
-    let zk = Zk::start(config(&proxy.connect_string()));
+    let zk = Zk::start(config(&proxy.connect_string())).unwrap();
     connected(&zk).await;
     for cut in 1..=12 {
         proxy.cut().await;
@@ -174,7 +174,7 @@ async fn a_lost_reply_leaves_the_outcome_unknown_however_it_was_lost() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
-    let zk = Zk::start(config(&proxy.connect_string()).with_operation_timeout(SESSION / 4).unwrap());
+    let zk = Zk::start(config(&proxy.connect_string()).with_operation_timeout(SESSION / 4).unwrap()).unwrap();
     let observer = observer(&server).await;
 
     let cut = proxy.on(Match::creates(), Action::CutAfterRequest);
@@ -214,7 +214,7 @@ async fn nothing_waits_in_a_queue_to_happen_late() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
-    let zk = Zk::start(config(&proxy.connect_string()));
+    let zk = Zk::start(config(&proxy.connect_string())).unwrap();
     let connection = connected(&zk).await;
     proxy.refuse().await;
     timeout(SOON, connection.ended()).await.unwrap();
@@ -231,7 +231,7 @@ async fn nothing_waits_in_a_queue_to_happen_late() {
 async fn an_expired_session_ends_its_watches_and_gives_way_to_a_new_epoch() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     let connection = connected(&zk).await;
     connection.create_ephemeral(&path("/mine"), b"", Acl::Open).await.unwrap();
     let mut events = connection.watch_recursive(&path("/else")).await.unwrap();
@@ -257,7 +257,7 @@ async fn an_expired_session_ends_its_watches_and_gives_way_to_a_new_epoch() {
 async fn an_exists_watch_fires_once_for_creation_deletion_and_write() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     let (connection, observer, at) = (connected(&zk).await, observer(&server).await, path("/x"));
 
     let (stat, mut watch) = connection.watch_exists(&at).await.unwrap();
@@ -283,7 +283,7 @@ async fn an_exists_watch_fires_once_for_creation_deletion_and_write() {
 async fn close_returns_when_the_ephemerals_are_gone() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     let connection = connected(&zk).await;
     connection.create_ephemeral(&path("/mine"), b"", Acl::Open).await.unwrap();
     // Nothing of this holds the session open.
@@ -301,7 +301,7 @@ async fn close_comes_through_where_the_link_was_cut_and_the_server_is_there() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
-    let zk = Zk::start(config(&proxy.connect_string()));
+    let zk = Zk::start(config(&proxy.connect_string())).unwrap();
     connected(&zk).await.create_ephemeral(&path("/mine"), b"", Acl::Open).await.unwrap();
     let observer = observer(&server).await;
     proxy.refuse().await;
@@ -318,7 +318,7 @@ async fn close_comes_through_where_the_link_was_cut_and_the_server_is_there() {
 async fn close_says_what_lingers_where_nobody_answers() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     let session = connected(&zk).await.session();
     server.kill().await;
     state_where(&zk, "suspended", |state| state.phase == Phase::Suspended).await;
@@ -326,7 +326,7 @@ async fn close_says_what_lingers_where_nobody_answers() {
     assert_eq!((lingering.session, lingering.up_to), (session.id, session.timeout));
 
     server.start_again().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     connected(&zk).await;
     server.pause().await.unwrap();
     let started = Instant::now();
@@ -338,7 +338,7 @@ async fn close_says_what_lingers_where_nobody_answers() {
 async fn dropping_the_last_handle_closes_the_session() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     connected(&zk).await.create_ephemeral(&path("/mine"), b"", Acl::Open).await.unwrap();
     let observer = observer(&server).await;
     drop(zk);
@@ -353,7 +353,7 @@ async fn dropping_the_last_handle_closes_the_session() {
 async fn a_blocked_application_keeps_its_session() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     let session = connected(&zk).await.session();
     std::thread::sleep(2 * session.timeout);
     connected(&zk).await.sync(&ZnodePath::root()).await.unwrap();
@@ -365,7 +365,7 @@ async fn a_blocked_application_keeps_its_session() {
 async fn a_wiped_ensemble_gets_a_new_session() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     // Push the zxid up: a client that remembers it would be refused by the fresh server for ever.
     for name in ["/a", "/b", "/c"] {
         connected(&zk).await.create_ephemeral(&path(name), b"", Acl::Open).await.unwrap();
@@ -382,7 +382,7 @@ async fn a_wiped_ensemble_gets_a_new_session() {
 async fn a_chroot_is_the_root_of_every_path() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&format!("{}/deep/root", server.connect_string())));
+    let zk = Zk::start(config(&format!("{}/deep/root", server.connect_string()))).unwrap();
     let connection = connected(&zk).await;
     let error = connection.create_ephemeral(&path("/s/x"), b"", Acl::Open).await.unwrap_err();
     assert_eq!((error.kind(), error.path().as_str()), (&ErrorKind::NoNode, "/s/x"));
@@ -401,7 +401,7 @@ async fn a_chroot_is_the_root_of_every_path() {
 async fn verbs_say_what_the_server_says() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     let (connection, observer, at) = (connected(&zk).await, observer(&server).await, path("/p/x"));
     let kind = |result: Result<(), zk_core::Error>| result.map_err(|error| error.kind().clone());
 
@@ -452,7 +452,7 @@ async fn a_take_over_that_may_not_create_deletes_nothing() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
-    let zk = Zk::start(config(&proxy.connect_string()));
+    let zk = Zk::start(config(&proxy.connect_string())).unwrap();
     let (connection, observer) = (connected(&zk).await, observer(&server).await);
     let rights = raw::permission::READ | raw::permission::DELETE | raw::permission::ADMIN;
     observer.create_all("/p").await.unwrap();
@@ -474,7 +474,7 @@ async fn a_take_over_that_may_not_create_deletes_nothing() {
 async fn a_watch_that_nobody_reads_ends_when_its_queue_is_full() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     let (connection, observer) = (connected(&zk).await, observer(&server).await);
     observer.create("/x", b"", raw::CreateMode::Persistent).await.unwrap();
     let mut events = connection.watch_recursive(&path("/x")).await.unwrap();
@@ -500,7 +500,7 @@ async fn a_path_that_takes_too_long_to_make_is_given_up_in_time() {
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let limit = Duration::from_millis(400);
-    let zk = Zk::start(config(&proxy.connect_string()).with_operation_timeout(limit).unwrap());
+    let zk = Zk::start(config(&proxy.connect_string()).with_operation_timeout(limit).unwrap()).unwrap();
     let connection = connected(&zk).await;
     // Each step is in time.
     proxy.delay(limit / 8).await.unwrap();
@@ -514,8 +514,11 @@ async fn a_creators_acl_lets_others_read_and_no_more() {
     let server = Server::start().await.unwrap();
     let digest =
         |password| config(&server.connect_string()).with_auth(Auth::digest("user", password).unwrap());
-    let (owner, same, other) =
-        (Zk::start(digest("secret")), Zk::start(digest("secret")), Zk::start(digest("wrong")));
+    let (owner, same, other) = (
+        Zk::start(digest("secret")).unwrap(),
+        Zk::start(digest("secret")).unwrap(),
+        Zk::start(digest("wrong")).unwrap(),
+    );
     let at = path("/mine");
     connected(&owner).await.create_ephemeral(&at, b"", Acl::Creator).await.unwrap();
     connected(&same).await.data(&at).await.unwrap();
@@ -524,7 +527,7 @@ async fn a_creators_acl_lets_others_read_and_no_more() {
     assert_eq!(other.data(&at).await.unwrap().0, b"1");
     let error = other.set_data(&at, b"2", None).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (&ErrorKind::Denied, Outcome::NotDone));
-    let unauthenticated = Zk::start(config(&server.connect_string()));
+    let unauthenticated = Zk::start(config(&server.connect_string())).unwrap();
     let error = connected(&unauthenticated).await.create_ephemeral(&path("/x"), b"", Acl::Creator).await;
     assert!(matches!(error.unwrap_err().kind(), ErrorKind::Refused(_)));
 }
@@ -556,7 +559,7 @@ async fn host_names_ipv6_spaces_and_dead_hosts_all_lead_to_the_server() {
         format!(" 127.0.0.1:{port} , "),
         format!("{dead}, no-such-host.invalid:2181, 127.0.0.1:{port}"),
     ] {
-        let zk = Zk::start(config(&hosts));
+        let zk = Zk::start(config(&hosts)).unwrap();
         connected(&zk).await.sync(&ZnodePath::root()).await.unwrap_or_else(|e| panic!("{hosts}: {e}"));
         zk.close(SOON).await.unwrap();
     }
@@ -575,7 +578,7 @@ async fn without_a_route_no_thread_is_started_and_the_cause_is_told() {
             return zk_testing::skipped(format_args!("this machine has a route to {unroutable}: {other:?}"));
         }
     }
-    let zk = Zk::start(config(unroutable));
+    let zk = Zk::start(config(unroutable)).unwrap();
     let state = state_where(&zk, "trouble", |state| state.trouble.is_some()).await;
     assert!(state.trouble.unwrap().to_string().contains("unreachable"), "{:?}", zk.state());
     let closed = timeout(Duration::from_secs(1), zk.close(Duration::from_millis(100))).await;
@@ -620,7 +623,7 @@ async fn inside_a_namespace() {
     };
     ip("link set lo up");
     let server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     let before = connected(&zk).await.create_ephemeral(&path("/here"), b"", Acl::Open).await.unwrap();
 
     ip("address delete 127.0.0.1/8 dev lo");

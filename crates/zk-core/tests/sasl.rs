@@ -24,7 +24,7 @@ async fn strict_server() -> Server {
 async fn the_right_password_makes_us_who_we_say_we_are() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let server = strict_server().await;
-    let zk = Zk::start(config(&server.connect_string()).with_sasl(ann("secret")));
+    let zk = Zk::start(config(&server.connect_string()).with_sasl(ann("secret"))).unwrap();
     let connection = connected(&zk).await;
     let identities = connection.identities().await.unwrap();
     assert!(identities.iter().any(|id| id.scheme == "sasl" && id.user == "ann"), "{identities:?}");
@@ -38,7 +38,7 @@ async fn fault_28_a_wrong_password_is_told_and_tried_again_within_bounds() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let server = strict_server().await;
     let started = Instant::now();
-    let zk = Zk::start(config(&server.connect_string()).with_sasl(ann("wrong")));
+    let zk = Zk::start(config(&server.connect_string()).with_sasl(ann("wrong"))).unwrap();
     let error = trouble(&zk).await;
     assert_eq!(error, ConnectError::AuthFailed { server: server.addr().to_string() });
     assert!(started.elapsed() < Duration::from_secs(2), "told after {:?}", started.elapsed());
@@ -49,7 +49,7 @@ async fn fault_28_a_wrong_password_is_told_and_tried_again_within_bounds() {
 async fn fault_28_a_server_that_ignores_the_authentication_is_noticed_and_left_no_session() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let server = Server::start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()).with_sasl(ann("secret")));
+    let zk = Zk::start(config(&server.connect_string()).with_sasl(ann("secret"))).unwrap();
     let error = trouble(&zk).await;
     assert_eq!(
         error,
@@ -73,7 +73,7 @@ async fn fault_28_a_server_that_ignores_the_authentication_is_noticed_and_left_n
 async fn a_server_that_wants_authentication_says_so_to_who_has_none() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let server = strict_server().await;
-    let zk = Zk::start(config(&server.connect_string()));
+    let zk = Zk::start(config(&server.connect_string())).unwrap();
     let error = trouble(&zk).await;
     assert_eq!(error, ConnectError::AuthFailed { server: server.addr().to_string() });
 }
@@ -84,7 +84,7 @@ async fn fault_28_refused_at_run_time_it_is_told_and_mended_passwords_are_notice
     let server = strict_server().await;
     let elsewhere = Server::builder().sasl(&[("ann", "changed")]).require_sasl(true).start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
-    let zk = Zk::start(config(&proxy.connect_string()).with_sasl(ann("secret")));
+    let zk = Zk::start(config(&proxy.connect_string()).with_sasl(ann("secret"))).unwrap();
     connected(&zk).await;
     let mut states = zk.states();
 
@@ -106,13 +106,13 @@ async fn fault_28_refused_at_run_time_it_is_told_and_mended_passwords_are_notice
 async fn others_may_read_what_we_create_and_no_more() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let server = Server::builder().sasl(&[("ann", "secret")]).start().await.unwrap();
-    let zk = Zk::start(config(&server.connect_string()).with_sasl(ann("secret")));
+    let zk = Zk::start(config(&server.connect_string()).with_sasl(ann("secret"))).unwrap();
     connected(&zk).await.create_ephemeral(&path("/mine"), b"x", Acl::Creator).await.unwrap();
     let stranger = raw::Client::connect(server.addr(), Duration::from_secs(4)).await.unwrap();
     assert_eq!(stranger.get("/mine").await.unwrap().0, b"x");
     assert!(matches!(stranger.set("/mine", b"y", None).await, Err(raw::Error::NoAuth)));
 
-    let other = Zk::start(config(&server.connect_string()));
+    let other = Zk::start(config(&server.connect_string())).unwrap();
     let denied = connected(&other).await.set_data(&path("/mine"), b"y", None).await.unwrap_err();
     assert_eq!(*denied.kind(), ErrorKind::Denied);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use daytime_config::ClientConfig;
 use tokio::time::timeout;
-use zk_core::{ConnectError, Connection, Zk};
+use zk_core::{ConnectError, Connection, StartError, Zk};
 
 use super::report::{Begun, Step};
 use crate::link;
@@ -13,9 +13,12 @@ use crate::link;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Begins a session; returns the link, which is to be closed, and a connection if there is one.
-pub(super) async fn begin(config: &ClientConfig) -> (Zk, Step, Option<Connection>) {
+///
+/// # Errors
+/// If this process can have no link.
+pub(super) async fn begin(config: &ClientConfig) -> Result<(Zk, Step, Option<Connection>), StartError> {
     let begun = Begun::new("session", "the ensemble");
-    let zk = Zk::start(config.zookeeper.clone());
+    let zk = Zk::start(config.zookeeper.clone())?;
     let deadline = DEADLINE.min(config.client.wait);
     let mut states = zk.states();
     let settled = states.wait_for(|state| state.is_connected() || link::is_refusal(state));
@@ -30,7 +33,7 @@ pub(super) async fn begin(config: &ClientConfig) -> (Zk, Step, Option<Connection
                 format!("a timeout of {:?}, where {asked:?} was asked for", session.timeout)
             };
             let step = begun.fine(format!("granted {}{server}, with {timeout}", session.id));
-            return (zk, step, Some(connection));
+            return Ok((zk, step, Some(connection)));
         }
         (None, Some(trouble @ (ConnectError::AuthFailed { .. } | ConnectError::NotAuthenticated { .. }))) => {
             begun.failed(
@@ -50,5 +53,5 @@ pub(super) async fn begin(config: &ClientConfig) -> (Zk, Step, Option<Connection
             begun.failed(format!("none within {deadline:?}{cause}"), hint)
         }
     };
-    (zk, step, None)
+    Ok((zk, step, None))
 }

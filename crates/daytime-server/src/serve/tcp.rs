@@ -13,12 +13,12 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
+use zk_core::fd_reserve;
 
 use super::pause::Pause;
 use super::quiet::Quiet;
 use crate::figures::{self, Open, Outcome};
 use crate::reply::reply;
-use crate::spare::Spare;
 
 /// The most that is read from a caller after the answer, in bytes. RFC 867 has us throw it away, and the
 /// tutorial's client sends nine bytes.
@@ -39,20 +39,12 @@ pub(super) async fn accept(
     listener: &TcpListener,
     local: SocketAddr,
     limits: Limits,
-    spare: &Spare,
     answering: &TaskTracker,
 ) -> io::Error {
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut pause = Pause::default();
     let (mut failing, mut full) = (Quiet::default(), Quiet::default());
     loop {
-        if !spare.take_back() {
-            if failing.may_speak() {
-                warn!(%local, "cannot accept: file descriptors are short; trying on");
-            }
-            pause.wait().await;
-            continue;
-        }
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             // The caller's affair, and over already.
@@ -60,8 +52,6 @@ pub(super) async fn accept(
             // It is no listening socket any more, and will not become one again.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return error,
             Err(error) => {
-                // Out of file descriptors, most likely.
-                spare.lend();
                 if failing.may_speak() {
                     warn!(%local, %error, "cannot accept; trying on");
                 }
@@ -69,8 +59,14 @@ pub(super) async fn accept(
                 continue;
             }
         };
-        // Another port has run out meanwhile: this caller sits on a descriptor that is lent to somebody else.
-        if spare.are_lent() {
+        // The link to ZooKeeper comes first: without it there is no registration, and there are no callers.
+        if !fd_reserve().is_whole() {
+            drop(stream);
+            if failing.may_speak() {
+                warn!(%local, "cannot accept: the last file descriptors are for the link to ZooKeeper; trying on");
+            }
+            figures::request("tcp", Outcome::TurnedAway);
+            pause.wait().await;
             continue;
         }
         pause = Pause::default();

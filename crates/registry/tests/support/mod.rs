@@ -27,7 +27,7 @@ pub struct Service {
 
 pub fn service(hosts: &str, audit: Duration) -> Service {
     let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(SESSION).unwrap();
-    let zk = Zk::start(config);
+    let zk = Zk::start(config).unwrap();
     Service { registrar: registrar(&zk, ROOT, audit), zk }
 }
 
@@ -148,5 +148,5 @@ pub async fn settled(proxy: &Proxy) {
 
 /// Whether a test can run that sets recursive watches, or counts on them: on a server that knows them.
 pub(crate) fn require_recursive_watches() -> Option<()> {
-    if test_zookeeper::is_old() { None } else { test_zookeeper::require() }
+    if test_zookeeper::has_recursive_watches() { test_zookeeper::require() } else { None }
 }

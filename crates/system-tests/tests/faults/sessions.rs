@@ -111,7 +111,7 @@ const READERS: usize = 50;
 
 fn link(proxy: &Proxy) -> Zk {
     let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
-    Zk::start(config.with_session_timeout(SESSION).unwrap())
+    Zk::start(config.with_session_timeout(SESSION).unwrap()).unwrap()
 }
 
 fn root() -> ZnodePath {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -75,8 +76,10 @@ impl Tls {
         for certificate in certificates(&self.authorities, AUTHORITY)? {
             trusted.add(certificate).map_err(|error| refused(AUTHORITY, &error))?;
         }
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let builder = ClientConfig::builder_with_provider(provider.into())
+        // The process's, if it has one already: the client crate uses that, too.
+        let provider = CryptoProvider::get_default().cloned();
+        let provider = provider.unwrap_or_else(|| aws_lc_rs::default_provider().into());
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| refused("protocol", &error))?
             .with_root_certificates(trusted);

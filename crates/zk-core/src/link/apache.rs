@@ -18,7 +18,10 @@
 //!   `session.rs`, and never after the end.
 //! * D7: a watcher may know more than the server it is connected to next. `sync` is among the verbs, and
 //!   who reads after a reconnect calls it first.
+//! * D8: its I/O reactor is spoilt for good where file descriptors are short when it is first used.
+//!   `reactor.rs` brings it up before anything is connected, or says that it cannot.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,10 +30,12 @@ use super::{BoxFuture, ConnectError, Ensemble, Link, Ticket};
 use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::path::ZnodePath;
+use crate::reserve::fd_reserve;
 
 mod abilities;
 mod dial;
 mod errors;
+mod reactor;
 mod session;
 mod settings;
 #[cfg(feature = "tls")]
@@ -44,6 +49,30 @@ use settings::Settings;
 /// and whom it takes us for.
 const INTRODUCTIONS: usize = 3;
 
+/// Why a link could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Connections need a reactor for their I/O, one for the process, and it could not be made.
+    #[error("the I/O reactor of the ZooKeeper client cannot be started")]
+    Reactor(#[source] io::Error),
+    /// The file descriptors that are [kept back](crate::FdReserve) for the link are not to be had.
+    #[error("no file descriptors can be kept back for the connection to ZooKeeper")]
+    Reserve(#[source] io::Error),
+}
+
+/// Makes what all links of a process share: the reactor of their I/O, and the [reserve](crate::FdReserve) of file
+/// descriptors. [`Zk::start`](crate::Zk::start) does it, too; who accepts connections calls it before that, while
+/// descriptors are free. Quick, and nothing at all once it has been done.
+///
+/// # Errors
+/// If file descriptors or threads are short. Nothing is spoilt by that: it can be called again. If somebody else in the
+/// process has used the crate `async-io` before, when descriptors were short: its reactor is dead, for good.
+pub fn prepare() -> Result<(), StartError> {
+    reactor::start().map_err(StartError::Reactor)?;
+    fd_reserve().fill().map_err(StartError::Reserve)
+}
+
 /// Apache ZooKeeper servers.
 #[derive(Debug)]
 pub struct Apache {
@@ -56,13 +85,17 @@ pub struct Apache {
 
 impl Apache {
     /// The servers of a configuration. Nothing is contacted yet.
-    pub fn new(config: &Config) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// As [`prepare`].
+    pub fn new(config: &Config) -> Result<Self, StartError> {
+        prepare()?;
+        Ok(Self {
             dialer: Dialer::new(config.hosts().to_vec()),
             settings: Settings::of(config),
             name: config.connect_string(),
             latest: Mutex::default(),
-        }
+        })
     }
 
     fn latest(&self) -> MutexGuard<'_, Option<SocketAddr>> {
@@ -111,7 +144,7 @@ impl Apache {
         } else if !schemes.is_empty() {
             tracing::warn!(server = link.server(), "too old to be asked whether it has authenticated us");
         }
-        if new_session && self.settings.detect() && link.has_recursive_watches() {
+        if new_session && self.settings.detect() && link.is_modern() {
             // Whether it may be read does not matter.
             self.ask(link.read_many(&[ZnodePath::root()])).await?;
         }
@@ -141,6 +174,7 @@ enum Introduction {
 impl Ensemble for Apache {
     fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Link>, ConnectError>> {
         Box::pin(async move {
+            let _descriptors = fd_reserve().lend();
             // A server that we have lost may be hung: its kernel accepts while it answers nobody.
             if let Some(lost) = self.latest().take() {
                 self.dialer.blame(lost);

@@ -21,6 +21,9 @@ use crate::op;
 /// Frames read ahead each way while they are held back; a sender of more is slowed down.
 const READ_AHEAD: usize = 4_096;
 
+/// xid, zxid and error code.
+const REPLY_HEADER: usize = 4 + 8 + 4;
+
 /// Serves a connection until either side or a cut ends it.
 pub(super) async fn run(id: u64, mut client: TcpStream, open: Open, mut cut: watch::Receiver<Option<Cut>>) {
     let link = Arc::clone(&open.0);
@@ -162,6 +165,12 @@ async fn forward_replies(
                 client.write_all(&frame).await?;
                 // A reset could overtake the reply.
                 return Ok(fire(rule, Cut::Close));
+            }
+            Some(Action::EmptyReply) => {
+                let header = frame.get(4..4 + REPLY_HEADER).unwrap_or_default();
+                client.write_all(&(header.len() as u32).to_be_bytes()).await?;
+                client.write_all(header).await?;
+                fire(rule, Cut::Close);
             }
             _ => client.write_all(&frame).await?,
         }

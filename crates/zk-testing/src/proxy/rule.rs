@@ -24,6 +24,8 @@ pub enum Action {
     CutAfterRequest,
     /// The client gets the answer, and right behind it the connection is closed.
     CutAfterReply,
+    /// The client gets the header of the answer and nothing of its body, as from a server that breaks the protocol.
+    EmptyReply,
     /// The server carries out the request, its answer is dropped, and the connection goes on.
     ///
     /// To a client that counts on the order of answers, the next one is then a breach of the protocol.

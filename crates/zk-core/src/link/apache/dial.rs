@@ -1,16 +1,17 @@
 //! Finds a server that accepts connections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{Stream, StreamExt};
 use rand::seq::SliceRandom;
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::ConnectError;
 use crate::config::Host;
@@ -19,7 +20,7 @@ use crate::config::Host;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one host name may take to be resolved.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
-/// The next address is tried when the one before has not answered for this long.
+/// The next address is tried when the one before has failed, or has not answered for this long.
 const STAGGER: Duration = Duration::from_millis(250);
 /// How long names may take to be resolved once one of them is.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -73,28 +74,19 @@ impl Dialer {
             }
         }
 
-        let mut attempts: FuturesUnordered<_> =
-            self.in_order(&servers, lookups.is_empty()).into_iter().enumerate().map(attempt).collect();
-        loop {
-            tokio::select! {
-                Some(outcome) = attempts.next() => match outcome {
-                    Ok(server) => return Ok(server),
-                    Err(cause) => causes.push(cause),
-                },
-                Some(found) = lookups.next() => match found {
-                    Ok((host, addresses)) => {
-                        let late = addresses.into_iter().filter(|address| !servers.contains_key(address));
-                        let late = late.map(|address| Dialled { address, host: host.clone() });
-                        attempts.extend(late.enumerate().map(attempt));
-                    }
-                    Err(cause) => causes.push(cause),
-                },
-                else => break,
-            }
-        }
-        // In a fixed order: the same trouble is the same text.
-        causes.sort();
-        Err(ConnectError::Unreachable(causes))
+        let order = self.in_order(&servers, lookups.is_empty());
+        let late = lookups.map(|found| {
+            found.map(|(host, addresses)| {
+                let late = addresses.into_iter().filter(|address| !servers.contains_key(address));
+                late.map(|address| Dialled { address, host: host.clone() }).collect()
+            })
+        });
+        race(order, late, connect).await.map_err(|mut failed| {
+            causes.append(&mut failed);
+            // In a fixed order: the same trouble is the same text.
+            causes.sort();
+            ConnectError::Unreachable(causes)
+        })
     }
 
     fn in_order(&self, servers: &BTreeMap<SocketAddr, Host>, all: bool) -> Vec<Dialled> {
@@ -134,11 +126,43 @@ fn note(servers: &mut BTreeMap<SocketAddr, Host>, host: Host, addresses: Vec<Soc
     }
 }
 
-/// Connects when it is the server's turn.
-async fn attempt((place, server): (usize, Dialled)) -> Result<Dialled, String> {
-    // A refusal of the one before does not shorten the wait: with a handful of servers that is a
-    // quarter of a second at most, and the order stays simple.
-    sleep(STAGGER * place as u32).await;
+/// Dials one server after another, and returns the first to accept; or why each did not. The next one is dialled when
+/// one has failed, and when the one before has not answered for [`STAGGER`], as in RFC 8305, section 5. `late` are
+/// servers whose names take long to be resolved, and why others are not: these queue at the end.
+async fn race<C: Future<Output = Result<Dialled, String>>>(
+    servers: Vec<Dialled>,
+    late: impl Stream<Item = Result<Vec<Dialled>, String>>,
+    connect: impl Fn(Dialled) -> C,
+) -> Result<Dialled, Vec<String>> {
+    let mut waiting = VecDeque::from(servers);
+    let mut late = pin!(late.fuse());
+    let mut attempts = FuturesUnordered::new();
+    let mut causes = Vec::new();
+    let mut turn = pin!(sleep(Duration::ZERO));
+    loop {
+        tokio::select! {
+            biased;
+            Some(outcome) = attempts.next() => match outcome {
+                Ok(server) => return Ok(server),
+                Err(cause) => {
+                    causes.push(cause);
+                    turn.as_mut().reset(Instant::now());
+                }
+            },
+            Some(found) = late.next() => match found {
+                Ok(servers) => waiting.extend(servers),
+                Err(cause) => causes.push(cause),
+            },
+            () = &mut turn, if !waiting.is_empty() => {
+                attempts.extend(waiting.pop_front().map(&connect));
+                turn.as_mut().reset(Instant::now() + STAGGER);
+            }
+            else => return Err(causes),
+        }
+    }
+}
+
+async fn connect(server: Dialled) -> Result<Dialled, String> {
     let address = server.address;
     match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
         Ok(Ok(_stream)) => Ok(server),
@@ -204,5 +228,56 @@ mod tests {
         note(&mut servers, Host::parse("zk").unwrap(), addresses.clone());
         let order = dialer.in_order(&servers, true);
         assert!(addresses.iter().all(|address| order.iter().any(|server| server.address == *address)));
+    }
+
+    /// What an address does that is dialled; its last number says what.
+    async fn act(server: Dialled) -> Result<Dialled, String> {
+        match server.address.port() {
+            // Refuses at once.
+            1 => Err(server.address.to_string()),
+            // Swallows all.
+            2 => std::future::pending().await,
+            // Accepts after some time.
+            _ => {
+                sleep(Duration::from_millis(10)).await;
+                Ok(server)
+            }
+        }
+    }
+
+    fn servers(ports: &[u16]) -> Vec<Dialled> {
+        let host = Host::parse("zk").unwrap();
+        let server = |(last, port): (usize, &u16)| Dialled {
+            address: SocketAddr::from(([10, 0, 0, last as u8], *port)),
+            host: host.clone(),
+        };
+        ports.iter().enumerate().map(server).collect()
+    }
+
+    /// How long it takes to reach a server, in milliseconds.
+    async fn reached(ports: &[u16], late: &[u16]) -> Option<u128> {
+        let begun = Instant::now();
+        let late = futures_util::stream::iter([Err("a name".into()), Ok(servers(late))]);
+        let found = timeout(Duration::from_secs(60), race(servers(ports), late, act)).await.ok()?;
+        found.is_ok_and(|server| server.address.port() == 3).then(|| begun.elapsed().as_millis())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_server_is_dialled_at_once_after_a_refusal_and_soon_after_silence() {
+        assert_eq!(reached(&[1, 1, 1, 1, 3], &[]).await, Some(10));
+        assert_eq!(reached(&[2, 2, 3], &[]).await, Some(2 * 250 + 10));
+        assert_eq!(reached(&[2, 1, 1, 3], &[]).await, Some(250 + 10));
+        assert_eq!(reached(&[3, 1], &[]).await, Some(10));
+        assert_eq!(reached(&[1, 1], &[1, 3]).await, Some(10), "also where a name has taken long");
+        assert_eq!(reached(&[2], &[]).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_cause_is_told_when_none_accepts() {
+        let late = futures_util::stream::iter([Err("a name".into()), Ok(servers(&[1]))]);
+        let causes = race(servers(&[1, 1]), late, act).await.unwrap_err();
+        assert_eq!(causes.len(), 4, "{causes:?}");
+        let none = race(Vec::new(), futures_util::stream::empty(), act).await.unwrap_err();
+        assert!(none.is_empty());
     }
 }

@@ -15,15 +15,63 @@ pub(super) fn kind(error: Error) -> ErrorKind {
         Error::NotEmpty => ErrorKind::NotEmpty,
         Error::NoAuth => ErrorKind::Denied,
         Error::Unimplemented => ErrorKind::Unsupported,
+        // It has too much to do at present.
+        Error::Throttled => ErrorKind::Busy,
         Error::SessionExpired | Error::ClientClosed => ErrorKind::SessionOver,
         Error::BadArguments(_)
         | Error::NoChildrenForEphemerals
         | Error::InvalidAcl
         | Error::NotReadOnly
         | Error::QuotaExceeded
-        | Error::Throttled
         | Error::MarshallingError
         | Error::ReconfigDisabled => ErrorKind::Refused(error.to_string()),
+        Error::UnexpectedErrorCode(code) => unknown(code),
+        Error::UnmarshalError { .. } => ErrorKind::Unexpected(error.to_string()),
         other => ErrorKind::ConnectionLost(other.to_string()),
+    }
+}
+
+/// An error code that the crate does not know. The numbers are those of `org.apache.zookeeper.KeeperException`.
+fn unknown(code: i32) -> ErrorKind {
+    /// `REQUESTTIMEOUT`: not completed in time.
+    const REQUEST_TIMEOUT: i32 = -122;
+    /// `EPHEMERALONLOCALSESSION`.
+    const EPHEMERAL_ON_LOCAL_SESSION: i32 = -120;
+    /// Below it the server says no; above it are troubles of its own, in the midst of which anything may have been done.
+    const API_ERROR: i32 = -100;
+    match code {
+        EPHEMERAL_ON_LOCAL_SESSION => ErrorKind::Refused(
+            "a local session cannot have ephemeral znodes; with localSessionsEnabled the servers need \
+             localSessionsUpgradingEnabled, too"
+                .into(),
+        ),
+        REQUEST_TIMEOUT => ErrorKind::Unexpected(format!("error code {code}, the ensemble took too long")),
+        _ if code < API_ERROR => ErrorKind::Refused(format!("error code {code}")),
+        _ => ErrorKind::Unexpected(format!("error code {code}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Outcome;
+
+    #[test]
+    fn a_code_that_nobody_knows_is_an_answer_and_no_lost_connection() {
+        for (code, outcome) in [
+            (-120, Outcome::NotDone),
+            (-116, Outcome::NotDone),
+            (-999, Outcome::NotDone),
+            (-122, Outcome::Unknown),
+            (-1, Outcome::Unknown),
+            (-7, Outcome::Unknown),
+            (-100, Outcome::Unknown),
+            (7, Outcome::Unknown),
+        ] {
+            let kind = kind(Error::UnexpectedErrorCode(code));
+            assert_eq!(kind.outcome(), outcome, "{code}: {kind}");
+            assert!(!matches!(kind, ErrorKind::ConnectionLost(_)), "{code}: {kind}");
+        }
+        assert!(matches!(kind(Error::ConnectionLoss), ErrorKind::ConnectionLost(_)));
     }
 }

@@ -7,6 +7,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::coop::unconstrained;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 use zookeeper_client as zk;
 
 use super::abilities::Abilities;
@@ -24,6 +25,7 @@ use super::{BoxFuture, ConnectError, Link, Settings, Ticket, errors};
 use crate::error::ErrorKind;
 use crate::link::{Acl, Answer, CreateMode, Down, Event, EventKind, Identity, Reading, Stat, Zxid};
 use crate::path::ZnodePath;
+use crate::reserve::fd_reserve;
 use crate::state::{Session, SessionId};
 
 /// Events that may wait in one watch before it is ended as overrun; its reader then reads all anew.
@@ -36,6 +38,9 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the ensemble may take to confirm the end of a session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often the reserve of file descriptors is filled, where it is not whole.
+const REFILL: Duration = Duration::from_secs(1);
 
 /// What is under way on a session thread. First polled in the order in which they were pushed.
 type Tasks = FuturesUnordered<BoxFuture<'static, ()>>;
@@ -92,14 +97,11 @@ pub(super) async fn open(
     let (ready, granted) = oneshot::channel();
     let (commands, queue) = mpsc::unbounded_channel();
     let (down_tx, down) = watch::channel(None);
+    let died = down_tx.clone();
     let main = serve(connector, settings.connect_string(server), ready, queue, down_tx);
     std::thread::Builder::new()
         .name("zk-session".into())
-        .spawn(move || match runtime() {
-            Ok(runtime) => runtime.block_on(main),
-            // `main` is dropped, and `granted` below tells.
-            Err(error) => tracing::error!(%error, "no runtime for the session thread"),
-        })
+        .spawn(move || run(main, &died))
         .map_err(|error| failed(format!("no thread for the session: {error}")))?;
 
     let limit = settings.session_timeout.min(HANDSHAKE_TIMEOUT);
@@ -117,6 +119,31 @@ pub(super) async fn open(
         Ok(Ok(Err(error))) => Err(failed(error.to_string())),
         Ok(Err(_)) => Err(failed("the session thread ended".into())),
         Err(_) => Err(failed(format!("no answer within {limit:?}"))),
+    }
+}
+
+/// The thread: runs `main`, and outlives whatever goes wrong in it.
+///
+/// The client crate takes some things for granted that a server need not keep to: it panics at an answer that is
+/// shorter than it should be. Then this connection is over, and the program is not.
+fn run(main: impl Future<Output = ()>, down: &watch::Sender<Option<Down>>) {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        // `main` is dropped, and who waits for a session is told by that.
+        Err(error) => return tracing::error!(%error, "no runtime for the session thread"),
+    };
+    // Nothing is used afterwards of what the panic may have left half done.
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| runtime.block_on(main))) {
+        let said = panic.downcast_ref::<&str>().copied();
+        let said =
+            said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        tracing::error!(panic = said, "the ZooKeeper client has panicked: its connection is given up");
+        let cause = format!("the ZooKeeper client has panicked: {said}");
+        down.send_if_modified(|down| {
+            let is_news = down.is_none();
+            down.get_or_insert(Down::ConnectionLost(cause));
+            is_news
+        });
     }
 }
 
@@ -159,6 +186,7 @@ async fn serve(
     }
 
     let mut tasks = Tasks::new();
+    let mut refill = interval(REFILL);
     let end = loop {
         if state != zk::SessionState::SyncConnected {
             // Also where the crate says `Expired`: that is its own clock, or the word of one server. The
@@ -195,6 +223,10 @@ async fn serve(
                 // No handle is left: the session is left to whoever attaches next, or to expiry.
                 None => return,
             },
+            // Where descriptors were short when the connection was made.
+            _ = refill.tick() => {
+                let _ = fd_reserve().fill();
+            }
         }
     };
     // Answers and events that came before the end are handed over; an old server's refusal comes with it.
@@ -208,6 +240,11 @@ async fn serve(
 type Afterlife = BoxFuture<'static, ()>;
 
 impl SessionThread {
+    /// Whether the server is taken to know the requests of ZooKeeper 3.6.
+    pub(super) fn is_modern(&self) -> bool {
+        self.pass.abilities.modern()
+    }
+
     /// Whether it is worth asking whom the server takes us for.
     pub(super) fn can_tell_identities(&self) -> bool {
         self.pass.abilities.who_am_i()
@@ -270,7 +307,7 @@ impl Link for SessionThread {
     }
 
     fn has_recursive_watches(&self) -> bool {
-        self.pass.abilities.modern()
+        self.pass.abilities.recursive_watches()
     }
 
     fn down(&self) -> watch::Receiver<Option<Down>> {
@@ -399,16 +436,16 @@ impl Link for SessionThread {
     }
 
     fn watch_recursive(&self, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
-        if !self.pass.abilities.modern() {
+        if !self.pass.abilities.recursive_watches() {
             return Box::pin(async { Err(ErrorKind::Unsupported) });
         }
         let (path, abilities) = (path.clone(), self.pass.abilities.clone());
         self.submit(move |client| async move {
             let watching = client.watch(path.as_str(), zk::AddWatchMode::PersistentRecursive);
-            let watcher = watching.await.map_err(errors::kind).inspect_err(|kind| {
-                if *kind == ErrorKind::Unsupported {
-                    abilities.not_modern();
-                }
+            let watcher = watching.await.map_err(errors::kind).inspect_err(|kind| match kind {
+                ErrorKind::Unsupported => abilities.not_modern(),
+                refusal if refusal.is_refusal() => abilities.no_recursive_watches(refusal),
+                _ => {}
             })?;
             let (events, receiver) = mpsc::channel(EVENTS_WAITING);
             Ok((receiver, Some(Box::pin(forward(watcher, events)) as Afterlife)))
@@ -563,5 +600,26 @@ fn stat_of(stat: &zk::Stat) -> Stat {
         ephemeral_owner: (stat.ephemeral_owner != 0).then_some(SessionId(stat.ephemeral_owner)),
         data_length: stat.data_length,
         num_children: stat.num_children,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_on_the_thread_is_a_lost_connection_that_says_so() {
+        let literal = || -> BoxFuture<'static, ()> { Box::pin(async { panic!("short body") }) };
+        let formatted = || -> BoxFuture<'static, ()> { Box::pin(async { panic!("index {}", 3 + 4) }) };
+        for (said, main) in [("short body", literal()), ("index 7", formatted())] {
+            let (down, ended) = watch::channel(None);
+            run(main, &down);
+            let ended = ended.borrow().clone();
+            let Some(Down::ConnectionLost(cause)) = ended else { panic!("{ended:?}") };
+            assert!(cause.contains("has panicked") && cause.contains(said), "{cause}");
+        }
+        let (down, ended) = watch::channel(Some(Down::Closed));
+        run(literal(), &down);
+        assert_eq!(*ended.borrow(), Some(Down::Closed), "the first word stands");
     }
 }

@@ -1,6 +1,6 @@
 //! TLS: what the crate is given, and why a handshake fails, which it does not tell.
 
-use std::io;
+use std::io::ErrorKind::UnexpectedEof;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,10 @@ use zookeeper_client as zk;
 
 use super::dial::Dialled;
 use crate::config::Tls;
+
+mod cause;
+
+use cause::{Asked, Noting, cause};
 
 /// How long a handshake that is made to find out may take.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -29,8 +33,9 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(tls: &Tls) -> Self {
         let options = tls.crate_options().expect("it was checked when it was made");
-        // rustls panics in a program in which two providers are compiled in and none is chosen. An error
-        // means that the program has chosen one already.
+        // The crate takes the provider of the process. Where there is none rustls makes one, as late as at the first
+        // connection, and panics where two are compiled in. So that is settled here; an error means that the program
+        // has chosen one already, which is left alone.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         Self { tls: tls.clone(), options }
     }
@@ -52,20 +57,27 @@ impl Client {
         let Ok(name) = ServerName::try_from(server.host.name().to_owned()) else {
             return Self::unusable(server);
         };
+        let mut config = match self.tls.rustls_config() {
+            Ok(config) => config,
+            Err(error) => return Some(error.to_string()),
+        };
+        let noting = Arc::new(Noting::new(config.client_auth_cert_resolver));
+        config.client_auth_cert_resolver = noting.clone();
         let handshake = async {
-            let config = self.tls.rustls_config().map_err(io::Error::other)?;
             let stream = TcpStream::connect(server.address).await?;
             let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
             // In TLS 1.3 a server looks at our certificate when we are done already: its alert is the
             // first that we can read. Without one it waits for us.
             match timeout(ALERT, stream.read(&mut [0])).await {
                 Ok(Err(error)) => Err(error),
+                // Some hang up without one.
+                Ok(Ok(0)) if noting.asked() == Asked::WithoutOne => Err(UnexpectedEof.into()),
                 Ok(Ok(_)) | Err(_) => Ok(()),
             }
         };
         match timeout(LIMIT, handshake).await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(format!("TLS: {error}")),
+            Ok(Err(error)) => Some(cause(&error, noting.asked(), server.host.name())),
             Err(_) => Some(format!("TLS: no answer within {LIMIT:?}; does the port speak TLS?")),
         }
     }
