@@ -21,7 +21,7 @@ async fn main() {
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
-    let zk = Zk::start(config.with_session_timeout(Duration::from_secs(4)).unwrap())?;
+    let zk = Zk::start(config.with_session_timeout(Duration::from_secs(4)).unwrap()).unwrap();
     zk.connected().await.unwrap();
     let registrar = Registrar::new(zk.clone(), Config::new(ZnodePath::parse("/many").unwrap()));
 

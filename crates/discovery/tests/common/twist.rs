@@ -40,7 +40,7 @@ pub(crate) struct Twisted<T> {
 
 impl<T> Twisted<T> {
     pub(crate) fn new(config: &zk_core::Config, twist: T) -> Arc<Self> {
-        Arc::new(Self { servers: Apache::new(config), twist })
+        Arc::new(Self { servers: Apache::new(config).expect("file descriptors"), twist })
     }
 }
 
