@@ -66,8 +66,8 @@ async fn servers_that_come_while_the_first_list_is_read_are_in_the_first_set(eng
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
-    // Slow enough for events to be queued before the list is answered.
-    proxy.delay(Duration::from_millis(60)).await.unwrap();
+    // Slow enough for events to be queued before the list is answered, also where their writer is slow.
+    proxy.delay(Duration::from_millis(300)).await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
     let (zk, discovery) = start(engine, &proxy.connect_string(), |config| config);

@@ -294,14 +294,16 @@ async fn fault_24_the_list_tells_who_is_missing_where_the_watch_was_lost() {
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let service = service(&proxy.connect_string(), Duration::from_millis(500));
     let observer = observer(&server).await;
-    let registrations = service.register_all((0..6_000).map(instance));
+    // More than one part of a list; without a shared watch each has an audit of its own.
+    let count = if test_zookeeper::has_recursive_watches() { 6_000 } else { 600 };
+    let registrations = service.register_all((0..count).map(instance));
     all_registered(&registrations).await;
     let dropped = proxy.drop_events();
-    let (started, one) = (Instant::now(), registrations[1_234].path().as_str());
+    let (started, one) = (Instant::now(), registrations[123].path().as_str());
     observer.delete(one, None).await.unwrap();
     eventually("the audit", || async { observer.exists(one).await.unwrap().is_some() }).await;
     assert!(dropped.fired(), "there was an event, and it was lost");
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
     all_registered(&registrations).await;
     assert_each_once(&observer, &service, &registrations).await;
 }

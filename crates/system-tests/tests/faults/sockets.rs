@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
 use system_tests::usage::{descriptors, peak_memory, processor_time};
 use system_tests::{
     PROPAGATION, SESSION, Scene, Verdict, free_port, free_ports, heavy, require_that, root, skipped,
@@ -110,6 +111,94 @@ async fn fault_38_without_file_descriptors_a_server_neither_spins_nor_loses_its_
     let after = scene.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
     assert_eq!(after, before, "I7: the same znode of the same session");
     never_missing(&scene.observer.since(exhausted), &[name(port)]).unwrap();
+}
+
+/// A server that has all it needs while callers leave it none, one or two: then its link breaks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_38_the_link_gets_its_descriptors_however_few_the_callers_leave() {
+    let Some(_) = test_zookeeper::require() else { return };
+    const LIMIT: usize = 64;
+    let zk = Server::start().await.unwrap();
+    let link = Proxy::start(zk.addr()).await.unwrap();
+    let scene = Scene::new(quiet(real()), vec![zk.addr()]).through(link.addr());
+    scene.write("patient.toml", "[server]\nconnection_timeout = \"60s\"\n");
+    for free in 0..3 {
+        let port = free_port();
+        let arguments = ["--config", "patient.toml", "--port", &port.to_string()];
+        let server = scene.server_in(&format!("ulimit -n {LIMIT}; exec \"$@\""), &arguments);
+        let before = scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+        let mut idle = Vec::new();
+        while descriptors(server.pid()) < LIMIT - free {
+            let known = descriptors(server.pid());
+            idle.push(connect(port).await.unwrap());
+            let taken = || descriptors(server.pid()) > known || server.err().contains("cannot accept");
+            until("the caller is taken in", SOON, taken).await.unwrap();
+        }
+        let calls = idle.len();
+        for reconnects in 1..=2 {
+            link.cut().await;
+            let again = format!("reconnects={reconnects}");
+            until("connected again", SESSION, || server.err().contains(&again)).await.unwrap();
+        }
+        assert!(calls > 4, "{calls} callers do not make a crowd");
+        let after = scene.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
+        assert_eq!(after, before, "{free} free: the same znode of the same session");
+        no_panic(&server.err()).unwrap();
+        server.signal(Signal::SIGTERM);
+        drop(idle);
+        scene.observer.until("gone", SOON, all_of(&[])).await.unwrap();
+        server.exit(SOON).await.unwrap();
+    }
+}
+
+/// What cannot be served is not registered: whatever the limit, a server that is listed answers, and any other one
+/// has ended and said why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_38_with_any_limit_of_descriptors_a_server_either_ends_or_is_listed_and_answers() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(quiet(real()), vec![zk.addr()]);
+    let (mut ended, mut listed) = (0, 0);
+    for limit in (8..=72).step_by(4) {
+        let port = free_port();
+        let shell = format!("ulimit -n {limit}; exec \"$@\"");
+        let server = scene.server_in(&shell, &["--port", &port.to_string()]);
+        let is_listed = || scene.observer.now().is_some_and(|nodes| nodes.contains_key(&name(port)));
+        until("it ends or is listed", SOON, || server.has_ended() || is_listed()).await.unwrap();
+        if is_listed() {
+            for _ in 0..4 {
+                ask(port, b"").await.unwrap_or_else(|error| panic!("limit {limit}: listed, and {error}"));
+            }
+            listed += 1;
+            server.signal(Signal::SIGTERM);
+            let exit = server.exit(SOON).await.unwrap();
+            assert_eq!(exit.code, Some(0), "limit {limit}: {exit:?}");
+            no_panic(&exit.err).unwrap();
+        } else {
+            ended += 1;
+            let exit = server.exit(SOON).await.unwrap();
+            assert_eq!(exit.code, Some(1), "limit {limit}: {exit:?}");
+            assert!(exit.err.contains("file descriptors"), "limit {limit}: {exit:?}");
+            no_panic(&exit.err).unwrap();
+        }
+    }
+    assert!(ended > 2 && listed > 2, "{ended} ended, {listed} listed: not the limits that matter");
+}
+
+/// A container or a jail may have no devices.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_dev_null_is_listed_and_answers() {
+    let Some(_) = root("a server without /dev/null is listed and answers") else { return };
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(quiet(real()), vec![zk.addr()]);
+    let port = free_port();
+    let shell = "exec unshare --mount sh -c 'mount -t tmpfs none /dev && test ! -e /dev/null && exec \"$@\"' sh \"$@\"";
+    let server = scene.server_in(shell, &["--port", &port.to_string()]);
+    scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+    ask(port, b"").await.unwrap();
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.exit(SOON).await.unwrap().code, Some(0));
 }
 
 // === 39: odd callers ===
