@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use daytime_config::ClientConfig;
 use tokio::time::timeout;
-use zk_core::{ConnectError, Connection, Zk};
+use zk_core::{ConnectError, Connection};
 
 use super::report::{Begun, Step};
-use crate::link;
+use crate::link::{self, Link};
 
 /// What takes longer than this is no state to be in.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Begins a session; returns the link, which is to be closed, and a connection if there is one.
-pub(super) async fn begin(config: &ClientConfig) -> (Zk, Step, Option<Connection>) {
+/// Begins a session; returns a connection if there is one.
+pub(super) async fn begin(config: &ClientConfig, link: &Link) -> (Step, Option<Connection>) {
     let begun = Begun::new("session", "the ensemble");
-    let zk = Zk::start(config.zookeeper.clone());
+    let zk = link.start(&config.zookeeper);
     let deadline = DEADLINE.min(config.client.wait);
     let mut states = zk.states();
     let settled = states.wait_for(|state| state.is_connected() || link::is_refusal(state));
@@ -30,7 +30,7 @@ pub(super) async fn begin(config: &ClientConfig) -> (Zk, Step, Option<Connection
                 format!("a timeout of {:?}, where {asked:?} was asked for", session.timeout)
             };
             let step = begun.fine(format!("granted {}{server}, with {timeout}", session.id));
-            return (zk, step, Some(connection));
+            return (step, Some(connection));
         }
         (None, Some(trouble @ (ConnectError::AuthFailed { .. } | ConnectError::NotAuthenticated { .. }))) => {
             begun.failed(
@@ -50,5 +50,5 @@ pub(super) async fn begin(config: &ClientConfig) -> (Zk, Step, Option<Connection
             begun.failed(format!("none within {deadline:?}{cause}"), hint)
         }
     };
-    (zk, step, None)
+    (step, None)
 }
