@@ -13,36 +13,29 @@ use zk_core::Zk;
 use crate::connect;
 use crate::error::Error;
 use crate::figures;
-use crate::link;
+use crate::link::{self, Link};
 use crate::output::{line, tell};
 use crate::release::Release;
 
 /// While waiting, something is said at least this often.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(crate) async fn run(config: ClientConfig, release: &mut Release) -> Result<(), Error> {
-    let zk = Zk::start(config.zookeeper.clone())?;
+pub(crate) async fn run(config: ClientConfig, link: &Link, release: &mut Release) -> Result<(), Error> {
+    let zk = link.start(&config.zookeeper)?;
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     let balancer = Balancer::new(balance::Config::new(config.client.strategy));
 
-    let first = tokio::select! {
-        first = first_instance(&zk, &discovery, &config) => first,
-        refused = link::refused_at_start(&zk) => Err(refused),
-    };
-    let outcome = match first {
-        Ok(()) => {
-            // It never ends by itself as long as `discovery` lives.
-            tokio::select! {
-                biased;
-                () = feed(&balancer, &discovery) => Ok(()),
-                never = release.obey(&discovery) => match never {},
-                outcome = rounds(&balancer, &discovery, &config) => outcome,
-            }
-        }
-        Err(error) => Err(error),
-    };
-    link::close(&zk).await;
-    outcome
+    tokio::select! {
+        first = first_instance(zk, &discovery, &config) => first?,
+        refused = link::refused_at_start(zk) => return Err(refused),
+    }
+    // It never ends by itself as long as `discovery` lives.
+    tokio::select! {
+        biased;
+        () = feed(&balancer, &discovery) => Ok(()),
+        never = release.obey(&discovery) => match never {},
+        outcome = rounds(&balancer, &discovery, &config) => outcome,
+    }
 }
 
 /// Hands every new set to the balancer.

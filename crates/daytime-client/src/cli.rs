@@ -1,14 +1,16 @@
 //! The command line.
 
-use std::io::{ErrorKind, IsTerminal};
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use daytime_config::{ClientFlags, ZookeeperFlags};
+use daytime_config::{ClientConfig, ClientFlags, ZookeeperFlags};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
+use zk_program::{Signal, Signals};
 
 use crate::error::Error;
+use crate::link::Link;
 use crate::output::tell;
 use crate::release::Release;
 use crate::{ask, doctor, figures, list, watch};
@@ -55,12 +57,16 @@ const AFTER_HELP: &str = "\
 Flags may stand before or after the command.
 Flags beat the environment, the environment beats the file, the file beats the defaults.
 RUST_LOG sets what is logged on standard error: warnings by default; info for the story, debug for each attempt.
+Empty is unset; what is wrong in it is told, and the rest is used.
 While it asks or watches, SIGUSR1 has it believe at once a disappearance of most servers that it holds back.
 
-Exit codes: 0 done, or nobody reads on (as in `daytime-client | head -3`); 1 a round or a step of the doctor failed,
-ZooKeeper or an instance did not turn up in time, ZooKeeper refused the authentication at the start, or standard
-output cannot be written; 2 wrong usage or configuration. What cannot be written to standard error is lost, and
-nothing else.
+Exit codes: 0 done, nobody reads on (as in `daytime-client | head -3`), or `watch` was asked to stop; 1 a round or a
+step of the doctor failed, ZooKeeper or an instance did not turn up in time, ZooKeeper refused the authentication at
+the start, standard output cannot be written, or what is not `watch` was asked to stop before it was done; 2 wrong
+usage or configuration. What cannot be written to standard error is lost, and nothing else.
+
+SIGTERM, SIGINT, SIGHUP, SIGQUIT and what else asks a program to stop ends it within half a second, the ZooKeeper
+session being closed; one that was ignored at the start (SIGHUP under nohup) stays ignored.
 
 Examples:
   daytime-client --rounds 20 --interval 100ms
@@ -71,15 +77,7 @@ Examples:
 /// The program: parses the command line, runs, and tells how it went.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .log_internal_errors(false)
-        .with_env_filter(
-            EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| EnvFilter::new("warn,zookeeper_client=error")),
-        )
-        .init();
+    zk_program::log::init("warn,zookeeper_client=error");
     let loaded = match daytime_config::load_client(&cli.zookeeper, &cli.client) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -91,39 +89,59 @@ pub fn main() -> ExitCode {
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // While there are file descriptors.
+    if let Err(error) = zk_core::prepare() {
+        return ended(Err(error.into()));
+    }
+    let runtime = match zk_program::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return ended(Err(Error::Start(error))),
     };
+    let watching = matches!(cli.command, Some(Command::Watch { .. }));
     let outcome = runtime.block_on(async {
-        let watching = matches!(cli.command, Some(Command::Watch { .. }));
-        let mut release = Release::listen().map_err(Error::Start)?;
-        let command = async {
-            // Who looks once and ends has nothing to be scraped for.
-            let lasting = matches!(cli.command, None | Some(Command::Watch { .. }));
-            let _metrics = match loaded.config.metrics.filter(|_| lasting) {
-                Some(address) => Some(daytime_metrics::Endpoint::start(address).await?),
-                None => None,
-            };
-            figures::describe();
-            match cli.command {
-                None => ask::run(loaded.config, &mut release).await,
-                Some(Command::List { json }) => list::run(loaded.config, json).await,
-                Some(Command::Doctor { json }) => doctor::run(loaded.config, json).await,
-                Some(Command::Watch { json }) => watch::run(loaded.config, json, &mut release).await,
-            }
+        let mut signals = Signals::install(&[Signal::SIGUSR2]).map_err(Error::Start)?;
+        let release = Release::listen().map_err(Error::Start)?;
+        let link = Link::default();
+        let (report, reported) = oneshot::channel();
+        let (handle, borrowed) = (tokio::runtime::Handle::current(), link.clone());
+        // A thread of its own, as a write may wait for a reader that stands still: then it is this thread that hangs,
+        // and nothing else. It ends with the command, or with the process.
+        std::thread::Builder::new()
+            .name("command".into())
+            .spawn(move || report.send(handle.block_on(run(cli.command, loaded.config, &borrowed, release))))
+            .map_err(Error::Start)?;
+        let outcome = tokio::select! {
+            biased;
+            outcome = reported => outcome.unwrap_or(Err(Error::Panicked)),
+            signal = signals.stop() => if watching { Ok(()) } else { Err(Error::Stopped(signal.as_str())) },
         };
-        tokio::select! {
-            outcome = command => outcome,
-            interrupted = tokio::signal::ctrl_c() => match interrupted {
-                Ok(()) if watching => Ok(()),
-                Ok(()) => Err(Error::Interrupted),
-                Err(error) => Err(Error::Start(error)),
-            },
-        }
+        // Whatever ended it. Further signals ask for no more than this.
+        link.close().await;
+        outcome
     });
     runtime.shutdown_background();
     ended(outcome)
+}
+
+async fn run(
+    command: Option<Command>,
+    config: ClientConfig,
+    link: &Link,
+    mut release: Release,
+) -> Result<(), Error> {
+    // Who looks once and ends has nothing to be scraped for.
+    let lasting = matches!(command, None | Some(Command::Watch { .. }));
+    let _metrics = match config.metrics.filter(|_| lasting) {
+        Some(address) => Some(daytime_metrics::Endpoint::start(address).await?),
+        None => None,
+    };
+    figures::describe();
+    match command {
+        None => ask::run(config, link, &mut release).await,
+        Some(Command::List { json }) => list::run(config, json, link).await,
+        Some(Command::Doctor { json }) => doctor::run(config, json, link).await,
+        Some(Command::Watch { json }) => watch::run(config, json, link, &mut release).await,
+    }
 }
 
 fn ended(outcome: Result<(), Error>) -> ExitCode {

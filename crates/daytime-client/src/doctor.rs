@@ -21,7 +21,7 @@ use zk_core::Connection;
 
 use self::report::Report;
 use crate::error::Error;
-use crate::link;
+use crate::link::Link;
 
 /// Steps of one kind that are under way at one time.
 const AT_ONCE: usize = 16;
@@ -30,13 +30,13 @@ const AT_ONCE: usize = 16;
 ///
 /// # Errors
 /// [`Error::Unwell`] if a step failed.
-pub(crate) async fn run(config: ClientConfig, as_json: bool) -> Result<(), Error> {
+pub(crate) async fn run(config: ClientConfig, as_json: bool, link: &Link) -> Result<(), Error> {
     let mut report = Report::new(as_json);
-    examine(&config, &mut report).await?;
+    examine(&config, link, &mut report).await?;
     report.end()
 }
 
-async fn examine(config: &ClientConfig, report: &mut Report) -> Result<(), Error> {
+async fn examine(config: &ClientConfig, link: &Link, report: &mut Report) -> Result<(), Error> {
     let mut addresses: Vec<SocketAddr> = Vec::new();
     let mut names = stream::iter(config.zookeeper.hosts()).map(name::resolve).buffered(AT_ONCE);
     while let Some((step, found)) = names.next().await {
@@ -64,17 +64,12 @@ async fn examine(config: &ClientConfig, report: &mut Report) -> Result<(), Error
         return Ok(());
     }
 
-    let (zk, step, connection) = session::begin(config).await?;
-    let outcome = async {
-        report.add(step)?;
-        match connection {
-            Some(connection) => beyond(&connection, config, report).await,
-            None => Ok(()),
-        }
-    };
-    let outcome = outcome.await;
-    link::close(&zk).await;
-    outcome
+    let (step, connection) = session::begin(config, link).await?;
+    report.add(step)?;
+    match connection {
+        Some(connection) => beyond(&connection, config, report).await,
+        None => Ok(()),
+    }
 }
 
 /// What a session is good for.

@@ -40,9 +40,12 @@ pub enum Error {
         /// Steps in all.
         steps: usize,
     },
-    /// The command was interrupted before it was done.
-    #[error("interrupted")]
-    Interrupted,
+    /// A signal asked to stop before the command was done.
+    #[error("stopped by {0}")]
+    Stopped(&'static str),
+    /// The command panicked, which has been told.
+    #[error("ended by a panic")]
+    Panicked,
     /// ZooKeeper said no.
     #[error("cannot read from ZooKeeper")]
     ZooKeeper(#[from] zk_core::Error),

@@ -1,8 +1,9 @@
 //! The link to ZooKeeper, as a person wants to hear of it.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use zk_core::{ConnectError, Phase, State, Zk};
+use zk_core::{ConnectError, Phase, StartError, State, Zk};
 
 use crate::error::Error;
 
@@ -39,9 +40,29 @@ pub(crate) async fn refused_at_start(zk: &Zk) -> Error {
     }
 }
 
-/// Ends the session, without insisting.
-pub(crate) async fn close(zk: &Zk) {
-    if let Err(lingering) = zk.close(CLOSE_TIMEOUT).await {
-        tracing::debug!(%lingering, "session not closed");
+/// The one link of the process, whichever command begins it. Commands borrow it; whoever ends the process closes it,
+/// on every way out. Cheap to clone; clones are the same link.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Link(Arc<OnceLock<Zk>>);
+
+impl Link {
+    /// Begins the link, if that was not done before.
+    ///
+    /// # Errors
+    /// If this process can have none.
+    pub(crate) fn start(&self, config: &zk_core::Config) -> Result<&Zk, StartError> {
+        if let Some(zk) = self.0.get() {
+            return Ok(zk);
+        }
+        let zk = Zk::start(config.clone())?;
+        Ok(self.0.get_or_init(|| zk))
+    }
+
+    /// Ends the session, if there is one, without insisting: it takes half a second at most.
+    pub(crate) async fn close(&self) {
+        let Some(zk) = self.0.get() else { return };
+        if let Err(lingering) = zk.close(CLOSE_TIMEOUT).await {
+            tracing::debug!(%lingering, "session not closed");
+        }
     }
 }

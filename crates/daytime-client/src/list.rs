@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use zk_core::{Connection, Error as ZkError, ErrorKind, Stat, Zk, ZnodePath};
 
 use crate::error::Error;
-use crate::link;
+use crate::link::{self, Link};
 use crate::output::{line, tags, tell};
 
 /// Records that are read at one time.
@@ -27,14 +27,12 @@ struct Row {
     stat: Option<Stat>,
 }
 
-pub(crate) async fn run(config: ClientConfig, as_json: bool) -> Result<(), Error> {
-    let zk = Zk::start(config.zookeeper.clone())?;
-    let outcome = tokio::select! {
-        outcome = print(&zk, config.discovery.root(), config.client.wait, as_json) => outcome,
-        refused = link::refused_at_start(&zk) => Err(refused),
-    };
-    link::close(&zk).await;
-    outcome
+pub(crate) async fn run(config: ClientConfig, as_json: bool, link: &Link) -> Result<(), Error> {
+    let zk = link.start(&config.zookeeper)?;
+    tokio::select! {
+        outcome = print(zk, config.discovery.root(), config.client.wait, as_json) => outcome,
+        refused = link::refused_at_start(zk) => Err(refused),
+    }
 }
 
 async fn print(zk: &Zk, root: &ZnodePath, wait: Duration, as_json: bool) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use serde_json::json;
 use zk_core::{State, Zk, ZnodePath};
 
 use crate::error::Error;
-use crate::link;
+use crate::link::{self, Link};
 use crate::output::{line, tags};
 use crate::release::Release;
 
@@ -46,16 +46,19 @@ enum Happening {
     },
 }
 
-pub(crate) async fn run(config: ClientConfig, as_json: bool, release: &mut Release) -> Result<(), Error> {
-    let zk = Zk::start(config.zookeeper.clone())?;
+pub(crate) async fn run(
+    config: ClientConfig,
+    as_json: bool,
+    link: &Link,
+    release: &mut Release,
+) -> Result<(), Error> {
+    let zk = link.start(&config.zookeeper)?;
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
-    let outcome = tokio::select! {
-        outcome = follow(&zk, &discovery, config.discovery.root(), as_json) => outcome,
+    tokio::select! {
+        outcome = follow(zk, &discovery, config.discovery.root(), as_json) => outcome,
         never = release.obey(&discovery) => match never {},
-        refused = link::refused_at_start(&zk) => Err(refused),
-    };
-    link::close(&zk).await;
-    outcome
+        refused = link::refused_at_start(zk) => Err(refused),
+    }
 }
 
 async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool) -> Result<(), Error> {

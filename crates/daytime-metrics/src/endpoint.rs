@@ -1,11 +1,13 @@
 //! Listens, and keeps the recorder tidy.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -15,6 +17,8 @@ use crate::{StartError, http, recorder};
 
 /// Scrapes at one time. There is one every few seconds, from one or two collectors.
 const CONNECTIONS: usize = 8;
+/// Callers that may wait to be accepted.
+const BACKLOG: u32 = 128;
 /// How long one scrape may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The wait after a failure to accept.
@@ -42,7 +46,7 @@ impl Endpoint {
     /// Dropping the future leaves no listener behind.
     pub async fn start(address: SocketAddr) -> Result<Self, StartError> {
         let refused = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let listener = listen(address).map_err(refused)?;
         let local = listener.local_addr().map_err(refused)?;
         let handle = recorder::install()?;
         info!(url = %format_args!("http://{local}{}", http::PATH), "metrics");
@@ -57,6 +61,18 @@ impl Endpoint {
     pub fn local(&self) -> SocketAddr {
         self.local
     }
+}
+
+/// Listens; on an unspecified IPv6 address for IPv4, too, whatever the system's default is (`net.ipv6.bindv6only`).
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of an earlier run that linger are no reason to wait.
+    socket.set_reuseaddr(true)?;
+    if address.is_ipv6() {
+        SockRef::from(&socket).set_only_v6(false)?;
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 async fn upkeep(handle: &PrometheusHandle) {

@@ -8,10 +8,13 @@ use tokio::net::UdpSocket;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use crate::lookup;
+
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The host to register: what was asked for; or what is listened on; or, for an unspecified address
-/// (`0.0.0.0`, `::`), our address on the route to the ensemble, which is waited for.
+/// (`0.0.0.0`, `::`), our address on the route to the ensemble, which is waited for. Each try takes two seconds at
+/// most.
 ///
 /// # Cancel safety
 /// Safe.
@@ -19,6 +22,8 @@ pub(crate) async fn advertised(wanted: Option<Host>, listen: IpAddr, ensemble: &
     if let Some(wanted) = wanted {
         return wanted;
     }
+    // `::ffff:0.0.0.0` is all of IPv4, written as IPv6.
+    let listen = listen.to_canonical();
     if !listen.is_unspecified() {
         return listen.into();
     }
@@ -43,29 +48,32 @@ pub(crate) async fn advertised(wanted: Option<Host>, listen: IpAddr, ensemble: &
     }
 }
 
-/// Our address on the way to the first host that has one. Connecting a UDP socket asks the kernel for
-/// the route, and sends nothing.
+/// Our address on the way to the first host, in the order of the list, that has one; else why there is none. Connecting
+/// a UDP socket asks the kernel for the route, and sends nothing.
 async fn towards(listen: IpAddr, ensemble: &[zk_core::Host]) -> Result<IpAddr, String> {
-    let mut cause = String::from("the ensemble has no hosts");
-    for host in ensemble {
-        let found = match tokio::net::lookup_host((host.name(), host.port())).await {
-            Ok(found) => found,
-            Err(error) => {
-                cause = format!("{host}: {error}");
-                continue;
+    let mut causes = Vec::new();
+    for found in lookup::addresses(ensemble).await {
+        match found {
+            Ok(servers) => {
+                for server in servers {
+                    match route(listen, server).await {
+                        Ok(address) => return Ok(address),
+                        Err(error) => causes.push(format!("{server}: {error}")),
+                    }
+                }
             }
-        };
-        for server in found {
-            match route(listen, server).await {
-                Ok(address) => return Ok(address),
-                Err(error) => cause = format!("{server}: {error}"),
-            }
+            Err(cause) => causes.push(cause),
         }
     }
-    Err(cause)
+    if causes.is_empty() {
+        causes.push("the ensemble has no hosts".into());
+    }
+    Err(causes.join("; "))
 }
 
 async fn route(listen: IpAddr, server: SocketAddr) -> std::io::Result<IpAddr> {
+    // An IPv4 address that is written as IPv6 is reached, and left, by IPv4.
+    let server = SocketAddr::new(server.ip().to_canonical(), server.port());
     if listen.is_ipv4() && server.is_ipv6() {
         return Err(std::io::Error::other("is IPv6, and we listen on IPv4"));
     }
@@ -88,6 +96,15 @@ mod tests {
         let any = "0.0.0.0".parse().unwrap();
         let host = advertised(None, any, &hosts("127.0.0.1:2181")).await;
         assert_eq!(host, Host::from("127.0.0.1".parse::<IpAddr>().unwrap()));
+    }
+
+    #[tokio::test]
+    async fn ipv4_written_as_ipv6_is_ipv4() {
+        let any = "::ffff:0.0.0.0".parse().unwrap();
+        let ours = Host::from("127.0.0.1".parse::<IpAddr>().unwrap());
+        assert_eq!(advertised(None, any, &hosts("127.0.0.1:2181")).await, ours);
+        let server = "[::ffff:127.0.0.1]:2181".parse().unwrap();
+        assert_eq!(route(IpAddr::from([0u16; 8]), server).await.unwrap(), IpAddr::from([127, 0, 0, 1]));
     }
 
     #[tokio::test]

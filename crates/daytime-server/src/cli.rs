@@ -1,15 +1,16 @@
 //! The command line.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use daytime_config::{ServerFlags, ZookeeperFlags};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
+use zk_program::{Signal, Signals};
 
 use crate::error::Error;
-use crate::signals::Signals;
 
 /// Answers with the time (RFC 867) on every configured port, and keeps each port registered in ZooKeeper.
 ///
@@ -21,8 +22,10 @@ use crate::signals::Signals;
 /// ZooKeeper. When a listening socket dies it deregisters everything and ends with exit code 1. Standard output
 /// is not used; a log that cannot be written is lost, and nothing else.
 ///
-/// SIGTERM or SIGINT deregisters, serves on for a moment, finishes open connections, closes the ZooKeeper
-/// session and ends. A second one ends at once.
+/// SIGTERM, SIGINT, SIGHUP, SIGQUIT and what else asks a program to stop deregisters, serves on for a moment,
+/// finishes open connections, closes the ZooKeeper session and ends. What comes within a second of the first is
+/// the same stop; a later one ends within half a second, with as much of that as can be done by then. A signal
+/// that was ignored at the start (SIGHUP under nohup) stays ignored; SIGUSR1 and SIGUSR2 do nothing.
 #[derive(Debug, Parser)]
 #[command(name = "daytime-server", version, after_help = AFTER_HELP)]
 struct Cli {
@@ -34,10 +37,11 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 Flags beat the environment, the environment beats the file, the file beats the defaults.
-RUST_LOG sets what is logged on standard error: info by default; registry=debug,info for more.
+RUST_LOG sets what is logged on standard error: info by default; registry=debug,info for more. Empty is unset;
+what is wrong in it is told, and the rest is used.
 
 Exit codes: 0 stopped when asked to; 1 a port cannot be listened on, ZooKeeper refused the authentication at the
-start, or stopped by a second signal; 2 wrong usage or configuration.
+start, or a second signal, a second or more after the first, cut the end short; 2 wrong usage or configuration.
 
 Examples:
   daytime-server                               # three ports, as config/daytime.toml says
@@ -47,16 +51,7 @@ Examples:
 /// The program: parses the command line, runs, and tells how it went.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Standard error may be closed or full: a log line that cannot be written is not worth a panic.
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .log_internal_errors(false)
-        .with_env_filter(
-            EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| EnvFilter::new("info,zookeeper_client=error")),
-        )
-        .init();
+    zk_program::log::init("info,zookeeper_client=error");
     let loaded = match daytime_config::load_server(&cli.zookeeper, &cli.server) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -68,33 +63,40 @@ pub fn main() -> ExitCode {
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match zk_program::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
     let outcome = runtime.block_on(async {
-        let mut signals = Signals::install()?;
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let mut running = std::pin::pin!(crate::run(loaded.config, async {
-            let _ = stopped.await;
-        }));
+        let mut signals = Signals::install(&[Signal::SIGUSR1, Signal::SIGUSR2])?;
+        let (stop, stopped) = oneshot::channel();
+        let (hurry, hurried) = oneshot::channel();
+        let mut running = std::pin::pin!(crate::run_until(loaded.config, told(stopped), told(hurried)));
         tokio::select! {
             biased;
             outcome = &mut running => return outcome.map(|()| ExitCode::SUCCESS),
-            signal = signals.next() => info!(signal, "stopping"),
+            signal = signals.stop() => info!(%signal, "stopping"),
         }
+        let first = Instant::now();
         let _ = stop.send(());
         tokio::select! {
-            outcome = &mut running => outcome.map(|()| ExitCode::SUCCESS),
-            signal = signals.next() => {
-                warn!(signal, "stopping at once");
-                Ok(ExitCode::FAILURE)
-            }
+            biased;
+            outcome = &mut running => return outcome.map(|()| ExitCode::SUCCESS),
+            signal = signals.stop_again(first) => warn!(%signal, "stopping at once"),
         }
+        let _ = hurry.send(());
+        running.await.map(|()| ExitCode::FAILURE)
     });
     // What is left is cut off: nothing may hold up the end.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|error| failed(&error))
+}
+
+/// Resolves when it is told; never, if it cannot be told any more.
+async fn told(word: oneshot::Receiver<()>) {
+    if word.await.is_err() {
+        std::future::pending().await
+    }
 }
 
 fn failed(error: &Error) -> ExitCode {

@@ -9,6 +9,8 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 use zk_embedded::{Server, Shutdown};
 
+use crate::lookup;
+
 /// How long somebody at the address may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -17,12 +19,16 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Starts a ZooKeeper at the ensemble's address, if that is one loopback address and nobody answers there.
 ///
-/// Losing the race for the address to another process is as good as finding somebody there.
+/// Losing the race for the address to another process is as good as finding somebody there. Takes three seconds at
+/// most.
+///
+/// # Cancel safety
+/// Dropping the future starts nothing.
 pub(crate) async fn start_where_nobody_answers(ensemble: &zk_core::Config) -> Option<Server> {
     let address = match loopback(ensemble).await {
         Ok(address) => address,
         Err(reason) => {
-            warn!(reason, "no embedded ZooKeeper is started");
+            warn!(%reason, "no embedded ZooKeeper is started");
             return None;
         }
     };
@@ -50,13 +56,15 @@ pub(crate) async fn start_where_nobody_answers(ensemble: &zk_core::Config) -> Op
     }
 }
 
-async fn loopback(ensemble: &zk_core::Config) -> Result<SocketAddr, &'static str> {
-    let [host] = ensemble.hosts() else {
-        return Err("there is more than one host");
-    };
-    let found = tokio::net::lookup_host((host.name(), host.port())).await;
-    let mut found = found.map_err(|_| "the host has no address")?;
-    found.find(|address| address.ip().is_loopback()).ok_or("the host is not this machine")
+async fn loopback(ensemble: &zk_core::Config) -> Result<SocketAddr, String> {
+    let hosts = ensemble.hosts();
+    if hosts.len() != 1 {
+        return Err("there is more than one host".into());
+    }
+    let found = lookup::addresses(hosts).await.pop().unwrap_or_else(|| Ok(Vec::new()))?;
+    let mut found =
+        found.into_iter().map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()));
+    found.find(|address| address.ip().is_loopback()).ok_or_else(|| "the host is not this machine".into())
 }
 
 /// Stops it, as the last thing of all.

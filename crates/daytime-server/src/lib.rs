@@ -12,18 +12,20 @@
 //! listened on, before anything is registered, and an authentication that ZooKeeper refuses before it has
 //! granted a session. Everything else is waited out.
 //!
-//! [`main`] is the program; [`run`] is the same with the signals left out, for tests and embedding.
+//! [`main`] is the program; [`run`] and [`run_until`] are the same with the signals left out, for tests and
+//! embedding.
 
 mod advertise;
 mod cli;
 mod embedded;
 mod error;
 mod figures;
+mod hurry;
+mod lookup;
 mod refused;
 mod reply;
 mod room;
 mod serve;
-mod signals;
 
 use std::future::Future;
 use std::io;
@@ -34,13 +36,16 @@ use std::time::Duration;
 use daytime_config::ServerConfig;
 use instance::{Endpoint, Instance};
 use registry::{Registrar, Registration, Socket};
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::time::Instant;
 use tracing::{info, warn};
 use zk_core::Zk;
 
 pub use cli::main;
 pub use error::Error;
 
+use crate::hurry::{HURRIED, Hurry};
 use crate::serve::{Limits, Serving, UdpSocket};
 
 /// How long the ensemble may take to confirm that the instances are gone. Together with settling,
@@ -64,6 +69,24 @@ const BACKLOG: u32 = 4096;
 /// Dropping the future stops serving at once. The session is closed in the background, if the runtime
 /// lives long enough.
 pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    run_until(config, shutdown, std::future::pending()).await
+}
+
+/// The same, with an end that can be cut short: once `hurry` resolves, after `shutdown`, it returns within half a
+/// second. By then it has taken out the instances and closed the session, if the ensemble answers; it has not
+/// waited for anybody else.
+///
+/// # Errors
+/// As [`run`].
+///
+/// # Cancel safety
+/// As [`run`].
+pub async fn run_until(
+    config: ServerConfig,
+    shutdown: impl Future<Output = ()>,
+    hurry: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let hurry = Hurry::on(hurry);
     let mut shutdown = std::pin::pin!(shutdown);
     let settings = &config.server;
 
@@ -76,7 +99,7 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
     let mut sockets = Vec::new();
     if settings.udp {
         for (_, local) in &listeners {
-            let socket = UdpSocket::bind(*local).await;
+            let socket = UdpSocket::bind(*local);
             sockets.push(socket.map_err(|source| Error::ListenUdp { address: *local, source })?);
         }
     }
@@ -100,9 +123,26 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
         serving.answer_on(socket, ports.clone());
     }
 
-    let zookeeper =
-        if config.embedded { embedded::start_where_nobody_answers(&config.zookeeper).await } else { None };
-    let zk = Zk::start(config.zookeeper.clone())?;
+    let zookeeper = if config.embedded {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => {
+                // Before there was anything to register.
+                drain(&serving, settings.grace, &hurry).await;
+                return Ok(());
+            }
+            started = embedded::start_where_nobody_answers(&config.zookeeper) => started,
+        }
+    } else {
+        None
+    };
+    let zk = match Zk::start(config.zookeeper.clone()) {
+        Ok(zk) => zk,
+        Err(error) => {
+            embedded::stop(zookeeper).await;
+            return Err(error.into());
+        }
+    };
     // A server that lacks a port now is taken out as one that was asked to stop, and says that it failed.
     let mut end = std::pin::pin!(async {
         tokio::select! {
@@ -124,38 +164,41 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
     let (registrations, outcome) = match registered {
         Ok(registered) => registered,
         Err(error) => {
-            close(&zk).await;
-            embedded::stop(zookeeper).await;
+            hurry.leaving(Duration::ZERO, close(&zk)).await;
+            hurry.leaving(Duration::ZERO, embedded::stop(zookeeper)).await;
             return Err(error);
         }
     };
 
     let deregistering = registrations.iter().map(|registration| registration.deregister(DEREGISTER_TIMEOUT));
-    let outcomes = futures_util::future::join_all(deregistering).await;
-    let mut gone = true;
-    for error in outcomes.into_iter().filter_map(Result::err) {
+    // In a hurry, what is not confirmed by half of the time goes with the session, in the other half.
+    let outcomes = hurry.leaving(HURRIED / 2, futures_util::future::join_all(deregistering)).await;
+    let mut gone = outcomes.is_some();
+    for error in outcomes.into_iter().flatten().filter_map(Result::err) {
         warn!(%error, "not deregistered");
         gone = false;
     }
     if gone && !registrations.is_empty() {
         info!(instances = registrations.len(), settle = ?settings.settle, "deregistered; serving on while callers learn of it");
-        tokio::time::sleep(settings.settle).await;
+        hurry.leaving(HURRIED, tokio::time::sleep(settings.settle)).await;
     }
-    let unfinished = serving.drain(settings.grace).await;
-    if unfinished > 0 {
-        warn!(connections = unfinished, grace = ?settings.grace, "connections cut off");
-    }
-    close(&zk).await;
-    embedded::stop(zookeeper).await;
+    drain(&serving, settings.grace, &hurry).await;
+    hurry.leaving(Duration::ZERO, close(&zk)).await;
+    hurry.leaving(Duration::ZERO, embedded::stop(zookeeper)).await;
     info!("done");
     outcome
 }
 
-/// Listens, with room for a burst of callers.
+/// Listens, with room for a burst of callers; on an unspecified IPv6 address for IPv4 callers, too.
 fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // Connections of an earlier run that linger are no reason to wait.
     socket.set_reuseaddr(true)?;
+    if address.is_ipv6() {
+        // On `::` for both families, whatever the system's default is (`net.ipv6.bindv6only`): the address that is
+        // advertised may be of either.
+        SockRef::from(&socket).set_only_v6(false)?;
+    }
     socket.bind(address)?;
     let listener = socket.listen(BACKLOG)?;
     let local = listener.local_addr()?;
@@ -175,6 +218,15 @@ async fn register(zk: &Zk, config: &ServerConfig, bound: &[SocketAddr]) -> Resul
         registrations.push(registrar.register(Instance::new(endpoint), Socket::Held(*local))?);
     }
     Ok(registrations)
+}
+
+/// Takes nobody in any more, and lets who is in finish.
+async fn drain(serving: &Serving, grace: Duration, hurry: &Hurry<impl Future<Output = Instant>>) {
+    match hurry.leaving(HURRIED, serving.drain(grace)).await {
+        Some(0) => {}
+        Some(unfinished) => warn!(connections = unfinished, ?grace, "connections cut off"),
+        None => warn!("connections cut off: no time to let them finish"),
+    }
 }
 
 async fn close(zk: &Zk) {

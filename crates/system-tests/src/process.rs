@@ -78,7 +78,9 @@ impl Process {
         arguments: &[String],
         environment: &[(&'static str, &'static str)],
     ) -> io::Result<Self> {
-        let mut command = Command::new(program);
+        // Whoever runs the tests may ignore signals, as `nohup` and a script's background jobs do: not the program.
+        let mut command = Command::new("env");
+        command.arg("--default-signal").arg(program);
         // What a developer has set for a program must not reach the tests.
         let ours = |name: &std::ffi::OsString| name.to_string_lossy().starts_with("DAYTIME_");
         for name in std::env::vars_os().map(|(name, _)| name).filter(ours) {
@@ -130,6 +132,11 @@ impl Process {
     /// What it has logged so far, line by line, with the moment of each.
     pub fn log(&self) -> Vec<(Instant, String)> {
         self.err.get()
+    }
+
+    /// Whether it has ended: it holds its standard error until then.
+    pub fn has_ended(&self) -> bool {
+        self.err.reader.is_finished()
     }
 
     /// Waits for its end.

@@ -452,23 +452,6 @@ async fn slow_callers_are_cut_off_and_too_many_are_turned_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_signal_ends_the_server_at_once() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let (_zk, scene) = scene().await;
-    let port = free_port();
-    let file = format!("[server]\nports = [{port}]\nsettle = '10s'\n");
-    scene.write("config/daytime.toml", &file);
-    let server = scene.server_with(&["--zookeeper", scene.hosts()]);
-    registered(&scene, &[port]).await;
-    server.signal(Signal::SIGTERM);
-    said(&server, "deregistered; serving on").await;
-    TcpStream::connect(("127.0.0.1", port)).await.expect("it settles, and serves on");
-    server.signal(Signal::SIGINT);
-    let exit = server.exit(Duration::from_secs(1)).await.unwrap();
-    assert_eq!(exit.code, Some(1));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn listening_everywhere_registers_the_address_on_the_route_or_the_one_given() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_zk, scene) = scene().await;

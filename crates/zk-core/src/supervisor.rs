@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::backoff::Backoff;
@@ -110,8 +110,9 @@ impl Supervisor {
             let wait = if eager { Duration::ZERO } else { self.backoff.next_wait() };
             eager = false;
             let (ensemble, ticket) = (self.ensemble.clone(), held.as_ref().map(|held| held.ticket.clone()));
+            let begun = Instant::now() + wait;
             let mut attempt = pin!(async move {
-                sleep(wait).await;
+                sleep_until(begun).await;
                 ensemble.connect(ticket).await
             });
             let outcome = loop {
@@ -123,7 +124,16 @@ impl Supervisor {
                     biased;
                     close = self.close.recv() => {
                         let within = close.map_or(CLOSE_ON_DROP, |close| close.within);
-                        return Stage::Closing { held, deadline: Instant::now() + within };
+                        let deadline = Instant::now() + within;
+                        if Instant::now() < begun {
+                            return Stage::Closing { held, deadline };
+                        }
+                        // It may have a session by now, of which nobody else would know.
+                        return match timeout_at(deadline, attempt).await {
+                            Ok(Ok(link)) => self.close_link(link, deadline).await,
+                            Ok(Err(ConnectError::SessionExpired)) => Stage::Closing { held: None, deadline },
+                            Ok(Err(_)) | Err(_) => Stage::Closing { held, deadline },
+                        };
                     }
                     outcome = &mut attempt => break outcome,
                     () = at(lost_at) => {
@@ -233,7 +243,7 @@ impl Supervisor {
     /// Closes the session over a link that is up.
     async fn close_link(&mut self, link: Arc<dyn Link>, deadline: Instant) -> Stage {
         let session = link.session();
-        let confirmed = tokio::time::timeout_at(deadline, link.close()).await.unwrap_or(false);
+        let confirmed = timeout_at(deadline, link.close()).await.unwrap_or(false);
         if confirmed {
             info!(session = %session.id, "session closed");
             self.scope.session_over(self.published.borrow().state.epoch);
@@ -257,7 +267,7 @@ impl Supervisor {
                 }
             }
         };
-        match tokio::time::timeout_at(deadline, attempts).await {
+        match timeout_at(deadline, attempts).await {
             Ok(()) => {
                 self.scope.session_over(self.published.borrow().state.epoch);
                 CloseReason::Clean

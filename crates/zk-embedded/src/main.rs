@@ -1,19 +1,22 @@
 //! The program: serves until it is told to stop.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 use zk_embedded::{Server, Shutdown, Version};
+use zk_program::{Signal, Signals};
+
+/// How long the clients may take to be told of the end; those that read what is ready for them need milliseconds.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A ZooKeeper server in one process and in memory, for laptops and tests.
 ///
-/// Any ZooKeeper client can use it. It prints the address to connect to on standard output and serves until SIGTERM or
-/// Ctrl-C; then everything that it held is forgotten. For data that matters, run Apache ZooKeeper.
+/// Any ZooKeeper client can use it. It prints the address to connect to on standard output and serves until SIGTERM,
+/// Ctrl-C, the end of its terminal, or another signal that asks to stop; then everything that it held is forgotten. For
+/// data that matters, run Apache ZooKeeper.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -38,15 +41,13 @@ struct Flags {
     release: Version,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let flags = Flags::parse();
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::WARN.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-    match run(&flags).await {
+    zk_program::log::init("warn");
+    match zk_program::runtime().and_then(|runtime| runtime.block_on(run(&flags))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("zk-embedded: cannot serve on {}: {error}", flags.listen);
+            tell(format_args!("zk-embedded: cannot serve on {}: {error}", flags.listen));
             ExitCode::from(if error.kind() == ErrorKind::InvalidInput { 2 } else { 1 })
         }
     }
@@ -54,7 +55,7 @@ async fn main() -> ExitCode {
 
 async fn run(flags: &Flags) -> io::Result<()> {
     // Before anybody can know that it serves, so that none who then stops it ends it rudely.
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut signals = Signals::install(&[Signal::SIGUSR1, Signal::SIGUSR2])?;
     let server = Server::builder()
         .listen(flags.listen)
         .tick(flags.tick)
@@ -62,12 +63,16 @@ async fn run(flags: &Flags) -> io::Result<()> {
         .version(flags.release)
         .start()
         .await?;
-    println!("{}", server.connect_string());
-    eprintln!("zk-embedded keeps everything in memory and forgets it when it stops; stop it with Ctrl-C");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    server.shutdown(Shutdown::CloseConnections).await;
+    // Who started it may have asked for the address, and cannot read it: then it serves all the same.
+    let _ = writeln!(io::stdout(), "{}", server.connect_string());
+    tell("zk-embedded keeps everything in memory and forgets it when it stops; stop it with Ctrl-C");
+    signals.stop().await;
+    // Whoever is not told in time notices by itself.
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, server.shutdown(Shutdown::CloseConnections)).await;
     Ok(())
+}
+
+/// Says something on standard error. Where nobody listens, nobody is told.
+fn tell(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

@@ -4,21 +4,24 @@ use std::time::Duration;
 
 use daytime_config::ClientConfig;
 use tokio::time::timeout;
-use zk_core::{ConnectError, Connection, StartError, Zk};
+use zk_core::{ConnectError, Connection, StartError};
 
 use super::report::{Begun, Step};
-use crate::link;
+use crate::link::{self, Link};
 
 /// What takes longer than this is no state to be in.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Begins a session; returns the link, which is to be closed, and a connection if there is one.
+/// Begins a session; returns a connection if there is one.
 ///
 /// # Errors
 /// If this process can have no link.
-pub(super) async fn begin(config: &ClientConfig) -> Result<(Zk, Step, Option<Connection>), StartError> {
+pub(super) async fn begin(
+    config: &ClientConfig,
+    link: &Link,
+) -> Result<(Step, Option<Connection>), StartError> {
     let begun = Begun::new("session", "the ensemble");
-    let zk = Zk::start(config.zookeeper.clone())?;
+    let zk = link.start(&config.zookeeper)?;
     let deadline = DEADLINE.min(config.client.wait);
     let mut states = zk.states();
     let settled = states.wait_for(|state| state.is_connected() || link::is_refusal(state));
@@ -33,7 +36,7 @@ pub(super) async fn begin(config: &ClientConfig) -> Result<(Zk, Step, Option<Con
                 format!("a timeout of {:?}, where {asked:?} was asked for", session.timeout)
             };
             let step = begun.fine(format!("granted {}{server}, with {timeout}", session.id));
-            return Ok((zk, step, Some(connection)));
+            return Ok((step, Some(connection)));
         }
         (None, Some(trouble @ (ConnectError::AuthFailed { .. } | ConnectError::NotAuthenticated { .. }))) => {
             begun.failed(
@@ -53,5 +56,5 @@ pub(super) async fn begin(config: &ClientConfig) -> Result<(Zk, Step, Option<Con
             begun.failed(format!("none within {deadline:?}{cause}"), hint)
         }
     };
-    Ok((zk, step, None))
+    Ok((step, None))
 }

@@ -19,7 +19,7 @@ const INSIDE: &str = "SYSTEM_TESTS_NAMESPACE";
 const NOBODY: &str = "02:00:00:00:00:99";
 
 /// Runs the inner half of a test in network, mount and process namespaces, whose processes end with it.
-async fn run_inside(test: &str, why: &str) {
+pub(crate) async fn run_inside(test: &str, why: &str) {
     let Some(_) = test_zookeeper::require() else { return };
     let Some(_) = system_tests::root(why) else { return };
     let mut inner = Command::new("unshare");
@@ -32,13 +32,13 @@ async fn run_inside(test: &str, why: &str) {
 }
 
 /// Whether this is the inside of namespaces that may be changed at will.
-fn is_inside() -> bool {
+pub(crate) fn is_inside() -> bool {
     let inside = std::env::var_os(INSIDE).is_some();
     assert!(inside, "run by the test of the same name without `inner_`");
     inside
 }
 
-fn run(program: &str, arguments: &str) {
+pub(crate) fn run(program: &str, arguments: &str) {
     let done = std::process::Command::new(program).args(arguments.split(' ')).status();
     assert!(done.unwrap_or_else(|error| panic!("{program}: {error}")).success(), "{program} {arguments}");
 }

@@ -18,6 +18,8 @@ const SESSION: Duration = Duration::from_secs(9);
 enum Answered {
     /// It grants or resumes this session.
     Session(i64),
+    /// It grants this session, and takes its time.
+    Slowly(i64, Duration),
     /// It says that the session is over.
     Expired,
 }
@@ -64,7 +66,15 @@ impl Ensemble for Script {
         self.attempts.lock().unwrap().push((Instant::now(), asked));
         let answer = self.answers.lock().unwrap().pop_front();
         Box::pin(async move {
+            let answer = match answer {
+                Some(Answered::Slowly(session, after)) => {
+                    sleep(after).await;
+                    Some(Answered::Session(session))
+                }
+                answer => answer,
+            };
             match answer {
+                Some(Answered::Slowly(..)) => unreachable!("it has been waited for"),
                 None => Err(ConnectError::Unreachable(vec!["nobody".into()])),
                 Some(Answered::Expired) => Err(ConnectError::SessionExpired),
                 Some(Answered::Session(session)) => {
@@ -402,6 +412,21 @@ async fn close_without_a_link_attaches_once_more_or_says_what_lingers() {
     let started = Instant::now();
     zk.close(Duration::from_secs(5)).await.unwrap();
     assert_eq!(started.elapsed(), Duration::ZERO, "there is no session to close");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_granted_while_the_link_is_being_closed_is_closed_too() {
+    let (script, zk) = start([Answered::Slowly(1, Duration::from_secs(2))]);
+    sleep(Duration::from_secs(1)).await;
+    zk.close(Duration::from_secs(5)).await.unwrap();
+    assert!(*script.links.lock().unwrap().last().unwrap().closed.lock().unwrap());
+
+    // Not for longer than there is time.
+    let (_script, zk) = start([Answered::Slowly(1, Duration::from_secs(60))]);
+    sleep(Duration::from_secs(1)).await;
+    let started = Instant::now();
+    zk.close(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(started.elapsed(), Duration::from_secs(5));
 }
 
 #[tokio::test(start_paused = true)]

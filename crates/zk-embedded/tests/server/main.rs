@@ -6,6 +6,7 @@ mod limit;
 mod malformed;
 mod program;
 mod serving;
+mod stopping;
 mod versions;
 mod wire;
 mod words;

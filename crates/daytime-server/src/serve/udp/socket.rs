@@ -13,6 +13,7 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrStorage, recvmsg,
     sendmsg, setsockopt, sockopt,
 };
+use socket2::{Domain, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -39,18 +40,26 @@ pub(super) struct Datagram {
 }
 
 impl Socket {
-    /// Takes the address for itself.
+    /// Takes the address for itself; an unspecified IPv6 address for IPv4, too.
     ///
     /// # Errors
     /// If it is in use, or not this machine's.
-    pub(crate) async fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = UdpSocket::bind(address).await?;
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with I/O enabled.
+    pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
         if address.is_ipv4() {
             setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         } else {
+            // Whatever the system's default is (`net.ipv6.bindv6only`). It is too late once there is an address.
+            socket.set_only_v6(false)?;
             // Tells the destination of IPv4 datagrams, too, as ::ffff:127.0.0.1.
             setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
         }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        let socket = UdpSocket::from_std(socket.into())?;
         let local = socket.local_addr()?;
         Ok(Self { socket, local })
     }

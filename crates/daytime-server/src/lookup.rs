@@ -1,0 +1,72 @@
+//! Host names become addresses, in bounded time.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+use zk_core::Host;
+
+/// How long a name may take. A name service that is away would take half a minute to say so.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// The addresses of each host, in their order, or why it has none; all within two seconds.
+///
+/// # Cancel safety
+/// Safe. A look-up that hangs does so on a thread of the runtime, which `shutdown_background` does not wait for.
+pub(crate) async fn addresses(hosts: &[Host]) -> Vec<Result<Vec<SocketAddr>, String>> {
+    addresses_by(hosts, async |host| Ok(tokio::net::lookup_host((host.name(), host.port())).await?.collect()))
+        .await
+}
+
+async fn addresses_by<'a, F>(
+    hosts: &'a [Host],
+    resolve: impl Fn(&'a Host) -> F,
+) -> Vec<Result<Vec<SocketAddr>, String>>
+where
+    F: Future<Output = io::Result<Vec<SocketAddr>>>,
+{
+    let one = |host| {
+        let resolved = timeout(LIMIT, resolve(host));
+        async move {
+            match resolved.await {
+                Ok(Ok(found)) => Ok(found),
+                Ok(Err(error)) => Err(format!("{host}: {error}")),
+                Err(_) => Err(format!("{host}: name not resolved within {LIMIT:?}")),
+            }
+        }
+    };
+    // At the same time, as the one whose name service is away must not hold up the others.
+    join_all(hosts.iter().map(one)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn any_number_of_names_that_hang_take_two_seconds() {
+        let ensemble = zk_core::Config::new("a:1,b:2,c:3,127.0.0.1:4").unwrap();
+        let begun = Instant::now();
+        let found = addresses_by(ensemble.hosts(), async |host| match host.name().parse() {
+            Ok(ip) => Ok(vec![SocketAddr::new(ip, host.port())]),
+            Err(_) => std::future::pending().await,
+        })
+        .await;
+        assert_eq!(begun.elapsed(), LIMIT);
+        assert_eq!(found[3], Ok(vec![([127, 0, 0, 1], 4).into()]));
+        for (host, found) in ensemble.hosts().iter().zip(&found[..3]) {
+            assert!(found.as_ref().is_err_and(|cause| cause.contains(host.name())), "{found:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_is_its_own() {
+        let ensemble = zk_core::Config::new("127.0.0.1:7").unwrap();
+        assert_eq!(addresses(ensemble.hosts()).await, [Ok(vec![([127, 0, 0, 1], 7).into()])]);
+    }
+}

@@ -1,0 +1,62 @@
+//! What the programs set on their sockets themselves, where the system's defaults are others.
+
+use std::net::{SocketAddr, UdpSocket as StdUdp};
+
+use system_tests::{Scene, free_port};
+use test_zookeeper::Server;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::time::timeout;
+
+use crate::namespace::{is_inside, run, run_inside};
+use crate::support::*;
+
+const WHY: &str = "another default for IPv6 sockets takes a network namespace";
+
+#[tokio::test]
+async fn listening_everywhere_serves_both_families_whatever_the_systems_default_is() {
+    run_inside("options::inner_both_families", WHY).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "run by listening_everywhere_serves_both_families_whatever_the_systems_default_is"]
+async fn inner_both_families() {
+    assert!(is_inside());
+    run("ip", "link set lo up");
+    std::fs::write("/proc/sys/net/ipv6/bindv6only", "1").unwrap();
+    let plain = TcpListener::bind("[::]:0").await.unwrap();
+    let plain = plain.local_addr().unwrap().port();
+    assert!(TcpStream::connect(("127.0.0.1", plain)).await.is_err(), "the fault did not take effect");
+
+    let zk = Server::start().await.unwrap();
+    let scene = Scene::new(real(), vec![zk.addr()]);
+    let (port, metrics) = (free_port(), free_port());
+    let (given, listen) = (port.to_string(), format!("[::]:{metrics}"));
+    let everywhere = ["--zookeeper", scene.hosts(), "--host", "::", "--udp", "--port", &given];
+    let _server = scene.server_with(&[&everywhere[..], &["--metrics", &listen]].concat());
+    // The address on the route to the ensemble, which is an IPv4 one.
+    scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+    for host in ["127.0.0.1", "::1"] {
+        let at = |port| SocketAddr::new(host.parse().unwrap(), port);
+        let mut line = String::new();
+        let mut stream = TcpStream::connect(at(port)).await.unwrap_or_else(|e| panic!("{host}: {e}"));
+        stream.read_to_string(&mut line).await.unwrap();
+        assert!(line.starts_with(&at(port).to_string()), "{line:?}");
+
+        // That of a caller is of one family.
+        let socket = StdUdp::bind(at(0)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let socket = UdpSocket::from_std(socket).unwrap();
+        socket.send_to(b"", at(port)).await.unwrap();
+        let mut answer = [0; 256];
+        let (length, from) = timeout(SOON, socket.recv_from(&mut answer)).await.expect("an answer").unwrap();
+        assert_eq!(from, at(port));
+        assert!(answer[..length].starts_with(at(port).to_string().as_bytes()));
+
+        let mut stream = TcpStream::connect(at(metrics)).await.unwrap_or_else(|e| panic!("{host}: {e}"));
+        stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").await.unwrap();
+        let mut figures = String::new();
+        stream.read_to_string(&mut figures).await.unwrap();
+        assert!(figures.contains("daytime_requests_total"), "{figures}");
+    }
+}
