@@ -8,7 +8,7 @@ use daytime_config::{ClientFlags, ZookeeperFlags};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::output::tell;
 use crate::release::Release;
 use crate::{ask, doctor, figures, list, watch};
@@ -70,7 +70,7 @@ Examples:
 
 /// The program: parses the command line, runs, and tells how it went.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = daytime_config::parse_command_line();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
@@ -133,12 +133,6 @@ fn ended(outcome: Result<(), Error>) -> ExitCode {
         Err(Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
         Err(error) => error,
     };
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    tell(text);
+    tell(chain(&error));
     ExitCode::FAILURE
 }

@@ -46,7 +46,7 @@ Examples:
 
 /// The program: parses the command line, runs, and tells how it went.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = daytime_config::parse_command_line();
     // Standard error may be closed or full: a log line that cannot be written is not worth a panic.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
