@@ -11,7 +11,7 @@ use tracing::debug;
 use zk_core::Zk;
 
 use crate::connect;
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::figures;
 use crate::link::{self, Link};
 use crate::output::{line, tell};
@@ -143,7 +143,7 @@ async fn rounds(
             }
             Err(error) => {
                 failed += 1;
-                tell(format_args!("round {round}: {error}"));
+                tell(format_args!("round {round}: {}", chain(&error)));
             }
         }
     }

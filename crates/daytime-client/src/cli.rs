@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 use zk_program::{Signal, Signals};
 
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::link::Link;
 use crate::output::tell;
 use crate::release::Release;
@@ -76,7 +76,7 @@ Examples:
 
 /// The program: parses the command line, runs, and tells how it went.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = daytime_config::parse_command_line();
     zk_program::log::init("warn,zookeeper_client=error");
     let loaded = match daytime_config::load_client(&cli.zookeeper, &cli.client) {
         Ok(loaded) => loaded,
@@ -151,12 +151,6 @@ fn ended(outcome: Result<(), Error>) -> ExitCode {
         Err(Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
         Err(error) => error,
     };
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    tell(text);
+    tell(chain(&error));
     ExitCode::FAILURE
 }

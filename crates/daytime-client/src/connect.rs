@@ -13,18 +13,18 @@ use tokio::time::timeout;
 /// The longest answer that is read, in bytes. A line of the time of day is far below it.
 const LONGEST: u64 = 4 * 1024;
 
-/// Why one attempt failed.
+/// Why one attempt failed. Says it all on one line; there is no `source` that would say it again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AttemptError {
     /// There is no connection.
     #[error("no connection: {0}")]
-    Connect(#[source] io::Error),
+    Connect(io::Error),
     /// The server did not accept in time.
     #[error("no connection within {0:?}")]
     ConnectTimeout(Duration),
     /// The connection broke while the answer was read.
     #[error("connection broke: {0}")]
-    Read(#[source] io::Error),
+    Read(io::Error),
     /// What was read is no line.
     #[error("no answer: {0}")]
     Answer(Odd),
@@ -105,6 +105,15 @@ fn line(answer: Vec<u8>) -> Result<String, Odd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_attempt_says_its_cause_once() {
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        for error in [AttemptError::Connect(refused()), AttemptError::Read(refused())] {
+            let text = crate::error::chain(&error);
+            assert_eq!(text.matches(&refused().to_string()).count(), 1, "{text}");
+        }
+    }
 
     #[test]
     fn takes_one_line_with_or_without_newline() {

@@ -1,5 +1,6 @@
 //! Why a command failed.
 
+use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
@@ -55,4 +56,46 @@ pub enum Error {
     /// The system refuses what every program needs.
     #[error("cannot start")]
     Start(#[source] io::Error),
+}
+
+/// An error and its causes on one line.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_layer_of_an_error_repeats_the_next() {
+        let io = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let refused = zk_core::ConnectError::AuthFailed { server: "127.0.0.1:2181".into() };
+        let metrics =
+            daytime_metrics::StartError::Listen { address: ([127, 0, 0, 1], 1).into(), source: io() };
+        for error in [
+            Error::GaveUp { waited: Duration::from_secs(1), what: "waiting".into() },
+            Error::Rounds { failed: 1, rounds: 2 },
+            Error::Metrics(metrics),
+            Error::Authentication(refused),
+            Error::Unwell { failed: 1, steps: 2 },
+            Error::Stopped("SIGTERM"),
+            Error::Panicked,
+            Error::Output(io()),
+            Error::Start(io()),
+        ] {
+            let (mut layer, mut next): (&dyn StdError, _) = (&error, error.source());
+            while let Some(cause) = next {
+                assert!(!layer.to_string().contains(&cause.to_string()), "{layer} says {cause}, too");
+                (layer, next) = (cause, cause.source());
+            }
+        }
+        assert_eq!(chain(&Error::Start(io())), format!("cannot start: {}", io()));
+    }
 }

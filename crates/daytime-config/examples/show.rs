@@ -9,7 +9,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use daytime_config::{ClientFlags, Problems, ServerFlags, ZookeeperFlags, load_client, load_server};
+use daytime_config::{
+    ClientFlags, Problems, ServerFlags, ZookeeperFlags, load_client, load_server, parse_command_line,
+};
 
 /// Checks a configuration and prints what a program would run with.
 #[derive(Parser)]
@@ -29,7 +31,7 @@ enum Program {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = parse_command_line();
     let shown = match &cli.program {
         Program::Server(flags) => load_server(&cli.zookeeper, flags)
             .map(|loaded| format!("# {}\n{:#?}", loaded.source, loaded.config)),

@@ -1,13 +1,15 @@
 //! Text in, checked value out, or a sentence that says what was expected. Flags, environment and file all
 //! come through here.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use balance::Strategy;
-use zk_core::ZnodePath;
+use toml::de::DeValue;
+use zk_core::{ConfigError, ZnodePath};
 
 use crate::settings::Scheme;
 
@@ -29,8 +31,17 @@ pub(crate) const SERVER_VERSION: &str = r#""auto" or "before-3.6""#;
 pub(crate) const STRATEGY: &str = r#""random" or "round-robin""#;
 pub(crate) const HOST: &str = r#"a string such as "127.0.0.1:2181""#;
 
-/// Shows text on one line, in quotes, not at any length.
+/// Leaves out what stands before an `@`: people write `user:password@host` in many places.
+pub(crate) fn redact(text: &str) -> Cow<'_, str> {
+    match text.rsplit_once('@') {
+        None => text.into(),
+        Some((_, behind)) => format!("***@{behind}").into(),
+    }
+}
+
+/// Shows text on one line, in quotes, not at any length, and without what may be a password.
 pub(crate) fn quote(text: &str) -> String {
+    let text = &*redact(text);
     match text.char_indices().nth(SHOWN) {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?} and so on", &text[..end]),
@@ -61,12 +72,47 @@ fn is_modest(text: &str) -> bool {
     text.len() <= 64 && text.split(|c: char| !c.is_ascii_digit()).all(|digits| digits.len() <= 10)
 }
 
-/// Reads a plain decimal number.
+/// Reads an integer as it could stand in the file: `+5`, `1_000` and `0x10` are some, `010` is none.
 pub(crate) fn integer(text: &str, range: &RangeInclusive<u64>) -> Result<u64, String> {
-    match text.parse() {
+    let text = text.trim();
+    // Not with what may stand around a value in a file: a comment, a line end.
+    let is_word = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'_'));
+    match DeValue::parse(text).ok().filter(|_| is_word).as_ref().map(|value| value.get_ref()) {
+        Some(integer @ DeValue::Integer(_)) => integer_value(integer, range),
+        _ => Err(format!("expected {}, found {}", integers(range), quote(text))),
+    }
+}
+
+/// Reads an integer of the file.
+pub(crate) fn integer_value(value: &DeValue<'_>, range: &RangeInclusive<u64>) -> Result<u64, String> {
+    let expected = integers(range);
+    let DeValue::Integer(given) = value else {
+        return Err(format!("expected {expected}, found {}", describe(value)));
+    };
+    match u64::from_str_radix(given.as_str(), given.radix()) {
         Ok(number) if range.contains(&number) => Ok(number),
-        Ok(number) => Err(format!("expected {}, found {number}", integers(range))),
-        Err(_) => Err(format!("expected {}, found {}", integers(range), quote(text))),
+        _ => Err(format!("expected {expected}, found {}", short(&given.to_string()))),
+    }
+}
+
+/// What a value of the wrong type is.
+pub(crate) fn describe(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("the string {}", quote(text)),
+        DeValue::Integer(number) => format!("the integer {}", short(&number.to_string())),
+        DeValue::Float(number) => format!("the float {}", short(number.as_str())),
+        DeValue::Boolean(truth) => format!("the boolean {truth}"),
+        DeValue::Datetime(time) => format!("the date or time {time}"),
+        DeValue::Array(_) => "an array".into(),
+        DeValue::Table(_) => "a table".into(),
+    }
+}
+
+/// The beginning of a number, of which there may be a megabyte.
+fn short(digits: &str) -> String {
+    match digits.char_indices().nth(24) {
+        None => digits.into(),
+        Some((end, _)) => format!("{}...", &digits[..end]),
     }
 }
 
@@ -104,7 +150,9 @@ pub(crate) fn ports(ports: &[u16]) -> Result<Vec<u16>, String> {
 }
 
 pub(crate) fn listen(text: &str) -> Result<IpAddr, String> {
-    text.parse().map_err(|_| {
+    let parsed = text.parse::<IpAddr>();
+    // An IPv4 address mapped into IPv6 is listened on, and advertised, as what it is.
+    parsed.map(|ip| ip.to_canonical()).map_err(|_| {
         let hint = if text.parse::<SocketAddr>().is_ok() { "; its port belongs in server.ports" } else { "" };
         format!("expected {LISTEN}, found {}{hint}", quote(text))
     })
@@ -151,7 +199,8 @@ pub(crate) fn scheme(text: &str) -> Result<Scheme, String> {
     match text {
         "digest" => Ok(Scheme::Digest),
         "sasl" => Ok(Scheme::Sasl),
-        _ => Err(format!("expected {SCHEME}, found {}", quote(text))),
+        // It may be "digest:user:password", as others write it.
+        _ => Err(format!("expected {SCHEME}, found something else")),
     }
 }
 
@@ -164,7 +213,7 @@ pub(crate) fn server_version(text: &str) -> Result<zk_core::ServerVersion, Strin
 }
 
 pub(crate) fn boolean(text: &str) -> Result<bool, String> {
-    text.parse().map_err(|_| format!("expected true or false, found {}", quote(text)))
+    text.trim().parse().map_err(|_| format!("expected true or false, found {}", quote(text)))
 }
 
 pub(crate) fn strategy(text: &str) -> Result<Strategy, String> {
@@ -177,23 +226,33 @@ pub(crate) fn ensemble(text: &str) -> Result<zk_core::Config, String> {
         .map_err(|error| format!("expected host:port,host:port or host:port/chroot: {}", chain(&error)))
 }
 
-/// Reads one entry of a list of hosts, of which only the last may carry a chroot.
-pub(crate) fn host(text: &str, last: bool) -> Result<(zk_core::Host, ZnodePath), String> {
-    let refuse = |reason: &str| Err(format!("expected host:port: {}: {reason}", quote(text)));
+/// Reads a list of hosts, of which the last may carry a chroot, by the rules of a connect string and no others.
+pub(crate) fn hosts(entries: &[&str]) -> Result<zk_core::Config, String> {
+    ensemble(&entries.join(","))
+}
+
+/// Looks for what is wrong with one entry of a list of hosts, if anything is.
+pub(crate) fn host(text: &str, last: bool) -> Result<(), String> {
+    let refuse = |reason: &str| Err(format!("expected host:port; {reason}"));
     if text.contains(',') {
         return refuse("each host is a string of its own");
     }
+    let entry = text.trim();
     // "scheme://" is no chroot; the parser of hosts has a message for it.
-    if text.contains('/') && !text.contains("://") {
-        if !last {
-            return refuse("a chroot is given once, behind the last host");
-        }
-        let parsed = zk_core::Config::new(text).map_err(|error| chain(&error))?;
-        let host = parsed.hosts().first().expect("a checked list of hosts is not empty");
-        return Ok((host.clone(), parsed.chroot().clone()));
+    let found = match entry.find('/').filter(|_| !entry.contains("://")) {
+        Some(_) if !last => return refuse("a chroot is given once, behind the last host"),
+        // A chroot alone, behind the comma.
+        Some(0) => zk_core::Config::new(&format!("host:1{entry}")).err(),
+        Some(_) => zk_core::Config::new(entry).err(),
+        None if entry.contains('@') => Some(ConfigError::AtSign),
+        None => zk_core::Host::parse(entry).err(),
+    };
+    match found {
+        None => Ok(()),
+        // Which host it is, the place says.
+        Some(ConfigError::Host { reason, .. }) => refuse(reason),
+        Some(error) => refuse(&chain(&error)),
     }
-    let host = zk_core::Host::parse(text).map_err(|error| chain(&error))?;
-    Ok((host, ZnodePath::root()))
 }
 
 /// An error and its causes on one line.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeString, DeValue};
-use zk_core::ZnodePath;
 
 use crate::findings::{Findings, Origin};
 use crate::settings::{Auth, Client, Discovery, Given, Metrics, Registry, Server, Settings, Tls, Zookeeper};
@@ -77,7 +76,7 @@ impl Walk<'_> {
                 let found = match name {
                     // It may hold a password.
                     "zookeeper.auth" => "something else".into(),
-                    _ => describe(value.get_ref()),
+                    _ => check::describe(value.get_ref()),
                 };
                 let message = format!("expected one section [{name}], found {found}");
                 self.findings.add(Origin::File(value.span().start), name, message);
@@ -138,9 +137,9 @@ impl Walk<'_> {
         match key {
             "scheme" => {
                 let scheme = |text: &str| check::scheme(text).map(Some);
-                self.text(item, check::SCHEME, scheme, &mut into.scheme);
+                self.unseen(item, check::SCHEME, scheme, &mut into.scheme);
             }
-            "user" => self.text(item, check::USER, |text| Ok(Some(text.to_owned())), &mut into.user),
+            "user" => self.unseen(item, check::USER, |text| Ok(Some(text.to_owned())), &mut into.user),
             "password_file" => self.path(item, &mut into.password_file),
             "password" => {
                 let at = Origin::File(item.value.span().start);
@@ -199,7 +198,7 @@ impl Walk<'_> {
                 self.text(item, check::ADVERTISE, advertise, &mut into.advertise);
             }
             "max_connections" => {
-                let number = integer(item.value.get_ref(), &schema::MAX_CONNECTIONS);
+                let number = check::integer_value(item.value.get_ref(), &schema::MAX_CONNECTIONS);
                 let number = number.map(|number| usize::try_from(number).expect("a million fits everywhere"));
                 self.set(item, number, &mut into.max_connections);
             }
@@ -216,7 +215,7 @@ impl Walk<'_> {
     fn client(&mut self, into: &mut Client, key: &str, item: &Item<'_, '_>) -> bool {
         match key {
             "rounds" => {
-                let rounds = integer(item.value.get_ref(), &schema::ROUNDS);
+                let rounds = check::integer_value(item.value.get_ref(), &schema::ROUNDS);
                 self.set(item, rounds, &mut into.rounds);
             }
             "interval" => self.duration(item, schema::INTERVAL, &mut into.interval),
@@ -290,13 +289,28 @@ impl Walk<'_> {
             "" => Err(format!("expected {}, found an empty string", check::PATH)),
             _ => Ok(Some(folder.join(text))),
         };
-        self.text(item, check::PATH, path, given);
+        self.unseen(item, check::PATH, path, given);
+    }
+
+    /// Text in whose place a password may stand by mistake: nothing of it is repeated.
+    fn unseen<T>(
+        &mut self,
+        item: &Item<'_, '_>,
+        expected: &str,
+        check: impl FnOnce(&str) -> Result<T, String>,
+        given: &mut Given<T>,
+    ) {
+        let result = match item.value.get_ref() {
+            DeValue::String(text) => check(text),
+            _ => Err(format!("expected {expected} as a string, found something else")),
+        };
+        self.set(item, result, given);
     }
 
     fn boolean(&mut self, item: &Item<'_, '_>, given: &mut Given<bool>) {
         let result = match item.value.get_ref() {
             DeValue::Boolean(truth) => Ok(*truth),
-            other => Err(format!("expected true or false, found {}", describe(other))),
+            other => Err(format!("expected true or false, found {}", check::describe(other))),
         };
         self.set(item, result, given);
     }
@@ -310,12 +324,13 @@ impl Walk<'_> {
                 return self.set(item, Err(message), given);
             }
             other => {
-                let message = format!("expected an array such as [8897, 8898], found {}", describe(other));
+                let message =
+                    format!("expected an array such as [8897, 8898], found {}", check::describe(other));
                 return self.set(item, Err(message), given);
             }
         };
         let ports = self.elements(item, values.iter(), |value, ports: &[u16], _| {
-            let port = integer(value, &schema::PORTS)?;
+            let port = check::integer_value(value, &schema::PORTS)?;
             let port = u16::try_from(port).expect("ports end at 65535");
             check::distinct(port, ports)
         });
@@ -332,19 +347,27 @@ impl Walk<'_> {
                 return self.set(item, Err("expected at least one host, found none".into()), given);
             }
             other => {
-                let message = format!("expected an array such as [\"zk1:2181\"], found {}", describe(other));
+                let message =
+                    format!("expected an array such as [\"zk1:2181\"], found {}", check::describe(other));
                 return self.set(item, Err(message), given);
             }
         };
+        let texts: Option<Vec<&str>> = values.iter().map(|value| value.get_ref().as_str()).collect();
+        let whole = texts.filter(|texts| !texts.iter().any(|text| text.contains(',')));
+        let wrong = match whole.map(|texts| check::hosts(&texts)) {
+            Some(Ok(hosts)) => return self.set(item, Ok(hosts), given),
+            Some(Err(wrong)) => Some(wrong),
+            None => None,
+        };
         let last = values.len() - 1;
-        let entries = self.elements(item, values.iter(), |value, _: &[(zk_core::Host, ZnodePath)], index| {
+        let entries = self.elements(item, values.iter(), |value, _: &[()], index| {
             check::host(text(value, check::HOST)?, index == last)
         });
-        let Some(entries) = entries else { return given.refuse() };
-        let chroot = entries.last().map_or_else(ZnodePath::root, |(_, chroot)| chroot.clone());
-        let hosts = entries.into_iter().map(|(host, _)| host).collect();
-        let config = zk_core::Config::from_hosts(hosts, chroot).map_err(|error| error.to_string());
-        self.set(item, config, given);
+        match wrong.filter(|_| entries.is_some()) {
+            // Each is right for itself.
+            Some(wrong) => self.set(item, Err(wrong), given),
+            None => given.refuse(),
+        }
     }
 
     /// Checks each element, given those before it; `None` if one was wrong.
@@ -373,38 +396,6 @@ impl Walk<'_> {
 fn text<'a>(value: &'a DeValue<'_>, expected: &str) -> Result<&'a str, String> {
     match value {
         DeValue::String(text) => Ok(text),
-        other => Err(format!("expected {expected}, found {}", describe(other))),
-    }
-}
-
-fn integer(value: &DeValue<'_>, range: &RangeInclusive<u64>) -> Result<u64, String> {
-    let expected = check::integers(range);
-    let DeValue::Integer(given) = value else {
-        return Err(format!("expected {expected}, found {}", describe(value)));
-    };
-    match u64::from_str_radix(given.as_str(), given.radix()) {
-        Ok(number) if range.contains(&number) => Ok(number),
-        _ => Err(format!("expected {expected}, found {}", short(&given.to_string()))),
-    }
-}
-
-/// What a value of the wrong type is.
-fn describe(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(text) => format!("the string {}", check::quote(text)),
-        DeValue::Integer(number) => format!("the integer {}", short(&number.to_string())),
-        DeValue::Float(number) => format!("the float {}", short(number.as_str())),
-        DeValue::Boolean(truth) => format!("the boolean {truth}"),
-        DeValue::Datetime(time) => format!("the date or time {time}"),
-        DeValue::Array(_) => "an array".into(),
-        DeValue::Table(_) => "a table".into(),
-    }
-}
-
-/// The beginning of a number, of which there may be a megabyte.
-fn short(digits: &str) -> String {
-    match digits.char_indices().nth(24) {
-        None => digits.into(),
-        Some((end, _)) => format!("{}...", &digits[..end]),
+        other => Err(format!("expected {expected}, found {}", check::describe(other))),
     }
 }

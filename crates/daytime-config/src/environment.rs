@@ -38,7 +38,7 @@ impl Environment {
         let timeout = |text: &str| check::duration(text, &schema::SESSION_TIMEOUT);
         let key = "zookeeper.session_timeout";
         reader.read("DAYTIME_SESSION_TIMEOUT", key, timeout, &mut into.session_timeout);
-        let secret = |text: &str| Ok(Some(Secret::new(text)));
+        let secret = |text: &str| Secret::read(text).map(Some);
         let into = &mut settings.zookeeper.auth.password;
         reader.read(PASSWORD, "zookeeper.auth", secret, into);
         let into = &mut settings.metrics.listen;
@@ -113,6 +113,6 @@ impl Reader<'_> {
 
 /// Reads numbers with commas between them.
 fn ports(text: &str) -> Result<Vec<u16>, String> {
-    let ports = text.split(',').map(|port| check::port(port.trim())).collect::<Result<Vec<_>, _>>()?;
+    let ports = text.split(',').map(check::port).collect::<Result<Vec<_>, _>>()?;
     check::ports(&ports)
 }

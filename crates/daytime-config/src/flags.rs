@@ -1,11 +1,14 @@
 //! The command line: what both programs take, and what each takes on top of that.
 
+use std::ffi::OsStr;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use balance::Strategy;
-use clap::Args;
+use clap::builder::TypedValueParser;
+use clap::error::{ContextValue, ErrorKind};
+use clap::{Arg, Args, Command, Parser};
 use zk_core::ZnodePath;
 
 use crate::findings::{Findings, Origin};
@@ -21,16 +24,16 @@ pub struct ZookeeperFlags {
 
     /// ZooKeeper servers as host:port,host:port with an optional /chroot [env: DAYTIME_ZOOKEEPER]
     /// [key: zookeeper.hosts] [default: 127.0.0.1:2181]
-    #[arg(long, global = true, value_name = "HOSTS", value_parser = check::ensemble)]
+    #[arg(long, global = true, value_name = "HOSTS", value_parser = Checked(check::ensemble))]
     pub zookeeper: Option<zk_core::Config>,
 
     /// Znode below which servers are registered [env: DAYTIME_ROOT] [key: zookeeper.root] [default: /go_servers]
-    #[arg(long, global = true, value_name = "PATH", value_parser = check::root)]
+    #[arg(long, global = true, value_name = "PATH", value_parser = Checked(check::root))]
     pub root: Option<ZnodePath>,
 
     /// Session timeout to ask for, 1s to 1h [env: DAYTIME_SESSION_TIMEOUT] [key: zookeeper.session_timeout]
     /// [default: 10s]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = session_timeout)]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(session_timeout))]
     pub session_timeout: Option<Duration>,
 
     /// Address and port of the Prometheus endpoint /metrics, or off [env: DAYTIME_METRICS]
@@ -43,12 +46,12 @@ pub struct ZookeeperFlags {
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerFlags {
     /// IP address to listen on, also 0.0.0.0 or :: [env: DAYTIME_HOST] [key: server.host] [default: 127.0.0.1]
-    #[arg(long, global = true, value_name = "ADDR", value_parser = check::listen)]
+    #[arg(long, global = true, value_name = "ADDR", value_parser = Checked(check::listen))]
     pub host: Option<IpAddr>,
 
     /// Port to listen on, repeatable; replaces all others [env: DAYTIME_PORTS, with commas]
     /// [key: server.ports] [default: 8897,8898,8899]
-    #[arg(long, global = true, value_name = "PORT", value_parser = check::port, value_delimiter = ',')]
+    #[arg(long, global = true, value_name = "PORT", value_parser = Checked(check::port), value_delimiter = ',')]
     pub port: Vec<u16>,
 
     /// Answer on the same ports over UDP, too [env: DAYTIME_UDP=true] [key: server.udp]
@@ -57,7 +60,7 @@ pub struct ServerFlags {
 
     /// IP address or host name that clients call, if not the one listened on [env: DAYTIME_ADVERTISE]
     /// [key: server.advertise]
-    #[arg(long, global = true, value_name = "ADDR", value_parser = check::advertise)]
+    #[arg(long, global = true, value_name = "ADDR", value_parser = Checked(check::advertise))]
     pub advertise: Option<instance::Host>,
 
     /// Start a ZooKeeper in this process, in memory, if nobody answers at the (loopback) address of
@@ -70,29 +73,74 @@ pub struct ServerFlags {
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientFlags {
     /// Number of requests to make, at least 1 [env: DAYTIME_ROUNDS] [key: client.rounds] [default: 100]
-    #[arg(long, global = true, value_name = "N", value_parser = rounds)]
+    #[arg(long, global = true, value_name = "N", value_parser = Checked(rounds))]
     pub rounds: Option<u64>,
 
     /// Time from one request to the next, 0s to 1h [env: DAYTIME_INTERVAL] [key: client.interval] [default: 1s]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = interval)]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(interval))]
     pub interval: Option<Duration>,
 
     /// How to pick a server, random or round-robin [env: DAYTIME_STRATEGY] [key: client.strategy]
     /// [default: random]
-    #[arg(long, global = true, value_name = "NAME", value_parser = check::strategy)]
+    #[arg(long, global = true, value_name = "NAME", value_parser = Checked(check::strategy))]
     pub strategy: Option<Strategy>,
 
     /// Time for a whole request with its retries, 10ms to 1h [env: DAYTIME_TIMEOUT] [key: client.timeout]
     /// [default: 5s]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = timeout)]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(timeout))]
     pub timeout: Option<Duration>,
 
     /// Time to wait for ZooKeeper and the first server, 100ms to 24h [env: DAYTIME_WAIT] [key: client.wait] [default: 60s]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = wait)]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(wait))]
     pub wait: Option<Duration>,
 }
 
 // === Value parsers ===
+
+/// Checks a value, and tells what is wrong with it in our own words. The usual way would repeat the whole value, and
+/// what is mistyped may be a password.
+#[derive(Clone)]
+struct Checked<T>(fn(&str) -> Result<T, String>);
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Checked<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, flag: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        let checked = value.to_str().ok_or_else(|| "expected UTF-8".to_owned()).and_then(self.0);
+        checked.map_err(|message| {
+            let flag = flag.map(|flag| format!(" for '{flag}'")).unwrap_or_default();
+            let message = format!("invalid value{flag}: {message}");
+            clap::Error::raw(ErrorKind::ValueValidation, message).format(&mut command.clone())
+        })
+    }
+}
+
+/// Parses the command line of this process; ends it with [`Problems::EXIT_CODE`](crate::Problems::EXIT_CODE) and a
+/// message where that is wrong, and with 0 behind `--help` and `--version`.
+///
+/// As `clap`'s own `parse`, except that a message does not repeat what stands before an `@` in a stray argument: it may
+/// be a password.
+#[must_use]
+pub fn parse_command_line<C: Parser>() -> C {
+    C::try_parse().unwrap_or_else(|error| redacted(error).exit())
+}
+
+fn redacted(mut error: clap::Error) -> clap::Error {
+    let hide = |text: &str| check::redact(text).into_owned();
+    let hidden: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) if text.contains('@') => {
+                Some((kind, ContextValue::String(hide(text))))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in hidden {
+        error.insert(kind, value);
+    }
+    error
+}
 
 fn session_timeout(text: &str) -> Result<Duration, String> {
     check::duration(text, &schema::SESSION_TIMEOUT)
@@ -135,7 +183,7 @@ impl ZookeeperFlags {
 impl ServerFlags {
     pub(crate) fn apply(&self, settings: &mut Settings, findings: &mut Findings) {
         let into = &mut settings.server;
-        apply(self.host.map(Ok), "--host", "server.host", &mut into.host, findings);
+        apply(self.host.map(|ip| Ok(ip.to_canonical())), "--host", "server.host", &mut into.host, findings);
         let ports = (!self.port.is_empty()).then(|| check::ports(&self.port));
         apply(ports, "--port", "server.ports", &mut into.ports, findings);
         apply(self.udp.then_some(Ok(true)), "--udp", "server.udp", &mut into.udp, findings);

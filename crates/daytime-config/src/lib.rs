@@ -10,6 +10,8 @@
 //!
 //! - A flag beats the environment, the environment beats the file, the file beats the default. An empty
 //!   environment variable counts as unset.
+//! - One value has one verdict: what a key takes, its flag, its variable and the file take, and nothing else.
+//!   Blanks around a host or a number do no harm.
 //! - Every mistake is reported, not just the first: [`Problems`] shows one line each, with file, line, column,
 //!   key, what was expected and what was found. The whole file is checked by both programs, also what a flag
 //!   overrides.
@@ -23,8 +25,11 @@
 //!
 //! It resolves no names, connects to nothing and logs nothing: what works and should not stay as it is stands in
 //! [`Loaded::warnings`]. A password comes from the environment or from a file of its own, and nothing here shows
-//! it. Programs exit with 0 when done,
-//! with 1 when they fail while running, and with [`Problems::EXIT_CODE`] for wrong usage or configuration.
+//! it; nor do messages repeat what may be one in the wrong place: what stands before an `@`, what stands in
+//! `[zookeeper.auth]`, what stands in a list of hosts and is no host.
+//!
+//! Programs exit with 0 when done, with 1 when they fail while running, and with [`Problems::EXIT_CODE`] for wrong
+//! usage or configuration.
 //!
 //! # Cargo features
 //!
@@ -45,7 +50,7 @@
 //!     client: ClientFlags,
 //! }
 //!
-//! let cli = Cli::parse();
+//! let cli: Cli = daytime_config::parse_command_line();
 //! match load_client(&cli.zookeeper, &cli.client) {
 //!     Ok(loaded) => println!("{} rounds, as {} says", loaded.config.client.rounds, loaded.source),
 //!     Err(problems) => {
@@ -72,6 +77,6 @@ mod syntax;
 
 pub use config::{ClientConfig, ClientSettings, ServerConfig, ServerSettings};
 pub use environment::Environment;
-pub use flags::{ClientFlags, ServerFlags, ZookeeperFlags};
+pub use flags::{ClientFlags, ServerFlags, ZookeeperFlags, parse_command_line};
 pub use loader::{DEFAULT_PATH, Loaded, Source, load_client, load_client_in, load_server, load_server_in};
 pub use problem::{Place, Problem, Problems};

@@ -7,8 +7,15 @@ use std::fmt;
 pub(crate) struct Secret(String);
 
 impl Secret {
-    pub(crate) fn new(text: &str) -> Self {
-        Self(text.to_owned())
+    /// Takes what a file or a variable holds: one line, whose end is no part of it.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        match line {
+            "" => Err("expected a password, found nothing".into()),
+            _ if line.contains('\n') => Err("expected a password on one line, found several lines".into()),
+            _ => Ok(Self(line.to_owned())),
+        }
     }
 
     /// The password itself, for whom it is meant.

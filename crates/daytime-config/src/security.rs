@@ -113,18 +113,15 @@ fn password(auth: &Auth, at: usize, findings: &mut Findings) -> Option<Secret> {
         return None;
     };
     let key = "zookeeper.auth.password_file";
+    if std::fs::symlink_metadata(path).is_err() {
+        let message = "no such file, seen from the folder of this one; the name is not repeated here, as it may be \
+                       the password itself";
+        findings.add(origin, key, message);
+        return None;
+    }
     let text = read(path, origin, key, findings)?;
     warn_if_others_can_read(path, origin, key, findings);
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    match line {
-        "" => refuse(path, origin, key, "expected a password, found nothing", findings),
-        _ if line.contains('\n') => {
-            refuse(path, origin, key, "expected a password on one line, found several lines", findings);
-        }
-        _ => return Some(Secret::new(line)),
-    }
-    None
+    Secret::read(&text).map_err(|message| refuse(path, origin, key, &message, findings)).ok()
 }
 
 /// The texts of the PEM files of `[zookeeper.tls]`, with where each was named.

@@ -295,7 +295,7 @@ fn mistakes_in_variables_are_reported_together_with_those_in_the_file() {
     assert_eq!(lines.len(), 4, "{shown}");
     assert!(lines[0].contains(":2:10: client.rounds: expected an integer of at least 1, found 0"), "{shown}");
     assert!(lines[1].starts_with("DAYTIME_ROOT: zookeeper.root: expected a znode path"), "{shown}");
-    assert_eq!(lines[2], "DAYTIME_ROUNDS: client.rounds: expected an integer of at least 1, found \"-1\"");
+    assert_eq!(lines[2], "DAYTIME_ROUNDS: client.rounds: expected an integer of at least 1, found -1");
     assert!(lines[3].starts_with("DAYTIME_WAIT: client.wait: expected a duration such as"), "{shown}");
 }
 
@@ -470,4 +470,10 @@ fn a_process_reads_its_environment_and_the_file_in_its_directory() {
     assert!(text(&wrong).is_empty() && wrong.stderr.starts_with(b"DAYTIME_ROUNDS: "), "{wrong:?}");
     let usage = show(dir.path(), &[], &["client", "--rounds", "many"]);
     assert_eq!(usage.status.code(), Some(2), "{usage:?}");
+
+    // In the place of a command.
+    let stray = show(dir.path(), &[], &["joe:hunter2@zk1:2181"]);
+    let said = String::from_utf8_lossy(&stray.stderr).into_owned();
+    assert_eq!(stray.status.code(), Some(2), "{stray:?}");
+    assert!(said.contains("***@zk1:2181") && !said.contains("hunter2"), "{said}");
 }

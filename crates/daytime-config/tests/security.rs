@@ -84,9 +84,33 @@ fn a_password_in_the_configuration_is_refused_with_the_reason_and_not_repeated()
     for odd in [
         format!("[zookeeper.auth]\npassword = ['{SECRET}']"),
         format!("[zookeeper.auth]\npassword = {SECRET}"),
+        format!("[zookeeper.auth]\npassword = \"{SECRET}"),
+        format!("[zookeeper.auth]\npassword = '{SECRET} '{SECRET}'"),
+        format!("[zookeeper.auth]\npassword = \"\\{SECRET}\""),
+        format!("[zookeeper.auth]\npassword {SECRET}"),
+        format!("[zookeeper.auth]\npassword: {SECRET}"),
+        format!("[zookeeper.auth]\npassword = {{ value = '{SECRET}' }}"),
+        format!("[zookeeper.auth]\npassword = '{SECRET}'\npassword = '{SECRET}'"),
         format!("[zookeeper.auth]\npasswort = '{SECRET}'"),
+        format!("[zookeeper.auth]\nscheme = 'digest:joe:{SECRET}'"),
+        format!("[zookeeper.auth]\nscheme = ['{SECRET}']"),
+        format!("[zookeeper.auth]\nscheme = 'digest'\nuser = ['joe', '{SECRET}']"),
+        format!("[zookeeper.auth]\nscheme = 'digest'\nuser = 'joe'\npassword_file = '{SECRET}'\nx = 1"),
+        format!("[zookeeper.auth]\nscheme = 'digest'\nuser = 'joe'\npassword_file = ['{SECRET}']"),
+        format!("[zookeeper.auth.password]\nvalue = '{SECRET}'"),
+        format!("[zookeeper]\npassword = '{SECRET}'"),
         format!("[zookeeper]\nauth = 'digest:joe:{SECRET}'"),
         format!("[zookeeper]\nauth.password = '{SECRET}'"),
+        format!("[zookeeper]\nhosts = ['joe:{SECRET}@zk1:2181']"),
+        format!("[zookeeper]\nhosts = ['zk1', 'joe:{SECRET}@zk2:2181/app']"),
+        format!("[zookeeper]\nhosts = ['digest:joe:{SECRET}']"),
+        format!("[zookeeper]\nhosts = ['joe:{SECRET},zk1']"),
+        format!("[zookeeper]\nhosts = ['joe:{SECRET}/app', 'zk1']"),
+        format!("[zookeeper]\nhosts = 'joe:{SECRET}@zk1:2181'"),
+        format!("[zookeeper]\nroot = 'joe:{SECRET}@zk1:2181/app'"),
+        format!("[server]\nadvertise = 'joe:{SECRET}@host'"),
+        format!("[metrics]\nlisten = 'joe:{SECRET}@127.0.0.1:1'"),
+        format!("joe:{SECRET}@zk1 = 1"),
         format!("[zookeeper.auth]\nscheme = 'digest'\nuser = 'joe:{SECRET}'"),
     ] {
         let problems = server_problems(&dir.write(&odd));
@@ -94,6 +118,86 @@ fn a_password_in_the_configuration_is_refused_with_the_reason_and_not_repeated()
         // Also where a password is there.
         let problems = with_variable(&dir.write(&odd), "another").expect_err("the file is wrong");
         assert!(!problems.to_string().contains(SECRET), "{odd}\n{problems}");
+    }
+}
+
+/// A command line and its variables are shown and kept, too: by terminals, supervisors, logs.
+#[test]
+fn what_may_be_a_password_in_a_flag_or_a_variable_is_not_repeated() {
+    use clap::{Parser, Subcommand};
+    #[derive(Debug, Subcommand)]
+    enum Verb {
+        List,
+    }
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        zookeeper: ZookeeperFlags,
+        #[command(flatten)]
+        server: ServerFlags,
+        #[command(flatten)]
+        client: ClientFlags,
+        #[command(subcommand)]
+        verb: Option<Verb>,
+    }
+    let secrets = [
+        format!("joe:{SECRET}@zk1:2181"),
+        format!("joe:hun/{SECRET}@zk1:2181"),
+        format!("zk1,joe:{SECRET}@zk2/app"),
+        format!("http://joe:{SECRET}@zk1"),
+        format!("{SECRET}@zk1 "),
+    ];
+    let flags = [
+        ("--zookeeper", "DAYTIME_ZOOKEEPER"),
+        ("--root", "DAYTIME_ROOT"),
+        ("--metrics", "DAYTIME_METRICS"),
+        ("--host", "DAYTIME_HOST"),
+        ("--advertise", "DAYTIME_ADVERTISE"),
+        ("--port", "DAYTIME_PORTS"),
+        ("--session-timeout", "DAYTIME_SESSION_TIMEOUT"),
+    ];
+    for secret in &secrets {
+        for (flag, variable) in flags {
+            let environment: Environment = [(variable, secret)].into_iter().collect();
+            let (zookeeper, server) = (ZookeeperFlags::default(), ServerFlags::default());
+            let said =
+                daytime_config::load_server_in(&environment, &zookeeper, &server).unwrap_err().to_string();
+            assert!(said.starts_with(variable) && !said.contains(SECRET), "{variable}={secret}: {said}");
+            let said = match Cli::try_parse_from(["x", flag, secret]) {
+                Err(error) => error.to_string(),
+                Ok(cli) => {
+                    let none = Environment::default();
+                    daytime_config::load_server_in(&none, &cli.zookeeper, &cli.server)
+                        .unwrap_err()
+                        .to_string()
+                }
+            };
+            assert!(said.contains(flag) && !said.contains(SECRET), "{flag} {secret}: {said}");
+        }
+    }
+    // Without an @ only a list of hosts is a place for such a thing.
+    for secret in [format!("digest:joe:{SECRET}"), format!("joe:{SECRET}"), format!("zk1,joe:{SECRET}/app")] {
+        let environment: Environment = [("DAYTIME_ZOOKEEPER", &secret)].into_iter().collect();
+        let (zookeeper, server) = (ZookeeperFlags::default(), ServerFlags::default());
+        let said = daytime_config::load_server_in(&environment, &zookeeper, &server).unwrap_err().to_string();
+        assert!(!said.contains(SECRET), "{secret}: {said}");
+        let said = Cli::try_parse_from(["x", "--zookeeper", &secret]).unwrap_err().to_string();
+        assert!(said.contains("--zookeeper") && !said.contains(SECRET), "{secret}: {said}");
+    }
+}
+
+#[test]
+fn a_password_is_one_line_wherever_it_comes_from() {
+    let dir = Dir::new();
+    let path = dir.write(format!("{DIGEST}password_file = 'pw'\n"));
+    for text in ["hunter2", "hunter2\n", "hunter2\r\n", " hunter2 ", "hun\nter2", "hunter2\n\n", "\n"] {
+        secret_file(&dir, "pw", text);
+        let by_file = load_server(&path).map(|loaded| loaded.config);
+        let by_variable = with_variable(&path, text).map(|loaded| loaded.config);
+        assert_eq!(by_file.as_ref().ok(), by_variable.as_ref().ok(), "{text:?}");
+        for problems in [by_file, by_variable].into_iter().filter_map(Result::err) {
+            assert!(!problems.to_string().contains("hun"), "{problems}");
+        }
     }
 }
 
@@ -124,7 +228,7 @@ fn what_is_missing_or_does_not_fit_is_named_with_its_line() {
         (
             "[zookeeper.auth]\nscheme = 'plain'\nuser = ''\npassword_file = ''\n",
             vec![
-                r#"daytime.toml:2:10: zookeeper.auth.scheme: expected "digest" or "sasl", found "plain""#,
+                r#"daytime.toml:2:10: zookeeper.auth.scheme: expected "digest" or "sasl", found something else"#,
                 "daytime.toml:4:17: zookeeper.auth.password_file: expected the path of a file, found an empty string",
             ],
         ),
@@ -142,7 +246,10 @@ fn what_is_missing_or_does_not_fit_is_named_with_its_line() {
         ),
         (
             "[zookeeper.auth]\nscheme = 'digest'\nuser = 'a'\npassword_file = 'no/such'\n",
-            vec!["daytime.toml:4:17: zookeeper.auth.password_file: \"no/such\": no such file"],
+            vec![
+                "daytime.toml:4:17: zookeeper.auth.password_file: no such file, seen from the folder of this one; \
+                 the name is not repeated here, as it may be the password itself",
+            ],
         ),
         (
             "[registry]\nacl = 'creator'\n",

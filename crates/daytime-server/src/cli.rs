@@ -50,7 +50,7 @@ Examples:
 
 /// The program: parses the command line, runs, and tells how it went.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = daytime_config::parse_command_line();
     zk_program::log::init("info,zookeeper_client=error");
     let loaded = match daytime_config::load_server(&cli.zookeeper, &cli.server) {
         Ok(loaded) => loaded,

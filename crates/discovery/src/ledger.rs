@@ -171,6 +171,11 @@ impl Ledger {
         }
     }
 
+    /// When a znode was born whose record is known.
+    pub(crate) fn birth(&self, name: &str) -> Option<Zxid> {
+        Some(self.entries.get(name)?.known?.written.0)
+    }
+
     /// When [`take`](Self::take) will have something to give.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.queue.first().map(|(at, _)| *at)

@@ -18,6 +18,10 @@
 //!   see below.
 //! * Weight, tags and owner are read on request ([`Config::with_records`]), and read again when they
 //!   change. Who does not ask for them never causes a read.
+//! * One endpoint is one instance, under however many names it stands, as other programs may spell it in their own
+//!   way: it stays for as long as one of the znodes does, and its record is that of the youngest. A name that is no
+//!   endpoint is skipped and counted ([`View::skipped`]), and named in the log once; so is one that a caller could
+//!   not call without reaching itself, `0.0.0.0` or `::`.
 //! * *Not synced*, *confirmed empty* and *a set* are different answers ([`Members`]). A [`View`] says whether it
 //!   is being followed, and if not since when ([`View::age`]).
 //! * Events that are queued when a list arrives are one batch with it: there is no view of the list alone. Every

@@ -4,9 +4,12 @@
 //! long. A removal settles first, because a take-over reaches a watcher as a deletion and a creation.
 //! Removals that together make a mass disappearance are held for longer. What became of a record never
 //! removes anything.
+//!
+//! One endpoint is one instance, under however many names it stands: other programs may spell it in their
+//! own way. It stays for as long as one of them does, and its record is that of the youngest znode.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +22,10 @@ use crate::ledger::{Batch, Ledger, Verdict, Why};
 use crate::source::Listing;
 
 mod oddities;
+mod spellings;
 
 use oddities::Oddities;
+use spellings::Spellings;
 
 /// Removals this close to one another count together.
 const TOGETHER: Duration = Duration::from_secs(1);
@@ -46,8 +51,8 @@ pub(crate) struct Membership {
     hold: Duration,
     /// Whether there is a link: without one time does not count.
     linked: bool,
-    /// What ZooKeeper lists.
-    listed: BTreeSet<Endpoint>,
+    /// What ZooKeeper lists: an instance is there for as long as one of its names is.
+    listed: BTreeMap<Endpoint, Spellings>,
     /// What is shown.
     shown: BTreeMap<Endpoint, Arc<Instance>>,
     /// Listed, and waiting for its record: until when at the latest. Empty without records.
@@ -97,7 +102,7 @@ impl Membership {
             settle,
             hold: Duration::ZERO,
             linked: false,
-            listed: BTreeSet::new(),
+            listed: BTreeMap::new(),
             shown: BTreeMap::new(),
             arriving: BTreeMap::new(),
             steps: 0,
@@ -122,7 +127,7 @@ impl Membership {
                 ledger.born(name, now + GATHER);
             }
             self.leaving.remove(&endpoint);
-            self.listed.insert(endpoint.clone());
+            self.listed.entry(endpoint.clone()).or_default().add(&endpoint, name);
             self.show(endpoint, now);
         }
     }
@@ -131,8 +136,14 @@ impl Membership {
     pub(crate) fn deleted(&mut self, name: &str, now: Instant) {
         match self.format.decode_name(name) {
             Ok(endpoint) => {
+                let counted = !self.is_outdone(&endpoint, name);
                 self.forget(name);
-                self.gone(endpoint, now);
+                let spellings = self.listed.get_mut(&endpoint);
+                if spellings.is_none_or(|spellings| spellings.remove(&endpoint, name)) {
+                    self.gone(endpoint, now);
+                } else if counted {
+                    self.reconsider(&endpoint, now + GATHER);
+                }
             }
             Err(_) => self.odd.remove(name),
         }
@@ -153,27 +164,44 @@ impl Membership {
     pub(crate) fn listed(&mut self, listing: &Listing, now: Instant, new_session: bool) -> bool {
         self.odd.retain(&listing.names);
         self.unreadable.retain(&listing.names);
-        let names: BTreeMap<_, _> =
-            listing.names.iter().filter_map(|name| Some((self.endpoint(name)?, name.as_str()))).collect();
+        let mut listed: BTreeMap<Endpoint, Spellings> = BTreeMap::new();
+        let mut names = Vec::with_capacity(listing.names.len());
+        for name in &listing.names {
+            if let Some(endpoint) = self.endpoint(name) {
+                names.push(name.as_str());
+                match listed.entry(endpoint) {
+                    Entry::Occupied(mut there) => {
+                        let endpoint = there.key().clone();
+                        there.get_mut().add(&endpoint, name);
+                    }
+                    Entry::Vacant(free) => {
+                        let spellings = Spellings::of(free.key(), name);
+                        free.insert(spellings);
+                    }
+                }
+            }
+        }
         if let Some(ledger) = &mut self.ledger {
-            ledger.listed(names.values().copied(), now);
-            for name in names.values().filter(|name| listing.reborn.contains(**name)) {
+            ledger.listed(names.iter().copied(), now);
+            for name in names.iter().filter(|name| listing.reborn.contains(**name)) {
                 ledger.born(name, now);
             }
         }
-        if names.keys().eq(&self.listed) {
+        if listed == self.listed {
             return false;
         }
-        let listed: BTreeSet<_> = names.into_keys().collect();
-        let gone: Vec<_> = self.listed.difference(&listed).cloned().collect();
-        for endpoint in gone {
-            self.gone(endpoint, now);
+        let before = std::mem::replace(&mut self.listed, listed);
+        for (endpoint, spellings) in before {
+            match self.listed.get(&endpoint) {
+                None => self.gone(endpoint, now),
+                Some(left) if *left != spellings => self.reconsider(&endpoint, now),
+                Some(_) => {}
+            }
         }
-        for endpoint in listed.iter().cloned() {
+        for endpoint in self.listed.keys().cloned().collect::<Vec<_>>() {
             self.leaving.remove(&endpoint);
             self.show(endpoint, now);
         }
-        self.listed = listed;
         let known = self.len();
         if new_session && self.leaving.len() * 2 > known {
             tracing::warn!(disappeared = self.leaving.len(), of = known, hold = ?self.hold,
@@ -218,6 +246,24 @@ impl Membership {
         }
     }
 
+    /// Another of its names is gone, and its record may have been that one's: what the others say counts now.
+    fn reconsider(&mut self, endpoint: &Endpoint, at: Instant) {
+        if let (Some(ledger), Some(spellings)) = (&mut self.ledger, self.listed.get(endpoint)) {
+            for name in spellings.names(endpoint) {
+                ledger.born(&name, at);
+            }
+        }
+    }
+
+    /// Whether another name of the same instance has a younger record than this one.
+    fn is_outdone(&self, endpoint: &Endpoint, name: &str) -> bool {
+        let (Some(ledger), Some(spellings)) = (&self.ledger, self.listed.get(endpoint)) else { return false };
+        spellings.are_several()
+            && spellings
+                .names(endpoint)
+                .any(|other| other != name && ledger.birth(&other) > ledger.birth(name))
+    }
+
     fn forget(&mut self, name: &str) {
         if let Some(ledger) = &mut self.ledger {
             ledger.gone(name);
@@ -257,7 +303,9 @@ impl Membership {
             Verdict::Denied { known } => {
                 self.unreadable.add(name, &"access denied");
                 // Of another life of the znode nothing is known; of the same one, what was read stays.
-                if let (false, Ok(endpoint)) = (known, self.format.decode_name(name)) {
+                if let (false, Ok(endpoint)) = (known, self.format.decode_name(name))
+                    && !self.is_outdone(&endpoint, name)
+                {
                     self.put(Instance::new(endpoint));
                 }
                 false
@@ -276,7 +324,9 @@ impl Membership {
                 }
             }
         }
-        self.put(instance);
+        if !self.is_outdone(instance.endpoint(), name) {
+            self.put(instance);
+        }
     }
 
     /// All records are to be read again, spread over a time.

@@ -11,7 +11,7 @@ use common::{
     Engine, ROOT, SESSION, SOON, add, node, observer, on_both_engines, ports, ports_become, remove, start,
     sync_is_seen, verbs, view_where,
 };
-use discovery::{Change, Discovery, Members, View};
+use discovery::{Change, Discovery, Members, Records, View};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, timeout};
 use zk_testing::expire_session;
@@ -28,6 +28,7 @@ on_both_engines! {
     fault_13_an_expired_session_of_the_reader_costs_nothing_but_a_list,
     a_take_over_is_never_a_gap,
     fault_29_odd_children_are_skipped_and_counted,
+    fault_29_an_endpoint_in_several_spellings_is_one_instance_until_the_last_of_them_goes,
     a_mass_disappearance_is_held_then_believed,
     an_operator_ends_the_hold_and_single_removals_are_immediate,
     read_only_rights_are_enough,
@@ -223,8 +224,20 @@ async fn fault_29_odd_children_are_skipped_and_counted(engine: Engine) {
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
-    let odd =
-        ["vector_0000000001", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:080", "a b:80", "::1:80", "[::1%lo]:80"];
+    let odd = [
+        "vector_0000000001",
+        "127.0.0.1",
+        "127.0.0.1:0",
+        "127.0.0.1:080",
+        "127.0.0.01:80",
+        "a b:80",
+        "::1:80",
+        "[::1%lo]:80",
+        // Who called these would reach itself.
+        "0.0.0.0:80",
+        "[::]:80",
+        "[::ffff:0.0.0.0]:80",
+    ];
     for name in odd {
         observer.create(&format!("{ROOT}/{name}"), &[0xff; 100], CreateMode::Persistent).await.unwrap();
     }
@@ -241,6 +254,46 @@ async fn fault_29_odd_children_are_skipped_and_counted(engine: Engine) {
     assert_eq!(view.skipped, odd.len());
     observer.create(&format!("{ROOT}/junk"), b"", CreateMode::Ephemeral).await.unwrap();
     view_where(&discovery, "one more skipped", |view| view.skipped == odd.len() + 1).await;
+}
+
+async fn fault_29_an_endpoint_in_several_spellings_is_one_instance_until_the_last_of_them_goes(
+    engine: Engine,
+) {
+    let Some(_) = test_zookeeper::require() else { return };
+    let server = Server::start().await.unwrap();
+    let observer = observer(&server).await;
+    observer.create_all(ROOT).await.unwrap();
+    let create = |name: &'static str, weight: u32| {
+        let (observer, data) = (&observer, format!(r#"{{"Weight":{weight}}}"#));
+        async move {
+            observer.create(&format!("{ROOT}/{name}"), data.as_bytes(), CreateMode::Persistent).await.unwrap()
+        }
+    };
+    create("Host-A.example:1", 1).await;
+    create("host-a.example:1", 2).await;
+    create("[0:0:0:0:0:0:0:1]:2", 3).await;
+    create("127.0.0.1:3", 4).await;
+    create("[::ffff:127.0.0.1]:3", 5).await;
+    let (_zk, discovery) =
+        start(engine, &server.connect_string(), |config| config.with_records(Records::Read));
+    let is = |view: &View, expected: &[(&str, u32)]| {
+        let Some(snapshot) = &view.snapshot else { return false };
+        let shown: Vec<_> =
+            snapshot.instances().iter().map(|one| (one.endpoint().to_string(), one.weight())).collect();
+        shown.iter().map(|(name, weight)| (name.as_str(), *weight)).eq(expected.iter().copied())
+    };
+    let all = [("127.0.0.1:3", 5), ("[::1]:2", 3), ("host-a.example:1", 2)];
+    let view = view_where(&discovery, "one of each, from its youngest znode", |view| is(view, &all)).await;
+    assert_eq!(view.skipped, 0);
+
+    observer.delete(&format!("{ROOT}/host-a.example:1"), None).await.unwrap();
+    let older = [("127.0.0.1:3", 5), ("[::1]:2", 3), ("host-a.example:1", 1)];
+    view_where(&discovery, "the older record", |view| is(view, &older)).await;
+    observer.delete(&format!("{ROOT}/127.0.0.1:3"), None).await.unwrap();
+    observer.delete(&format!("{ROOT}/Host-A.example:1"), None).await.unwrap();
+    view_where(&discovery, "one gone", |view| is(view, &[("127.0.0.1:3", 5), ("[::1]:2", 3)])).await;
+    observer.delete(&format!("{ROOT}/[::ffff:127.0.0.1]:3"), None).await.unwrap();
+    view_where(&discovery, "two gone", |view| is(view, &[("[::1]:2", 3)])).await;
 }
 
 async fn a_mass_disappearance_is_held_then_believed(engine: Engine) {

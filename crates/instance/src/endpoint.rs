@@ -1,4 +1,4 @@
-//! An address and a port, and the one way to spell them.
+//! An address and a port, and the one way to write them.
 
 mod error;
 mod host;
@@ -13,18 +13,35 @@ use serde::{Deserialize, Serialize, Serializer};
 pub use error::EndpointError;
 pub use host::{Host, HostName};
 
-/// A host name of 253 octets, a colon and five digits.
-const MAX_LEN: usize = host::MAX_NAME + 6;
+/// A host name of 253 octets, a dot at its end, a colon and five digits.
+const MAX_LEN: usize = host::MAX_NAME + 7;
 
-/// An address to call: a host and a port from 1 to 65535.
+/// An address that can be called: a host and a port from 1 to 65535.
 ///
-/// `Display` gives its one spelling: `127.0.0.1:8897`, `[::1]:8897` or `host.example:8897`. IPv6 addresses
-/// are compressed as in RFC 5952, host names are lower case, ports have no sign and no leading zero.
-/// Parsing accepts that spelling only, so that two znode names never mean the same endpoint; text that a
-/// person typed goes through [`Endpoint::parse_lenient`].
+/// One endpoint has one form, and `Display` writes it: `127.0.0.1:8897`, `[::1]:8897` or
+/// `host.example:8897`. IPv6 addresses are compressed as in RFC 5952, an IPv4 address mapped into IPv6 is the
+/// IPv4 address, host names are lower case without a dot at the end, ports have no sign and no leading zero.
+///
+/// Parsing reads the other spellings of an address or a name as the same endpoint, as other programs may have
+/// written them: `[::ffff:127.0.0.1]:80`, `[0:0:0:0:0:0:0:1]:80`, `Host-A.example.:80`. What may mean two
+/// things is refused: leading zeros in a port or an IPv4 address (octal to some), IPv6 without brackets, a zone.
+///
+/// `0.0.0.0` and `::`, however they are spelled, are no endpoint: they are there to listen on, and who calls
+/// them reaches itself.
 ///
 /// The order is IPv4 by number, then IPv6 by number, then names by their letters; within a host, by port.
 /// It is stable: pickers that walk a sorted list rely on it.
+///
+/// # Examples
+/// ```
+/// use instance::{Endpoint, EndpointError};
+///
+/// let endpoint: Endpoint = "[0:0:0:0:0:0:0:1]:8897".parse()?;
+/// assert_eq!(endpoint.to_string(), "[::1]:8897");
+/// assert_eq!("[::ffff:10.0.0.7]:80".parse::<Endpoint>()?, "10.0.0.7:80".parse()?);
+/// assert_eq!("0.0.0.0:80".parse::<Endpoint>(), Err(EndpointError::Unspecified));
+/// # Ok::<(), EndpointError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Endpoint {
@@ -37,27 +54,22 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`EndpointError::PortZero`]: nothing can be called at port 0.
+    /// [`EndpointError::Unspecified`]: nor can `0.0.0.0` or `::`.
     pub fn new(host: impl Into<Host>, port: u16) -> Result<Self, EndpointError> {
         let port = NonZeroU16::new(port).ok_or(EndpointError::PortZero)?;
-        Ok(Self { host: host.into(), port })
+        Self::checked(host.into(), port)
     }
 
-    /// Parses what a person may have typed: any spelling of an IPv6 address, any case of a host name.
-    ///
-    /// Brackets, the port and the rules for host names hold as for `FromStr`.
-    ///
-    /// # Errors
-    /// Any [`EndpointError`] but [`EndpointError::NotCanonical`].
-    ///
-    /// # Examples
-    /// ```
-    /// use instance::Endpoint;
-    ///
-    /// let typed = Endpoint::parse_lenient("[0:0:0:0:0:0:0:1]:8897")?;
-    /// assert_eq!(typed.to_string(), "[::1]:8897");
-    /// # Ok::<(), instance::EndpointError>(())
-    /// ```
-    pub fn parse_lenient(text: &str) -> Result<Self, EndpointError> {
+    fn checked(host: Host, port: NonZeroU16) -> Result<Self, EndpointError> {
+        // The variants of a host are open, so one may hold a mapped address all the same.
+        let host = host.ip().map_or(host, Host::from);
+        if host.is_unspecified() {
+            return Err(EndpointError::Unspecified);
+        }
+        Ok(Self { host, port })
+    }
+
+    fn read(text: &str) -> Result<Self, EndpointError> {
         if text.is_empty() {
             return Err(EndpointError::Empty);
         }
@@ -73,7 +85,7 @@ impl Endpoint {
                 return Err(EndpointError::MissingPort);
             }
             let port = after.strip_prefix(':').ok_or(EndpointError::TextAfterBracket)?;
-            (Host::V6(bracketed(inside)?), port)
+            (bracketed(inside)?.into(), port)
         } else {
             let (host, port) = text.split_once(':').ok_or(EndpointError::MissingPort)?;
             if port.contains(':') {
@@ -81,7 +93,7 @@ impl Endpoint {
             }
             (host.parse()?, port)
         };
-        Ok(Self { host, port: parse_port(port)? })
+        Self::checked(host, parse_port(port)?)
     }
 
     /// Returns the host.
@@ -100,12 +112,6 @@ impl Endpoint {
     #[must_use]
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         self.host.ip().map(|ip| SocketAddr::new(ip, self.port()))
-    }
-
-    /// Says whether the host is `0.0.0.0` or `::`, which one listens on and nobody can call.
-    #[must_use]
-    pub fn is_unspecified(&self) -> bool {
-        self.host.is_unspecified()
     }
 
     /// Says whether the host only reaches the caller's own machine: `127.0.0.0/8`, `::1`, `localhost`.
@@ -127,7 +133,7 @@ fn parse_port(text: &str) -> Result<NonZeroU16, EndpointError> {
     if text.is_empty() {
         return Err(EndpointError::MissingPort);
     }
-    // The standard parser would take a leading '+' and leading zeros: other spellings of the same port.
+    // The standard parser would take a leading '+' and leading zeros, which are octal to others.
     if !text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(EndpointError::PortSyntax);
     }
@@ -155,9 +161,7 @@ impl FromStr for Endpoint {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let endpoint = Self::parse_lenient(text)?;
-        let canonical = endpoint.to_string();
-        if canonical == text { Ok(endpoint) } else { Err(EndpointError::NotCanonical { canonical }) }
+        Self::read(text)
     }
 }
 
@@ -184,6 +188,7 @@ impl TryFrom<SocketAddr> for Endpoint {
     ///
     /// # Errors
     /// [`EndpointError::PortZero`]: bind first and take the address that the listener got.
+    /// [`EndpointError::Unspecified`]: of a socket that listens on every address, take one that callers reach.
     /// [`EndpointError::ZoneId`]: a scope id means nothing on another machine.
     fn try_from(addr: SocketAddr) -> Result<Self, Self::Error> {
         match addr {

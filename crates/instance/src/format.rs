@@ -23,7 +23,8 @@ pub trait Format: fmt::Debug + Send + Sync {
     /// [`EncodeError`], if somebody could not read the result.
     fn encode(&self, instance: &Instance) -> Result<Encoded, EncodeError>;
 
-    /// Reads a znode of which nothing but the name is known.
+    /// Reads a znode of which nothing but the name is known. Several names may be one endpoint, and the
+    /// instances of them are one then.
     ///
     /// # Errors
     /// [`DecodeError`], if the name is not one of this format: callers skip such a child.
@@ -94,11 +95,11 @@ pub enum EncodeError {
 #[non_exhaustive]
 pub enum DecodeError {
     /// The name of the znode is not an endpoint.
-    #[error("the znode name {} is not an endpoint", Quoted(.segment))]
+    #[error("the znode name {} is not an endpoint: {reason}", Quoted(.segment))]
     NotAnEndpoint {
         /// The name of the znode, as it is.
         segment: String,
         /// What is wrong with it.
-        source: EndpointError,
+        reason: EndpointError,
     },
 }

@@ -3,7 +3,7 @@
 //!
 //! # What it is for
 //!
-//! - [`Endpoint`]: an address and a port, with exactly one spelling, because that spelling names a znode.
+//! - [`Endpoint`]: an address and a port that can be called, with exactly one form, because that names a znode.
 //! - [`Instance`]: an endpoint with its weight, its tags and the [`Owner`] that wrote it.
 //! - [`Format`]: how an instance becomes a znode's name and data, and comes back. [`Plain`] is the
 //!   default: it names the znode `127.0.0.1:8897` and writes the JSON that Kitex clients read.
@@ -11,13 +11,15 @@
 //! # What it promises
 //!
 //! - Writing is strict: what is written can be read by everybody, or an error names what cannot.
-//! - Reading is tolerant: a name that is an endpoint is always an instance, whatever its data holds. What
-//!   was odd about the data comes along as [`Remark`]s. No input panics.
+//! - Reading is tolerant: a name that is an endpoint, in any spelling, is always an instance, whatever its data
+//!   holds. What was odd about the data comes along as [`Remark`]s. No input panics.
+//! - What can never be called is no endpoint, so that it can neither be registered nor found: port 0, and the
+//!   addresses `0.0.0.0` and `::`, by which who calls them reaches itself.
 //! - No I/O, no clock, no random numbers: everything that varies is an argument.
 //!
 //! # What it does not do
 //!
-//! It resolves no host names, talks to no ensemble, and does not judge whether an endpoint can be reached.
+//! It resolves no host names, talks to no ensemble, and does not judge whether anybody answers at an endpoint.
 //!
 //! # Example
 //!

@@ -39,8 +39,10 @@ fn names_that_are_no_endpoint_are_refused_whatever_the_data() {
         "[::1]",
         "[::1:80",
         "[fe80::1%eth0]:80",
-        "HOST:80",
-        "[0:0:0:0:0:0:0:1]:80",
+        "0.0.0.0:80",
+        "[::]:80",
+        "[::ffff:0.0.0.0]:80",
+        "010.0.0.1:80",
         "http://127.0.0.1:80",
         "dubbo%3A%2F%2F10.0.0.1%3A20880%2Fa.B%3Fversion%3D1",
         "_c_2d0f-127.0.0.1:80",
@@ -61,13 +63,32 @@ fn names_that_are_no_endpoint_are_refused_whatever_the_data() {
 }
 
 #[test]
-fn a_second_spelling_is_not_a_second_instance() {
-    for (one, other) in
-        [("[::1]:80", "[::0:1]:80"), ("host:80", "Host:80"), ("127.0.0.1:80", "127.0.0.1:080")]
-    {
-        assert!(Plain.decode_name(one).is_ok());
-        assert!(Plain.decode_name(other).is_err(), "{other}");
+fn a_name_as_other_programs_spell_it_is_the_instance_that_it_means() {
+    for (one, other) in [
+        ("[::1]:80", "[::0:1]:80"),
+        ("[::1]:80", "[0:0:0:0:0:0:0:1]:80"),
+        ("127.0.0.1:80", "[::ffff:127.0.0.1]:80"),
+        ("host-a.example:80", "Host-A.example:80"),
+        ("host-a.example:80", "host-a.example.:80"),
+    ] {
+        let written = Plain.encode(&read_named(other).instance).unwrap();
+        assert_eq!(written.segment, one, "{other}");
+        assert_eq!(read_named(one), read_named(other));
     }
+}
+
+fn read_named(name: &str) -> Decoded {
+    Plain.decode(name, b"{}").expect("the name is an endpoint")
+}
+
+#[test]
+fn a_name_that_is_no_endpoint_is_refused_with_the_reason_on_the_same_line() {
+    let said = |name: &str| Plain.decode_name(name).unwrap_err().to_string();
+    assert!(
+        said("0.0.0.0:80")
+            .contains("\"0.0.0.0:80\" is not an endpoint: 0.0.0.0 and :: are addresses to listen on")
+    );
+    assert!(said("a").ends_with("no port, expected host:port"));
 }
 
 #[test]

@@ -69,13 +69,13 @@ prop_compose! {
 
 prop_compose! {
     fn instances()(
-        ip: [u8; 16],
+        ip in any::<[u8; 16]>().prop_filter("no endpoint", |ip| *ip != [0; 16]),
         port in 1..=u16::MAX,
         weight in 0..=MAX_WEIGHT,
         tags in prop::collection::btree_map("[a-zA-Z0-9. ü]{1,10}", ".{0,20}", 0..8),
         owner in prop::option::of(owners()),
     ) -> Instance {
-        let endpoint = Endpoint::new(Host::V6(ip.into()), port).expect("the port is not 0");
+        let endpoint = Endpoint::new(Host::V6(ip.into()), port).expect("it can be called");
         let mut instance = Instance::new(endpoint).with_weight(weight).with_tags(tags);
         if let Some(owner) = owner { instance = instance.with_owner(owner); }
         instance
@@ -116,7 +116,8 @@ proptest! {
     #[test]
     fn any_name_is_read_without_a_panic(name in ".*", data: Vec<u8>) {
         if let Ok(decoded) = Plain.decode(&name, &data) {
-            prop_assert_eq!(decoded.instance.endpoint().to_string(), name);
+            let written = decoded.instance.endpoint().to_string();
+            prop_assert_eq!(&Plain.decode_name(&written).unwrap(), decoded.instance.endpoint());
         }
     }
 }

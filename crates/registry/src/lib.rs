@@ -8,7 +8,8 @@
 //! * [`Status::Registered`] is said only while the znode is known to stand and the link is up. Its limits: that
 //!   the link is down is noticed within 2/5 of the session timeout; what is written over ours counts as registered
 //!   until it is mended, which is within a second; and so does an update on its way.
-//! * The znode is EPHEMERAL, owned by the program's one session, under its own name: `root/host:port`.
+//! * The znode is EPHEMERAL, owned by the program's one session, under its own name: `root/host:port`, in the one
+//!   form that an endpoint has.
 //! * A reconnect inside the session writes nothing and flaps nothing. After an expiry the znode is created
 //!   anew.
 //! * A stale znode of the same owner (see below) is taken over in one transaction: no reader ever finds
@@ -83,10 +84,12 @@
 //!
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8897").await?;
 //! let bound = listener.local_addr()?;
+//! // Where you listen on every address (0.0.0.0), put one that callers can reach in the place of `bound` below.
+//! let endpoint = bound.try_into()?;
 //!
 //! let zk = Zk::start(zk_core::Config::new("127.0.0.1:2181")?)?;
 //! let registrar = Registrar::new(zk.clone(), Config::new(ZnodePath::parse("/go_servers")?));
-//! let registration = registrar.register(Instance::new(bound.try_into()?), Socket::Held(bound))?;
+//! let registration = registrar.register(Instance::new(endpoint), Socket::Held(bound))?;
 //! registration.registered().await?;
 //!
 //! // ... serve ...

@@ -101,6 +101,10 @@ impl Registrar {
     /// Declares an instance registered, from now until it is deregistered. Returns at once: see
     /// [`Registration::registered`]. The instance's owner facts are filled in.
     ///
+    /// An instance is somewhere to call: the type [`Endpoint`](instance::Endpoint) refuses port 0 and the addresses
+    /// that one only listens on, `0.0.0.0` and `::`, as who calls those reaches itself. Where a socket is bound to
+    /// one of them, `local_addr()` is no endpoint: register an address of this machine that callers can reach.
+    ///
     /// # Errors
     /// If the instance cannot be written, or its name is registered here already. What the ensemble
     /// says comes through [`Registration::status`].

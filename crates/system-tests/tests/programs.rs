@@ -666,6 +666,24 @@ async fn wrong_use_and_wrong_configuration_end_with_2_and_say_all() {
             assert!(exit.err.contains(line), "no {line:?} in\n{}", exit.err);
         }
     }
+    for (flag, value, part) in [
+        ("--root", "/svc😀", "its character 5 is '😀' (U+1F600)"),
+        ("--zookeeper", "zk1:2181/svc😀", "its character 5 is '😀' (U+1F600)"),
+        ("--zookeeper", "10.0.0.7/:2181", "as a port does"),
+        ("--zookeeper", "joe:hunter2@zk1:2181", "an '@' stands in it"),
+        ("--zookeeper", "zk1,joe:hunter2", "host 2 (joe)"),
+    ] {
+        for process in [scene.server_with(&[flag, value]), scene.client_with(&["doctor", flag, value])] {
+            let exit = ended(process).await;
+            assert!(exit.code == Some(2) && exit.out.is_empty(), "{value}: {exit:?}");
+            assert!(exit.err.contains(flag) && exit.err.contains(part), "{value}: {}", exit.err);
+            assert!(!exit.err.contains("hunter2"), "{}", exit.err);
+        }
+    }
+    for process in [scene.server_with(&["joe:hunter2@zk1"]), scene.client_with(&["joe:hunter2@zk1"])] {
+        let exit = ended(process).await;
+        assert!(exit.code == Some(2) && !exit.err.contains("hunter2"), "{exit:?}");
+    }
     for process in [
         scene.server_with(&["--port", "0"]),
         scene.server_with(&["--config", "no-such-file.toml"]),

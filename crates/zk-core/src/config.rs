@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use crate::path::{PathError, ZnodePath};
 
+mod connect_string;
+mod redact;
 #[cfg(feature = "sasl")]
 mod sasl;
 #[cfg(feature = "tls")]
 mod tls;
 
+pub(crate) use redact::redact;
 #[cfg(feature = "sasl")]
 pub use sasl::Sasl;
 #[cfg(feature = "tls")]
 pub use tls::Tls;
-
-/// ZooKeeper's client port, used where a host names none.
-const DEFAULT_PORT: u16 = 2181;
 
 /// Below a second the time for one handshake with a busy ensemble would be too short, and each attempt
 /// could leave a session behind that only expiry ends.
@@ -71,17 +71,34 @@ pub enum ConfigError {
     /// The host list names no host.
     #[error("the host list is empty; expected host:port, separated by commas")]
     NoHosts,
-    /// An entry of the host list cannot be used.
-    #[error("host {entry:?}: {reason}")]
+    /// An entry of the host list cannot be used. Of what was given only the name is shown, and only where one
+    /// stands before a colon: the rest may be a password in the wrong place.
+    #[error("host {number}{}: {reason}", named(.name))]
     Host {
-        /// The entry as given.
-        entry: String,
+        /// Which entry, from 1.
+        number: usize,
+        /// What stands before the colon, if that could be a name; else empty.
+        name: String,
         /// What is wrong with it and what was expected.
         reason: &'static str,
     },
+    /// The host list holds an `@`, and what stands before that may be a password.
+    #[error(
+        "an '@' stands in it, which is therefore not repeated here; expected nothing but hosts: a user and a \
+         password are told by an authentication of their own"
+    )]
+    AtSign,
     /// What follows the last host is no znode path.
     #[error("chroot")]
     Chroot(#[source] PathError),
+    /// What follows the last host is a znode path, but looks like something else.
+    #[error("chroot {chroot:?}: {reason}")]
+    OddChroot {
+        /// The chroot.
+        chroot: ZnodePath,
+        /// What it looks like, and what was expected.
+        reason: &'static str,
+    },
     /// A timeout is out of range.
     #[error("{what} of {given:?} is out of range; expected {min:?} to {max:?}")]
     Timeout {
@@ -118,34 +135,17 @@ impl Config {
     /// left out (2181). Spaces around hosts and one trailing comma do no harm. A chroot after the last
     /// host becomes the root of every path; it is created with the first registration below it.
     ///
+    /// A chroot that looks like a slip is refused, as everything would work, in a place where nobody else is:
+    /// a name that ends in a colon and digits (`10.0.0.7/:2181`, `zk1:2181/zk2:2181`), and nothing but the digits
+    /// of a port behind a host without one (`zk1/2181`; `zk1:2181/2181` is taken). [`from_hosts`](Self::from_hosts)
+    /// takes any.
+    ///
     /// # Errors
     /// For an empty list, an empty entry in the middle, a bad host or port, a chroot that is not at the
-    /// end or no znode path, and for `scheme://` prefixes: TLS is switched on for all hosts, by
-    /// `with_tls`.
+    /// end, no znode path or odd, for an `@`, which would come with a password, and for `scheme://` prefixes: TLS
+    /// is switched on for all hosts, by `with_tls`. No error repeats what may be a password.
     pub fn new(connect_string: &str) -> Result<Self, ConfigError> {
-        let (hosts, chroot) = match connect_string.find('/') {
-            // "tcp+tls://host" is a scheme, and not a chroot behind a host named "tcp+tls:".
-            Some(at) if !connect_string[at..].starts_with("//") => {
-                let chroot = &connect_string[at..];
-                if let Some((_, behind)) = chroot.split_once(',') {
-                    return Err(ConfigError::Host {
-                        entry: behind.trim().into(),
-                        reason: "it stands behind a chroot; a chroot is given once, after the last host",
-                    });
-                }
-                let chroot = chroot.trim_end();
-                let chroot =
-                    if chroot.len() > 1 { chroot.strip_suffix('/').unwrap_or(chroot) } else { chroot };
-                (&connect_string[..at], ZnodePath::parse(chroot).map_err(ConfigError::Chroot)?)
-            }
-            _ => (connect_string, ZnodePath::root()),
-        };
-        let entries: Vec<&str> = hosts.split(',').map(str::trim).collect();
-        let entries = match entries.as_slice() {
-            [rest @ .., ""] => rest,
-            all => all,
-        };
-        let hosts = entries.iter().map(|entry| Host::parse(entry)).collect::<Result<Vec<_>, _>>()?;
+        let (hosts, chroot) = connect_string::parse(connect_string)?;
         Self::from_hosts(hosts, chroot)
     }
 
@@ -269,6 +269,10 @@ impl Config {
     }
 }
 
+fn named(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" ({name})") }
+}
+
 fn check(what: &'static str, given: Duration, range: RangeInclusive<Duration>) -> Result<(), ConfigError> {
     if range.contains(&given) {
         return Ok(());
@@ -277,56 +281,12 @@ fn check(what: &'static str, given: Duration, range: RangeInclusive<Duration>) -
 }
 
 impl Host {
-    /// Parses `name`, `name:port`, `1.2.3.4:port` or `[::1]:port`.
+    /// Parses `name`, `name:port`, `1.2.3.4:port` or `[::1]:port`. Spaces around it do no harm.
     ///
     /// # Errors
     /// If the entry cannot be used, with what was expected.
     pub fn parse(entry: &str) -> Result<Self, ConfigError> {
-        let refuse = |reason| Err(ConfigError::Host { entry: entry.chars().take(256).collect(), reason });
-        if entry.is_empty() {
-            return refuse("it is empty; expected host:port");
-        }
-        if entry.contains("://") {
-            return refuse(
-                "a scheme is not supported; expected host:port, and TLS in the settings for all hosts",
-            );
-        }
-        let (name, port) = if let Some(rest) = entry.strip_prefix('[') {
-            let Some((address, behind)) = rest.split_once(']') else {
-                return refuse("the bracket is not closed; expected [IPv6 address]:port");
-            };
-            if address.parse::<std::net::Ipv6Addr>().is_err() {
-                return refuse("between the brackets stands no IPv6 address");
-            }
-            match behind {
-                "" => (address, None),
-                _ => match behind.strip_prefix(':') {
-                    Some(port) => (address, Some(port)),
-                    None => return refuse("behind the bracket stands no :port"),
-                },
-            }
-        } else {
-            match entry.split_once(':') {
-                None => (entry, None),
-                Some((_, port)) if port.contains(':') => {
-                    return refuse("it has more than one colon; an IPv6 address needs brackets: [::1]:2181");
-                }
-                Some((name, port)) => (name, Some(port)),
-            }
-        };
-        let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-        if name.is_empty() || name.len() > 253 || !name.chars().all(named) {
-            return refuse("it is no host name; expected letters, digits, hyphens and dots");
-        }
-        let port = match port {
-            None => DEFAULT_PORT,
-            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => match digits.parse() {
-                Ok(port) if port > 0 => port,
-                _ => return refuse("its port is out of range; expected 1 to 65535"),
-            },
-            Some(_) => return refuse("its port is no number; expected 1 to 65535"),
-        };
-        Ok(Self { name: name.into(), port })
+        Ok(connect_string::host(entry, 1)?.0)
     }
 
     /// The name or address, without brackets.
@@ -375,61 +335,6 @@ impl fmt::Debug for Auth {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(text: &str) -> Result<(Vec<String>, String), ConfigError> {
-        let config = Config::new(text)?;
-        Ok((config.hosts().iter().map(Host::to_string).collect(), config.chroot().to_string()))
-    }
-
-    #[test]
-    fn reads_what_people_write() {
-        let cases = [
-            ("127.0.0.1:2181", vec!["127.0.0.1:2181"], "/"),
-            ("zk1", vec!["zk1:2181"], "/"),
-            ("zk1, zk2:2182 ,zk3", vec!["zk1:2181", "zk2:2182", "zk3:2181"], "/"),
-            ("zk1,zk2,", vec!["zk1:2181", "zk2:2181"], "/"),
-            ("zk1,zk2, /app", vec!["zk1:2181", "zk2:2181"], "/app"),
-            ("zk1:2181,zk2:2181/app/x", vec!["zk1:2181", "zk2:2181"], "/app/x"),
-            ("zk1/app/", vec!["zk1:2181"], "/app"),
-            ("zk1/", vec!["zk1:2181"], "/"),
-            ("[::1]:2181", vec!["[::1]:2181"], "/"),
-            ("[fe80::1]", vec!["[fe80::1]:2181"], "/"),
-            ("my_zk.example.", vec!["my_zk.example.:2181"], "/"),
-        ];
-        for (text, hosts, chroot) in cases {
-            let hosts: Vec<String> = hosts.into_iter().map(String::from).collect();
-            assert_eq!(read(text), Ok((hosts, chroot.into())), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn refuses_the_rest_and_says_what_was_expected() {
-        let cases = [
-            ("", "empty"),
-            (" , ", "empty"),
-            ("zk1,,zk2", "empty"),
-            ("zk1:", "port"),
-            ("zk1:x", "port"),
-            ("zk1:0", "1 to 65535"),
-            ("zk1:65536", "1 to 65535"),
-            ("zk1:+1", "port"),
-            (":2181", "host name"),
-            ("::1", "brackets"),
-            ("[::1", "bracket"),
-            ("[zk1]:2181", "IPv6"),
-            ("[::1]2181", ":port"),
-            ("zk 1:2181", "host name"),
-            ("tcp+tls://zk1:2281", "scheme"),
-            ("tcp://zk1", "scheme"),
-            ("zk1/app,zk2", "chroot"),
-            ("zk1//app", "scheme"),
-            ("zk1/a//b", "chroot"),
-        ];
-        for (text, part) in cases {
-            let error = read(text).expect_err(text);
-            assert!(error.to_string().contains(part) || text == "zk1//app", "{text:?}: {error}");
-        }
-    }
 
     #[test]
     fn shows_no_secret() {

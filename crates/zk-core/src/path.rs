@@ -3,18 +3,35 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::config::redact;
+
 /// An absolute znode path that ZooKeeper would accept: `/`, or `/a/b` without a trailing slash.
 ///
 /// Cheap to clone. Checked by the server's own rules, so that a bad path is refused before it is sent.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ZnodePath(Arc<str>);
 
-/// Why a text is no [`ZnodePath`].
+/// Why a text is no [`ZnodePath`]. Shows the text, but for what stands before an `@` in it: that may be a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path:?} is no znode path: {reason}")]
 pub struct PathError {
     path: String,
-    reason: &'static str,
+    reason: Reason,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Reason {
+    #[error("it must begin with '/'")]
+    Relative,
+    #[error("a segment is empty")]
+    EmptySegment,
+    #[error("relative segments are not allowed")]
+    DotSegment,
+    #[error("a segment holds a slash")]
+    Slash,
+    /// `at` counts characters, from 1.
+    #[error("its character {at} is {found:?} (U+{code:04X}), {}", why_not(*found), code = *found as u32)]
+    Character { at: usize, found: char },
 }
 
 impl ZnodePath {
@@ -22,21 +39,13 @@ impl ZnodePath {
     ///
     /// # Errors
     /// Relative, empty, with a trailing or a double slash, with a `.` or `..` segment, or with a
-    /// character that ZooKeeper refuses (control characters, surrogates, private use, specials).
+    /// character that ZooKeeper refuses: control characters, private use, the specials at U+FFF0 to U+FFFF, and
+    /// everything beyond, such as emoji.
     pub fn parse(text: &str) -> Result<Self, PathError> {
-        let refuse = |reason| Err(PathError { path: text.chars().take(256).collect(), reason });
-        let Some(rest) = text.strip_prefix('/') else {
-            return refuse("it must begin with '/'");
-        };
-        if rest.is_empty() {
-            return Ok(Self::root());
+        match check(text) {
+            Ok(()) => Ok(Self(text.into())),
+            Err(reason) => Err(PathError { path: redact(text), reason }),
         }
-        for segment in rest.split('/') {
-            if let Err(reason) = check_segment(segment) {
-                return refuse(reason);
-            }
-        }
-        Ok(Self(text.into()))
     }
 
     /// The root of the tree, `/`.
@@ -49,8 +58,11 @@ impl ZnodePath {
     /// # Errors
     /// If `segment` is empty, `.` or `..`, or holds a slash or a character that ZooKeeper refuses.
     pub fn join(&self, segment: &str) -> Result<Self, PathError> {
-        check_segment(segment)
-            .map_err(|reason| PathError { path: segment.chars().take(256).collect(), reason })?;
+        let refuse = |reason| PathError { path: redact(segment), reason };
+        if segment.contains('/') {
+            return Err(refuse(Reason::Slash));
+        }
+        check_segment(segment, 0).map_err(refuse)?;
         Ok(if self.is_root() {
             Self(format!("/{segment}").into())
         } else {
@@ -113,23 +125,44 @@ impl ZnodePath {
 }
 
 // The server's rules: org.apache.zookeeper.common.PathUtils.
-fn check_segment(segment: &str) -> Result<(), &'static str> {
-    match segment {
-        "" => return Err("a segment is empty"),
-        "." | ".." => return Err("relative segments are not allowed"),
-        _ => {}
+fn check(path: &str) -> Result<(), Reason> {
+    let segments = path.strip_prefix('/').ok_or(Reason::Relative)?;
+    if segments.is_empty() {
+        return Ok(());
     }
-    for c in segment.chars() {
-        match c {
-            '/' => return Err("a segment holds a slash"),
-            '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' => return Err("it holds a control character"),
-            '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}' => {
-                return Err("it holds a character that ZooKeeper refuses");
-            }
-            _ => {}
-        }
+    let mut before = 1;
+    for segment in segments.split('/') {
+        check_segment(segment, before)?;
+        before += segment.chars().count() + 1;
     }
     Ok(())
+}
+
+/// Checks a segment before which so many characters stand.
+fn check_segment(segment: &str, before: usize) -> Result<(), Reason> {
+    match segment {
+        "" => return Err(Reason::EmptySegment),
+        "." | ".." => return Err(Reason::DotSegment),
+        _ => {}
+    }
+    match segment.chars().enumerate().find(|(_, c)| is_refused(*c)) {
+        Some((at, found)) => Err(Reason::Character { at: before + at + 1, found }),
+        None => Ok(()),
+    }
+}
+
+// Java looks at one UTF-16 unit after the other, and refuses the surrogates that everything beyond U+FFFF is
+// written with.
+fn is_refused(c: char) -> bool {
+    matches!(c, '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..)
+}
+
+fn why_not(refused: char) -> &'static str {
+    match refused {
+        '\u{10000}'.. => "and ZooKeeper takes no characters beyond U+FFFF",
+        '\u{e000}'.. => "which ZooKeeper refuses",
+        _ => "a control character",
+    }
 }
 
 impl fmt::Display for ZnodePath {
@@ -177,9 +210,36 @@ mod tests {
             "/\u{7f}",
             "/\u{e000}",
             "/\u{ffff}",
+            "/svc😀",
         ] {
             assert!(ZnodePath::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_refused_character_is_named_with_its_place() {
+        let said = |path: &str| ZnodePath::parse(path).unwrap_err().to_string();
+        assert_eq!(
+            said("/ü/svc😀/b"),
+            "\"/ü/svc😀/b\" is no znode path: its character 7 is '😀' (U+1F600), and ZooKeeper takes no characters \
+             beyond U+FFFF"
+        );
+        assert!(said("/a\u{7}").ends_with("its character 3 is '\\u{7}' (U+0007), a control character"));
+        assert!(
+            said("/\u{e000}").ends_with("its character 2 is '\\u{e000}' (U+E000), which ZooKeeper refuses")
+        );
+        let joined = path("/a").join("b😀").unwrap_err().to_string();
+        assert!(joined.contains("its character 2 is '😀'"), "{joined}");
+    }
+
+    #[test]
+    fn a_password_that_was_typed_in_the_place_of_a_path_is_not_repeated() {
+        for mistyped in ["joe:hunter2@zk1:2181/app", "/joe:hunter2@zk1/", "digest:joe:hunter2@"] {
+            let error = ZnodePath::parse(mistyped).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        }
+        let error = path("/a").join("hunter2@/").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub(super) fn instances(root: &ZnodePath, names: Vec<String>) -> (Step, Vec<Endp
         }
     }
     endpoints.sort();
+    // Other programs may have written one in several spellings.
+    endpoints.dedup();
     others.sort();
     let skipped = match others.len() {
         0 => String::new(),

@@ -301,6 +301,57 @@ fn odd_names_are_skipped_and_counted() {
     assert_eq!(script.membership.skipped(), 3);
 }
 
+#[test]
+fn what_reaches_the_caller_itself_is_skipped_and_counted() {
+    let mut script = Script::with(1);
+    for name in ["0.0.0.0:7", "[::]:7", "[::ffff:0.0.0.0]:7"] {
+        script.membership.created(name, script.now);
+    }
+    script.pass(0);
+    assert_eq!(script.ports(), [1]);
+    assert_eq!(script.membership.skipped(), 3);
+    script.membership.deleted("[::]:7", script.now);
+    assert_eq!(script.membership.skipped(), 2);
+}
+
+#[test]
+fn one_endpoint_is_one_instance_for_as_long_as_one_of_its_names_stands() {
+    let names = ["127.0.0.1:1", "[::ffff:127.0.0.1]:1", "[0:0:0:0:0:FFFF:127.0.0.1]:1"];
+    for gone in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut script = Script::with(2);
+        for name in [names[1], names[2], names[1]] {
+            script.membership.created(name, script.now);
+        }
+        script.pass(0);
+        assert_eq!(script.ports(), [1, 2]);
+        for (left, index) in [2, 1, 0].into_iter().zip(gone) {
+            script.membership.deleted(names[index], script.now);
+            script.pass(5);
+            let ports = if left > 0 { vec![1, 2] } else { vec![2] };
+            assert_eq!(script.ports(), ports, "{gone:?}, {left} left");
+        }
+    }
+}
+
+#[test]
+fn a_list_may_spell_an_endpoint_in_another_way_or_in_several() {
+    let mut script = Script::with(2);
+    let steps = script.membership.steps();
+    let again = |script: &mut Script, names: &[&str]| {
+        let names = names.iter().map(|name| name.to_string());
+        let news = script.membership.listed(&listing(names), script.now, false);
+        script.pass(5);
+        news
+    };
+    assert!(!again(&mut script, &["127.0.0.1:2", "127.0.0.1:1"]), "the same in another order");
+    assert!(again(&mut script, &["127.0.0.1:1", "127.0.0.1:2", "[::ffff:127.0.0.1]:2"]));
+    assert!(again(&mut script, &["127.0.0.1:1", "[::ffff:127.0.0.1]:2"]), "an event should have told");
+    assert!(!again(&mut script, &["[::ffff:127.0.0.1]:2", "127.0.0.1:1"]));
+    assert_eq!((script.ports(), script.membership.steps()), (vec![1, 2], steps), "nobody saw anything");
+    assert!(again(&mut script, &["127.0.0.1:1"]));
+    assert_eq!(script.ports(), [1]);
+}
+
 /// A set whose records are asked for.
 struct Reading {
     script: Script,
@@ -332,6 +383,21 @@ impl Reading {
         }
         self.script.pass(0);
         batch.names.len()
+    }
+
+    /// Reads what is due, from znodes with these births and weights.
+    fn read_of(&mut self, znodes: &[(&str, i64, u32)]) {
+        self.script.pass(5);
+        let (now, membership) = (self.script.now, &mut self.script.membership);
+        let Some(batch) = membership.take_reads(now, 256) else { return };
+        for name in &batch.names {
+            let mut stat = zk_core::Stat::default();
+            let (_, birth, weight) = znodes.iter().find(|(znode, ..)| znode == name).expect("it is there");
+            (stat.czxid, stat.mzxid) = (zk_core::Zxid(*birth), zk_core::Zxid(*birth));
+            let data = format!(r#"{{"Weight":{weight}}}"#).into_bytes();
+            membership.answered(batch.ticket, name, Some(Ok((data, stat))), now);
+        }
+        self.script.pass(0);
     }
 
     fn weights(&self) -> Vec<(u16, u32)> {
@@ -461,4 +527,41 @@ fn names_only_are_never_read() {
     script.membership.sweep(script.now, Duration::ZERO, Why::Gap, &mut rand::rng());
     assert_eq!(script.membership.next_read(), None);
     assert_eq!(script.membership.take_reads(script.now + Duration::from_secs(9), 256), None);
+}
+
+#[test]
+fn of_several_znodes_of_one_endpoint_the_youngest_counts() {
+    const OLD: (&str, i64, u32) = ("host:1", 10, 1);
+    const YOUNG: (&str, i64, u32) = ("HOST:1", 20, 2);
+    const MIDDLE: (&str, i64, u32) = ("Host:1", 15, 3);
+    let all = [OLD, YOUNG, MIDDLE];
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for (order, at_once) in orders.into_iter().flat_map(|order| [(order, false), (order, true)]) {
+        let mut reading = Reading::with(0);
+        for znode in order.map(|index| all[index]) {
+            reading.script.membership.created(znode.0, reading.script.now);
+            if !at_once {
+                reading.read_of(&all);
+            }
+        }
+        reading.read_of(&all);
+        assert_eq!(reading.weights(), [(1, 2)], "{order:?}");
+        reading.script.membership.deleted(OLD.0, reading.script.now);
+        reading.read_of(&all);
+        assert_eq!(reading.weights(), [(1, 2)], "{order:?}");
+        reading.script.membership.deleted(YOUNG.0, reading.script.now);
+        reading.read_of(&all);
+        assert_eq!(reading.weights(), [(1, 3)], "what is left counts: {order:?}");
+        reading.script.membership.deleted(MIDDLE.0, reading.script.now);
+        reading.script.pass(5);
+        assert_eq!(reading.weights(), []);
+    }
+    // The same told by lists.
+    let mut reading = Reading::with(0);
+    for names in [vec![OLD, YOUNG], vec![OLD]] {
+        let list = names.iter().map(|znode| znode.0.to_owned());
+        reading.script.membership.listed(&listing(list), reading.script.now, false);
+        reading.read_of(&all);
+        assert_eq!(reading.weights(), [(1, names.last().unwrap().2)]);
+    }
 }

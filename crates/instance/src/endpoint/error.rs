@@ -73,10 +73,10 @@ pub enum EndpointError {
     /// A part of the host name between dots is empty, longer than 63 bytes, or begins or ends with a hyphen.
     #[error("a part of the host name is empty, over 63 bytes, or has a hyphen at its edge")]
     NameLabel,
-    /// An endpoint, but not in its one spelling.
-    #[error("not the usual spelling, expected {canonical}")]
-    NotCanonical {
-        /// The spelling that is accepted.
-        canonical: String,
-    },
+    /// The host is `0.0.0.0` or `::`, in any spelling.
+    #[error(
+        "0.0.0.0 and :: are addresses to listen on, and nobody can call them; expected an address or a name of \
+         this machine that callers can reach"
+    )]
+    Unspecified,
 }

@@ -14,12 +14,13 @@ const MAX_LABEL: usize = 63;
 
 /// A host, without a port.
 ///
-/// Parses from any spelling of an address or name; `Display` gives the usual one, IPv6 without brackets.
+/// Parses from any spelling of an address or name; `Display` gives the usual one, IPv6 without brackets. An IPv4
+/// address that is mapped into IPv6 (`::ffff:10.0.0.7`) is read as the IPv4 address that it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Host {
     /// An IPv4 address.
     V4(Ipv4Addr),
-    /// An IPv6 address, always without a zone.
+    /// An IPv6 address, without a zone; never one that stands for an IPv4 address, unless it was put here by hand.
     V6(Ipv6Addr),
     /// A name that has to be resolved before it can be called.
     Name(HostName),
@@ -57,13 +58,14 @@ impl Host {
 /// A host name by the rules of RFC 1123, in lower case.
 ///
 /// Letters, digits and hyphens in parts of 1 to 63 octets between dots, 253 octets in all, no hyphen at
-/// the edge of a part, no dot at the end. Underscores are tolerated, because container networks hand out
-/// such names. A name whose last part is a number is refused: resolvers would take it for an IPv4 address.
+/// the edge of a part. Underscores are tolerated, because container networks hand out such names. One dot at
+/// the end, which only keeps resolvers from trying their search domains, is read and left out. A name whose
+/// last part is a number is refused: resolvers would take it for an IPv4 address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostName(Box<str>);
 
 impl HostName {
-    /// Checks a name and makes it lower case.
+    /// Checks a name, makes it lower case, and takes one dot off its end.
     ///
     /// # Errors
     /// The [`EndpointError`] that says which rule the name breaks.
@@ -71,6 +73,7 @@ impl HostName {
         if name.is_empty() {
             return Err(EndpointError::EmptyHost);
         }
+        let name = name.strip_suffix('.').unwrap_or(name);
         if name.len() > MAX_NAME {
             return Err(EndpointError::NameTooLong { len: name.len(), max: MAX_NAME });
         }
@@ -142,7 +145,7 @@ impl FromStr for Host {
 
 impl From<IpAddr> for Host {
     fn from(ip: IpAddr) -> Self {
-        match ip {
+        match ip.to_canonical() {
             IpAddr::V4(ip) => Self::V4(ip),
             IpAddr::V6(ip) => Self::V6(ip),
         }
@@ -157,7 +160,7 @@ impl From<Ipv4Addr> for Host {
 
 impl From<Ipv6Addr> for Host {
     fn from(ip: Ipv6Addr) -> Self {
-        Self::V6(ip)
+        IpAddr::V6(ip).into()
     }
 }
 

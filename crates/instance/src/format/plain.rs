@@ -31,7 +31,7 @@ pub const OWNER_PREFIX: &str = "owner.";
 /// about the owner are tags, too: `owner.incarnation`, `owner.host`, `owner.boot-id`, `owner.netns` (inode
 /// number), `owner.pid`, `owner.started` (milliseconds since 1970 UTC) and `owner.bound`.
 ///
-/// Reading takes every name that is an endpoint. Data may be empty, as the tutorial's servers leave it,
+/// Reading takes every name that is an endpoint, in any spelling; writing has one. Data may be empty, as the tutorial's servers leave it,
 /// or anything else: what cannot be read has its default and causes a [`Remark`](crate::Remark). Field
 /// names match without regard to ASCII case, as they do in Go, the exact one going first. Tags with the
 /// reserved prefix that yield no fact about an owner stay among the tags, so that nothing read is lost.
@@ -76,7 +76,7 @@ impl Format for Plain {
     }
 
     fn decode_name(&self, segment: &str) -> Result<Endpoint, DecodeError> {
-        segment.parse().map_err(|source| DecodeError::NotAnEndpoint { segment: segment.to_owned(), source })
+        segment.parse().map_err(|reason| DecodeError::NotAnEndpoint { segment: segment.to_owned(), reason })
     }
 
     fn decode(&self, segment: &str, data: &[u8]) -> Result<Decoded, DecodeError> {

@@ -1,0 +1,47 @@
+//! What an error says is said once: no layer of a chain repeats the next one.
+
+use std::error::Error;
+use std::time::Duration;
+
+use zk_core::{Auth, Closed, Config, ConnectError, ErrorKind, Host, Lingering, SessionId, ZnodePath};
+
+/// Walks down the causes of an error.
+fn assert_each_layer_is_its_own(error: &dyn Error) {
+    let (mut layer, mut next) = (error, error.source());
+    assert!(!layer.to_string().is_empty());
+    while let Some(cause) = next {
+        assert!(!layer.to_string().contains(&cause.to_string()), "{layer} says {cause}, too");
+        (layer, next) = (cause, cause.source());
+    }
+}
+
+#[test]
+fn no_layer_of_an_error_repeats_the_next() {
+    for text in ["", "zk1:x", "zk1@", "zk1/a//b", "zk1/svc😀", "zk1/:2181", "zk1/a,zk2"] {
+        assert_each_layer_is_its_own(&Config::new(text).unwrap_err());
+    }
+    assert_each_layer_is_its_own(&Config::from_hosts(Vec::new(), ZnodePath::root()).unwrap_err());
+    assert_each_layer_is_its_own(&Host::parse("").unwrap_err());
+    assert_each_layer_is_its_own(&Auth::digest("", "").unwrap_err());
+    let config = Config::new("zk1").unwrap();
+    assert_each_layer_is_its_own(&config.with_session_timeout(Duration::ZERO).unwrap_err());
+    for text in ["", "a", "/a//b", "/.", "/😀"] {
+        assert_each_layer_is_its_own(&ZnodePath::parse(text).unwrap_err());
+    }
+    let server = || String::from("127.0.0.1:2181");
+    for error in [
+        ConnectError::SessionExpired,
+        ConnectError::AuthFailed { server: server() },
+        ConnectError::NotAuthenticated { server: server(), scheme: "digest" },
+        ConnectError::Handshake { server: server(), wanted: "grant a session", cause: "it is tired".into() },
+        ConnectError::Unreachable(vec!["refused".into()]),
+    ] {
+        assert_each_layer_is_its_own(&error);
+    }
+    for kind in [ErrorKind::NoNode, ErrorKind::Refused("no".into()), ErrorKind::ConnectionLost("cut".into())]
+    {
+        assert_each_layer_is_its_own(&kind);
+    }
+    assert_each_layer_is_its_own(&Lingering { session: SessionId(7), up_to: Duration::from_secs(1) });
+    assert_each_layer_is_its_own(&Closed);
+}
