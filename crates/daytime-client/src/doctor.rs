@@ -6,6 +6,7 @@
 //! nothing works without.
 
 mod address;
+mod cause;
 mod instance;
 mod name;
 mod report;

@@ -8,13 +8,18 @@ mod scene;
 pub mod usage;
 
 pub use gate::Gate;
-pub use heavy::{heavy, root, skipped};
+pub use heavy::{heavy, namespaces, program, root, skipped, unshared};
 pub use observer::{Node, Observer, Sighting};
 pub use process::{Exit, Process, Programs};
 pub use scene::{PROPAGATION, SESSION, Scene, TICK, free_port, free_ports};
 
 /// The outcome of a row: what was violated, if anything.
 pub type Verdict = Result<(), String>;
+
+/// What this system says of an error. So a test knows which one a program was told, and leans on nobody's wording.
+pub fn in_its_words(error: nix::errno::Errno) -> String {
+    std::io::Error::from(error).to_string()
+}
 
 /// Ends a row with a violation unless the condition holds.
 #[macro_export]

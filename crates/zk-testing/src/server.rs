@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -282,8 +282,8 @@ impl Server {
             }
             if let Some(status) = self.process.as_ref().and_then(Process::exit_status) {
                 let (addr, log) = (self.addr, self.log_tail(QUOTED_LINES));
-                // Its port may be taken, or in an ensemble one of the other two.
-                if log.contains("Address already in use") {
+                // Its log would say so, too, in words that are Java's.
+                if self.ports().into_iter().any(|port| is_taken(SocketAddr::new(addr.ip(), port))) {
                     return Err(StartError::AddressInUse { addr, log });
                 }
                 return Err(StartError::Exited { addr, status, log });
@@ -311,6 +311,15 @@ impl Server {
             Some(addr) => TcpStream::connect(addr).await.is_ok(),
             None => true,
         }
+    }
+
+    /// The ports that it listens on: for clients, with TLS for them, and in an ensemble for the other servers.
+    fn ports(&self) -> Vec<u16> {
+        let own = self.settings.id.and_then(|id| self.settings.config.get(&format!("server.{id}")));
+        let among_servers =
+            own.into_iter().flat_map(|own| own.split(':').filter_map(|part| part.parse().ok()));
+        let for_clients = [Some(self.addr), self.secure_addr()].into_iter().flatten().map(|addr| addr.port());
+        for_clients.chain(among_servers).collect()
     }
 
     fn running(&self) -> Option<&Process> {
@@ -381,4 +390,9 @@ impl Server {
         command.push(self.config_file().into());
         command
     }
+}
+
+/// Whether something listens there, or holds the port otherwise: as the server found it, with SO_REUSEADDR.
+fn is_taken(addr: SocketAddr) -> bool {
+    TcpListener::bind(addr).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }

@@ -87,7 +87,11 @@ fn failed(begun: Begun, root: &ZnodePath, error: &Error) -> Step {
              have the ACL changed (zkCli.sh: getAcl {root})"
         ),
         ErrorKind::NoNode => format!("{root} was deleted a moment ago: try again"),
-        _ => silent(),
+        ErrorKind::Timeout(_)
+        | ErrorKind::ConnectionLost(_)
+        | ErrorKind::NotConnected
+        | ErrorKind::SessionOver => silent(),
+        _ => "what the server says there is all that is known of the cause: see its log".into(),
     };
     begun.failed(error.kind().to_string(), hint)
 }

@@ -38,20 +38,23 @@ pub(super) async fn begin(
             let step = begun.fine(format!("granted {}{server}, with {timeout}", session.id));
             return Ok((step, Some(connection)));
         }
-        (None, Some(trouble @ (ConnectError::AuthFailed { .. } | ConnectError::NotAuthenticated { .. }))) => {
-            begun.failed(
-                trouble.to_string(),
-                "the server does not know this user, or its password is another one: see [zookeeper.auth]",
-            )
-        }
+        (None, Some(trouble @ ConnectError::AuthFailed { .. })) => begun.failed(
+            trouble.to_string(),
+            "the server does not know this user, its password is another one, or the server wants to know who is \
+             there and nothing says so: see [zookeeper.auth]",
+        ),
+        (None, Some(trouble @ ConnectError::NotAuthenticated { scheme, .. })) => begun.failed(
+            trouble.to_string(),
+            format!("the server lets everybody in and asks nobody: is {scheme} set up there? See [zookeeper.auth]"),
+        ),
         (None, trouble) => {
             let cause = trouble.as_ref().map(|trouble| format!(": {trouble}")).unwrap_or_default();
             let hint = if config.tls {
                 "see [zookeeper.tls]: do the servers speak TLS on this port, has `ca` signed their certificates, for \
                  the names in zookeeper.hosts, and do they trust `certificate`, if they ask for one?"
             } else {
-                "the server answers but grants no session: see its log; a leader that is being elected, or a full \
-                 disk, would do that"
+                "the server answers but grants no session, and only its log says why: a leader that is being \
+                 elected does so, for one, or a full disk"
             };
             begun.failed(format!("none within {deadline:?}{cause}"), hint)
         }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::cause::{Cause, unknown};
 use super::report::{Begun, Step};
 
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -43,6 +44,7 @@ const REQUEST: [u8; 49] = {
 enum Answer {
     Serves,
     ReadOnly,
+    /// It has ended the connection instead.
     Closed,
     Stranger,
 }
@@ -67,17 +69,25 @@ pub(super) async fn shake_hands(address: SocketAddr, encrypted: bool) -> (Step, 
             );
             (begun.failed("a ZooKeeper, but read-only at the moment", hint), false)
         }
-        Ok(Ok(Answer::Closed)) if word.not_serving => {
+        Ok(Ok(Answer::Closed)) if word.is_of_no_server => {
             let hint = format!(
                 "{address} is up but part of no quorum: are more than half of the ensemble's servers up, and do \
                  they reach each other?"
             );
             (begun.failed("a ZooKeeper, but it serves nobody at the moment", hint), false)
         }
+        Ok(Ok(Answer::Closed)) if ends_unasked(address).await => {
+            let hint = format!(
+                "{address} accepts connections and ends them before anything is asked. ZooKeeper does so where this \
+                 machine has as many as its maxClientCnxns allows (60 for each address, if it is not set), or all \
+                 machines together as many as maxCnxns; what else may listen there does it for reasons of its own"
+            );
+            (begun.failed("accepted the connection and ended it at once", hint), false)
+        }
         Ok(Ok(Answer::Closed)) => {
             let hint = format!(
-                "a ZooKeeper without a quorum does so, one that expects TLS on this port, one that has too many \
-                 connections from here (maxClientCnxns); or {address} is no ZooKeeper"
+                "a ZooKeeper without a quorum does so, and one that expects TLS on this port; or {address} is no \
+                 ZooKeeper"
             );
             (begun.failed("closed the connection without a word", hint), false)
         }
@@ -86,7 +96,7 @@ pub(super) async fn shake_hands(address: SocketAddr, encrypted: bool) -> (Step, 
             (begun.failed("answers, but not as a ZooKeeper does", hint), false)
         }
         Ok(Err(error)) => {
-            let hint = format!("{address} broke the connection: see the log of what runs there");
+            let hint = Cause::of(&error).hint(address).unwrap_or_else(unknown);
             (begun.failed(error.to_string(), hint), false)
         }
         Err(_) => {
@@ -99,16 +109,23 @@ pub(super) async fn shake_hands(address: SocketAddr, encrypted: bool) -> (Step, 
 }
 
 async fn ask(address: SocketAddr) -> io::Result<Answer> {
+    match exchange(address).await {
+        // Closed with our request unread; or so early that connecting or writing fails by it.
+        Err(error) if Cause::of(&error).is_end() => Ok(Answer::Closed),
+        answer => answer,
+    }
+}
+
+async fn exchange(address: SocketAddr) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(&REQUEST).await?;
     let mut bytes = Vec::new();
     let mut part = [0; 64];
     loop {
         let length = match stream.read(&mut part).await {
-            Ok(length) => length,
-            // Closed with our request unread.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
-            Err(error) => return Err(error),
+            // What came before it counts.
+            Err(error) if Cause::of(&error).is_end() => 0,
+            length => length?,
         };
         bytes.extend_from_slice(&part[..length]);
         if let Some(answer) = read(&bytes, length == 0) {
@@ -136,6 +153,16 @@ fn read(bytes: &[u8], ended: bool) -> Option<Answer> {
     }
 }
 
+/// Whether a connection ends of which nothing is asked.
+async fn ends_unasked(address: SocketAddr) -> bool {
+    let wait = async { TcpStream::connect(address).await?.read(&mut [0]).await };
+    match timeout(WORD_DEADLINE, wait).await {
+        Ok(Ok(length)) => length == 0,
+        Ok(Err(error)) => Cause::of(&error).is_end(),
+        Err(_) => false,
+    }
+}
+
 async fn srvr(address: SocketAddr) -> io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(b"srvr").await?;
@@ -150,7 +177,8 @@ async fn srvr(address: SocketAddr) -> io::Result<String> {
 struct Word {
     version: Option<String>,
     mode: Option<String>,
-    not_serving: bool,
+    /// There is an answer in text, and it is no report: one who speaks for a server that is not there yet.
+    is_of_no_server: bool,
 }
 
 impl Word {
@@ -161,11 +189,13 @@ impl Word {
             Some(word).filter(|word| !word.is_empty())
         };
         let find = |prefix| answer.lines().find_map(|line| line.strip_prefix(prefix)).map(str::trim);
+        let version = find("Zookeeper version:")
+            .and_then(|version| clean(version.split(['-', ',']).next().unwrap_or_default()));
+        let is_text = |c: char| !c.is_control() || c.is_ascii_whitespace();
         Self {
-            version: find("Zookeeper version:")
-                .and_then(|version| clean(version.split(['-', ',']).next().unwrap_or_default())),
+            is_of_no_server: version.is_none() && !answer.is_empty() && answer.chars().all(is_text),
+            version,
             mode: find("Mode:").and_then(clean),
-            not_serving: answer.contains("not currently serving requests"),
         }
     }
 
@@ -208,10 +238,13 @@ mod tests {
         let told =
             Word::read("Zookeeper version: 3.8.0-5a02a05, built on 2022\nLatency: 0\nMode: standalone\n");
         assert_eq!(told.describe(), "a ZooKeeper 3.8.0, standalone");
+        assert!(!told.is_of_no_server);
+        // Whatever the words: a server that is not allowed to report, or has none to report about.
         let refused = Word::read("srvr is not executed because it is not in the whitelist.\n");
-        assert_eq!((refused.describe().as_str(), refused.not_serving), ("a ZooKeeper", false));
-        let away = Word::read("This ZooKeeper instance is not currently serving requests\n");
-        assert!(away.not_serving);
+        assert_eq!((refused.describe().as_str(), refused.is_of_no_server), ("a ZooKeeper", true));
+        assert!(Word::read("This ZooKeeper instance is not currently serving requests\n").is_of_no_server);
+        // Nothing, and the alert of one who wants TLS.
+        assert!(!Word::read("").is_of_no_server && !Word::read("\x15\x03\x03\0\x02\x02P").is_of_no_server);
         assert_eq!(Word::read("Mode: \x1b[2J").mode, None);
     }
 }

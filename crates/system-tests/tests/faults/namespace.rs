@@ -21,9 +21,8 @@ const NOBODY: &str = "02:00:00:00:00:99";
 /// Runs the inner half of a test in network, mount and process namespaces, whose processes end with it.
 pub(crate) async fn run_inside(test: &str, why: &str) {
     let Some(_) = test_zookeeper::require() else { return };
-    let Some(_) = system_tests::root(why) else { return };
-    let mut inner = Command::new("unshare");
-    inner.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
+    let Some(_) = system_tests::namespaces(why) else { return };
+    let mut inner = Command::from(system_tests::unshared());
     inner.arg(std::env::current_exe().unwrap()).args(["--exact", test, "--ignored", "--nocapture"]);
     inner.env(INSIDE, "1").stdin(Stdio::null()).kill_on_drop(true);
     let output = timeout(Duration::from_secs(120), inner.output()).await.expect("an end").unwrap();

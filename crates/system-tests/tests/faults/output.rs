@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use system_tests::{PROPAGATION, Process, Scene, free_port};
+use system_tests::{PROPAGATION, Process, Scene, free_port, in_its_words};
 use test_zookeeper::Server;
 use tokio::net::TcpStream;
 
@@ -81,7 +82,8 @@ async fn fault_46_a_client_that_cannot_print_says_so_and_ends_and_quietly_if_nob
         let exit = full.exit(Duration::from_secs(3)).await.unwrap_or_else(|e| panic!("{command:?}: {e}"));
         assert_eq!(exit.code, Some(1), "{command:?}: {}", exit.err);
         let error = exit.err.lines().last().unwrap_or_default();
-        assert!(error.contains("standard output") && error.contains("No space"), "{command:?}: {}", exit.err);
+        let full = in_its_words(Errno::ENOSPC);
+        assert!(error.contains("standard output") && error.contains(&full), "{command:?}: {}", exit.err);
         no_panic(&exit.err).unwrap();
     }
     // The reader takes one line, as `head -1` does; what tells of a server that comes finds nobody.

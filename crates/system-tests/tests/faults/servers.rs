@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use system_tests::{
-    Node, PROPAGATION, Process, Programs, SESSION, Scene, Verdict, free_port, free_ports, require_that,
+    Node, PROPAGATION, Process, Programs, SESSION, Scene, Verdict, free_port, free_ports, in_its_words,
+    require_that,
 };
 use test_zookeeper::Server;
 use tokio::net::TcpStream;
@@ -317,7 +319,8 @@ async fn fault_43_a_port_in_use_means_no_znode_and_a_clear_end() {
     let exit = scene.server(&ports).exit(Duration::from_secs(1)).await.unwrap();
     assert_eq!(exit.code, Some(1));
     let error = exit.err.lines().last().unwrap_or_default();
-    assert!(error.contains(&name(ports[1])) && error.contains("in use"), "{}", exit.err);
+    let in_use = in_its_words(Errno::EADDRINUSE);
+    assert!(error.contains(&name(ports[1])) && error.contains(&in_use), "{}", exit.err);
     sleep(gone_within()).await;
     let seen = scene.observer.since(started);
     assert!(seen.iter().all(|sighting| sighting.nodes == Some(BTreeMap::new())), "{seen:?}");

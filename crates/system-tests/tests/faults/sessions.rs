@@ -28,8 +28,9 @@ struct Held {
 
 async fn held(server: &Process, zk: SocketAddr) -> Held {
     let threads = std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap().count();
-    let words = four_letter_word(zk, "wchs").await.unwrap();
-    let watches = words.lines().find(|line| line.starts_with("Total watches:")).unwrap_or(&words).to_owned();
+    let words = four_letter_word(zk, "mntr").await.unwrap();
+    let watches =
+        words.lines().find(|line| line.starts_with("zk_watch_count")).expect("it is counted").to_owned();
     Held { descriptors: usage::descriptors(server.pid()), threads, watches }
 }
 

@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use system_tests::usage::{descriptors, peak_memory, processor_time};
 use system_tests::{
-    PROPAGATION, SESSION, Scene, Verdict, free_port, free_ports, heavy, require_that, root, skipped,
+    PROPAGATION, SESSION, Scene, Verdict, free_port, free_ports, heavy, program, require_that, root, skipped,
 };
 use test_zookeeper::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -381,7 +381,9 @@ async fn fault_40_ten_thousand_callers_at_once_are_answered_or_turned_away_clean
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_45_a_server_whose_listening_socket_dies_takes_itself_out() {
     let Some(_) = test_zookeeper::require() else { return };
-    let Some(_) = root("a listening socket is destroyed by ss -K") else { return };
+    let why = "a listening socket is destroyed by ss -K";
+    let Some(_) = root(why) else { return };
+    let Some(_) = program("ss", "iproute2", why) else { return };
     let zk = Server::start().await.unwrap();
     let scene = Scene::new(quiet(real()), vec![zk.addr()]);
     let ports = free_ports(2);

@@ -1,5 +1,7 @@
 use std::process::Stdio;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -26,13 +28,12 @@ async fn serving_with(more: &[&str]) -> (Child, String) {
 
 #[tokio::test]
 async fn it_prints_where_it_serves_and_stops_cleanly_when_told() {
-    for signal in ["TERM", "INT"] {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let (child, connect_string) = serving().await;
         let addr = connect_string.parse().expect("an address and nothing else");
         assert_eq!(zk_testing::four_letter_word(addr, "ruok").await.expect("it serves"), "imok");
-        let pid = child.id().expect("it runs").to_string();
-        let kill = Command::new("kill").args(["-s", signal, &pid]).status().await.expect("there is a kill");
-        assert!(kill.success());
+        let pid = Pid::from_raw(child.id().expect("it runs").cast_signed());
+        kill(pid, signal).expect("it runs");
         let output = timeout(SOON, child.wait_with_output()).await.expect("it stops").expect("its output");
         assert_eq!(output.status.code(), Some(0));
         let stderr = String::from_utf8(output.stderr).expect("text");

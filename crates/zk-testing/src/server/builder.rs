@@ -76,6 +76,15 @@ impl ServerBuilder {
         self
     }
 
+    /// Limits the connections that the server accepts from one address, 127.0.0.1 being one; 0, the default here, is no
+    /// limit.
+    ///
+    /// The start itself asks by short connections, one at a time; the last of them may count for a moment longer.
+    #[must_use]
+    pub fn max_client_connections(self, limit: u32) -> Self {
+        self.config("maxClientCnxns", limit)
+    }
+
     /// Sets one line of `zoo.cfg`, replacing a default.
     ///
     /// `dataDir`, `tickTime` and the client port have their own ways and are not taken from here. A

@@ -47,8 +47,7 @@ async fn what_passes_is_recorded() {
     assert!(proxy.requests().iter().any(|seen| seen.op == Op::CloseSession));
     eventually("the connection is closed", SOON, async || proxy.connections_open() == 0).await;
 
-    let answer = four_letter_word(proxy.addr(), "srvr").await.unwrap();
-    assert!(answer.contains("Mode: standalone"), "{answer}");
+    assert_eq!(four_letter_word(proxy.addr(), "ruok").await.unwrap(), "imok");
 }
 
 #[tokio::test]
@@ -229,10 +228,10 @@ async fn the_reply_to_a_connect_can_be_lost() {
 
 /// How many sessions the server holds.
 async fn sessions(server: &Server) -> usize {
-    let dump = server.four_letter_word("dump").await.unwrap();
-    let ids: std::collections::HashSet<&str> =
-        dump.lines().map(str::trim).filter(|line| line.starts_with("0x") && !line.ends_with(':')).collect();
-    ids.len()
+    // Not by the word `dump`, which misses a session for the moment in which it is moved to a later expiry.
+    let figures = server.four_letter_word("mntr").await.unwrap();
+    let sessions = figures.lines().find_map(|line| line.strip_prefix("zk_global_sessions\t"));
+    sessions.and_then(|count| count.trim().parse().ok()).expect("it is counted")
 }
 
 #[tokio::test]
