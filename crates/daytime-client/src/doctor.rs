@@ -1,7 +1,7 @@
 //! Says step by step what can be reached, and what to look at where that ends.
 //!
 //! Each step is a function that ends within a deadline and says what it found. The order is that of a
-//! request: names, addresses, ZooKeeper, session, root, instances. A step that fails for one of several
+//! request: names, addresses, ZooKeeper, session, root, watch, instances. A step that fails for one of several
 //! servers does not end the examination, as it would not end a program; it does end with a step that
 //! nothing works without.
 
@@ -12,6 +12,7 @@ mod name;
 mod report;
 mod root;
 mod session;
+mod watch;
 mod zookeeper;
 
 use std::net::SocketAddr;
@@ -84,6 +85,7 @@ async fn beyond(connection: &Connection, config: &ClientConfig, report: &mut Rep
     let (step, names) = root::list(connection, path).await;
     report.add(step)?;
     let Some(names) = names else { return Ok(()) };
+    report.add(watch::set(connection, path).await)?;
     let (step, endpoints) = root::instances(path, names);
     report.add(step)?;
     let mut calls =

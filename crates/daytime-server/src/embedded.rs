@@ -32,9 +32,21 @@ pub(crate) async fn start_where_nobody_answers(ensemble: &zk_core::Config) -> Op
             return None;
         }
     };
-    if let Ok(Ok(_)) = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-        info!(%address, "somebody answers here: no embedded ZooKeeper is needed");
-        return None;
+    match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+        Ok(Ok(_)) => {
+            info!(%address, "somebody answers here: no embedded ZooKeeper is needed");
+            return None;
+        }
+        // Somebody who is too busy to accept, or trouble of our own: neither says that nobody is there.
+        Ok(Err(error)) => {
+            warn!(%address, %error, "no embedded ZooKeeper is started: it cannot be told whether somebody answers here");
+            return None;
+        }
+        Err(_) => {
+            warn!(%address, "no embedded ZooKeeper is started: somebody is there, and does not accept");
+            return None;
+        }
     }
     match Server::builder().listen(address).start().await {
         Ok(server) => {

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
-use system_tests::{Exit, Programs, Scene, free_port};
+use system_tests::{Exit, Process, Programs, Scene, free_port};
 use test_zookeeper::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -14,13 +15,16 @@ use zk_testing::{Ensemble, raw};
 
 const SOON: Duration = Duration::from_secs(20);
 
-fn scene(servers: &[&Server]) -> Scene {
-    let programs = Programs {
+fn programs() -> Programs {
+    Programs {
         server: env!("CARGO_BIN_EXE_system-daytime-server").into(),
         client: env!("CARGO_BIN_EXE_system-daytime-client").into(),
         environment: vec![],
-    };
-    Scene::new(programs, servers.iter().map(|server| server.addr()).collect())
+    }
+}
+
+fn scene(servers: &[&Server]) -> Scene {
+    Scene::new(programs(), servers.iter().map(|server| server.addr()).collect())
 }
 
 /// What the doctor said: a word for each step, and the hint.
@@ -88,7 +92,7 @@ async fn where_all_is_well_every_step_says_so_and_the_code_is_0() {
     let found = examine(&scene, scene.hosts()).await;
     assert_eq!(
         found.course(),
-        "name connect zookeeper session root rights instances call",
+        "name connect zookeeper session root rights watch instances call",
         "{:?}",
         found.steps
     );
@@ -97,11 +101,12 @@ async fn where_all_is_well_every_step_says_so_and_the_code_is_0() {
     assert!(details[2].starts_with("a ZooKeeper 3."), "{details:?}");
     assert!(details[3].contains(&format!("by {}, with a timeout of 2s", zk.addr())), "{details:?}");
     assert_eq!(details[4], "exists, with 2 children");
-    assert_eq!(details[6], "1 registered; 1 other names are skipped (\"odd\")");
-    assert!(details[7].starts_with(&format!("answers \"127.0.0.1:{port}:20")), "{details:?}");
+    assert_eq!(details[6].starts_with("recursive"), test_zookeeper::has_recursive_watches(), "{details:?}");
+    assert_eq!(details[7], "1 registered; 1 other names are skipped (\"odd\")");
+    assert!(details[8].starts_with(&format!("answers \"127.0.0.1:{port}:20")), "{details:?}");
 
     let exit = scene.client(&["doctor"]).exit(SOON).await.unwrap();
-    assert_eq!((exit.code, exit.out.len()), (Some(0), 8), "{}", exit.err);
+    assert_eq!((exit.code, exit.out.len()), (Some(0), 9), "{}", exit.err);
     for (_, line) in &exit.out {
         assert!(line.contains("s  ok  "), "{line}");
     }
@@ -225,7 +230,7 @@ async fn a_root_that_is_missing_empty_or_closed_is_told_apart() {
     client.create("/go_servers", b"", raw::CreateMode::Persistent).await.unwrap();
     let found = examine(&scene, scene.hosts()).await;
     found.expect(
-        "name connect zookeeper session root rights instances!",
+        "name connect zookeeper session root rights watch instances!",
         "0 registered",
         "is a daytime-server running",
     );
@@ -252,7 +257,7 @@ async fn an_instance_that_refuses_is_named_and_the_others_are_called() {
     scene.observer.until("registered", SOON, both).await.unwrap();
     let found = examine(&scene, scene.hosts()).await;
     found.expect(
-        "name connect zookeeper session root rights instances call! call",
+        "name connect zookeeper session root rights watch instances call! call",
         "",
         "nobody listens at 127.0.0.1:1",
     );
@@ -260,5 +265,41 @@ async fn an_instance_that_refuses_is_named_and_the_others_are_called() {
     let text: Vec<_> = exit.out.iter().map(|(_, line)| line.as_str()).collect();
     assert!(text.iter().any(|line| line.contains("FAILED  call       127.0.0.1:1: ")), "{text:?}");
     assert!(text.last().is_some_and(|line| line.starts_with("hint: nobody listens")), "{text:?}");
-    assert!(exit.err.contains("1 of 9 steps failed"), "{}", exit.err);
+    assert!(exit.err.contains("1 of 10 steps failed"), "{}", exit.err);
+}
+
+/// ZooKeeper's own option for many watches: the client follows by one-shot watches there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_refuses_recursive_watches_is_followed_and_the_doctor_says_by_what() {
+    let Some(_) = test_zookeeper::require_apache() else { return };
+    let optimized = "org.apache.zookeeper.server.watch.WatchManagerOptimized";
+    let zk = zk_testing::Server::builder().java_property("zookeeper.watchManagerName", optimized);
+    let zk = zk.start().await.unwrap();
+    let scene = Scene::new(programs(), vec![zk.addr()]);
+    let watch = scene.client(&["watch", "--json"]);
+    let told = |process: &Process, event: &str, endpoint: &str| {
+        process.out().iter().any(|(_, line)| line.contains(event) && line.contains(endpoint))
+    };
+    let ports = [free_port(), free_port()];
+    for port in ports {
+        let server = scene.server(&[port]);
+        let endpoint = format!("127.0.0.1:{port}");
+        eventually("it is told", || told(&watch, "joined", &endpoint)).await;
+        if port == ports[0] {
+            let found = examine(&scene, scene.hosts()).await;
+            assert_eq!(found.course(), "name connect zookeeper session root rights watch instances call");
+            let detail = &found.steps[6].2;
+            assert!(detail.starts_with("one-shot") && detail.contains("WatchManagerOptimized"), "{detail}");
+        }
+        server.signal(Signal::SIGTERM);
+        eventually("it is told", || told(&watch, "left", &endpoint)).await;
+    }
+}
+
+async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + SOON;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

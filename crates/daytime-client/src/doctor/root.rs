@@ -80,7 +80,7 @@ pub(super) fn instances(root: &ZnodePath, names: Vec<String>) -> (Step, Vec<Endp
     (step, endpoints)
 }
 
-fn failed(begun: Begun, root: &ZnodePath, error: &Error) -> Step {
+pub(super) fn failed(begun: Begun, root: &ZnodePath, error: &Error) -> Step {
     let hint = match error.kind() {
         ErrorKind::Denied => format!(
             "the ACL of {root} does not let this client read: give it a user that may in [zookeeper.auth], or \
@@ -96,6 +96,6 @@ fn failed(begun: Begun, root: &ZnodePath, error: &Error) -> Step {
     begun.failed(error.kind().to_string(), hint)
 }
 
-fn silent() -> String {
+pub(super) fn silent() -> String {
     "the connection broke or the server stalled after it had granted the session: see its log".into()
 }
