@@ -25,6 +25,7 @@ const ROOT: &str = "/go_servers";
 pub struct Scene {
     programs: Programs,
     hosts: String,
+    session: Duration,
     folder: TempDir,
     /// The observer of the root.
     pub observer: Observer,
@@ -35,13 +36,21 @@ impl Scene {
     pub fn new(programs: Programs, servers: Vec<SocketAddr>) -> Self {
         let hosts: Vec<_> = servers.iter().map(SocketAddr::to_string).collect();
         let folder = TempDir::new().expect("a temporary folder");
-        Self { programs, hosts: hosts.join(","), folder, observer: Observer::start(servers, ROOT) }
+        let observer = Observer::start(servers, ROOT);
+        Self { programs, hosts: hosts.join(","), session: SESSION, folder, observer }
     }
 
     /// Has the programs reach ZooKeeper at another address, such as a proxy's; the observer does not.
     #[must_use]
     pub fn through(mut self, address: SocketAddr) -> Self {
         self.hosts = address.to_string();
+        self
+    }
+
+    /// Has the programs ask for another session timeout than [`SESSION`].
+    #[must_use]
+    pub fn with_session(mut self, timeout: Duration) -> Self {
+        self.session = timeout;
         self
     }
 
@@ -104,7 +113,7 @@ impl Scene {
     }
 
     fn common(&self) -> Vec<String> {
-        let timeout = format!("{}ms", SESSION.as_millis());
+        let timeout = format!("{}ms", self.session.as_millis());
         ["--zookeeper", &self.hosts, "--session-timeout", &timeout].map(str::to_owned).to_vec()
     }
 

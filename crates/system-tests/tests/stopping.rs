@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use system_tests::{PROPAGATION, Process, Programs, Scene, free_port, free_ports};
+use system_tests::{Process, Programs, Scene, free_port, free_ports};
 use test_zookeeper::Server;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -17,6 +17,9 @@ use zk_testing::proxy::{Action, Match, Op, Proxy};
 use zk_testing::raw;
 
 const SOON: Duration = Duration::from_secs(15);
+/// The most that the server grants: a session that is left to expire stays for longer than one that is closed takes on
+/// any machine.
+const SESSION: Duration = Duration::from_secs(4);
 /// How long an orderly end may take.
 const ORDERLY: Duration = Duration::from_secs(5);
 /// Half a second, on a busy machine.
@@ -43,7 +46,7 @@ fn programs() -> Programs {
 
 async fn scene() -> (Server, Scene) {
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(programs(), vec![zk.addr()]);
+    let scene = Scene::new(programs(), vec![zk.addr()]).with_session(SESSION);
     // Its session is there before any other is counted.
     scene.observer.until("an answer", SOON, |_| true).await.unwrap();
     (zk, scene)
@@ -77,32 +80,58 @@ async fn printed(process: &Process, lines: usize) {
     }
 }
 
-/// The sessions that the server holds.
+/// The sessions that the server holds. While it moves one to a later expiry it may leave it out.
 async fn sessions(zk: &Server) -> BTreeSet<String> {
     let dump = zk_testing::four_letter_word(zk.addr(), "dump").await.unwrap();
     let (sessions, _) = dump.split_once("phemeral").unwrap();
     let ids = sessions.split_whitespace().filter(|word| word.starts_with("0x"));
-    let ids: BTreeSet<_> = ids.map(|id| id.trim_end_matches(':').to_owned()).collect();
-    assert!(!ids.is_empty(), "not even the observer's: {dump}");
-    ids
+    ids.map(|id| id.trim_end_matches(':').to_owned()).collect()
 }
 
-/// Nothing is left of a program that has ended this moment. Had it left its session to expire, that would stay
-/// for two seconds or more.
+/// The sessions of everybody who is there before a test begins to count: the observer's, and those of servers.
+async fn sessions_of(zk: &Server, count: usize) -> BTreeSet<String> {
+    let deadline = Instant::now() + SOON;
+    loop {
+        let sessions = sessions(zk).await;
+        if sessions.len() == count {
+            return sessions;
+        }
+        assert!(Instant::now() < deadline, "not {count} sessions: {sessions:?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Somebody has a session besides.
+async fn another_session_than(before: &BTreeSet<String>, zk: &Server, whose: &str) {
+    let deadline = Instant::now() + SOON;
+    while sessions(zk).await.is_subset(before) {
+        assert!(Instant::now() < deadline, "{whose}: no session");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Nothing is left of a program that has ended this moment: had it left its session to expire, that would stay longer.
 async fn no_session_but(before: &BTreeSet<String>, zk: &Server, whose: &str) {
-    let left: Vec<_> = sessions(zk).await.difference(before).cloned().collect();
-    assert!(left.is_empty(), "{whose} left {left:?}");
+    let deadline = Instant::now() + SESSION / 2;
+    loop {
+        let left: Vec<_> = sessions(zk).await.difference(before).cloned().collect();
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{whose} left {left:?}");
+        sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_way_to_ask_a_server_to_stop_takes_it_out() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, scene) = scene().await;
-    let before = sessions(&zk).await;
+    let before = sessions_of(&zk, 1).await;
     let ports = free_ports(STOPS.len());
     let servers: Vec<_> = ports.iter().map(|port| scene.server(&[*port])).collect();
     registered(&scene, &ports).await;
-    assert_eq!(sessions(&zk).await.difference(&before).count(), STOPS.len());
+    sessions_of(&zk, 1 + STOPS.len()).await;
     for (server, signal) in servers.iter().zip(STOPS) {
         server.signal(signal);
     }
@@ -112,7 +141,7 @@ async fn every_way_to_ask_a_server_to_stop_takes_it_out() {
         assert!(exit.err.contains("session closed"), "{signal}: {}", exit.err);
     }
     no_session_but(&before, &zk, "a server").await;
-    scene.observer.until("none", PROPAGATION, |nodes| nodes.is_empty()).await.unwrap();
+    scene.observer.until("none", AT_ONCE, |nodes| nodes.is_empty()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,7 +189,7 @@ async fn what_was_ignored_at_the_start_stays_ignored_and_what_means_nothing_does
 async fn two_signals_of_one_stop_are_one_stop() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, scene) = scene().await;
-    let before = sessions(&zk).await;
+    let before = sessions_of(&zk, 1).await;
     let cases = [
         (Signal::SIGTERM, Signal::SIGTERM, 0),
         (Signal::SIGINT, Signal::SIGTERM, 0),
@@ -179,14 +208,14 @@ async fn two_signals_of_one_stop_are_one_stop() {
         assert_eq!(exit.code, Some(0), "{first}, {second} {gap} ms later: {}", exit.err);
     }
     no_session_but(&before, &zk, "a server").await;
-    scene.observer.until("none", PROPAGATION, |nodes| nodes.is_empty()).await.unwrap();
+    scene.observer.until("none", AT_ONCE, |nodes| nodes.is_empty()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_signal_later_than_a_second_waits_for_nobody_and_still_takes_the_server_out() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, scene) = scene().await;
-    let before = sessions(&zk).await;
+    let before = sessions_of(&zk, 1).await;
     // What it is in when the second one comes: settling, or waiting for a caller.
     let cases = [("settle = '10s'", "serving on"), ("settle = '0s'\ngrace = '30s'", "serving on")];
     for (settings, stage) in cases {
@@ -205,7 +234,7 @@ async fn a_second_signal_later_than_a_second_waits_for_nobody_and_still_takes_th
         println!("{settings:?}: {:?}", hurried.elapsed());
         assert_eq!(exit.code, Some(1), "{settings}: {}", exit.err);
         no_session_but(&before, &zk, settings).await;
-        scene.observer.until("none", PROPAGATION, |nodes| nodes.is_empty()).await.unwrap();
+        scene.observer.until("none", AT_ONCE, |nodes| nodes.is_empty()).await.unwrap();
     }
 }
 
@@ -227,7 +256,7 @@ async fn busy(scene: &Scene, through: &Proxy, command: &str) -> Process {
             let kept = [Op::GetChildren, Op::GetChildren2];
             let kept = kept.map(|op| through.on(Match::op(op).always(), Action::SwallowReply));
             let hosts = through.connect_string();
-            let client = scene.client_with(&[command, "--zookeeper", &hosts, "--session-timeout", "2s"]);
+            let client = scene.client_with(&[command, "--zookeeper", &hosts, "--session-timeout", "4s"]);
             let deadline = Instant::now() + SOON;
             while !kept.iter().any(|rule| rule.fired()) {
                 assert!(Instant::now() < deadline, "{command}: {}", client.err());
@@ -247,11 +276,11 @@ async fn whatever_ends_the_client_its_session_ends_with_it() {
     let port = free_port();
     let _server = scene.server(&[port]);
     registered(&scene, &[port]).await;
-    let before = sessions(&zk).await;
+    let before = sessions_of(&zk, 2).await;
     for (command, code) in [("ask", 1), ("watch", 0), ("list", 1), ("doctor", 1)] {
         for signal in STOPS {
             let client = busy(&scene, &through, command).await;
-            assert_eq!(sessions(&zk).await.difference(&before).count(), 1, "{command}");
+            another_session_than(&before, &zk, command).await;
             let asked = Instant::now();
             client.signal(signal);
             // It may be sent twice, too.
@@ -271,7 +300,7 @@ async fn when_nobody_reads_on_or_waiting_is_over_the_client_s_session_ends_with_
     let port = free_port();
     let _server = scene.server(&[port]);
     registered(&scene, &[port]).await;
-    let before = sessions(&zk).await;
+    let before = sessions_of(&zk, 2).await;
     let commands: [&[&str]; 5] = [
         &["--rounds", "1000000", "--interval", "1ms"],
         &["watch"],
@@ -306,7 +335,7 @@ async fn a_reader_that_stands_still_does_not_keep_the_client_from_ending() {
     let port = free_port();
     let _server = scene.server(&[port]);
     registered(&scene, &[port]).await;
-    let before = sessions(&zk).await;
+    let before = sessions_of(&zk, 2).await;
     for (arguments, code) in [(&["watch"][..], 0), (&["--rounds", "9", "--interval", "1ms"][..], 1)] {
         // A pipe that is full.
         let (_reader, mut writer) = std::io::pipe().unwrap();
@@ -316,7 +345,7 @@ async fn a_reader_that_stands_still_does_not_keep_the_client_from_ending() {
         let mut client = Command::new("env")
             .arg("--default-signal")
             .arg(programs().client)
-            .args(["--zookeeper", scene.hosts(), "--session-timeout", "2s"])
+            .args(["--zookeeper", scene.hosts(), "--session-timeout", "4s"])
             .args(arguments)
             .env("RUST_LOG", "off")
             .stdin(Stdio::null())
@@ -324,10 +353,7 @@ async fn a_reader_that_stands_still_does_not_keep_the_client_from_ending() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + SOON;
-        while sessions(&zk).await.difference(&before).count() == 0 {
-            assert!(Instant::now() < deadline, "{arguments:?}: no session");
-        }
+        another_session_than(&before, &zk, &format!("{arguments:?}")).await;
         // In the write, by now: nothing else can be seen of it.
         sleep(Duration::from_millis(500)).await;
         let pid = Pid::from_raw(client.id().try_into().unwrap());
