@@ -119,7 +119,9 @@ pub fn main() -> ExitCode {
         link.close().await;
         outcome
     });
-    runtime.shutdown_background();
+    // The command may still be under way on its thread, where a runtime that is being shut down would make it panic. The
+    // end of the process is the end of both, and nothing may hold it up.
+    std::mem::forget(runtime);
     ended(outcome)
 }
 

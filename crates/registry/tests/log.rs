@@ -75,8 +75,7 @@ async fn thousands_in_trouble_write_fewer_than_fifty_lines_a_second() {
     expire(&server, &service).await;
     none_registered(&registrations).await;
     all_registered(&registrations).await;
-    proxy.cut().await;
-    none_registered(&registrations).await;
+    cut_all_off(&proxy, &registrations).await;
     all_registered(&registrations).await;
     // Some are deleted and denied, and in the places of others there are rivals.
     let admin = observer(&server).await;

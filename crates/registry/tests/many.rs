@@ -80,8 +80,7 @@ async fn three_thousand_watched_paths_survive_a_cut_without_a_look_each() {
 
     for cut in 1..=3 {
         proxy.clear();
-        proxy.cut().await;
-        none_registered(&registrations).await;
+        cut_all_off(&proxy, &registrations).await;
         all_registered(&registrations).await;
         assert_eq!((service.zk.state().reconnects, service.session()), (cut, session));
         assert_eq!(requests(&proxy), [Op::Connect, Op::AddWatch, Op::Sync, Op::Exists]);
@@ -223,8 +222,7 @@ async fn a_few_watch_their_own_znodes_and_many_share_one_watch() {
         eventually("the znode", is_back).await;
     }
     all_registered(&few).await;
-    proxy.cut().await;
-    none_registered(&few).await;
+    cut_all_off(&proxy, &few).await;
     all_registered(&few).await;
     all_registered(&more).await;
     assert_eq!(watches(&server).await, 1);
@@ -232,8 +230,7 @@ async fn a_few_watch_their_own_znodes_and_many_share_one_watch() {
 
     // Few again: from the next connection on they have their own.
     join_all(more.iter().map(|registration| registration.deregister(SOON))).await;
-    proxy.cut().await;
-    none_registered(&few).await;
+    cut_all_off(&proxy, &few).await;
     all_registered(&few).await;
     eventually("own watches", || async { watches(&server).await == Registrar::OWN_WATCHES }).await;
 }
@@ -263,8 +260,7 @@ async fn registry_and_discovery_share_a_link_and_a_root() {
     delete_one(1).await;
     drop(before);
     delete_one(2).await;
-    proxy.cut().await;
-    none_registered(&registrations).await;
+    cut_all_off(&proxy, &registrations).await;
     all_registered(&registrations).await;
     delete_one(3).await;
     let mut views = after.views();

@@ -79,6 +79,13 @@ pub async fn none_registered(registrations: &[Registration]) {
     }
 }
 
+/// Breaks the link until all have noticed: one that came back at once would be faster than so many looks here.
+pub async fn cut_all_off(proxy: &Proxy, registrations: &[Registration]) {
+    proxy.refuse().await;
+    none_registered(registrations).await;
+    proxy.pass().await.unwrap();
+}
+
 pub async fn status_where(registration: &Registration, wanted: impl FnMut(&Status) -> bool) -> Status {
     let mut statuses = registration.statuses();
     let found = timeout(SOON, statuses.wait_for(wanted)).await;

@@ -159,7 +159,7 @@ async fn fault_38_with_any_limit_of_descriptors_a_server_either_ends_or_is_liste
     let zk = Server::start().await.unwrap();
     let scene = Scene::new(quiet(real()), vec![zk.addr()]);
     let (mut ended, mut listed) = (0, 0);
-    for limit in (8..=72).step_by(4) {
+    for limit in (8..=72).step_by(8) {
         let port = free_port();
         let shell = format!("ulimit -n {limit}; exec \"$@\"");
         let server = scene.server_in(&shell, &["--port", &port.to_string()]);
@@ -182,7 +182,7 @@ async fn fault_38_with_any_limit_of_descriptors_a_server_either_ends_or_is_liste
             no_panic(&exit.err).unwrap();
         }
     }
-    assert!(ended > 2 && listed > 2, "{ended} ended, {listed} listed: not the limits that matter");
+    assert!(ended > 1 && listed > 1, "{ended} ended, {listed} listed: not the limits that matter");
 }
 
 /// A container or a jail may have no devices.
