@@ -197,7 +197,7 @@ impl Lookout {
         let mut events = match events {
             // ZooKeeper before 3.6, which closes the connection, too, or one that refuses these watches: not again in
             // this session.
-            Err(error) if error.kind().is_refusal() => {
+            Err(error) if error.kind().is_refusal() || *error.kind() == ErrorKind::Denied => {
                 debug!(%error, "no recursive watches here: every znode has its own");
                 self.unknown_in = Some(connection.epoch());
                 synced?;
