@@ -42,9 +42,9 @@ impl Config {
     /// The audit intervals that are allowed.
     pub const AUDIT_INTERVALS: RangeInclusive<Duration> =
         Duration::from_millis(100)..=Duration::from_secs(3600);
-    /// How long a removal waits for a creation of the same name, unless told otherwise: 10 ms. The two
+    /// How long a removal waits for a creation of the same name, unless told otherwise: 25 ms. The two
     /// events of a take-over leave the server together; this is for the way, and for a busy machine.
-    pub const DEFAULT_SETTLE: Duration = Duration::from_millis(10);
+    pub const DEFAULT_SETTLE: Duration = Duration::from_millis(25);
     /// The settling times that are allowed.
     pub const SETTLES: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(1);
     /// The holds that are allowed.
@@ -164,9 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn unless_told_otherwise_it_settles_for_10_ms_audits_once_a_minute_and_reads_no_records() {
+    fn unless_told_otherwise_it_settles_for_25_ms_audits_once_a_minute_and_reads_no_records() {
         let config = config();
-        assert_eq!(config.settle(), Duration::from_millis(10));
+        assert_eq!(config.settle(), Duration::from_millis(25));
         assert_eq!(config.audit_interval(), Duration::from_secs(60));
         assert_eq!(config.records(), Records::NamesOnly);
     }

@@ -27,7 +27,7 @@
 //! * Events that are queued when a list arrives are one batch with it: there is no view of the list alone. Every
 //!   view shows what was there at one moment, in the order in which it was (but for what settles, is held, or
 //!   waits for its record), and who looks seldom sees the latest. Before 3.6 each view shows one list.
-//! * A take-over of a name (deleted and created in one transaction) is no gap: a removal waits 10 ms for a
+//! * A take-over of a name (deleted and created in one transaction) is no gap: a removal waits 25 ms for a
 //!   creation of the same name ([`Config::with_settle`]). Where the two events are further apart than that on
 //!   their way, it is one.
 //! * A mass disappearance is held back for a bounded time before it is believed: see below. Fewer removals take
