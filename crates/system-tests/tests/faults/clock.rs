@@ -40,7 +40,8 @@ const JUMPS: [(f64, &str); 5] =
 
 /// Seconds by which an answer is ahead of the true time.
 fn ahead((printed, line): &(Instant, String)) -> f64 {
-    let (_, time) = line.split_at(line.find(":20").map_or(0, |at| at + 1));
+    // IP:PORT:TIME.
+    let time = line.splitn(3, ':').last().unwrap_or_default();
     let time: Timestamp = time.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
     let printed = Timestamp::now() - jiff::SignedDuration::try_from(printed.elapsed()).unwrap();
     time.duration_since(printed).as_secs_f64()
