@@ -31,6 +31,15 @@ fn leave_free(count: u64) -> impl Drop {
     Restore(soft, hard)
 }
 
+/// Ends the callers, also where the test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Takes all descriptors, as a server full of callers does; gives them back if it is told to.
 fn callers(until: &AtomicBool) {
     let mut callers: Vec<(PipeReader, PipeWriter)> = Vec::new();
@@ -68,6 +77,7 @@ async fn a_start_without_descriptors_is_an_error_that_spoils_nothing_and_callers
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| callers(&over));
+        let _over = Over(&over);
         tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(async {
                 for reconnects in 1..=3 {
@@ -83,7 +93,6 @@ async fn a_start_without_descriptors_is_an_error_that_spoils_nothing_and_callers
                 }
             });
         });
-        over.store(true, Ordering::Relaxed);
     });
     drop(limit);
     assert!(fd_reserve().is_whole());
