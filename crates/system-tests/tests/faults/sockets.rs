@@ -137,6 +137,10 @@ async fn fault_38_the_link_gets_its_descriptors_however_few_the_callers_leave() 
         let calls = idle.len();
         for reconnects in 1..=2 {
             link.cut().await;
+            // Who knocks now would take what the broken link has left.
+            for _ in 0..50 {
+                idle.push(connect(port).await.unwrap());
+            }
             let again = format!("reconnects={reconnects}");
             until("connected again", SESSION, || server.err().contains(&again)).await.unwrap();
         }
