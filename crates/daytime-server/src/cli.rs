@@ -70,8 +70,8 @@ pub fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         let mut signals = Signals::install(&[Signal::SIGUSR1, Signal::SIGUSR2])?;
         let (stop, stopped) = oneshot::channel();
-        let (hurry, hurried) = oneshot::channel();
-        let mut running = std::pin::pin!(crate::run_until(loaded.config, told(stopped), told(hurried)));
+        let (force, forced) = oneshot::channel();
+        let mut running = std::pin::pin!(crate::run_until(loaded.config, told(stopped), told(forced)));
         tokio::select! {
             biased;
             outcome = &mut running => return outcome.map(|()| ExitCode::SUCCESS),
@@ -84,7 +84,7 @@ pub fn main() -> ExitCode {
             outcome = &mut running => return outcome.map(|()| ExitCode::SUCCESS),
             signal = signals.stop_again(first) => warn!(%signal, "stopping at once"),
         }
-        let _ = hurry.send(());
+        let _ = force.send(());
         running.await.map(|()| ExitCode::FAILURE)
     });
     // What is left is cut off: nothing may hold up the end.

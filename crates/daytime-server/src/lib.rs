@@ -17,14 +17,14 @@
 
 mod advertise;
 mod cli;
+mod descriptors;
 mod embedded;
 mod error;
 mod figures;
-mod hurry;
+mod forced;
 mod lookup;
 mod refused;
 mod reply;
-mod room;
 mod serve;
 
 use std::future::Future;
@@ -45,7 +45,7 @@ use zk_core::Zk;
 pub use cli::main;
 pub use error::Error;
 
-use crate::hurry::{HURRIED, Hurry};
+use crate::forced::{FORCED_SHUTDOWN, Forced};
 use crate::serve::{Limits, Serving, UdpSocket};
 
 /// How long the ensemble may take to confirm that the instances are gone. Together with settling,
@@ -72,7 +72,7 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
     run_until(config, shutdown, std::future::pending()).await
 }
 
-/// The same, with an end that can be cut short: once `hurry` resolves, after `shutdown`, it returns within half a
+/// The same, with an end that can be cut short: once `force` resolves, after `shutdown`, it returns within half a
 /// second. By then it has taken out the instances and closed the session, if the ensemble answers; it has not
 /// waited for anybody else.
 ///
@@ -84,9 +84,9 @@ pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Re
 pub async fn run_until(
     config: ServerConfig,
     shutdown: impl Future<Output = ()>,
-    hurry: impl Future<Output = ()>,
+    force: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let hurry = Hurry::on(hurry);
+    let forced = Forced::on(force);
     let mut shutdown = std::pin::pin!(shutdown);
     let settings = &config.server;
 
@@ -108,7 +108,7 @@ pub async fn run_until(
         None => None,
     };
     // Before callers take what there is.
-    room::make()?;
+    descriptors::require()?;
     figures::describe();
     let serving = Serving::new();
     let limits = Limits { connections: settings.max_connections, deadline: settings.connection_timeout };
@@ -128,7 +128,7 @@ pub async fn run_until(
             biased;
             () = &mut shutdown => {
                 // Before there was anything to register.
-                drain(&serving, settings.grace, &hurry).await;
+                drain(&serving, settings.grace, &forced).await;
                 return Ok(());
             }
             started = embedded::start_where_nobody_answers(&config.zookeeper) => started,
@@ -164,15 +164,15 @@ pub async fn run_until(
     let (registrations, outcome) = match registered {
         Ok(registered) => registered,
         Err(error) => {
-            hurry.leaving(Duration::ZERO, close(&zk)).await;
-            hurry.leaving(Duration::ZERO, embedded::stop(zookeeper)).await;
+            forced.run(Duration::ZERO, close(&zk)).await;
+            forced.run(Duration::ZERO, embedded::stop(zookeeper)).await;
             return Err(error);
         }
     };
 
     let deregistering = registrations.iter().map(|registration| registration.deregister(DEREGISTER_TIMEOUT));
-    // In a hurry, what is not confirmed by half of the time goes with the session, in the other half.
-    let outcomes = hurry.leaving(HURRIED / 2, futures_util::future::join_all(deregistering)).await;
+    // Forced, what is not confirmed by half of the time goes with the session, in the other half.
+    let outcomes = forced.run(FORCED_SHUTDOWN / 2, futures_util::future::join_all(deregistering)).await;
     let mut gone = outcomes.is_some();
     for error in outcomes.into_iter().flatten().filter_map(Result::err) {
         warn!(%error, "not deregistered");
@@ -180,11 +180,11 @@ pub async fn run_until(
     }
     if gone && !registrations.is_empty() {
         info!(instances = registrations.len(), settle = ?settings.settle, "deregistered; serving on while callers learn of it");
-        hurry.leaving(HURRIED, tokio::time::sleep(settings.settle)).await;
+        forced.run(FORCED_SHUTDOWN, tokio::time::sleep(settings.settle)).await;
     }
-    drain(&serving, settings.grace, &hurry).await;
-    hurry.leaving(Duration::ZERO, close(&zk)).await;
-    hurry.leaving(Duration::ZERO, embedded::stop(zookeeper)).await;
+    drain(&serving, settings.grace, &forced).await;
+    forced.run(Duration::ZERO, close(&zk)).await;
+    forced.run(Duration::ZERO, embedded::stop(zookeeper)).await;
     info!("done");
     outcome
 }
@@ -221,8 +221,8 @@ async fn register(zk: &Zk, config: &ServerConfig, bound: &[SocketAddr]) -> Resul
 }
 
 /// Takes nobody in any more, and lets who is in finish.
-async fn drain(serving: &Serving, grace: Duration, hurry: &Hurry<impl Future<Output = Instant>>) {
-    match hurry.leaving(HURRIED, serving.drain(grace)).await {
+async fn drain(serving: &Serving, grace: Duration, forced: &Forced<impl Future<Output = Instant>>) {
+    match forced.run(FORCED_SHUTDOWN, serving.drain(grace)).await {
         Some(0) => {}
         Some(unfinished) => warn!(connections = unfinished, ?grace, "connections cut off"),
         None => warn!("connections cut off: no time to let them finish"),

@@ -228,10 +228,10 @@ async fn a_second_signal_later_than_a_second_waits_for_nobody_and_still_takes_th
         server.signal(Signal::SIGTERM);
         said(&server, stage).await;
         sleep_until(Instant::now() + Duration::from_millis(1100)).await;
-        let hurried = Instant::now();
+        let forced = Instant::now();
         server.signal(Signal::SIGHUP);
         let exit = server.exit(AT_ONCE).await.unwrap();
-        println!("{settings:?}: {:?}", hurried.elapsed());
+        println!("{settings:?}: {:?}", forced.elapsed());
         assert_eq!(exit.code, Some(1), "{settings}: {}", exit.err);
         no_session_but(&before, &zk, settings).await;
         scene.observer.until("none", AT_ONCE, |nodes| nodes.is_empty()).await.unwrap();

@@ -2,7 +2,7 @@
 //!
 //! D8: its sockets and timers belong to the reactor of `async-io`: one for the process, made when it is first
 //! used, with a thread that is started before the rest is made. Where no file descriptor is free at that moment
-//! the thread panics, and whatever is made of the reactor later, nobody turns it: no connection comes about for
+//! the thread panics, and whatever is made of the reactor later, no thread drives it: no connection comes about for
 //! the life of the process.
 
 use std::future::Future;
@@ -22,7 +22,7 @@ const DESCRIPTORS: usize = 3;
 /// How long a timer may be late before the reactor is taken for dead. Far more than a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Makes sure that there is a reactor and that its thread turns it. Quick, but where nobody does: then it takes
+/// Makes sure that there is a reactor and that its thread drives it. Quick, but where nobody does: then it takes
 /// [`PATIENCE`].
 ///
 /// # Errors
@@ -37,7 +37,7 @@ pub(super) fn start() -> io::Result<()> {
     // The crate would not return an error. Any kind of descriptor does; this one needs no file and no network.
     let room: Vec<_> = (0..DESCRIPTORS).map(|_| UnixDatagram::unbound()).collect::<io::Result<_>>()?;
     drop(room);
-    if !turns() {
+    if !is_driven() {
         return Err(io::Error::other(
             "its thread is dead: async-io was used in this process when file descriptors were short; nothing but a \
              new process puts that right",
@@ -47,12 +47,12 @@ pub(super) fn start() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a timer fires. Nobody turns the reactor on this thread, so somebody else does.
-fn turns() -> bool {
+/// Whether a timer fires. This thread does not drive the reactor, so another one does.
+fn is_driven() -> bool {
     // A reactor that cannot be made panics.
     catch_unwind(|| {
         let (fired, firing) = sync_channel(1);
-        let waker = Waker::from(Arc::new(Tell(fired)));
+        let waker = Waker::from(Arc::new(Notify(fired)));
         let mut delay = Duration::from_millis(1);
         let mut timer = Box::pin(Timer::after(delay));
         // One that is due by the time it is looked at has not gone through the reactor, and proves nothing.
@@ -65,9 +65,9 @@ fn turns() -> bool {
     .unwrap_or(false)
 }
 
-struct Tell(SyncSender<()>);
+struct Notify(SyncSender<()>);
 
-impl Wake for Tell {
+impl Wake for Notify {
     fn wake(self: Arc<Self>) {
         // It is full where that has been told already.
         let _ = self.0.try_send(());

@@ -16,7 +16,7 @@ use crate::config::Tls;
 
 mod cause;
 
-use cause::{Asked, Noting, cause};
+use cause::{Asked, RecordingResolver, cause};
 
 /// How long a handshake that is made to find out may take.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -61,8 +61,8 @@ impl Client {
             Ok(config) => config,
             Err(error) => return Some(error.to_string()),
         };
-        let noting = Arc::new(Noting::new(config.client_auth_cert_resolver));
-        config.client_auth_cert_resolver = noting.clone();
+        let resolver = Arc::new(RecordingResolver::new(config.client_auth_cert_resolver));
+        config.client_auth_cert_resolver = resolver.clone();
         let handshake = async {
             let stream = TcpStream::connect(server.address).await?;
             let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
@@ -71,13 +71,13 @@ impl Client {
             match timeout(ALERT, stream.read(&mut [0])).await {
                 Ok(Err(error)) => Err(error),
                 // Some hang up without one.
-                Ok(Ok(0)) if noting.asked() == Asked::WithoutOne => Err(UnexpectedEof.into()),
+                Ok(Ok(0)) if resolver.asked() == Asked::WithoutOne => Err(UnexpectedEof.into()),
                 Ok(Ok(_)) | Err(_) => Ok(()),
             }
         };
         match timeout(LIMIT, handshake).await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(cause(&error, noting.asked(), server.host.name())),
+            Ok(Err(error)) => Some(cause(&error, resolver.asked(), server.host.name())),
             Err(_) => Some(format!("TLS: no answer within {LIMIT:?}; does the port speak TLS?")),
         }
     }

@@ -14,12 +14,12 @@ use rustls::{CertificateError, SignatureScheme};
 
 /// Hands out our certificate as the one inside does, and notes that it was asked for.
 #[derive(Debug)]
-pub(super) struct Noting {
+pub(super) struct RecordingResolver {
     certificates: Arc<dyn ResolvesClientCert>,
     asked: AtomicBool,
 }
 
-impl Noting {
+impl RecordingResolver {
     pub(super) fn new(certificates: Arc<dyn ResolvesClientCert>) -> Self {
         Self { certificates, asked: AtomicBool::new(false) }
     }
@@ -34,7 +34,7 @@ impl Noting {
     }
 }
 
-impl ResolvesClientCert for Noting {
+impl ResolvesClientCert for RecordingResolver {
     fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.asked.store(true, Ordering::Relaxed);
         self.certificates.resolve(issuers, schemes)

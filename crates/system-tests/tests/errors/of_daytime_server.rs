@@ -1,20 +1,9 @@
-//! What an error says is said once: no layer of a chain repeats the next one.
-
-use std::error::Error;
 use std::io;
 
 use daytime_server::Error as ServerError;
 use instance::EndpointError;
 
-/// Walks down the causes of an error.
-fn assert_each_layer_is_its_own(error: &dyn Error) {
-    let (mut layer, mut next) = (error, error.source());
-    assert!(!layer.to_string().is_empty());
-    while let Some(cause) = next {
-        assert!(!layer.to_string().contains(&cause.to_string()), "{layer} says {cause}, too");
-        (layer, next) = (cause, cause.source());
-    }
-}
+use crate::assert_each_layer_is_its_own;
 
 #[test]
 fn no_layer_of_an_error_repeats_the_next() {
@@ -24,6 +13,9 @@ fn no_layer_of_an_error_repeats_the_next() {
         ServerError::Listen { address, source: io() },
         ServerError::ListenUdp { address, source: io() },
         ServerError::Dead { address },
+        ServerError::Link(zk_core::StartError::Reactor(io())),
+        ServerError::Link(zk_core::StartError::Reserve(io())),
+        ServerError::Descriptors(io()),
         ServerError::Metrics(daytime_metrics::StartError::Listen { address, source: io() }),
         ServerError::Authentication(zk_core::ConnectError::AuthFailed { server: "127.0.0.1:2181".into() }),
         ServerError::Endpoint(EndpointError::Unspecified),
