@@ -1,16 +1,16 @@
 //! The harness of the fault matrix: the real programs as processes, an independent observer, checks.
 
 mod gate;
-mod heavy;
 mod observer;
 mod process;
+mod requirements;
 mod scene;
 pub mod usage;
 
 pub use gate::Gate;
-pub use heavy::{heavy, namespaces, program, root, skipped, unshared};
 pub use observer::{Node, Observer, Sighting};
 pub use process::{Exit, Process, Programs};
+pub use requirements::{heavy, namespaces, program, root, skipped, unshared};
 pub use scene::{PROPAGATION, SESSION, Scene, TICK, free_port, free_ports};
 
 /// The outcome of a row: what was violated, if anything.
