@@ -88,9 +88,13 @@ async fn fault_30_a_thousand_changes_a_second_end_in_the_truth_and_in_little_mem
     assert!(rate > 250.0, "the fault did not take effect: {rate} changes a second");
     let last = Instant::now();
     while replay(&told(&watch)) != truth {
-        assert!(last.elapsed() < PROPAGATION, "I2: not the last state {PROPAGATION:?} after the last change");
+        assert!(last.elapsed() < SOON, "I2: not the last state");
         sleep(Duration::from_millis(5)).await;
     }
+    // By when it was printed: to read it all here takes its time.
+    let printed = watch.out().last().unwrap().0;
+    let took = printed.saturating_duration_since(last);
+    assert!(took < PROPAGATION, "I2: the last state came {took:?} after the last change");
     assert_eq!(count(&watch, "held"), 0);
     let grown = usage::peak_memory(watch.pid()) - before;
     println!("{rate:.0} changes/s, {} told, memory grown by {grown} bytes", told(&watch).len());
