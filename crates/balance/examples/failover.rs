@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             })
             .await?;
         let attempts = answered.attempts;
-        let second = balancer.status().swap_remove(1).standing;
+        let second = balancer.status().swap_remove(1).health;
         println!(
             "{:4} ms  {} answered, attempts: {attempts}; 10.0.0.2:80 is {second:?}",
             began.elapsed().as_millis(),

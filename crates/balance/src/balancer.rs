@@ -9,9 +9,9 @@ use arc_swap::ArcSwapOption;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::dice::Dice;
-use crate::eject::Rules;
+use crate::health::Rules;
 use crate::picker::Picker;
+use crate::rng::SharedRng;
 use crate::table::{Absent, Entry, Table};
 use crate::{Config, EndpointStatus, Pick};
 
@@ -43,7 +43,7 @@ impl<K: Eq + Hash + Clone> Balancer<K> {
             start: Instant::now(),
             base: config.base,
             cap: config.cap,
-            dice: Dice::new(config.seed.unwrap_or_else(rand::random)),
+            rng: SharedRng::new(config.seed.unwrap_or_else(rand::random)),
         };
         let shared = Shared {
             table: ArcSwapOption::empty(),
@@ -109,11 +109,11 @@ impl<K: Eq + Hash + Clone> Balancer<K> {
             entry.health.admit(now_ms).map(|ticket| Pick::new(entry, ticket))
         };
         for _ in 0..PROPOSALS {
-            if let Some(pick) = admit(&entries[picker.propose(len, &rules.dice)]) {
+            if let Some(pick) = admit(&entries[picker.propose(len, &rules.rng)]) {
                 return Ok(pick);
             }
         }
-        let choose = |count| picker.choose(count, &rules.dice);
+        let choose = |count| picker.choose(count, &rules.rng);
         let usable = |entry: &&Arc<Entry<K>>| wanted(&entry.key) && entry.health.would_admit(now_ms);
         if let Some(entry) = one_of(entries.iter().filter(usable), choose)
             && let Some(pick) = admit(entry)
@@ -139,8 +139,8 @@ impl<K: Eq + Hash + Clone> Balancer<K> {
         table.as_ref().map(|table| table.status(self.shared.rules.now_ms())).unwrap_or_default()
     }
 
-    pub(crate) fn dice(&self) -> &Dice {
-        &self.shared.rules.dice
+    pub(crate) fn rng(&self) -> &SharedRng {
+        &self.shared.rules.rng
     }
 }
 

@@ -66,17 +66,17 @@
 
 mod balancer;
 mod config;
-mod dice;
-mod eject;
-mod figures;
+mod health;
+mod metrics;
 mod pick;
 mod picker;
 mod retry;
+mod rng;
 mod table;
 
 pub use balancer::{Balancer, PickError};
 pub use config::{Config, ConfigError};
-pub use eject::Standing;
+pub use health::Health;
 pub use pick::{Failure, Pick};
 pub use picker::{Strategy, UnknownStrategy};
 pub use retry::{Answered, Attempt, CallConfig, CallError, Classify, GaveUp, MAX_ATTEMPTS, call};

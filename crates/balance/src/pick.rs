@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 
 use thiserror::Error;
 
-use crate::eject::Ticket;
-use crate::figures;
+use crate::health::Ticket;
+use crate::metrics;
 use crate::table::Entry;
 
 /// How a call failed.
@@ -60,7 +60,7 @@ impl<K> Pick<K> {
     /// Reports that the call failed.
     pub fn fail(self, failure: Failure) {
         if self.entry.health.fail(self.ticket, failure, &self.entry.rules) {
-            figures::ejection(failure);
+            metrics::ejection(failure);
             self.entry.count();
         }
     }

@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::dice::Dice;
+use crate::rng::SharedRng;
 use random::Random;
 use round_robin::RoundRobin;
 
@@ -78,17 +78,17 @@ impl Picker {
     }
 
     /// Proposes an index below `len`, which is at least 1.
-    pub(crate) fn propose(&self, len: usize, dice: &Dice) -> usize {
+    pub(crate) fn propose(&self, len: usize, rng: &SharedRng) -> usize {
         match self {
-            Self::Random(random) => random.propose(len, dice),
+            Self::Random(random) => random.propose(len, rng),
             Self::RoundRobin(round_robin) => round_robin.propose(len),
         }
     }
 
     /// Chooses among `count` endpoints that may be used, at least 1.
-    pub(crate) fn choose(&self, count: usize, dice: &Dice) -> usize {
+    pub(crate) fn choose(&self, count: usize, rng: &SharedRng) -> usize {
         match self {
-            Self::Random(random) => random.propose(count, dice),
+            Self::Random(random) => random.propose(count, rng),
             Self::RoundRobin(round_robin) => round_robin.choose(count),
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::figures::{self, Ended};
+use crate::metrics::{self, Ended};
 use crate::{Balancer, ConfigError, Failure, PickError};
 
 pub use classify::Classify;
@@ -82,7 +82,7 @@ pub struct Answered<K, T> {
 /// the endpoints of that moment.
 ///
 /// Only what may be done twice should be called like this: an attempt that timed out may have had its effect.
-/// An attempt that the end of the call cuts short is not held against its endpoint.
+/// An attempt that the end of the call interrupts does not count against its endpoint.
 ///
 /// # Errors
 /// [`CallError`], if the time is over or an error says that a retry makes no sense. It lists the attempts.
@@ -139,13 +139,13 @@ where
                     log.nothing_to_pick(reason);
                 }
                 tried.clear();
-                sleep(balancer.dice().jitter(pause).min(left)).await;
+                sleep(balancer.rng().jitter(pause).min(left)).await;
                 pause = LONGEST_PAUSE.min(pause * 2);
                 continue;
             }
         };
         if log.count() > 0 {
-            figures::retry();
+            metrics::retry();
         }
         let key = pick.key().clone();
         let limit = config.attempt.min(left);
@@ -153,7 +153,7 @@ where
         let (error, failure) = match timeout(limit, attempt(&key)).await {
             Ok(Ok(value)) => {
                 pick.succeed();
-                figures::attempt(Ended::Answered);
+                metrics::attempt(Ended::Answered);
                 return Ok(Answered { value, key, attempts: log.count() + 1 });
             }
             Ok(Err(error)) => {
@@ -162,7 +162,7 @@ where
             }
             Err(_) => (None, (limit == config.attempt).then_some(Failure::Timeout)),
         };
-        figures::attempt(match (failure, &error) {
+        metrics::attempt(match (failure, &error) {
             (Some(failure), _) => Ended::Failed(failure),
             (None, Some(_)) => Ended::Error,
             (None, None) => Ended::CutShort,

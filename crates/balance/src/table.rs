@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::Standing;
-use crate::eject::{Health, Rules};
-use crate::figures;
+use crate::Health;
+use crate::health::{HealthCell, Rules};
+use crate::metrics;
 
 /// For how long an endpoint that left is remembered, in case it comes back.
 pub const MEMORY: Duration = Duration::from_secs(60);
@@ -22,7 +22,7 @@ pub const MAX_ABSENT: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Entry<K> {
     pub(crate) key: K,
-    pub(crate) health: Health,
+    pub(crate) health: HealthCell,
     pub(crate) in_flight: AtomicU32,
     pub(crate) rules: Arc<Rules>,
     /// Whether it is in the current set.
@@ -38,7 +38,7 @@ pub struct EndpointStatus<K> {
     /// The endpoint.
     pub key: K,
     /// What we think of it.
-    pub standing: Standing,
+    pub health: Health,
     /// How many failures in a row led to its ejection; 0 in service.
     pub failures: u32,
     /// How many picks of it are alive.
@@ -49,7 +49,7 @@ impl<K> Entry<K> {
     pub(crate) fn new(key: K, rules: &Arc<Rules>) -> Self {
         Self {
             key,
-            health: Health::default(),
+            health: HealthCell::default(),
             in_flight: AtomicU32::new(0),
             rules: Arc::clone(rules),
             listed: AtomicBool::new(false),
@@ -72,7 +72,7 @@ impl<K> Entry<K> {
         loop {
             let count = wanted();
             if self.counted.swap(count, Ordering::SeqCst) != count {
-                figures::out_of_service(count);
+                metrics::out_of_service(count);
             }
             // Another thread may have changed something and have been faster: who swaps last, looks last.
             if wanted() == count {
@@ -85,7 +85,7 @@ impl<K> Entry<K> {
 impl<K> Drop for Entry<K> {
     fn drop(&mut self) {
         if *self.counted.get_mut() {
-            figures::out_of_service(false);
+            metrics::out_of_service(false);
         }
     }
 }
@@ -99,9 +99,9 @@ pub(crate) struct Table<K> {
 impl<K: Clone> Table<K> {
     pub(crate) fn status(&self, now_ms: u64) -> Vec<EndpointStatus<K>> {
         let status = |entry: &Arc<Entry<K>>| {
-            let (standing, failures) = entry.health.standing(now_ms);
+            let (health, failures) = entry.health.health(now_ms);
             let in_flight = entry.in_flight.load(Ordering::Relaxed);
-            EndpointStatus { key: entry.key.clone(), standing, failures, in_flight }
+            EndpointStatus { key: entry.key.clone(), health, failures, in_flight }
         };
         self.entries.iter().map(status).collect()
     }
@@ -168,11 +168,11 @@ impl<K: Eq + Hash + Clone> Absent<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dice::Dice;
+    use crate::rng::SharedRng;
 
     fn rules() -> Arc<Rules> {
         let second = Duration::from_secs(1);
-        Arc::new(Rules { start: Instant::now(), base: second, cap: second, dice: Dice::new(1) })
+        Arc::new(Rules { start: Instant::now(), base: second, cap: second, rng: SharedRng::new(1) })
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use balance::{
-    Balancer, CallConfig, Classify, Config, ConfigError, Failure, GaveUp, MAX_ATTEMPTS, PickError, Standing,
+    Balancer, CallConfig, Classify, Config, ConfigError, Failure, GaveUp, Health, MAX_ATTEMPTS, PickError,
     Strategy, call,
 };
 use thiserror::Error;
@@ -40,8 +40,8 @@ async fn it_goes_elsewhere_at_once_when_refused() {
     let answered = call(&balancer, &CallConfig::default(), |key| act(key)).await.unwrap();
     assert_eq!((answered.key, answered.value, answered.attempts), ("good", "hello", 3));
     assert_eq!(began.elapsed(), Duration::ZERO);
-    assert!(matches!(balancer.status()[0].standing, Standing::Ejected { .. }));
-    assert_eq!(balancer.status()[2].standing, Standing::InService);
+    assert!(matches!(balancer.status()[0].health, Health::Ejected { .. }));
+    assert_eq!(balancer.status()[2].health, Health::InService);
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,7 +51,7 @@ async fn it_goes_elsewhere_when_the_attempt_takes_too_long() {
     let answered = call(&balancer, &CallConfig::default(), |key| act(key)).await.unwrap();
     assert_eq!((answered.key, answered.attempts), ("good", 2));
     assert_eq!(began.elapsed().as_millis() / 10, 100);
-    assert!(matches!(balancer.status()[0].standing, Standing::Ejected { .. }));
+    assert!(matches!(balancer.status()[0].health, Health::Ejected { .. }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,7 +141,7 @@ async fn a_final_error_ends_the_call_and_spares_the_endpoint() {
     assert_eq!((error.gave_up(), error.count()), (GaveUp::NoRetry, 1));
     assert_eq!(error.attempts()[0].error, Some(Final));
     assert_eq!(error.source().unwrap().to_string(), "not found");
-    assert!(balancer.status().iter().all(|status| status.standing == Standing::InService));
+    assert!(balancer.status().iter().all(|status| status.health == Health::InService));
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +149,7 @@ async fn an_error_of_our_own_is_retried_but_spares_the_endpoint() {
     let balancer = balancer(["ours", "good"]);
     let answered = call(&balancer, &CallConfig::default(), |key| act(key)).await.unwrap();
     assert_eq!(answered.attempts, 2);
-    assert!(balancer.status().iter().all(|status| status.standing == Standing::InService));
+    assert!(balancer.status().iter().all(|status| status.health == Health::InService));
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,7 +180,7 @@ async fn a_dropped_call_ends_its_attempt_without_a_report() {
     let call = call(&balancer, &config, |key| act(key));
     assert!(timeout(ms(10), call).await.is_err());
     let status = &balancer.status()[0];
-    assert_eq!((status.in_flight, status.standing), (0, Standing::InService));
+    assert_eq!((status.in_flight, status.health), (0, Health::InService));
 }
 
 #[tokio::test(start_paused = true)]

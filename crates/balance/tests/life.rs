@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use balance::{Balancer, Config, EndpointStatus, Failure, MEMORY, Pick, Standing, Strategy};
+use balance::{Balancer, Config, EndpointStatus, Failure, Health, MEMORY, Pick, Strategy};
 use tokio::time::advance;
 
 const OTHER: &str = "other";
@@ -25,7 +25,7 @@ fn pick(balancer: &Balancer<&'static str>) -> Option<Pick<&'static str>> {
 
 /// Returns for how much longer it is ejected, which is the given time give or take a quarter.
 fn remaining(balancer: &Balancer<&'static str>, about_ms: u64) -> Duration {
-    let Standing::Ejected { remaining } = status(balancer).standing else {
+    let Health::Ejected { remaining } = status(balancer).health else {
         panic!("not ejected: {:?}", status(balancer));
     };
     let ms = u64::try_from(remaining.as_millis()).expect("a short time");
@@ -36,7 +36,7 @@ fn remaining(balancer: &Balancer<&'static str>, about_ms: u64) -> Duration {
 #[tokio::test(start_paused = true)]
 async fn it_goes_from_service_through_ejection_and_probation_back_to_service() {
     let balancer = balancer();
-    assert_eq!(status(&balancer).standing, Standing::InService);
+    assert_eq!(status(&balancer).health, Health::InService);
 
     // In service -> ejected.
     pick(&balancer).unwrap().fail(Failure::Timeout);
@@ -47,12 +47,12 @@ async fn it_goes_from_service_through_ejection_and_probation_back_to_service() {
 
     // Ejected -> on probation, with one trial, which is lost.
     advance(Duration::from_millis(1)).await;
-    assert_eq!(status(&balancer).standing, Standing::OnProbation { trial: false });
+    assert_eq!(status(&balancer).health, Health::OnProbation { trial: false });
     let trial = pick(&balancer).unwrap();
-    assert_eq!(status(&balancer).standing, Standing::OnProbation { trial: true });
+    assert_eq!(status(&balancer).health, Health::OnProbation { trial: true });
     assert!(pick(&balancer).is_none(), "there is one trial at a time");
     drop(trial);
-    assert_eq!(status(&balancer).standing, Standing::OnProbation { trial: false });
+    assert_eq!(status(&balancer).health, Health::OnProbation { trial: false });
 
     // On probation -> ejected for longer and longer.
     for about_ms in [400, 800, 1600, 3200, 6400, 10_000, 10_000] {
@@ -64,7 +64,7 @@ async fn it_goes_from_service_through_ejection_and_probation_back_to_service() {
     // On probation -> in service, with the past forgotten.
     pick(&balancer).unwrap().succeed();
     let now = status(&balancer);
-    assert_eq!((now.standing, now.failures, now.in_flight), (Standing::InService, 0, 0));
+    assert_eq!((now.health, now.failures, now.in_flight), (Health::InService, 0, 0));
     pick(&balancer).unwrap().fail(Failure::Timeout);
     remaining(&balancer, 200);
 }
@@ -94,7 +94,7 @@ async fn a_pick_that_is_dropped_says_nothing() {
     let dropped = pick(&balancer).unwrap();
     assert_eq!(status(&balancer).in_flight, 1);
     drop(dropped);
-    assert_eq!((status(&balancer).in_flight, status(&balancer).standing), (0, Standing::InService));
+    assert_eq!((status(&balancer).in_flight, status(&balancer).health), (0, Health::InService));
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,5 +115,5 @@ async fn updates_and_short_absences_keep_what_is_known() {
     balancer.update([OTHER]);
     advance(MEMORY + Duration::from_millis(1)).await;
     balancer.update([WALKED, OTHER]);
-    assert_eq!(status(&balancer).standing, Standing::InService);
+    assert_eq!(status(&balancer).health, Health::InService);
 }

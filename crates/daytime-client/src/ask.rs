@@ -12,8 +12,8 @@ use zk_core::Zk;
 
 use crate::connect;
 use crate::error::{Error, chain};
-use crate::figures;
 use crate::link::{self, Link};
+use crate::metrics;
 use crate::output::{line, tell};
 use crate::release::Release;
 
@@ -135,7 +135,7 @@ async fn rounds(
         });
         let began = Instant::now();
         let answer = answer.await;
-        figures::request(answer.is_ok(), began.elapsed());
+        metrics::request(answer.is_ok(), began.elapsed());
         match answer {
             Ok(answered) => {
                 debug!(endpoint = %answered.key, attempts = answered.attempts, "answered");

@@ -13,7 +13,7 @@ use crate::error::{Error, chain};
 use crate::link::Link;
 use crate::output::tell;
 use crate::release::Release;
-use crate::{ask, doctor, figures, list, watch};
+use crate::{ask, doctor, list, metrics, watch};
 
 /// Finds daytime servers in ZooKeeper and asks them for the time; lists them; watches them come and go.
 ///
@@ -137,7 +137,7 @@ async fn run(
         Some(address) => Some(daytime_metrics::Endpoint::start(address).await?),
         None => None,
     };
-    figures::describe();
+    metrics::describe();
     match command {
         None => ask::run(config, link, &mut release).await,
         Some(Command::List { json }) => list::run(config, json, link).await,

@@ -27,19 +27,19 @@ pub(crate) enum AttemptError {
     Read(io::Error),
     /// What was read is no line.
     #[error("no answer: {0}")]
-    Answer(Odd),
+    Answer(InvalidAnswer),
 }
 
 /// What is wrong with an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Odd {
+pub(crate) enum InvalidAnswer {
     Empty,
     TooLong,
     NotText,
     ManyLines,
 }
 
-impl fmt::Display for Odd {
+impl fmt::Display for InvalidAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "the server closed without a word",
@@ -86,18 +86,18 @@ pub(crate) async fn ask(endpoint: &Endpoint, connect_timeout: Duration) -> Resul
     line(answer).map_err(AttemptError::Answer)
 }
 
-fn line(answer: Vec<u8>) -> Result<String, Odd> {
+fn line(answer: Vec<u8>) -> Result<String, InvalidAnswer> {
     if answer.len() as u64 > LONGEST {
-        return Err(Odd::TooLong);
+        return Err(InvalidAnswer::TooLong);
     }
-    let text = String::from_utf8(answer).map_err(|_| Odd::NotText)?;
+    let text = String::from_utf8(answer).map_err(|_| InvalidAnswer::NotText)?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     match line {
-        "" => Err(Odd::Empty),
-        _ if line.contains('\n') => Err(Odd::ManyLines),
+        "" => Err(InvalidAnswer::Empty),
+        _ if line.contains('\n') => Err(InvalidAnswer::ManyLines),
         // What is printed goes to a terminal, and comes from somewhere else.
-        _ if line.chars().any(char::is_control) => Err(Odd::NotText),
+        _ if line.chars().any(char::is_control) => Err(InvalidAnswer::NotText),
         _ => Ok(line.to_owned()),
     }
 }
@@ -124,11 +124,11 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_line() {
-        assert_eq!(line(vec![]), Err(Odd::Empty));
-        assert_eq!(line(b"\r\n".to_vec()), Err(Odd::Empty));
-        assert_eq!(line(vec![b'x'; 4097]), Err(Odd::TooLong));
-        assert_eq!(line(vec![0xff]), Err(Odd::NotText));
-        assert_eq!(line(b"a\x1b[2Jb".to_vec()), Err(Odd::NotText));
-        assert_eq!(line(b"a\nb\n".to_vec()), Err(Odd::ManyLines));
+        assert_eq!(line(vec![]), Err(InvalidAnswer::Empty));
+        assert_eq!(line(b"\r\n".to_vec()), Err(InvalidAnswer::Empty));
+        assert_eq!(line(vec![b'x'; 4097]), Err(InvalidAnswer::TooLong));
+        assert_eq!(line(vec![0xff]), Err(InvalidAnswer::NotText));
+        assert_eq!(line(b"a\x1b[2Jb".to_vec()), Err(InvalidAnswer::NotText));
+        assert_eq!(line(b"a\nb\n".to_vec()), Err(InvalidAnswer::ManyLines));
     }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn run(config: ClientConfig, as_json: bool, link: &Link) -> Res
 
 async fn print(zk: &Zk, root: &ZnodePath, wait: Duration, as_json: bool) -> Result<(), Error> {
     let deadline = Instant::now() + wait;
-    let (rows, odd) = loop {
+    let (rows, invalid) = loop {
         let connection = connected(zk, deadline, wait).await?;
         match read(&connection, root).await {
             Ok(read) => break read,
@@ -57,7 +57,7 @@ async fn print(zk: &Zk, root: &ZnodePath, wait: Duration, as_json: bool) -> Resu
             line(text)?;
         }
     }
-    for name in odd {
+    for name in invalid {
         tell(format_args!("not an instance, and left out: {name:?}"));
     }
     Ok(())
@@ -102,16 +102,16 @@ async fn read(connection: &Connection, root: &ZnodePath) -> Result<(Vec<Row>, Ve
         .buffer_unordered(READS)
         .try_collect()
         .await?;
-    let (mut rows, mut odd) = (Vec::new(), Vec::new());
+    let (mut rows, mut invalid) = (Vec::new(), Vec::new());
     for child in found {
         match child {
             Ok(row) => rows.extend(row),
-            Err(name) => odd.push(name),
+            Err(name) => invalid.push(name),
         }
     }
     rows.sort_by(|a, b| a.instance.endpoint().cmp(b.instance.endpoint()));
-    odd.sort();
-    Ok((rows, odd))
+    invalid.sort();
+    Ok((rows, invalid))
 }
 
 impl Row {

@@ -40,7 +40,7 @@ mod tests {
         let instance = Instance::new("10.0.0.7:80".parse().unwrap());
         assert_eq!(tags(&instance), "");
         let instance =
-            instance.with_tag("zone", "a").with_tag("odd key", "a\nb=\u{1b}[2J").with_tag("none", "");
-        assert_eq!(tags(&instance), r#"none="" "odd key"="a\nb=\u{1b}[2J" zone=a"#);
+            instance.with_tag("zone", "a").with_tag("spaced key", "a\nb=\u{1b}[2J").with_tag("none", "");
+        assert_eq!(tags(&instance), r#"none="" "spaced key"="a\nb=\u{1b}[2J" zone=a"#);
     }
 }

@@ -17,7 +17,7 @@ use crate::output::{line, tags};
 use crate::release::Release;
 
 /// What happened.
-enum Happening {
+enum Event {
     Link {
         state: State,
     },
@@ -62,12 +62,12 @@ pub(crate) async fn run(
 }
 
 async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool) -> Result<(), Error> {
-    let print = |happening: Happening| {
+    let print = |event: Event| {
         let now = Timestamp::now();
-        if as_json { line(happening.to_json(now)) } else { line(format_args!("{now:.3} {happening}")) }
+        if as_json { line(event.to_json(now)) } else { line(format_args!("{now:.3} {event}")) }
     };
     let (mut states, mut views, mut changes) = (zk.states(), discovery.views(), discovery.changes());
-    let mut told = Told::default();
+    let mut printed = Printed::default();
     let mut held = 0;
     let mut trouble = None;
     let mut phase = None;
@@ -77,14 +77,14 @@ async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool)
         let now = (state.phase.clone(), state.epoch, state.reconnects, link::is_refusal(&state));
         if phase.as_ref() != Some(&now) {
             phase = Some(now);
-            print(Happening::Link { state })?;
+            print(Event::Link { state })?;
         }
         tokio::select! {
             changed = states.changed() => if changed.is_none() {
                 return Ok(());
             },
             change = changes.next() => match change {
-                Some(change) => told.tell(change).into_iter().try_for_each(print)?,
+                Some(change) => printed.tell(change).into_iter().try_for_each(print)?,
                 None => return Ok(()),
             },
             changed = views.changed() => {
@@ -93,13 +93,13 @@ async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool)
                 }
                 let view = views.borrow_and_update().clone();
                 if view.held > held {
-                    print(Happening::Held { instances: view.held })?;
+                    print(Event::Held { instances: view.held })?;
                 }
                 held = view.held;
                 // It is over when the root is followed, not when the link goes, of which another line tells.
                 if view.trouble != trouble && (view.trouble.is_some() || view.is_live()) {
                     trouble.clone_from(&view.trouble);
-                    print(Happening::Trouble { root: root.clone(), trouble: view.trouble.clone() })?;
+                    print(Event::Trouble { root: root.clone(), trouble: view.trouble.clone() })?;
                 }
             }
         }
@@ -108,13 +108,13 @@ async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool)
 
 /// What was told, so that a reset tells the difference and nothing twice.
 #[derive(Debug, Default)]
-struct Told {
+struct Printed {
     synced: bool,
     there: BTreeMap<Endpoint, Arc<Instance>>,
 }
 
-impl Told {
-    fn tell(&mut self, change: Change) -> Vec<Happening> {
+impl Printed {
+    fn tell(&mut self, change: Change) -> Vec<Event> {
         match change {
             Change::Added(instance) => self.shown(&instance).into_iter().collect(),
             Change::Removed(instance) => self.left(instance.endpoint()).into_iter().collect(),
@@ -123,30 +123,30 @@ impl Told {
         }
     }
 
-    fn reset(&mut self, now: &[Arc<Instance>]) -> Vec<Happening> {
+    fn reset(&mut self, now: &[Arc<Instance>]) -> Vec<Event> {
         let kept: BTreeSet<_> = now.iter().map(|instance| instance.endpoint()).collect();
         let gone: Vec<_> = self.there.keys().filter(|endpoint| !kept.contains(endpoint)).cloned().collect();
-        let mut happenings: Vec<_> = gone.iter().filter_map(|endpoint| self.left(endpoint)).collect();
-        happenings.extend(now.iter().filter_map(|instance| self.shown(instance)));
+        let mut events: Vec<_> = gone.iter().filter_map(|endpoint| self.left(endpoint)).collect();
+        events.extend(now.iter().filter_map(|instance| self.shown(instance)));
         if !self.synced {
             self.synced = true;
-            happenings.push(Happening::Synced { instances: now.len() });
+            events.push(Event::Synced { instances: now.len() });
         }
-        happenings
+        events
     }
 
     /// What is new about an instance that is there.
-    fn shown(&mut self, now: &Arc<Instance>) -> Option<Happening> {
+    fn shown(&mut self, now: &Arc<Instance>) -> Option<Event> {
         match self.there.insert(now.endpoint().clone(), now.clone()) {
-            None => Some(Happening::Joined { endpoint: now.endpoint().to_string() }),
+            None => Some(Event::Joined { endpoint: now.endpoint().to_string() }),
             Some(old) if old == *now => None,
-            Some(old) => Some(Happening::Updated { old, new: now.clone() }),
+            Some(old) => Some(Event::Updated { old, new: now.clone() }),
         }
     }
 
-    fn left(&mut self, endpoint: &Endpoint) -> Option<Happening> {
+    fn left(&mut self, endpoint: &Endpoint) -> Option<Event> {
         let gone = self.there.remove(endpoint);
-        gone.map(|_| Happening::Left { endpoint: endpoint.to_string() })
+        gone.map(|_| Event::Left { endpoint: endpoint.to_string() })
     }
 }
 
@@ -156,7 +156,7 @@ fn is_another_process(old: &Instance, new: &Instance) -> bool {
     incarnation(old) != incarnation(new)
 }
 
-impl fmt::Display for Happening {
+impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Link { state } => write!(f, "* {}", link::describe(state)),
@@ -182,7 +182,7 @@ impl fmt::Display for Happening {
     }
 }
 
-impl Happening {
+impl Event {
     fn to_json(&self, now: Timestamp) -> serde_json::Value {
         let time = format!("{now:.3}");
         match self {
@@ -231,30 +231,30 @@ mod tests {
     fn a_reset_after_changes_tells_nothing_twice_and_forgets_nothing() {
         // Resets come from falling behind, which a reader of the library's snapshots cannot script: so the
         // joins and leaves are told one by one, and the resets by the sets that they lead to.
-        let mut told = Told::default();
+        let mut printed = Printed::default();
         let mut lines = Vec::new();
-        let mut say = |happenings: Vec<Happening>| lines.extend(happenings.iter().map(ToString::to_string));
-        say(told.reset(&[instance(1)]));
-        say(told.tell(Change::Added(instance(2))));
-        say(told.reset(&[instance(1), instance(2), instance(3)]));
-        say(told.tell(Change::Removed(instance(1))));
-        say(told.reset(&[instance(3)]));
+        let mut say = |events: Vec<Event>| lines.extend(events.iter().map(ToString::to_string));
+        say(printed.reset(&[instance(1)]));
+        say(printed.tell(Change::Added(instance(2))));
+        say(printed.reset(&[instance(1), instance(2), instance(3)]));
+        say(printed.tell(Change::Removed(instance(1))));
+        say(printed.reset(&[instance(3)]));
         assert_eq!(replay(&lines), ["127.0.0.1:3".to_owned()].into());
         assert_eq!(lines.iter().filter(|line| line.starts_with('=')).count(), 1, "synced once");
     }
 
     #[test]
     fn another_record_is_told_once_also_where_a_reset_brings_it() {
-        let mut told = Told::default();
-        told.reset(&[instance(1), instance(2)]);
+        let mut printed = Printed::default();
+        printed.reset(&[instance(1), instance(2)]);
         let heavy = Arc::new(Instance::clone(&instance(1)).with_weight(7).with_tag("zone", "a"));
-        let happenings = told.tell(Change::Updated { old: instance(1), new: heavy.clone() });
-        let lines: Vec<_> = happenings.iter().map(ToString::to_string).collect();
+        let events = printed.tell(Change::Updated { old: instance(1), new: heavy.clone() });
+        let lines: Vec<_> = events.iter().map(ToString::to_string).collect();
         assert_eq!(lines, ["~ 127.0.0.1:1 weight=7 zone=a"]);
-        assert!(told.reset(&[heavy, instance(2)]).is_empty());
+        assert!(printed.reset(&[heavy, instance(2)]).is_empty());
         let owner = instance::Owner::new(instance::Incarnation::from_u128(7));
         let other = Arc::new(Instance::clone(&instance(2)).with_owner(owner));
-        let lines: Vec<_> = told.reset(&[other]).iter().map(ToString::to_string).collect();
+        let lines: Vec<_> = printed.reset(&[other]).iter().map(ToString::to_string).collect();
         assert_eq!(lines, ["- 127.0.0.1:1", "~ 127.0.0.1:2 weight=100 (another process)"]);
     }
 }

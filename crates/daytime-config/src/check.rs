@@ -59,12 +59,12 @@ pub(crate) fn duration(text: &str, range: &RangeInclusive<Duration>) -> Result<D
     in_range(parsed, range)
 }
 
-pub(crate) fn in_range(given: Duration, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
-    if range.contains(&given) {
-        return Ok(given);
+pub(crate) fn in_range(found: Duration, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
+    if range.contains(&found) {
+        return Ok(found);
     }
     let (min, max) = (show(*range.start()), show(*range.end()));
-    Err(format!("expected a duration from {min} to {max}, found {}", show(given)))
+    Err(format!("expected a duration from {min} to {max}, found {}", show(found)))
 }
 
 /// Keeps numbers away from the parser whose sum could exceed what a `Duration` holds, where it panics.
@@ -86,12 +86,12 @@ pub(crate) fn integer(text: &str, range: &RangeInclusive<u64>) -> Result<u64, St
 /// Reads an integer of the file.
 pub(crate) fn integer_value(value: &DeValue<'_>, range: &RangeInclusive<u64>) -> Result<u64, String> {
     let expected = integers(range);
-    let DeValue::Integer(given) = value else {
+    let DeValue::Integer(found) = value else {
         return Err(format!("expected {expected}, found {}", describe(value)));
     };
-    match u64::from_str_radix(given.as_str(), given.radix()) {
+    match u64::from_str_radix(found.as_str(), found.radix()) {
         Ok(number) if range.contains(&number) => Ok(number),
-        _ => Err(format!("expected {expected}, found {}", short(&given.to_string()))),
+        _ => Err(format!("expected {expected}, found {}", short(&found.to_string()))),
     }
 }
 

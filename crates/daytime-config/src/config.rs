@@ -54,7 +54,7 @@ pub struct ServerSettings {
     pub connection_timeout: Duration,
     /// How long to keep serving after deregistering: up to 10 s; 300 ms by default, zero stops at once.
     pub settle: Duration,
-    /// How long open connections may finish after that: up to 60 s; 2 s by default, zero cuts them.
+    /// How long open connections may finish after that: up to 60 s; 2 s by default, zero closes them at once.
     pub grace: Duration,
 }
 

@@ -7,19 +7,21 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
-use crate::findings::{Findings, Origin};
-use crate::settings::{Auth, Client, Discovery, Given, Metrics, Registry, Server, Settings, Tls, Zookeeper};
+use crate::diagnostics::{Diagnostics, Origin};
+use crate::settings::{
+    Auth, Client, Discovery, Metrics, Registry, Server, Settings, Sourced, Tls, Zookeeper,
+};
 use crate::syntax::{self, Broken};
 use crate::{check, schema};
 
 type Key<'a> = Spanned<DeString<'a>>;
 type Value<'a> = Spanned<DeValue<'a>>;
 
-/// Reads the text that `findings` begins with into `settings`.
-pub(crate) fn read(settings: &mut Settings, findings: &mut Findings) {
-    let (text, mut repaired) = (findings.text().to_owned(), String::new());
-    let (document, broken) = syntax::parse(&text, &mut repaired, findings);
-    let mut walk = Walk { broken, findings };
+/// Reads the text that `diagnostics` begins with into `settings`.
+pub(crate) fn read(settings: &mut Settings, diagnostics: &mut Diagnostics) {
+    let (text, mut repaired) = (diagnostics.text().to_owned(), String::new());
+    let (document, broken) = syntax::parse(&text, &mut repaired, diagnostics);
+    let mut walk = Walk { broken, diagnostics };
     for (key, value) in &document {
         let name = key.get_ref().as_ref();
         // A dot in a name means that it was written in quotes.
@@ -27,7 +29,7 @@ pub(crate) fn read(settings: &mut Settings, findings: &mut Findings) {
             // What the parser made of a broken line has been reported.
             if !walk.is_broken(key, value) {
                 let at = Origin::File(key.span().start);
-                walk.findings.add(at, join("", name), schema::unknown_section(name));
+                walk.diagnostics.add(at, join("", name), schema::unknown_section(name));
             }
             continue;
         };
@@ -54,12 +56,12 @@ struct Item<'a, 'i> {
 
 struct Walk<'f> {
     broken: Broken,
-    findings: &'f mut Findings,
+    diagnostics: &'f mut Diagnostics,
 }
 
 impl Walk<'_> {
     fn is_broken(&self, key: &Key<'_>, value: &Value<'_>) -> bool {
-        self.broken.has(value.span().start, self.findings.line(key.span().start))
+        self.broken.has(value.span().start, self.diagnostics.line(key.span().start))
     }
 
     /// Reads a section, and those within it.
@@ -79,7 +81,7 @@ impl Walk<'_> {
                     _ => check::describe(value.get_ref()),
                 };
                 let message = format!("expected one section [{name}], found {found}");
-                self.findings.add(Origin::File(value.span().start), name, message);
+                self.diagnostics.add(Origin::File(value.span().start), name, message);
             }
             return;
         };
@@ -99,7 +101,7 @@ impl Walk<'_> {
                 self.refuse(settings, name, key.get_ref());
             } else if !self.item(settings, name, key.get_ref(), &item) {
                 let message = schema::unknown_key(name, keys, key.get_ref());
-                self.findings.add(Origin::File(key.span().start), item.key, message);
+                self.diagnostics.add(Origin::File(key.span().start), item.key, message);
             }
         }
     }
@@ -143,7 +145,7 @@ impl Walk<'_> {
             "password_file" => self.path(item, &mut into.password_file),
             "password" => {
                 let at = Origin::File(item.value.span().start);
-                self.findings.add(at, &item.key, check::NO_PASSWORD_HERE);
+                self.diagnostics.add(at, &item.key, check::NO_PASSWORD_HERE);
                 // Told once is enough: the missing password is this one.
                 into.password.refuse();
             }
@@ -258,8 +260,8 @@ impl Walk<'_> {
 
     // === Kinds of values ===
 
-    fn set<T>(&mut self, item: &Item<'_, '_>, result: Result<T, String>, given: &mut Given<T>) {
-        given.set(result, Origin::File(item.value.span().start), &item.key, self.findings);
+    fn set<T>(&mut self, item: &Item<'_, '_>, result: Result<T, String>, sourced: &mut Sourced<T>) {
+        sourced.set(result, Origin::File(item.value.span().start), &item.key, self.diagnostics);
     }
 
     fn text<T>(
@@ -267,29 +269,29 @@ impl Walk<'_> {
         item: &Item<'_, '_>,
         expected: &str,
         check: impl FnOnce(&str) -> Result<T, String>,
-        given: &mut Given<T>,
+        sourced: &mut Sourced<T>,
     ) {
         let result = text(item.value.get_ref(), expected).and_then(check);
-        self.set(item, result, given);
+        self.set(item, result, sourced);
     }
 
     fn duration(
         &mut self,
         item: &Item<'_, '_>,
         range: RangeInclusive<Duration>,
-        given: &mut Given<Duration>,
+        sourced: &mut Sourced<Duration>,
     ) {
-        self.text(item, check::DURATION, |text| check::duration(text, &range), given);
+        self.text(item, check::DURATION, |text| check::duration(text, &range), sourced);
     }
 
     /// The path of another file, which is seen from the folder of this one.
-    fn path(&mut self, item: &Item<'_, '_>, given: &mut Given<Option<PathBuf>>) {
-        let folder = self.findings.folder().to_owned();
+    fn path(&mut self, item: &Item<'_, '_>, sourced: &mut Sourced<Option<PathBuf>>) {
+        let folder = self.diagnostics.folder().to_owned();
         let path = |text: &str| match text {
             "" => Err(format!("expected {}, found an empty string", check::PATH)),
             _ => Ok(Some(folder.join(text))),
         };
-        self.unseen(item, check::PATH, path, given);
+        self.unseen(item, check::PATH, path, sourced);
     }
 
     /// Text in whose place a password may stand by mistake: nothing of it is repeated.
@@ -298,35 +300,35 @@ impl Walk<'_> {
         item: &Item<'_, '_>,
         expected: &str,
         check: impl FnOnce(&str) -> Result<T, String>,
-        given: &mut Given<T>,
+        sourced: &mut Sourced<T>,
     ) {
         let result = match item.value.get_ref() {
             DeValue::String(text) => check(text),
             _ => Err(format!("expected {expected} as a string, found something else")),
         };
-        self.set(item, result, given);
+        self.set(item, result, sourced);
     }
 
-    fn boolean(&mut self, item: &Item<'_, '_>, given: &mut Given<bool>) {
+    fn boolean(&mut self, item: &Item<'_, '_>, sourced: &mut Sourced<bool>) {
         let result = match item.value.get_ref() {
             DeValue::Boolean(truth) => Ok(*truth),
             other => Err(format!("expected true or false, found {}", check::describe(other))),
         };
-        self.set(item, result, given);
+        self.set(item, result, sourced);
     }
 
-    fn ports(&mut self, item: &Item<'_, '_>, given: &mut Given<Vec<u16>>) {
+    fn ports(&mut self, item: &Item<'_, '_>, sourced: &mut Sourced<Vec<u16>>) {
         let (min, max) = schema::PORT_COUNT.into_inner();
         let values = match item.value.get_ref() {
             DeValue::Array(values) if schema::PORT_COUNT.contains(&values.len()) => values,
             DeValue::Array(values) => {
                 let message = format!("expected {min} to {max} ports, found {}", values.len());
-                return self.set(item, Err(message), given);
+                return self.set(item, Err(message), sourced);
             }
             other => {
                 let message =
                     format!("expected an array such as [8897, 8898], found {}", check::describe(other));
-                return self.set(item, Err(message), given);
+                return self.set(item, Err(message), sourced);
             }
         };
         let ports = self.elements(item, values.iter(), |value, ports: &[u16], _| {
@@ -335,27 +337,27 @@ impl Walk<'_> {
             check::distinct(port, ports)
         });
         match ports {
-            Some(ports) => self.set(item, Ok(ports), given),
-            None => given.refuse(),
+            Some(ports) => self.set(item, Ok(ports), sourced),
+            None => sourced.refuse(),
         }
     }
 
-    fn hosts(&mut self, item: &Item<'_, '_>, given: &mut Given<zk_core::Config>) {
+    fn hosts(&mut self, item: &Item<'_, '_>, sourced: &mut Sourced<zk_core::Config>) {
         let values = match item.value.get_ref() {
             DeValue::Array(values) if !values.is_empty() => values,
             DeValue::Array(_) => {
-                return self.set(item, Err("expected at least one host, found none".into()), given);
+                return self.set(item, Err("expected at least one host, found none".into()), sourced);
             }
             other => {
                 let message =
                     format!("expected an array such as [\"zk1:2181\"], found {}", check::describe(other));
-                return self.set(item, Err(message), given);
+                return self.set(item, Err(message), sourced);
             }
         };
         let texts: Option<Vec<&str>> = values.iter().map(|value| value.get_ref().as_str()).collect();
         let whole = texts.filter(|texts| !texts.iter().any(|text| text.contains(',')));
         let wrong = match whole.map(|texts| check::hosts(&texts)) {
-            Some(Ok(hosts)) => return self.set(item, Ok(hosts), given),
+            Some(Ok(hosts)) => return self.set(item, Ok(hosts), sourced),
             Some(Err(wrong)) => Some(wrong),
             None => None,
         };
@@ -365,8 +367,8 @@ impl Walk<'_> {
         });
         match wrong.filter(|_| entries.is_some()) {
             // Each is right for itself.
-            Some(wrong) => self.set(item, Err(wrong), given),
-            None => given.refuse(),
+            Some(wrong) => self.set(item, Err(wrong), sourced),
+            None => sourced.refuse(),
         }
     }
 
@@ -385,7 +387,7 @@ impl Walk<'_> {
                 Err(message) => {
                     all_good = false;
                     let at = Origin::File(value.span().start);
-                    self.findings.add(at, format!("{}[{index}]", item.key), message);
+                    self.diagnostics.add(at, format!("{}[{index}]", item.key), message);
                 }
             }
         }

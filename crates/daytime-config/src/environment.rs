@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-use crate::findings::{Findings, Origin};
+use crate::diagnostics::{Diagnostics, Origin};
 use crate::secret::Secret;
-use crate::settings::{Given, Settings};
+use crate::settings::{Settings, Sourced};
 use crate::{check, schema};
 
 pub(crate) const CONFIG: &str = "DAYTIME_CONFIG";
@@ -30,8 +30,8 @@ impl Environment {
     }
 
     /// Overrides what both programs share.
-    pub(crate) fn apply_zookeeper(&self, settings: &mut Settings, findings: &mut Findings) {
-        let mut reader = Reader { environment: self, findings };
+    pub(crate) fn apply_zookeeper(&self, settings: &mut Settings, diagnostics: &mut Diagnostics) {
+        let mut reader = Reader { environment: self, diagnostics };
         let into = &mut settings.zookeeper;
         reader.read("DAYTIME_ZOOKEEPER", "zookeeper.hosts", check::ensemble, &mut into.hosts);
         reader.read("DAYTIME_ROOT", "zookeeper.root", check::root, &mut into.root);
@@ -46,8 +46,8 @@ impl Environment {
     }
 
     /// Overrides what only the server reads.
-    pub(crate) fn apply_server(&self, settings: &mut Settings, findings: &mut Findings) {
-        let mut reader = Reader { environment: self, findings };
+    pub(crate) fn apply_server(&self, settings: &mut Settings, diagnostics: &mut Diagnostics) {
+        let mut reader = Reader { environment: self, diagnostics };
         let into = &mut settings.server;
         reader.read("DAYTIME_HOST", "server.host", check::listen, &mut into.host);
         reader.read("DAYTIME_PORTS", "server.ports", ports, &mut into.ports);
@@ -59,8 +59,8 @@ impl Environment {
     }
 
     /// Overrides what only the client reads.
-    pub(crate) fn apply_client(&self, settings: &mut Settings, findings: &mut Findings) {
-        let mut reader = Reader { environment: self, findings };
+    pub(crate) fn apply_client(&self, settings: &mut Settings, diagnostics: &mut Diagnostics) {
+        let mut reader = Reader { environment: self, diagnostics };
         let into = &mut settings.client;
         let rounds = |text: &str| check::integer(text, &schema::ROUNDS);
         reader.read("DAYTIME_ROUNDS", "client.rounds", rounds, &mut into.rounds);
@@ -94,7 +94,7 @@ impl fmt::Debug for Environment {
 
 struct Reader<'a> {
     environment: &'a Environment,
-    findings: &'a mut Findings,
+    diagnostics: &'a mut Diagnostics,
 }
 
 impl Reader<'_> {
@@ -103,11 +103,11 @@ impl Reader<'_> {
         name: &'static str,
         key: &str,
         check: impl FnOnce(&str) -> Result<T, String>,
-        into: &mut Given<T>,
+        into: &mut Sourced<T>,
     ) {
         let Some(value) = self.environment.get(name) else { return };
         let text = value.to_str().ok_or_else(|| "expected UTF-8".to_owned());
-        into.set(text.and_then(check), Origin::Environment(name), key, self.findings);
+        into.set(text.and_then(check), Origin::Environment(name), key, self.diagnostics);
     }
 }
 

@@ -11,8 +11,8 @@ use clap::error::{ContextValue, ErrorKind};
 use clap::{Arg, Args, Command, Parser};
 use zk_core::ZnodePath;
 
-use crate::findings::{Findings, Origin};
-use crate::settings::{Given, Settings};
+use crate::diagnostics::{Diagnostics, Origin};
+use crate::settings::{Settings, Sourced};
 use crate::{check, schema};
 
 /// The options of both programs. They may stand before or after a subcommand.
@@ -167,57 +167,63 @@ fn wait(text: &str) -> Result<Duration, String> {
 // Fields are public, so a value need not have come through the parsers above: ranges are looked at again.
 
 impl ZookeeperFlags {
-    pub(crate) fn apply(&self, settings: &mut Settings, findings: &mut Findings) {
+    pub(crate) fn apply(&self, settings: &mut Settings, diagnostics: &mut Diagnostics) {
         let into = &mut settings.zookeeper;
-        apply(self.zookeeper.clone().map(Ok), "--zookeeper", "zookeeper.hosts", &mut into.hosts, findings);
+        apply(self.zookeeper.clone().map(Ok), "--zookeeper", "zookeeper.hosts", &mut into.hosts, diagnostics);
         let root = self.root.as_ref().map(|root| check::root(root.as_str()));
-        apply(root, "--root", "zookeeper.root", &mut into.root, findings);
-        let timeout = self.session_timeout.map(|given| check::in_range(given, &schema::SESSION_TIMEOUT));
+        apply(root, "--root", "zookeeper.root", &mut into.root, diagnostics);
+        let timeout = self.session_timeout.map(|time| check::in_range(time, &schema::SESSION_TIMEOUT));
         let key = "zookeeper.session_timeout";
-        apply(timeout, "--session-timeout", key, &mut into.session_timeout, findings);
+        apply(timeout, "--session-timeout", key, &mut into.session_timeout, diagnostics);
         let metrics = self.metrics.as_deref().map(check::metrics);
-        apply(metrics, "--metrics", "metrics.listen", &mut settings.metrics.listen, findings);
+        apply(metrics, "--metrics", "metrics.listen", &mut settings.metrics.listen, diagnostics);
     }
 }
 
 impl ServerFlags {
-    pub(crate) fn apply(&self, settings: &mut Settings, findings: &mut Findings) {
+    pub(crate) fn apply(&self, settings: &mut Settings, diagnostics: &mut Diagnostics) {
         let into = &mut settings.server;
-        apply(self.host.map(|ip| Ok(ip.to_canonical())), "--host", "server.host", &mut into.host, findings);
+        apply(
+            self.host.map(|ip| Ok(ip.to_canonical())),
+            "--host",
+            "server.host",
+            &mut into.host,
+            diagnostics,
+        );
         let ports = (!self.port.is_empty()).then(|| check::ports(&self.port));
-        apply(ports, "--port", "server.ports", &mut into.ports, findings);
-        apply(self.udp.then_some(Ok(true)), "--udp", "server.udp", &mut into.udp, findings);
+        apply(ports, "--port", "server.ports", &mut into.ports, diagnostics);
+        apply(self.udp.then_some(Ok(true)), "--udp", "server.udp", &mut into.udp, diagnostics);
         let advertise = self.advertise.as_ref().map(|host| check::advertise(&host.to_string()).map(Some));
-        apply(advertise, "--advertise", "server.advertise", &mut into.advertise, findings);
+        apply(advertise, "--advertise", "server.advertise", &mut into.advertise, diagnostics);
         let embedded = self.embedded.then_some(Ok(true));
         let into = &mut settings.zookeeper.embedded;
-        apply(embedded, "--embedded", "zookeeper.embedded", into, findings);
+        apply(embedded, "--embedded", "zookeeper.embedded", into, diagnostics);
     }
 }
 
 impl ClientFlags {
-    pub(crate) fn apply(&self, settings: &mut Settings, findings: &mut Findings) {
+    pub(crate) fn apply(&self, settings: &mut Settings, diagnostics: &mut Diagnostics) {
         let into = &mut settings.client;
         let rounds = self.rounds.map(|rounds| check::integer(&rounds.to_string(), &schema::ROUNDS));
-        apply(rounds, "--rounds", "client.rounds", &mut into.rounds, findings);
-        let interval = self.interval.map(|given| check::in_range(given, &schema::INTERVAL));
-        apply(interval, "--interval", "client.interval", &mut into.interval, findings);
-        apply(self.strategy.map(Ok), "--strategy", "client.strategy", &mut into.strategy, findings);
-        let timeout = self.timeout.map(|given| check::in_range(given, &schema::TIMEOUT));
-        apply(timeout, "--timeout", "client.timeout", &mut into.timeout, findings);
-        let wait = self.wait.map(|given| check::in_range(given, &schema::WAIT));
-        apply(wait, "--wait", "client.wait", &mut into.wait, findings);
+        apply(rounds, "--rounds", "client.rounds", &mut into.rounds, diagnostics);
+        let interval = self.interval.map(|time| check::in_range(time, &schema::INTERVAL));
+        apply(interval, "--interval", "client.interval", &mut into.interval, diagnostics);
+        apply(self.strategy.map(Ok), "--strategy", "client.strategy", &mut into.strategy, diagnostics);
+        let timeout = self.timeout.map(|time| check::in_range(time, &schema::TIMEOUT));
+        apply(timeout, "--timeout", "client.timeout", &mut into.timeout, diagnostics);
+        let wait = self.wait.map(|time| check::in_range(time, &schema::WAIT));
+        apply(wait, "--wait", "client.wait", &mut into.wait, diagnostics);
     }
 }
 
 fn apply<T>(
-    given: Option<Result<T, String>>,
+    flag_value: Option<Result<T, String>>,
     flag: &'static str,
     key: &str,
-    into: &mut Given<T>,
-    findings: &mut Findings,
+    into: &mut Sourced<T>,
+    diagnostics: &mut Diagnostics,
 ) {
-    if let Some(given) = given {
-        into.set(given, Origin::Flag(flag), key, findings);
+    if let Some(value) = flag_value {
+        into.set(value, Origin::Flag(flag), key, diagnostics);
     }
 }

@@ -62,10 +62,10 @@
 
 mod check;
 mod config;
+mod diagnostics;
 mod document;
 mod environment;
 mod file;
-mod findings;
 mod flags;
 mod loader;
 mod problem;

@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::config::{ClientConfig, ServerConfig};
+use crate::diagnostics::Diagnostics;
 use crate::document;
 use crate::environment::{self, Environment};
 use crate::file::{self, ReadError};
-use crate::findings::Findings;
 use crate::flags::{ClientFlags, ServerFlags, ZookeeperFlags};
 use crate::problem::{Problem, Problems};
 use crate::settings::Settings;
@@ -66,9 +66,9 @@ pub fn load_server_in(
     zookeeper: &ZookeeperFlags,
     server: &ServerFlags,
 ) -> Result<Loaded<ServerConfig>, Problems> {
-    let (settings, source, warnings) = load(environment, zookeeper, |settings, findings| {
-        environment.apply_server(settings, findings);
-        server.apply(settings, findings);
+    let (settings, source, warnings) = load(environment, zookeeper, |settings, diagnostics| {
+        environment.apply_server(settings, diagnostics);
+        server.apply(settings, diagnostics);
     })?;
     Ok(Loaded { config: settings.server_config(), source, warnings })
 }
@@ -82,9 +82,9 @@ pub fn load_client_in(
     zookeeper: &ZookeeperFlags,
     client: &ClientFlags,
 ) -> Result<Loaded<ClientConfig>, Problems> {
-    let (settings, source, warnings) = load(environment, zookeeper, |settings, findings| {
-        environment.apply_client(settings, findings);
-        client.apply(settings, findings);
+    let (settings, source, warnings) = load(environment, zookeeper, |settings, diagnostics| {
+        environment.apply_client(settings, diagnostics);
+        client.apply(settings, diagnostics);
     })?;
     Ok(Loaded { config: settings.client_config(), source, warnings })
 }
@@ -92,7 +92,7 @@ pub fn load_client_in(
 fn load(
     environment: &Environment,
     zookeeper: &ZookeeperFlags,
-    apply_own: impl FnOnce(&mut Settings, &mut Findings),
+    apply_own: impl FnOnce(&mut Settings, &mut Diagnostics),
 ) -> Result<(Settings, Source, Vec<Problem>), Problems> {
     let (path, named_by) = match (&zookeeper.config, environment.get(environment::CONFIG)) {
         (Some(path), _) => (path.clone(), Some("--config")),
@@ -100,40 +100,40 @@ fn load(
         (None, None) => (PathBuf::from(DEFAULT_PATH), None),
     };
     let mut settings = Settings::default();
-    let (mut findings, source) = load_file(&path, named_by, &mut settings);
-    environment.apply_zookeeper(&mut settings, &mut findings);
-    zookeeper.apply(&mut settings, &mut findings);
-    apply_own(&mut settings, &mut findings);
-    settings.check(&mut findings);
-    let warnings = findings.into_result()?;
+    let (mut diagnostics, source) = load_file(&path, named_by, &mut settings);
+    environment.apply_zookeeper(&mut settings, &mut diagnostics);
+    zookeeper.apply(&mut settings, &mut diagnostics);
+    apply_own(&mut settings, &mut diagnostics);
+    settings.check(&mut diagnostics);
+    let warnings = diagnostics.into_result()?;
     Ok((settings, source, warnings))
 }
 
-fn load_file(path: &Path, named_by: Option<&str>, settings: &mut Settings) -> (Findings, Source) {
-    let begin = |text| Findings::new(path.to_owned(), text);
+fn load_file(path: &Path, named_by: Option<&str>, settings: &mut Settings) -> (Diagnostics, Source) {
+    let begin = |text| Diagnostics::new(path.to_owned(), text);
     let found = Source::File(path.to_owned());
     match file::read(path) {
         Ok(text) => {
-            let mut findings = begin(text);
-            document::read(settings, &mut findings);
-            (findings, found)
+            let mut diagnostics = begin(text);
+            document::read(settings, &mut diagnostics);
+            (diagnostics, found)
         }
         Err(ReadError::Missing) => {
-            let mut findings = begin(String::new());
-            let Some(named_by) = named_by else { return (findings, Source::Defaults) };
-            findings.unreadable(format!("no such file; {named_by} names it"));
-            (findings, found)
+            let mut diagnostics = begin(String::new());
+            let Some(named_by) = named_by else { return (diagnostics, Source::Defaults) };
+            diagnostics.unreadable(format!("no such file; {named_by} names it"));
+            (diagnostics, found)
         }
         Err(ReadError::Unusable(message)) => {
-            let mut findings = begin(String::new());
-            findings.unreadable(message);
-            (findings, found)
+            let mut diagnostics = begin(String::new());
+            diagnostics.unreadable(message);
+            (diagnostics, found)
         }
         Err(ReadError::NotUtf8 { before }) => {
             let at = before.len();
-            let mut findings = begin(before);
-            findings.add_text(at, "expected UTF-8, found another encoding or no text at all");
-            (findings, found)
+            let mut diagnostics = begin(before);
+            diagnostics.add_text(at, "expected UTF-8, found another encoding or no text at all");
+            (diagnostics, found)
         }
     }
 }

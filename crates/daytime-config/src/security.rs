@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::check;
+use crate::diagnostics::{Diagnostics, Origin};
 use crate::environment::PASSWORD;
 use crate::file::{self, ReadError};
-use crate::findings::{Findings, Origin};
 use crate::secret::Secret;
-use crate::settings::{Auth, Given, Registry, Scheme, Tls, Zookeeper};
+use crate::settings::{Auth, Registry, Scheme, Sourced, Tls, Zookeeper};
 
 const AUTH: &str = "zookeeper.auth";
 #[cfg(not(feature = "tls"))]
@@ -47,41 +47,41 @@ impl Security {
 }
 
 /// Reads the files that are named, and notes what does not fit together.
-pub(crate) fn check(zookeeper: &Zookeeper, registry: &Registry, findings: &mut Findings) -> Security {
+pub(crate) fn check(zookeeper: &Zookeeper, registry: &Registry, diagnostics: &mut Diagnostics) -> Security {
     let security = Security {
-        identity: authentication(&zookeeper.auth, findings),
+        identity: authentication(&zookeeper.auth, diagnostics),
         #[cfg(feature = "tls")]
-        tls: encryption(&zookeeper.tls, findings),
+        tls: encryption(&zookeeper.tls, diagnostics),
     };
     #[cfg(not(feature = "tls"))]
     if let Some(at) = zookeeper.tls.section {
-        findings.add(Origin::File(at), TLS, "this build has no TLS (cargo feature `tls`)");
+        diagnostics.add(Origin::File(at), TLS, "this build has no TLS (cargo feature `tls`)");
         // The rest of the section is looked at all the same.
-        encryption(&zookeeper.tls, findings);
+        encryption(&zookeeper.tls, diagnostics);
     }
     if let Some((zk_core::Acl::Creator, origin)) = registry.acl.get()
         && zookeeper.auth.section.is_none()
     {
         let message = "\"creator\" gives the rights to whoever is authenticated, and nobody is: expected a \
                        section [zookeeper.auth]";
-        findings.add(origin, "registry.acl", message);
+        diagnostics.add(origin, "registry.acl", message);
     }
     security
 }
 
 /// The identity that is asked for; `None` if none is, or something is wrong with it.
-fn authentication(auth: &Auth, findings: &mut Findings) -> Option<Identity> {
+fn authentication(auth: &Auth, diagnostics: &mut Diagnostics) -> Option<Identity> {
     let Some(at) = auth.section else {
         if let Some((Some(_), origin)) = auth.password.get() {
             let message =
                 "expected a section [zookeeper.auth] in the file, with scheme and user for the password";
-            findings.add(origin, AUTH, message);
+            diagnostics.add(origin, AUTH, message);
         }
         return None;
     };
-    let scheme = required(&auth.scheme, at, "zookeeper.auth.scheme", check::SCHEME, findings).copied();
-    let user = required(&auth.user, at, "zookeeper.auth.user", check::USER, findings);
-    let password = password(auth, at, findings);
+    let scheme = required(&auth.scheme, at, "zookeeper.auth.scheme", check::SCHEME, diagnostics).copied();
+    let user = required(&auth.user, at, "zookeeper.auth.user", check::USER, diagnostics);
+    let password = password(auth, at, diagnostics);
     let identity = match scheme? {
         Scheme::Digest => {
             let auth = zk_core::Auth::digest(user?, password?.reveal());
@@ -95,33 +95,33 @@ fn authentication(auth: &Auth, findings: &mut Findings) -> Option<Identity> {
         #[cfg(not(feature = "sasl"))]
         Scheme::Sasl => {
             let (_, origin) = auth.scheme.get()?;
-            findings.add(origin, "zookeeper.auth.scheme", "this build has no SASL (cargo feature `sasl`)");
+            diagnostics.add(origin, "zookeeper.auth.scheme", "this build has no SASL (cargo feature `sasl`)");
             return None;
         }
     };
-    identity.map_err(|message| findings.add(Origin::File(at), AUTH, message)).ok()
+    identity.map_err(|message| diagnostics.add(Origin::File(at), AUTH, message)).ok()
 }
 
 /// The environment's, or else the file's.
-fn password(auth: &Auth, at: usize, findings: &mut Findings) -> Option<Secret> {
+fn password(auth: &Auth, at: usize, diagnostics: &mut Diagnostics) -> Option<Secret> {
     if let (Some(secret), _) = auth.password.get()? {
         return Some(secret.clone());
     }
     let (Some(path), origin) = auth.password_file.get()? else {
         let message = format!("expected a password in the variable {PASSWORD}, or a password_file");
-        findings.add(Origin::File(at), AUTH, message);
+        diagnostics.add(Origin::File(at), AUTH, message);
         return None;
     };
     let key = "zookeeper.auth.password_file";
     if std::fs::symlink_metadata(path).is_err() {
         let message = "no such file, seen from the folder of this one; the name is not repeated here, as it may be \
                        the password itself";
-        findings.add(origin, key, message);
+        diagnostics.add(origin, key, message);
         return None;
     }
-    let text = read(path, origin, key, findings)?;
-    warn_if_others_can_read(path, origin, key, findings);
-    Secret::read(&text).map_err(|message| refuse(path, origin, key, &message, findings)).ok()
+    let text = read(path, origin, key, diagnostics)?;
+    warn_if_others_can_read(path, origin, key, diagnostics);
+    Secret::read(&text).map_err(|message| refuse(path, origin, key, &message, diagnostics)).ok()
 }
 
 /// The texts of the PEM files of `[zookeeper.tls]`, with where each was named.
@@ -140,43 +140,48 @@ struct Pem<'a> {
 }
 
 /// Reads the files of the section; `None` if there is none, or something is wrong with it.
-fn pems<'a>(tls: &'a Tls, findings: &mut Findings) -> Option<Pems<'a>> {
+fn pems<'a>(tls: &'a Tls, diagnostics: &mut Diagnostics) -> Option<Pems<'a>> {
     let at = tls.section?;
     let ca = match tls.ca.get() {
-        Some((Some(path), origin)) => pem(path, origin, "zookeeper.tls.ca", findings),
+        Some((Some(path), origin)) => pem(path, origin, "zookeeper.tls.ca", diagnostics),
         Some((None, _)) => {
             let message = "expected the path of a file with the certificates that servers are trusted by";
-            findings.add(Origin::File(at), "zookeeper.tls.ca", message);
+            diagnostics.add(Origin::File(at), "zookeeper.tls.ca", message);
             None
         }
         None => None,
     };
-    let mut one = |given: &'a Given<Option<PathBuf>>, name, other: &Given<Option<PathBuf>>, other_name| {
-        let (path, origin) = named(given)?;
-        if matches!(other.get(), Some((None, _))) {
-            findings.add(origin, name, format!("expected {other_name} beside it: neither is of use alone"));
-        }
-        pem(path, origin, name, findings)
-    };
+    let mut one =
+        |sourced: &'a Sourced<Option<PathBuf>>, name, other: &Sourced<Option<PathBuf>>, other_name| {
+            let (path, origin) = named(sourced)?;
+            if matches!(other.get(), Some((None, _))) {
+                diagnostics.add(
+                    origin,
+                    name,
+                    format!("expected {other_name} beside it: neither is of use alone"),
+                );
+            }
+            pem(path, origin, name, diagnostics)
+        };
     let (certificate_name, key_name) = ("zookeeper.tls.certificate", "zookeeper.tls.key");
     let certificate = one(&tls.certificate, certificate_name, &tls.key, key_name);
     let key = one(&tls.key, key_name, &tls.certificate, certificate_name);
     if let Some((path, origin)) = named(&tls.key) {
-        warn_if_others_can_read(path, origin, key_name, findings);
+        warn_if_others_can_read(path, origin, key_name, diagnostics);
     }
     Some(Pems { ca: ca?, identity: certificate.zip(key) })
 }
 
 #[cfg(not(feature = "tls"))]
-fn encryption(tls: &Tls, findings: &mut Findings) {
-    pems(tls, findings);
+fn encryption(tls: &Tls, diagnostics: &mut Diagnostics) {
+    pems(tls, diagnostics);
 }
 
 #[cfg(feature = "tls")]
-fn encryption(tls: &Tls, findings: &mut Findings) -> Option<zk_core::Tls> {
-    let Pems { ca, identity } = pems(tls, findings)?;
+fn encryption(tls: &Tls, diagnostics: &mut Diagnostics) -> Option<zk_core::Tls> {
+    let Pems { ca, identity } = pems(tls, diagnostics)?;
     let mut refused = |pem: &Pem<'_>, key: &str, error: &dyn std::error::Error| {
-        refuse(pem.path, pem.origin, key, &check::chain(error), findings);
+        refuse(pem.path, pem.origin, key, &check::chain(error), diagnostics);
     };
     let trusting = zk_core::Tls::from_pem(&ca.text);
     let trusting = trusting.map_err(|error| refused(&ca, "zookeeper.tls.ca", &error)).ok()?;
@@ -185,51 +190,51 @@ fn encryption(tls: &Tls, findings: &mut Findings) -> Option<zk_core::Tls> {
     complete.map_err(|error| refused(&certificate, "zookeeper.tls.certificate", &error)).ok()
 }
 
-fn named<T>(given: &Given<Option<T>>) -> Option<(&T, Origin)> {
-    given.get().and_then(|(value, origin)| value.as_ref().map(|value| (value, origin)))
+fn named<T>(sourced: &Sourced<Option<T>>) -> Option<(&T, Origin)> {
+    sourced.get().and_then(|(value, origin)| value.as_ref().map(|value| (value, origin)))
 }
 
 fn required<'a, T>(
-    given: &'a Given<Option<T>>,
+    sourced: &'a Sourced<Option<T>>,
     section: usize,
     key: &str,
     expected: &str,
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) -> Option<&'a T> {
-    let (value, _) = given.get()?;
+    let (value, _) = sourced.get()?;
     if value.is_none() {
-        findings.add(Origin::File(section), key, format!("expected {expected}, found nothing"));
+        diagnostics.add(Origin::File(section), key, format!("expected {expected}, found nothing"));
     }
     value.as_ref()
 }
 
 /// Reads a file in PEM form, as far as one can tell.
-fn pem<'a>(path: &'a Path, origin: Origin, key: &str, findings: &mut Findings) -> Option<Pem<'a>> {
-    let text = read(path, origin, key, findings)?;
+fn pem<'a>(path: &'a Path, origin: Origin, key: &str, diagnostics: &mut Diagnostics) -> Option<Pem<'a>> {
+    let text = read(path, origin, key, diagnostics)?;
     if text.contains("-----BEGIN ") {
         return Some(Pem { text, path, origin });
     }
-    refuse(path, origin, key, "expected a PEM file, found no -----BEGIN in it", findings);
+    refuse(path, origin, key, "expected a PEM file, found no -----BEGIN in it", diagnostics);
     None
 }
 
-fn read(path: &Path, origin: Origin, key: &str, findings: &mut Findings) -> Option<String> {
+fn read(path: &Path, origin: Origin, key: &str, diagnostics: &mut Diagnostics) -> Option<String> {
     let message = match file::read(path) {
         Ok(text) => return Some(text),
         Err(ReadError::Missing) => "no such file".into(),
         Err(ReadError::Unusable(message)) => message,
         Err(ReadError::NotUtf8 { .. }) => "expected text in UTF-8".into(),
     };
-    refuse(path, origin, key, &message, findings);
+    refuse(path, origin, key, &message, diagnostics);
     None
 }
 
-fn refuse(path: &Path, origin: Origin, key: &str, message: &str, findings: &mut Findings) {
-    findings.add(origin, key, format!("{}: {message}", check::quote(&path.display().to_string())));
+fn refuse(path: &Path, origin: Origin, key: &str, message: &str, diagnostics: &mut Diagnostics) {
+    diagnostics.add(origin, key, format!("{}: {message}", check::quote(&path.display().to_string())));
 }
 
 /// Warns of a secret that more people can read than need to.
-fn warn_if_others_can_read(path: &Path, origin: Origin, key: &str, findings: &mut Findings) {
+fn warn_if_others_can_read(path: &Path, origin: Origin, key: &str, diagnostics: &mut Diagnostics) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -239,7 +244,7 @@ fn warn_if_others_can_read(path: &Path, origin: Origin, key: &str, findings: &mu
             let path = check::quote(&path.display().to_string());
             let message =
                 format!("{path}: others than its owner may use it (mode {mode:03o}); chmod 600 ends that");
-            findings.warn(origin, key, message);
+            diagnostics.warn(origin, key, message);
         }
     }
 }

@@ -9,13 +9,13 @@ use zk_core::ZnodePath;
 
 use crate::check;
 use crate::config::{ClientConfig, ClientSettings, ServerConfig, ServerSettings};
-use crate::findings::{Findings, Origin};
+use crate::diagnostics::{Diagnostics, Origin};
 use crate::secret::Secret;
 use crate::security::{self, Security};
 
 /// A value and where it came from.
 #[derive(Clone, Debug)]
-pub(crate) struct Given<T> {
+pub(crate) struct Sourced<T> {
     value: T,
     /// `None` if what was given is wrong: then the value means nothing, and nothing is compared with it.
     origin: Option<Origin>,
@@ -35,11 +35,11 @@ pub(crate) struct Settings {
 #[derive(Clone, Debug)]
 pub(crate) struct Zookeeper {
     /// Hosts and chroot; without the session timeout, which is a key of its own.
-    pub(crate) hosts: Given<zk_core::Config>,
-    pub(crate) root: Given<ZnodePath>,
-    pub(crate) session_timeout: Given<Duration>,
-    pub(crate) server_version: Given<zk_core::ServerVersion>,
-    pub(crate) embedded: Given<bool>,
+    pub(crate) hosts: Sourced<zk_core::Config>,
+    pub(crate) root: Sourced<ZnodePath>,
+    pub(crate) session_timeout: Sourced<Duration>,
+    pub(crate) server_version: Sourced<zk_core::ServerVersion>,
+    pub(crate) embedded: Sourced<bool>,
     pub(crate) auth: Auth,
     pub(crate) tls: Tls,
     /// What `check` makes of the two.
@@ -50,11 +50,11 @@ pub(crate) struct Zookeeper {
 pub(crate) struct Auth {
     /// Where the section begins in the file.
     pub(crate) section: Option<usize>,
-    pub(crate) scheme: Given<Option<Scheme>>,
-    pub(crate) user: Given<Option<String>>,
-    pub(crate) password_file: Given<Option<PathBuf>>,
+    pub(crate) scheme: Sourced<Option<Scheme>>,
+    pub(crate) user: Sourced<Option<String>>,
+    pub(crate) password_file: Sourced<Option<PathBuf>>,
     /// From the environment. Refused if a file could not say which file to read.
-    pub(crate) password: Given<Option<Secret>>,
+    pub(crate) password: Sourced<Option<Secret>>,
 }
 
 /// How to prove who we are.
@@ -68,55 +68,55 @@ pub(crate) enum Scheme {
 pub(crate) struct Tls {
     /// Where the section begins in the file.
     pub(crate) section: Option<usize>,
-    pub(crate) ca: Given<Option<PathBuf>>,
-    pub(crate) certificate: Given<Option<PathBuf>>,
-    pub(crate) key: Given<Option<PathBuf>>,
+    pub(crate) ca: Sourced<Option<PathBuf>>,
+    pub(crate) certificate: Sourced<Option<PathBuf>>,
+    pub(crate) key: Sourced<Option<PathBuf>>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Registry {
-    pub(crate) acl: Given<zk_core::Acl>,
-    pub(crate) audit_interval: Given<Duration>,
+    pub(crate) acl: Sourced<zk_core::Acl>,
+    pub(crate) audit_interval: Sourced<Duration>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Discovery {
-    pub(crate) records: Given<bool>,
-    pub(crate) audit_interval: Given<Duration>,
-    pub(crate) hold: Given<Option<Duration>>,
+    pub(crate) records: Sourced<bool>,
+    pub(crate) audit_interval: Sourced<Duration>,
+    pub(crate) hold: Sourced<Option<Duration>>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
-    pub(crate) host: Given<IpAddr>,
-    pub(crate) ports: Given<Vec<u16>>,
-    pub(crate) udp: Given<bool>,
-    pub(crate) advertise: Given<Option<instance::Host>>,
-    pub(crate) max_connections: Given<usize>,
-    pub(crate) connection_timeout: Given<Duration>,
-    pub(crate) settle: Given<Duration>,
-    pub(crate) grace: Given<Duration>,
+    pub(crate) host: Sourced<IpAddr>,
+    pub(crate) ports: Sourced<Vec<u16>>,
+    pub(crate) udp: Sourced<bool>,
+    pub(crate) advertise: Sourced<Option<instance::Host>>,
+    pub(crate) max_connections: Sourced<usize>,
+    pub(crate) connection_timeout: Sourced<Duration>,
+    pub(crate) settle: Sourced<Duration>,
+    pub(crate) grace: Sourced<Duration>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    pub(crate) rounds: Given<u64>,
-    pub(crate) interval: Given<Duration>,
-    pub(crate) strategy: Given<Strategy>,
-    pub(crate) timeout: Given<Duration>,
-    pub(crate) attempt_timeout: Given<Duration>,
-    pub(crate) connect_timeout: Given<Duration>,
-    pub(crate) wait: Given<Duration>,
+    pub(crate) rounds: Sourced<u64>,
+    pub(crate) interval: Sourced<Duration>,
+    pub(crate) strategy: Sourced<Strategy>,
+    pub(crate) timeout: Sourced<Duration>,
+    pub(crate) attempt_timeout: Sourced<Duration>,
+    pub(crate) connect_timeout: Sourced<Duration>,
+    pub(crate) wait: Sourced<Duration>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
-    pub(crate) listen: Given<Option<SocketAddr>>,
+    pub(crate) listen: Sourced<Option<SocketAddr>>,
 }
 
-// === Given ===
+// === Sourced ===
 
-impl<T> Given<T> {
+impl<T> Sourced<T> {
     fn default(value: T) -> Self {
         Self { value, origin: Some(Origin::Default) }
     }
@@ -127,13 +127,13 @@ impl<T> Given<T> {
         result: Result<T, String>,
         origin: Origin,
         key: &str,
-        findings: &mut Findings,
+        diagnostics: &mut Diagnostics,
     ) {
         match result {
             Ok(value) => *self = Self { value, origin: Some(origin) },
             Err(message) => {
                 self.refuse();
-                findings.add(origin, key, message);
+                diagnostics.add(origin, key, message);
             }
         }
     }
@@ -153,58 +153,58 @@ impl<T> Given<T> {
 
 impl Default for Settings {
     fn default() -> Self {
-        let ms = |ms| Given::default(Duration::from_millis(ms));
+        let ms = |ms| Sourced::default(Duration::from_millis(ms));
         Self {
             zookeeper: Zookeeper {
-                hosts: Given::default(check::ensemble("127.0.0.1:2181").expect("the default is a host")),
-                root: Given::default(check::root("/go_servers").expect("the default is a path")),
-                session_timeout: Given::default(zk_core::Config::DEFAULT_SESSION_TIMEOUT),
-                server_version: Given::default(zk_core::ServerVersion::Detect),
-                embedded: Given::default(false),
+                hosts: Sourced::default(check::ensemble("127.0.0.1:2181").expect("the default is a host")),
+                root: Sourced::default(check::root("/go_servers").expect("the default is a path")),
+                session_timeout: Sourced::default(zk_core::Config::DEFAULT_SESSION_TIMEOUT),
+                server_version: Sourced::default(zk_core::ServerVersion::Detect),
+                embedded: Sourced::default(false),
                 auth: Auth {
                     section: None,
-                    scheme: Given::default(None),
-                    user: Given::default(None),
-                    password_file: Given::default(None),
-                    password: Given::default(None),
+                    scheme: Sourced::default(None),
+                    user: Sourced::default(None),
+                    password_file: Sourced::default(None),
+                    password: Sourced::default(None),
                 },
                 tls: Tls {
                     section: None,
-                    ca: Given::default(None),
-                    certificate: Given::default(None),
-                    key: Given::default(None),
+                    ca: Sourced::default(None),
+                    certificate: Sourced::default(None),
+                    key: Sourced::default(None),
                 },
                 security: Security::default(),
             },
             registry: Registry {
-                acl: Given::default(zk_core::Acl::Open),
-                audit_interval: Given::default(registry::Config::DEFAULT_AUDIT_INTERVAL),
+                acl: Sourced::default(zk_core::Acl::Open),
+                audit_interval: Sourced::default(registry::Config::DEFAULT_AUDIT_INTERVAL),
             },
             discovery: Discovery {
-                records: Given::default(false),
-                audit_interval: Given::default(discovery::Config::DEFAULT_AUDIT_INTERVAL),
-                hold: Given::default(None),
+                records: Sourced::default(false),
+                audit_interval: Sourced::default(discovery::Config::DEFAULT_AUDIT_INTERVAL),
+                hold: Sourced::default(None),
             },
             server: Server {
-                host: Given::default(Ipv4Addr::LOCALHOST.into()),
-                ports: Given::default(vec![8897, 8898, 8899]),
-                udp: Given::default(false),
-                advertise: Given::default(None),
-                max_connections: Given::default(1024),
+                host: Sourced::default(Ipv4Addr::LOCALHOST.into()),
+                ports: Sourced::default(vec![8897, 8898, 8899]),
+                udp: Sourced::default(false),
+                advertise: Sourced::default(None),
+                max_connections: Sourced::default(1024),
                 connection_timeout: ms(2_000),
                 settle: ms(300),
                 grace: ms(2_000),
             },
             client: Client {
-                rounds: Given::default(100),
+                rounds: Sourced::default(100),
                 interval: ms(1_000),
-                strategy: Given::default(Strategy::default()),
+                strategy: Sourced::default(Strategy::default()),
                 timeout: ms(5_000),
                 attempt_timeout: ms(1_000),
                 connect_timeout: ms(300),
                 wait: ms(60_000),
             },
-            metrics: Metrics { listen: Given::default(None) },
+            metrics: Metrics { listen: Sourced::default(None) },
         }
     }
 }
@@ -213,29 +213,29 @@ impl Default for Settings {
 
 impl Settings {
     /// Looks at what several keys say together.
-    pub(crate) fn check(&mut self, findings: &mut Findings) {
-        self.zookeeper.security = security::check(&self.zookeeper, &self.registry, findings);
-        self.check_timeouts(findings);
+    pub(crate) fn check(&mut self, diagnostics: &mut Diagnostics) {
+        self.zookeeper.security = security::check(&self.zookeeper, &self.registry, diagnostics);
+        self.check_timeouts(diagnostics);
     }
 
     /// Puts the client's timeouts in order. A whole request that was made shorter by a flag or a variable
     /// shortens what is inside it; within the file, or the flags, an impossible order is a mistake.
-    fn check_timeouts(&mut self, findings: &mut Findings) {
+    fn check_timeouts(&mut self, diagnostics: &mut Diagnostics) {
         let Client { timeout, attempt_timeout, connect_timeout, .. } = &mut self.client;
-        at_most(("client.attempt_timeout", attempt_timeout), ("client.timeout", timeout), findings);
+        at_most(("client.attempt_timeout", attempt_timeout), ("client.timeout", timeout), diagnostics);
         at_most(
             ("client.connect_timeout", connect_timeout),
             ("client.attempt_timeout", attempt_timeout),
-            findings,
+            diagnostics,
         );
     }
 }
 
 /// Demands an order of two durations.
 fn at_most(
-    (low_key, low): (&str, &mut Given<Duration>),
-    (high_key, high): (&str, &Given<Duration>),
-    findings: &mut Findings,
+    (low_key, low): (&str, &mut Sourced<Duration>),
+    (high_key, high): (&str, &Sourced<Duration>),
+    diagnostics: &mut Diagnostics,
 ) {
     let (Some(low_origin), Some(high_origin)) = (low.origin, high.origin) else { return };
     if low.value <= high.value {
@@ -246,9 +246,9 @@ fn at_most(
         return;
     }
     let (low_shown, high_shown, other) =
-        (check::show(low.value), check::show(high.value), findings.name(high_origin));
+        (check::show(low.value), check::show(high.value), diagnostics.name(high_origin));
     let message = format!("expected at most {high_key} ({high_shown}, {other}), found {low_shown}");
-    findings.add(low_origin, low_key, message);
+    diagnostics.add(low_origin, low_key, message);
 }
 
 // === What comes out ===

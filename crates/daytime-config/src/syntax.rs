@@ -11,8 +11,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
 use crate::check::quote;
+use crate::diagnostics::{Diagnostics, Origin};
 use crate::document::join;
-use crate::findings::{Findings, Origin};
 use crate::problem::Problems;
 
 /// The parser's word for a line such as `host "x"`, behind which it drops the rest of the file.
@@ -40,7 +40,7 @@ impl Broken {
 pub(crate) fn parse<'a>(
     text: &'a str,
     repaired: &'a mut String,
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) -> (DeTable<'a>, Broken) {
     let (mut document, mut errors) = DeTable::parse_recoverable(text);
     if errors.iter().any(|error| error.message().starts_with(NO_VALUE)) {
@@ -52,7 +52,7 @@ pub(crate) fn parse<'a>(
     }
     errors.sort_by_cached_key(start);
     let document = document.into_inner();
-    let broken = report(&document, &errors, findings);
+    let broken = report(&document, &errors, diagnostics);
     (document, broken)
 }
 
@@ -81,7 +81,7 @@ fn blank_lines(text: &str, errors: &[Error]) -> String {
     blanked
 }
 
-fn report(document: &DeTable<'_>, errors: &[Error], findings: &mut Findings) -> Broken {
+fn report(document: &DeTable<'_>, errors: &[Error], diagnostics: &mut Diagnostics) -> Broken {
     let places = places(document);
     let mut broken = Broken::default();
     let mut count = 0;
@@ -90,9 +90,9 @@ fn report(document: &DeTable<'_>, errors: &[Error], findings: &mut Findings) -> 
         let place = places.partition_point(|(span, _)| span.start <= at).checked_sub(1).map(|i| &places[i]);
         let place = place.filter(|(span, _)| at <= span.end);
         let is_new_value = place.is_none_or(|(span, _)| broken.values.insert(span.start));
-        let is_new_line = broken.lines.insert(findings.line(at));
+        let is_new_line = broken.lines.insert(diagnostics.line(at));
         if is_new_line && error.message().starts_with("unclosed table") {
-            broken.lines.extend(below_header(at, findings));
+            broken.lines.extend(below_header(at, diagnostics));
         }
         if !(is_new_value && is_new_line) {
             continue;
@@ -100,23 +100,23 @@ fn report(document: &DeTable<'_>, errors: &[Error], findings: &mut Findings) -> 
         count += 1;
         match place {
             // Errors come in order: nobody will see this one, which is only counted.
-            _ if count > Problems::LISTED => findings.add_text(at, String::new()),
+            _ if count > Problems::LISTED => diagnostics.add_text(at, String::new()),
             Some((span, key)) => {
                 let (at, error) = unclosed(span, errors).map_or((at, error), |error| (span.start, error));
-                broken.lines.insert(findings.line(at));
-                findings.add(Origin::File(at), key.as_str(), explain(error));
+                broken.lines.insert(diagnostics.line(at));
+                diagnostics.add(Origin::File(at), key.as_str(), explain(error));
             }
-            None if error.message() == "duplicate key" => duplicate(document, error, findings),
-            None => findings.add_text(at, explain(error)),
+            None if error.message() == "duplicate key" => duplicate(document, error, diagnostics),
+            None => diagnostics.add_text(at, explain(error)),
         }
     }
     broken
 }
 
 /// The lines below a broken header, down to the next one: nobody knows which section they are in.
-fn below_header(at: usize, findings: &Findings) -> Range<usize> {
-    let line = findings.line(at);
-    let below = findings.text()[at..].split('\n').skip(1);
+fn below_header(at: usize, diagnostics: &Diagnostics) -> Range<usize> {
+    let line = diagnostics.line(at);
+    let below = diagnostics.text()[at..].split('\n').skip(1);
     let count = below.take_while(|text| !text.trim_start().starts_with('[')).count();
     line..line + count + 1
 }
@@ -145,14 +145,14 @@ fn places(document: &DeTable<'_>) -> Vec<(Range<usize>, String)> {
 }
 
 /// Says which key or section stands in the file twice.
-fn duplicate(document: &DeTable<'_>, error: &Error, findings: &mut Findings) {
+fn duplicate(document: &DeTable<'_>, error: &Error, diagnostics: &mut Diagnostics) {
     let span = error.span().unwrap_or_default();
-    let text = findings.text();
+    let text = diagnostics.text();
     let name = text.get(span.clone()).unwrap_or_default().trim_matches(['"', '\'']).to_owned();
     let line_begin = text[..span.start].rfind('\n').map_or(0, |line_end| line_end + 1);
     if text[line_begin..span.start].trim_start().starts_with('[') {
         let message = "this section stands in the file twice; expected all of its keys in one place";
-        return findings.add(Origin::File(span.start), join("", &name), message);
+        return diagnostics.add(Origin::File(span.start), join("", &name), message);
     }
     // Of the sections whose headers stand above, the nearest.
     let headers =
@@ -161,10 +161,10 @@ fn duplicate(document: &DeTable<'_>, error: &Error, findings: &mut Findings) {
     let first = section.and_then(|(_, value)| first_of(value, &name)).filter(|first| *first < span.start);
     match (section, first) {
         (Some((section, _)), Some(first)) => {
-            let message = format!("set twice; first on line {}", findings.line(first));
-            findings.add(Origin::File(span.start), join(&join("", section.get_ref()), &name), message);
+            let message = format!("set twice; first on line {}", diagnostics.line(first));
+            diagnostics.add(Origin::File(span.start), join(&join("", section.get_ref()), &name), message);
         }
-        _ => findings.add_text(span.start, format!("{} is set twice", quote(&name))),
+        _ => diagnostics.add_text(span.start, format!("{} is set twice", quote(&name))),
     }
 }
 

@@ -81,7 +81,7 @@ fn a_password_in_the_configuration_is_refused_with_the_reason_and_not_repeated()
         path.display()
     );
     assert_eq!(problems, expected);
-    for odd in [
+    for invalid in [
         format!("[zookeeper.auth]\npassword = ['{SECRET}']"),
         format!("[zookeeper.auth]\npassword = {SECRET}"),
         format!("[zookeeper.auth]\npassword = \"{SECRET}"),
@@ -113,11 +113,11 @@ fn a_password_in_the_configuration_is_refused_with_the_reason_and_not_repeated()
         format!("joe:{SECRET}@zk1 = 1"),
         format!("[zookeeper.auth]\nscheme = 'digest'\nuser = 'joe:{SECRET}'"),
     ] {
-        let problems = server_problems(&dir.write(&odd));
-        assert!(!problems.to_string().contains(SECRET), "{odd}\n{problems}");
+        let problems = server_problems(&dir.write(&invalid));
+        assert!(!problems.to_string().contains(SECRET), "{invalid}\n{problems}");
         // Also where a password is there.
-        let problems = with_variable(&dir.write(&odd), "another").expect_err("the file is wrong");
-        assert!(!problems.to_string().contains(SECRET), "{odd}\n{problems}");
+        let problems = with_variable(&dir.write(&invalid), "another").expect_err("the file is wrong");
+        assert!(!problems.to_string().contains(SECRET), "{invalid}\n{problems}");
     }
 }
 
@@ -337,12 +337,12 @@ fn said_of_tls(dir: &Dir, text: &str) -> Vec<String> {
 #[test]
 fn the_files_of_tls_are_looked_at_in_any_build() {
     let dir = Dir::new();
-    secret_file(&dir, "odd.pem", "no certificate");
-    let text = "[zookeeper.tls]\nca = 'odd.pem'\ncertificate = 'c'\nkye = 'k'\n";
+    secret_file(&dir, "invalid.pem", "no certificate");
+    let text = "[zookeeper.tls]\nca = 'invalid.pem'\ncertificate = 'c'\nkye = 'k'\n";
     assert_eq!(
         said_of_tls(&dir, text),
         [
-            r#"daytime.toml:2:6: zookeeper.tls.ca: "odd.pem": expected a PEM file, found no -----BEGIN in it"#,
+            r#"daytime.toml:2:6: zookeeper.tls.ca: "invalid.pem": expected a PEM file, found no -----BEGIN in it"#,
             r#"daytime.toml:3:15: zookeeper.tls.certificate: "c": no such file"#,
             "daytime.toml:3:15: zookeeper.tls.certificate: expected zookeeper.tls.key beside it: neither is of use alone",
             "daytime.toml:4:1: zookeeper.tls.kye: unknown key; [zookeeper.tls] has ca, certificate, key",

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// Where the figures are.
+/// Where the metrics are.
 pub(crate) const PATH: &str = "/metrics";
 
 /// The most that is read of a request, in bytes.
@@ -13,7 +13,7 @@ const LONGEST: usize = 8 * 1024;
 /// What to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
-    Figures { body: bool },
+    Metrics { body: bool },
     NotFound,
     NotAllowed,
     BadRequest,
@@ -27,19 +27,19 @@ pub(crate) async fn answer(
 ) -> io::Result<u16> {
     let answer = decide(&read_head(&mut stream).await?);
     let (status, text) = match answer {
-        Answer::Figures { .. } => ("200 OK", render()),
-        Answer::NotFound => ("404 Not Found", format!("the figures are at {PATH}\n")),
+        Answer::Metrics { .. } => ("200 OK", render()),
+        Answer::NotFound => ("404 Not Found", format!("the metrics are at {PATH}\n")),
         Answer::NotAllowed => ("405 Method Not Allowed", "only GET and HEAD\n".into()),
         Answer::BadRequest => ("400 Bad Request", "no HTTP/1 request\n".into()),
     };
     let allow = if answer == Answer::NotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
-    let kind = if matches!(answer, Answer::Figures { .. }) { "; version=0.0.4" } else { "" };
+    let kind = if matches!(answer, Answer::Metrics { .. }) { "; version=0.0.4" } else { "" };
     let mut response = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain{kind}; charset=utf-8\r\nContent-Length: {}\r\n\
          {allow}Connection: close\r\n\r\n",
         text.len()
     );
-    if answer != (Answer::Figures { body: false }) {
+    if answer != (Answer::Metrics { body: false }) {
         response.push_str(&text);
     }
     stream.write_all(response.as_bytes()).await?;
@@ -76,8 +76,8 @@ fn decide(head: &[u8]) -> Answer {
     }
     let path = target.split('?').next().unwrap_or_default();
     match (path, method) {
-        (PATH, "GET") => Answer::Figures { body: true },
-        (PATH, "HEAD") => Answer::Figures { body: false },
+        (PATH, "GET") => Answer::Metrics { body: true },
+        (PATH, "HEAD") => Answer::Metrics { body: false },
         (PATH, _) => Answer::NotAllowed,
         _ => Answer::NotFound,
     }
@@ -90,9 +90,9 @@ mod tests {
     #[test]
     fn only_get_and_head_of_the_one_path_get_the_figures() {
         let cases = [
-            ("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", Answer::Figures { body: true }),
-            ("GET /metrics?a=b HTTP/1.0\r\n\r\n", Answer::Figures { body: true }),
-            ("HEAD /metrics HTTP/1.1\r\n\r\n", Answer::Figures { body: false }),
+            ("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", Answer::Metrics { body: true }),
+            ("GET /metrics?a=b HTTP/1.0\r\n\r\n", Answer::Metrics { body: true }),
+            ("HEAD /metrics HTTP/1.1\r\n\r\n", Answer::Metrics { body: false }),
             ("POST /metrics HTTP/1.1\r\n\r\n", Answer::NotAllowed),
             ("GET / HTTP/1.1\r\n\r\n", Answer::NotFound),
             ("GET /metrics/ HTTP/1.1\r\n\r\n", Answer::NotFound),

@@ -3,8 +3,8 @@
 //! # What it is for
 //!
 //! Programs and libraries of this project count through the facade `metrics`, which does nothing until a
-//! program asks for the figures. [`Endpoint::start`] does that: it installs a recorder and answers
-//! `GET /metrics` with everything that was counted since, in the text format of Prometheus. Which figures
+//! program asks for the metrics. [`Endpoint::start`] does that: it installs a recorder and answers
+//! `GET /metrics` with everything that was counted since, in the text format of Prometheus. Which metrics
 //! there are is listed in `docs/metrics.md`.
 //!
 //! # What it promises
@@ -16,7 +16,7 @@
 //!
 //! # What it does not
 //!
-//! It has no TLS and no passwords. Give it a loopback address or one of a network that may know the figures.
+//! It has no TLS and no passwords. Give it a loopback address or one of a network that may know the metrics.
 //! What was counted before `start` is not in them.
 //!
 //! # Example

@@ -20,9 +20,9 @@ mod cli;
 mod descriptors;
 mod embedded;
 mod error;
-mod figures;
 mod forced;
 mod lookup;
+mod metrics;
 mod refused;
 mod reply;
 mod serve;
@@ -109,7 +109,7 @@ pub async fn run_until(
     };
     // Before callers take what there is.
     descriptors::require()?;
-    figures::describe();
+    metrics::describe();
     let serving = Serving::new();
     let limits = Limits { connections: settings.max_connections, deadline: settings.connection_timeout };
     let bound: Vec<SocketAddr> = listeners.iter().map(|(_, local)| *local).collect();

@@ -1,7 +1,7 @@
 //! Listens and answers, over TCP and UDP.
 
+mod log_limiter;
 mod pause;
-mod quiet;
 mod tcp;
 mod udp;
 

@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn print(mark: char, instance: &Instance) {
+fn print(sign: char, instance: &Instance) {
     let owner = instance.owner().map_or_else(|| "somebody".into(), |owner| owner.to_string());
-    println!("{mark} {} weight {} {:?} by {owner}", instance.endpoint(), instance.weight(), instance.tags());
+    println!("{sign} {} weight {} {:?} by {owner}", instance.endpoint(), instance.weight(), instance.tags());
 }

@@ -140,11 +140,11 @@
 mod change;
 mod config;
 mod handle;
-mod ledger;
 mod membership;
 mod metrics;
 mod publisher;
 mod reads;
+mod record_cache;
 mod snapshot;
 mod source;
 mod view;

@@ -18,13 +18,13 @@ use rand::Rng;
 use tokio::time::Instant;
 use zk_core::Reading;
 
-use crate::ledger::{Batch, Ledger, Verdict, Why};
+use crate::record_cache::{Batch, RecordCache, Verdict, Why};
 use crate::source::Listing;
 
-mod oddities;
+mod skipped;
 mod spellings;
 
-use oddities::Oddities;
+use skipped::Skipped;
 use spellings::Spellings;
 
 /// Removals this close to one another count together.
@@ -64,11 +64,11 @@ pub(crate) struct Membership {
     /// Removals that were let through lately, and have not returned.
     recent: BTreeMap<Endpoint, Instant>,
     /// Names of children that are no instances.
-    odd: Oddities,
+    skipped: Skipped,
     /// The records, where they are asked for.
-    ledger: Option<Ledger>,
+    cache: Option<RecordCache>,
     /// Names of instances whose records cannot be read, or make no sense.
-    unreadable: Oddities,
+    unreadable: Skipped,
     /// How many removals were held, ever.
     ever_held: u64,
 }
@@ -108,9 +108,9 @@ impl Membership {
             steps: 0,
             leaving: BTreeMap::new(),
             recent: BTreeMap::new(),
-            odd: Oddities::new("no instance: skipped"),
-            ledger: records.then(Ledger::new),
-            unreadable: Oddities::new("no record: the defaults are used"),
+            skipped: Skipped::new("no instance: skipped"),
+            cache: records.then(RecordCache::new),
+            unreadable: Skipped::new("no record: the defaults are used"),
             ever_held: 0,
         }
     }
@@ -123,8 +123,8 @@ impl Membership {
     /// A child was created.
     pub(crate) fn created(&mut self, name: &str, now: Instant) {
         if let Some(endpoint) = self.endpoint(name) {
-            if let Some(ledger) = &mut self.ledger {
-                ledger.born(name, now + GATHER);
+            if let Some(cache) = &mut self.cache {
+                cache.born(name, now + GATHER);
             }
             self.leaving.remove(&endpoint);
             self.listed.entry(endpoint.clone()).or_default().add(&endpoint, name);
@@ -145,14 +145,14 @@ impl Membership {
                     self.reconsider(&endpoint, now + GATHER);
                 }
             }
-            Err(_) => self.odd.remove(name),
+            Err(_) => self.skipped.remove(name),
         }
     }
 
     /// A child's data was written.
     pub(crate) fn written(&mut self, name: &str, now: Instant) {
-        if let Some(ledger) = &mut self.ledger {
-            ledger.written(name, now + GATHER);
+        if let Some(cache) = &mut self.cache {
+            cache.written(name, now + GATHER);
         }
     }
 
@@ -162,7 +162,7 @@ impl Membership {
     /// Where our session is new, those of the servers may be, too, and they may not be back yet: after a
     /// loss of ZooKeeper's data for one. A first list that lacks more than half is held, however small.
     pub(crate) fn listed(&mut self, listing: &Listing, now: Instant, new_session: bool) -> bool {
-        self.odd.retain(&listing.names);
+        self.skipped.retain(&listing.names);
         self.unreadable.retain(&listing.names);
         let mut listed: BTreeMap<Endpoint, Spellings> = BTreeMap::new();
         let mut names = Vec::with_capacity(listing.names.len());
@@ -181,10 +181,10 @@ impl Membership {
                 }
             }
         }
-        if let Some(ledger) = &mut self.ledger {
-            ledger.listed(names.iter().copied(), now);
+        if let Some(cache) = &mut self.cache {
+            cache.listed(names.iter().copied(), now);
             for name in names.iter().filter(|name| listing.reborn.contains(**name)) {
-                ledger.born(name, now);
+                cache.born(name, now);
             }
         }
         if listed == self.listed {
@@ -216,7 +216,7 @@ impl Membership {
         if self.shown.contains_key(&endpoint) {
             return;
         }
-        if self.ledger.is_some() {
+        if self.cache.is_some() {
             self.arriving.entry(endpoint).or_insert(now + RECORD_WAIT);
         } else {
             self.put(Instance::new(endpoint));
@@ -248,40 +248,38 @@ impl Membership {
 
     /// Another of its names is gone, and its record may have been that one's: what the others say counts now.
     fn reconsider(&mut self, endpoint: &Endpoint, at: Instant) {
-        if let (Some(ledger), Some(spellings)) = (&mut self.ledger, self.listed.get(endpoint)) {
+        if let (Some(cache), Some(spellings)) = (&mut self.cache, self.listed.get(endpoint)) {
             for name in spellings.names(endpoint) {
-                ledger.born(&name, at);
+                cache.born(&name, at);
             }
         }
     }
 
     /// Whether another name of the same instance has a younger record than this one.
     fn is_outdone(&self, endpoint: &Endpoint, name: &str) -> bool {
-        let (Some(ledger), Some(spellings)) = (&self.ledger, self.listed.get(endpoint)) else { return false };
+        let (Some(cache), Some(spellings)) = (&self.cache, self.listed.get(endpoint)) else { return false };
         spellings.are_several()
-            && spellings
-                .names(endpoint)
-                .any(|other| other != name && ledger.birth(&other) > ledger.birth(name))
+            && spellings.names(endpoint).any(|other| other != name && cache.birth(&other) > cache.birth(name))
     }
 
     fn forget(&mut self, name: &str) {
-        if let Some(ledger) = &mut self.ledger {
-            ledger.gone(name);
+        if let Some(cache) = &mut self.cache {
+            cache.gone(name);
             self.unreadable.remove(name);
         }
     }
 
     /// Records that are to be read by now, at most so many at a time.
     pub(crate) fn take_reads(&mut self, now: Instant, most: usize) -> Option<Batch> {
-        let ledger = self.ledger.as_mut()?;
+        let cache = self.cache.as_mut()?;
         // One that is due takes those along that soon will be.
-        ledger.next_due().filter(|due| *due <= now)?;
-        ledger.take(now + GATHER, most)
+        cache.next_due().filter(|due| *due <= now)?;
+        cache.take(now + GATHER, most)
     }
 
     /// When [`take_reads`](Self::take_reads) will have something to give.
     pub(crate) fn next_read(&self) -> Option<Instant> {
-        self.ledger.as_ref()?.next_due()
+        self.cache.as_ref()?.next_due()
     }
 
     /// The answer about one record; without one it is asked again, not before `retry`. Returns whether it
@@ -293,8 +291,8 @@ impl Membership {
         reading: Option<Reading>,
         retry: Instant,
     ) -> bool {
-        let Some(ledger) = &mut self.ledger else { return false };
-        match ledger.answered(ticket, name, reading, retry) {
+        let Some(cache) = &mut self.cache else { return false };
+        match cache.answered(ticket, name, reading, retry) {
             Verdict::Nothing => false,
             Verdict::Record { data, surprise } => {
                 self.record(name, &data);
@@ -320,7 +318,7 @@ impl Membership {
             None => {
                 self.unreadable.remove(name);
                 for remark in &remarks {
-                    tracing::debug!(child = name, %remark, "odd record");
+                    tracing::debug!(child = name, %remark, "invalid record");
                 }
             }
         }
@@ -330,9 +328,9 @@ impl Membership {
     }
 
     /// All records are to be read again, spread over a time.
-    pub(crate) fn sweep(&mut self, now: Instant, within: Duration, why: Why, dice: &mut impl Rng) {
-        if let Some(ledger) = &mut self.ledger {
-            ledger.sweep(now, within, why, dice);
+    pub(crate) fn sweep(&mut self, now: Instant, within: Duration, why: Why, rng: &mut impl Rng) {
+        if let Some(cache) = &mut self.cache {
+            cache.sweep(now, within, why, rng);
         }
     }
 
@@ -471,7 +469,7 @@ impl Membership {
 
     /// Listed, but no instances.
     pub(crate) fn skipped(&self) -> usize {
-        self.odd.len()
+        self.skipped.len()
     }
 
     /// Instances whose records cannot be read, or make no sense.
@@ -480,7 +478,7 @@ impl Membership {
     }
 
     fn endpoint(&mut self, name: &str) -> Option<Endpoint> {
-        self.format.decode_name(name).inspect_err(|error| self.odd.add(name, error)).ok()
+        self.format.decode_name(name).inspect_err(|error| self.skipped.add(name, error)).ok()
     }
 }
 

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 
-use crate::ledger::Batch;
+use crate::record_cache::Batch;
 use crate::source::{Answer, Source};
 
 /// How many batches may be on their way at one time.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use zk_core::{Connection, Error, ErrorKind, ListMark, OneShot, Reading, Stat, ZnodePath};
+use zk_core::{Connection, Error, ErrorKind, ListVersion, OneShot, Reading, Stat, ZnodePath};
 
 mod one_shot;
 mod recursive;
@@ -28,26 +28,26 @@ pub(crate) enum News {
 #[derive(Debug)]
 pub(crate) struct Listing {
     pub(crate) names: Vec<String>,
-    pub(crate) mark: ListMark,
+    pub(crate) version: ListVersion,
     /// Those among the names that were deleted since the list before, and created again.
     pub(crate) reborn: BTreeSet<String>,
 }
 
 impl Listing {
     fn new(names: Vec<String>, stat: &Stat) -> Self {
-        Self { names, mark: ListMark::of(Some(stat)), reborn: BTreeSet::new() }
+        Self { names, version: ListVersion::of(Some(stat)), reborn: BTreeSet::new() }
     }
 
     /// There is no root.
     pub(crate) fn absent() -> Self {
-        Self { names: Vec::new(), mark: ListMark::Absent, reborn: BTreeSet::new() }
+        Self { names: Vec::new(), version: ListVersion::Absent, reborn: BTreeSet::new() }
     }
 }
 
 /// What is known of the root when a source begins.
 pub(crate) enum Start {
-    /// Its mark: there is a list to be read if that has moved.
-    Marked(ListMark),
+    /// Its version: there is a list to be read if that has moved.
+    Version(ListVersion),
     /// The list, which could not be avoided.
     Listed(Listing),
 }
@@ -81,7 +81,7 @@ impl Source {
     pub(crate) async fn begin(connection: Connection, root: &ZnodePath) -> Result<(Self, Start), Error> {
         if connection.has_recursive_watches() {
             match Recursive::begin(connection.clone(), root).await {
-                Ok((source, mark)) => return Ok((Self::Recursive(source), Start::Marked(mark))),
+                Ok((source, version)) => return Ok((Self::Recursive(source), Start::Version(version))),
                 // It would say so again and again.
                 Err(error) if error.kind().is_refusal() => {}
                 Err(error) => return Err(error),

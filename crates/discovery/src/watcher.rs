@@ -18,13 +18,13 @@ use rand::{Rng, RngExt};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, debug, info, info_span, warn};
-use zk_core::{Backoff, Connection, Error, ErrorKind, ListMark, Zk};
+use zk_core::{Backoff, Connection, Error, ErrorKind, ListVersion, Zk};
 
 use crate::config::{Config, Records};
-use crate::ledger::Why;
 use crate::membership::Membership;
 use crate::publisher::Publisher;
 use crate::reads::{Read, Reads};
+use crate::record_cache::Why;
 use crate::source::{Listing, News, Silence, Source, Start};
 
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
@@ -93,7 +93,7 @@ pub(crate) struct Watcher {
     /// The session in which the root was listed last; 0 before the first list.
     epoch: u64,
     /// The root as it was listed last, if no event has come since.
-    mark: Option<ListMark>,
+    version: Option<ListVersion>,
     orders: Orders,
     pause: Backoff,
 }
@@ -109,7 +109,7 @@ impl Watcher {
         let records = config.records() == Records::Read;
         let membership = Membership::new(format, config.settle(), records);
         let pause = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
-        Self { zk, config, membership, publisher, epoch: 0, mark: None, orders, pause }
+        Self { zk, config, membership, publisher, epoch: 0, version: None, orders, pause }
     }
 
     pub(crate) async fn run(self) {
@@ -176,12 +176,12 @@ impl Watcher {
         // In a new session the ensemble may be another one, with the same numbers by chance.
         let new_session = self.epoch != connection.epoch();
         let listing = match start {
-            Start::Marked(mark) if self.mark == Some(mark) && !new_session => {
+            Start::Version(version) if self.version == Some(version) && !new_session => {
                 debug!("the root has not moved");
                 None
             }
-            Start::Marked(ListMark::Absent) => Some(Listing::absent()),
-            Start::Marked(ListMark::Present { .. }) => {
+            Start::Version(ListVersion::Absent) => Some(Listing::absent()),
+            Start::Version(ListVersion::Present { .. }) => {
                 self.publisher.metrics.lists.increment(1);
                 Some(source.list().await?)
             }
@@ -207,7 +207,7 @@ impl Watcher {
 
     /// Takes in a list, and returns whether it was news.
     fn listed(&mut self, listing: &Listing, new_session: bool) -> bool {
-        self.mark = Some(listing.mark);
+        self.version = Some(listing.version);
         self.membership.listed(listing, Instant::now(), new_session)
     }
 
@@ -227,7 +227,7 @@ impl Watcher {
                 }
                 Err(_) if connection.has_ended() => return self.unlinked(),
                 Err(silence) => {
-                    self.mark = None;
+                    self.version = None;
                     self.stale();
                     return match silence {
                         Silence::Overrun => Stage::Syncing { connection: connection.clone() },
@@ -255,7 +255,7 @@ impl Watcher {
                     Ok(true) => return self.distrust(connection.clone()),
                     // A server may keep events from those who may not look.
                     Err(error) if *error.kind() == ErrorKind::Denied => {
-                        self.mark = None;
+                        self.version = None;
                         self.stale();
                         return self.in_trouble(connection.clone(), &error);
                     }
@@ -272,16 +272,16 @@ impl Watcher {
     /// Compares the view with the truth, and mends it. Returns whether there was a change of which no event
     /// had told.
     async fn audit(&mut self, connection: &Connection, source: &mut Source) -> Result<bool, Error> {
-        let mark = ListMark::of(connection.stat(self.config.root()).await?.as_ref());
+        let version = ListVersion::of(connection.stat(self.config.root()).await?.as_ref());
         self.apply_queued(source);
-        if self.mark != Some(mark) && !source.is_behind() {
+        if self.version != Some(version) && !source.is_behind() {
             // Events have come since the last list, or should have.
-            let quiet = self.mark.is_some();
+            let unchanged = self.version.is_some();
             self.publisher.metrics.lists.increment(1);
             let listing = source.list().await?;
             let news = self.listed(&listing, false);
             self.apply_queued(source);
-            if quiet && news {
+            if unchanged && news {
                 warn!("audit: the list had changed, and no event told");
                 return Ok(true);
             }
@@ -295,7 +295,7 @@ impl Watcher {
     /// Something happened and no event told: whatever watch there is, a new one takes its place.
     fn distrust(&mut self, connection: Connection) -> Stage {
         self.publisher.metrics.audit_mismatches.increment(1);
-        self.mark = None;
+        self.version = None;
         Stage::Syncing { connection }
     }
 
@@ -339,12 +339,12 @@ impl Watcher {
             News::Created(name) => {
                 metrics.created.increment(1);
                 self.membership.created(&name, now);
-                self.mark = None;
+                self.version = None;
             }
             News::Deleted(name) => {
                 metrics.deleted.increment(1);
                 self.membership.deleted(&name, now);
-                self.mark = None;
+                self.version = None;
             }
             News::Written(name) => {
                 metrics.written.increment(1);
@@ -422,8 +422,8 @@ impl Watcher {
 }
 
 /// An interval varied by a quarter, so that a thousand followers that began together do not look together.
-fn varied(interval: Duration, dice: &mut impl Rng) -> Duration {
-    interval.mul_f64(dice.random_range(0.75..1.25))
+fn varied(interval: Duration, rng: &mut impl Rng) -> Duration {
+    interval.mul_f64(rng.random_range(0.75..1.25))
 }
 
 async fn at(instant: Option<Instant>) {
@@ -442,8 +442,8 @@ mod tests {
 
     #[test]
     fn audits_are_varied_by_a_quarter() {
-        let mut dice = SmallRng::seed_from_u64(7);
-        let waits: Vec<_> = (0..200).map(|_| varied(Duration::from_secs(60), &mut dice).as_secs()).collect();
+        let mut rng = SmallRng::seed_from_u64(7);
+        let waits: Vec<_> = (0..200).map(|_| varied(Duration::from_secs(60), &mut rng).as_secs()).collect();
         assert!(waits.iter().all(|wait| (45..=75).contains(wait)), "{waits:?}");
         assert!(waits.iter().any(|wait| *wait < 50) && waits.iter().any(|wait| *wait > 70), "{waits:?}");
     }

@@ -21,18 +21,18 @@ use zk_testing::proxy::Proxy;
 use zk_testing::raw::{self, CreateMode, MultiOp};
 
 /// What happens to znodes at some moment, in one transaction.
-type Happening = Vec<MultiOp>;
+type Changes = Vec<MultiOp>;
 
-/// Lets things happen while a request is under way, and its answer go on when their events are queued.
+/// Lets things apply while a request is under way, and its answer go on when their events are queued.
 #[derive(Clone, Debug)]
 struct Meeting {
     writer: Arc<raw::Client>,
     /// Happens when the next list is asked for.
-    before_the_list: Arc<Mutex<Happening>>,
+    before_the_list: Arc<Mutex<Changes>>,
     /// Happens when the next list was answered, and nobody has heard of the answer yet.
-    behind_the_list: Arc<Mutex<Happening>>,
+    behind_the_list: Arc<Mutex<Changes>>,
     /// Happens when the next stat of the root is asked for.
-    before_the_look: Arc<Mutex<Happening>>,
+    before_the_look: Arc<Mutex<Changes>>,
     /// Events of children that were queued.
     queued: watch::Sender<usize>,
     /// Events get lost.
@@ -44,7 +44,7 @@ struct Meeting {
 }
 
 impl Meeting {
-    async fn happen(&self, what: Happening) {
+    async fn apply(&self, what: Changes) {
         let mut queued = self.queued.subscribe();
         let expected = *queued.borrow() + what.len();
         self.writer.multi(&what).await.unwrap();
@@ -52,8 +52,8 @@ impl Meeting {
     }
 }
 
-fn take(happening: &Mutex<Happening>) -> Happening {
-    std::mem::take(&mut happening.lock().unwrap())
+fn take(changes: &Mutex<Changes>) -> Changes {
+    std::mem::take(&mut changes.lock().unwrap())
 }
 
 impl Twist for Meeting {
@@ -79,29 +79,29 @@ impl Twist for Meeting {
     fn children(&self, link: &Arc<dyn Link>, path: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
         let (link, path, twist) = (link.clone(), path.clone(), self.clone());
         Box::pin(async move {
-            let happening = take(&twist.before_the_list);
-            if !happening.is_empty() {
+            let changes = take(&twist.before_the_list);
+            if !changes.is_empty() {
                 twist.muted.store(twist.mutes_before_the_list.load(Ordering::Relaxed), Ordering::Relaxed);
-                twist.happen(happening).await;
+                twist.apply(changes).await;
             }
             let list = link.children(&path).await?;
-            let happening = take(&twist.behind_the_list);
-            if !happening.is_empty() {
+            let changes = take(&twist.behind_the_list);
+            if !changes.is_empty() {
                 twist.muted.store(false, Ordering::Relaxed);
-                twist.happen(happening).await;
+                twist.apply(changes).await;
             }
             Ok(list)
         })
     }
 
     fn stat(&self, link: &Arc<dyn Link>, path: &ZnodePath) -> Answer<Option<Stat>> {
-        let happening = if path.to_string() == ROOT { take(&self.before_the_look) } else { Vec::new() };
-        if happening.is_empty() {
+        let changes = if path.to_string() == ROOT { take(&self.before_the_look) } else { Vec::new() };
+        if changes.is_empty() {
             return link.stat(path);
         }
         let (link, path, twist) = (link.clone(), path.clone(), self.clone());
         Box::pin(async move {
-            twist.happen(happening).await;
+            twist.apply(changes).await;
             link.stat(&path).await
         })
     }

@@ -224,7 +224,7 @@ async fn fault_29_odd_children_are_skipped_and_counted(engine: Engine) {
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
-    let odd = [
+    let invalid = [
         "vector_0000000001",
         "127.0.0.1",
         "127.0.0.1:0",
@@ -238,7 +238,7 @@ async fn fault_29_odd_children_are_skipped_and_counted(engine: Engine) {
         "[::]:80",
         "[::ffff:0.0.0.0]:80",
     ];
-    for name in odd {
+    for name in invalid {
         observer.create(&format!("{ROOT}/{name}"), &[0xff; 100], CreateMode::Persistent).await.unwrap();
     }
     add(&observer, [1]).await;
@@ -251,9 +251,9 @@ async fn fault_29_odd_children_are_skipped_and_counted(engine: Engine) {
     let view = view_where(&discovery, "live", View::is_live).await;
     let names: Vec<_> = view.snapshot.as_ref().unwrap().endpoints().map(ToString::to_string).collect();
     assert_eq!(names, ["127.0.0.1:1", "[::1]:2", "host.example:3"]);
-    assert_eq!(view.skipped, odd.len());
+    assert_eq!(view.skipped, invalid.len());
     observer.create(&format!("{ROOT}/junk"), b"", CreateMode::Ephemeral).await.unwrap();
-    view_where(&discovery, "one more skipped", |view| view.skipped == odd.len() + 1).await;
+    view_where(&discovery, "one more skipped", |view| view.skipped == invalid.len() + 1).await;
 }
 
 async fn fault_29_an_endpoint_in_several_spellings_is_one_instance_until_the_last_of_them_goes(

@@ -250,8 +250,8 @@ async fn records_that_make_no_sense_cost_no_instance(engine: Engine) {
     let server = Server::start().await.unwrap();
     let observer = observer(&server).await;
     observer.create_all(ROOT).await.unwrap();
-    let odd: [&[u8]; 4] = [b"{]", &[0xff, 0xfe], b"[1]", &vec![b' '; 900_000]];
-    for (port, data) in (1..).zip(odd) {
+    let invalid: [&[u8]; 4] = [b"{]", &[0xff, 0xfe], b"[1]", &vec![b' '; 900_000]];
+    for (port, data) in (1..).zip(invalid) {
         observer.create(&node(port), data, CreateMode::Persistent).await.unwrap();
     }
     // As the tutorial leaves it: nothing is said, and nothing is wrong with that.
@@ -260,7 +260,7 @@ async fn records_that_make_no_sense_cost_no_instance(engine: Engine) {
     let (_zk, discovery) = start(engine, &server.connect_string(), records);
     let expected: Vec<_> = (1..=5).map(|port| (port, instance::DEFAULT_WEIGHT)).chain([(6, 7)]).collect();
     weights_become(&discovery, expected).await;
-    view_where(&discovery, "four unreadable", |view| view.unreadable == odd.len()).await;
+    view_where(&discovery, "four unreadable", |view| view.unreadable == invalid.len()).await;
     assert_eq!(discovery.view().skipped, 0);
 }
 
@@ -396,9 +396,9 @@ async fn records_converge_under_churn_and_cuts(engine: Engine) {
     view_where(&discovery, "live", View::is_live).await;
     let mut present = BTreeMap::new();
     for step in 0..600u32 {
-        let dice = step.wrapping_mul(2_654_435_761) >> 16;
-        let port = 1 + (dice >> 4) as u16 % 40;
-        match (present.contains_key(&port), dice % 4) {
+        let rng = step.wrapping_mul(2_654_435_761) >> 16;
+        let port = 1 + (rng >> 4) as u16 % 40;
+        match (present.contains_key(&port), rng % 4) {
             (false, _) => {
                 register(&observer, port, step, step.into()).await;
                 present.insert(port, step);

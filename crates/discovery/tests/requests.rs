@@ -46,7 +46,7 @@ async fn a_change_costs_one_event_and_no_read() {
     add(&observer, [60]).await;
     let view = view_where(&discovery, "the last one", |view| ports(view).unwrap().contains(&60)).await;
     assert!(ports(&view).unwrap().contains(&50) && !ports(&view).unwrap().contains(&51), "{view:?}");
-    assert_eq!(view.skipped, 0, "grandchildren are ignored, and not even odd");
+    assert_eq!(view.skipped, 0, "grandchildren are ignored, and not even invalid");
     assert_eq!(verbs(&proxy), []);
 }
 

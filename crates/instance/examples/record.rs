@@ -1,4 +1,4 @@
-//! Prints a record as it is written to a znode, and reads some odd ones.
+//! Prints a record as it is written to a znode, and reads some invalid ones.
 //!
 //! ```text
 //! cargo run -p instance --example record
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let written = Plain.encode(&instance)?;
     println!("written  {}  {}", written.segment, String::from_utf8_lossy(&written.data));
 
-    let odd: [(&str, &[u8]); 6] = [
+    let invalid: [(&str, &[u8]); 6] = [
         ("127.0.0.1:8897", b""),
         ("127.0.0.1:8898", b"\xff\xfe"),
         ("[::1]:8899", br#"{"Weight":"heavy","Tags":{"zone":"b","cores":8}}"#),
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("0.0.0.0:8897", b""),
         ("lock-0000000001", b""),
     ];
-    for (segment, data) in odd {
+    for (segment, data) in invalid {
         match Plain.decode(segment, data) {
             Ok(read) => {
                 let instance = read.instance;

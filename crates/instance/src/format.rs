@@ -51,7 +51,7 @@ pub struct Encoded {
 pub struct Decoded {
     /// What could be read.
     pub instance: Instance,
-    /// What was odd about the data, for a log; empty for the records that we write ourselves.
+    /// What was invalid about the data, for a log; empty for the records that we write ourselves.
     pub remarks: Vec<Remark>,
 }
 

@@ -12,7 +12,7 @@
 //!
 //! - Writing is strict: what is written can be read by everybody, or an error names what cannot.
 //! - Reading is tolerant: a name that is an endpoint, in any spelling, is always an instance, whatever its data
-//!   holds. What was odd about the data comes along as [`Remark`]s. No input panics.
+//!   holds. What was invalid about the data comes along as [`Remark`]s. No input panics.
 //! - What can never be called is no endpoint, so that it can neither be registered nor found: port 0, and the
 //!   addresses `0.0.0.0` and `::`, by which who calls them reaches itself.
 //! - No I/O, no clock, no random numbers: everything that varies is an argument.

@@ -251,8 +251,8 @@ mod tests {
         let one = Incarnation::from_bytes([0xab; 16]);
         assert_eq!(one.to_string(), "ab".repeat(16));
         assert_eq!(one.to_string().parse(), Ok(one));
-        for odd in ["", "ab", &"AB".repeat(16), &"+b".repeat(16), &"0".repeat(33)] {
-            assert!(odd.parse::<Incarnation>().is_err(), "{odd:?}");
+        for invalid in ["", "ab", &"AB".repeat(16), &"+b".repeat(16), &"0".repeat(33)] {
+            assert!(invalid.parse::<Incarnation>().is_err(), "{invalid:?}");
         }
     }
 }

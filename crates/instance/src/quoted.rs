@@ -18,7 +18,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Cuts foreign text to what a message would show, so that keeping it costs little.
+/// Shortens foreign text to what a message would show, so that keeping it costs little.
 pub(crate) fn shorten(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         None => text.to_owned(),

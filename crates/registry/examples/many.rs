@@ -30,9 +30,9 @@ async fn main() {
         (0..count).map(|i| registrar.register(instance(i), Socket::Unvouched).unwrap()).collect();
     all_registered(&registrations).await;
     step.end("register");
-    // Whatever is put off until things are quiet.
+    // Whatever is put off until nothing happens any more.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    step.end("2 s of quiet");
+    step.end("2 s without a change");
 
     proxy.cut().await;
     none_registered(&registrations).await;

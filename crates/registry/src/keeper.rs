@@ -16,11 +16,11 @@
 //! lost reply needs no case of its own: on the same connection a look comes after the lost request in
 //! order, and on a new one the old connection's requests are over.
 //!
-//! What all keepers of a registrar need, the [`lookout`](crate::lookout) does once: keepers stand on a
-//! [`Footing`], not on a bare connection.
+//! What all keepers of a registrar need, the [`root_watch`](crate::root_watch) does once: keepers stand on a
+//! [`ReadyConnection`], not on a bare connection.
 
-mod cuts;
 mod step;
+mod write_backoff;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,13 +34,13 @@ use zk_core::{
     Backoff, CloseReason, Connection, Error, EventKind, OneShot, Phase, SessionId, Stat, ZnodePath, Zxid,
 };
 
-use crate::bell::{Bell, Tally};
-use crate::journal::tell;
-use crate::lookout::{Footing, Ground, Watched, jittered};
+use crate::log_limiter::limited;
+use crate::notify::{Versions, ZnodeNotify};
 use crate::registrar::Shared;
 use crate::registration::{Desired, Registration};
+use crate::root_watch::{Readiness, ReadyConnection, Watched, jittered};
 use crate::status::{Holder, Status};
-use cuts::Cuts;
+use write_backoff::WriteBackoff;
 
 /// The first wait after a failure; it doubles up to [`PAUSE_CAP`].
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
@@ -50,7 +50,7 @@ const MANY_IN_TROUBLE: u32 = 500;
 /// The first wait for a rival, where its watch says nothing; it doubles up to the audit interval.
 const RIVAL_FIRST: Duration = Duration::from_secs(1);
 /// A znode that nobody has touched for so long is answered for at once again.
-const QUIET: Duration = Duration::from_secs(10);
+const UNTOUCHED: Duration = Duration::from_secs(10);
 
 /// Where the keeper stands. Every variant says what holds while it is in it.
 enum Stage {
@@ -58,20 +58,20 @@ enum Stage {
     Unlinked,
     /// What is there is unknown. `sync` after a write that met something else than the look before: the
     /// server may lag behind what we know.
-    Looking { footing: Arc<Footing>, sync: bool },
+    Looking { ready: Arc<ReadyConnection>, sync: bool },
     /// The znode is ours and as it should be, and any change of it is heard of.
-    Holding { footing: Arc<Footing>, watch: Watch, stat: Stat },
+    Holding { ready: Arc<ReadyConnection>, watch: Watch, stat: Stat },
     /// The name is somebody else's, and its end is heard of.
-    Rival { footing: Arc<Footing>, watch: Watch, holder: Holder },
+    Rival { ready: Arc<ReadyConnection>, watch: Watch, holder: Holder },
     /// A step failed on a connection that still stands.
-    Pausing { footing: Arc<Footing> },
+    Pausing { ready: Arc<ReadyConnection> },
     /// Deregistered and gone.
     Gone,
     /// The link is closed.
     Closed,
 }
 
-/// The znode's own watch. `None` where one watch serves all: the bell tells.
+/// The znode's own watch. `None` where one watch serves all: the notify tells.
 type Watch = Option<OneShot>;
 
 /// What a look, and the act after it, led to.
@@ -89,7 +89,7 @@ enum Next {
 /// What a registration is the registration of.
 pub(crate) struct Name {
     pub(crate) path: ZnodePath,
-    pub(crate) bell: Arc<Bell>,
+    pub(crate) notify: Arc<ZnodeNotify>,
     pub(crate) owner: Owner,
     /// The caller holds the listening socket.
     pub(crate) vouched: bool,
@@ -97,11 +97,11 @@ pub(crate) struct Name {
 
 pub(crate) struct Keeper {
     shared: Arc<Shared>,
-    ground: watch::Receiver<Ground>,
+    readiness: watch::Receiver<Readiness>,
     path: ZnodePath,
-    bell: Arc<Bell>,
-    /// What the bell has told that is accounted for.
-    known: Tally,
+    notify: Arc<ZnodeNotify>,
+    /// What the notify has told that is accounted for.
+    known: Versions,
     owner: Owner,
     vouched: bool,
     desired: watch::Receiver<Desired>,
@@ -121,7 +121,7 @@ pub(crate) struct Keeper {
     /// Another's data was written over since the znode was held last.
     mended: bool,
     /// Writes that ended the connection.
-    cuts: Cuts,
+    write_backoff: WriteBackoff,
     pause: Backoff,
     rival: Backoff,
     touched: Backoff,
@@ -129,7 +129,7 @@ pub(crate) struct Keeper {
 
 /// A znode that stood under a shared watch.
 struct Held {
-    footing: u64,
+    ready: u64,
     epoch: u64,
     stat: Stat,
 }
@@ -151,7 +151,7 @@ impl Keeper {
     /// Starts the task that keeps the znode. It ends when the registration is deregistered or dropped,
     /// and the znode gone, or when the link is closed.
     pub(crate) fn spawn(shared: Arc<Shared>, name: Name, data: Vec<u8>) -> Registration {
-        let Name { path, bell, owner, vouched } = name;
+        let Name { path, notify, owner, vouched } = name;
         let (desired_tx, desired) = watch::channel(Desired::Present(data.into()));
         let (status, status_rx) = watch::channel(Status::Pending { trouble: None });
         let registration = Registration {
@@ -163,13 +163,13 @@ impl Keeper {
         };
         let rival = Backoff::new(RIVAL_FIRST, shared.config.audit_interval().max(RIVAL_FIRST));
         let span = info_span!("keeper", %path);
-        shared.company.census.enter(&status.borrow());
+        shared.context.metrics.enter(&status.borrow());
         let keeper = Self {
-            ground: shared.ground(),
+            readiness: shared.readiness(),
             shared,
             path,
-            known: bell.tally(),
-            bell,
+            known: notify.versions(),
+            notify,
             owner,
             vouched,
             desired,
@@ -181,7 +181,7 @@ impl Keeper {
             created: None,
             written: None,
             mended: false,
-            cuts: Cuts::default(),
+            write_backoff: WriteBackoff::default(),
             pause: Backoff::new(PAUSE_FIRST, PAUSE_CAP),
             rival,
             touched: Backoff::new(PAUSE_FIRST, PAUSE_CAP),
@@ -194,11 +194,11 @@ impl Keeper {
         let mut stage = Stage::Unlinked;
         loop {
             stage = match stage {
-                Stage::Unlinked => self.await_footing().await,
-                Stage::Looking { footing, sync } => self.look(footing, sync).await,
-                Stage::Holding { footing, watch, stat } => self.hold(footing, watch, stat).await,
-                Stage::Rival { footing, watch, holder } => self.yield_to_rival(footing, watch, holder).await,
-                Stage::Pausing { footing } => self.pause(footing).await,
+                Stage::Unlinked => self.await_ready().await,
+                Stage::Looking { ready, sync } => self.look(ready, sync).await,
+                Stage::Holding { ready, watch, stat } => self.hold(ready, watch, stat).await,
+                Stage::Rival { ready, watch, holder } => self.yield_to_rival(ready, watch, holder).await,
+                Stage::Pausing { ready } => self.pause(ready).await,
                 Stage::Gone => return self.finish(Status::Deregistered),
                 Stage::Closed => {
                     let clean = self.shared.zk.state().phase == Phase::Closed(CloseReason::Clean);
@@ -209,7 +209,7 @@ impl Keeper {
         }
     }
 
-    async fn await_footing(&mut self) -> Stage {
+    async fn await_ready(&mut self) -> Stage {
         loop {
             if self.attempted.is_none() && *self.desired.borrow_and_update() == Desired::Absent {
                 // Nothing of ours can stand: there is nothing to wait for.
@@ -217,213 +217,218 @@ impl Keeper {
             }
             // An error means that nobody looks after it any more: the link is closed, or the runtime of the
             // first registration gone, and the link with it.
-            if self.ground.has_changed().is_err() {
+            if self.readiness.has_changed().is_err() {
                 return Stage::Closed;
             }
-            let ground = self.ground.borrow_and_update().clone();
-            match ground {
-                Ground::Linked(footing) if !footing.connection.has_ended() => return self.arrive(footing),
-                Ground::Closed => return Stage::Closed,
-                Ground::Troubled(trouble) if self.is_pending() => {
+            let readiness = self.readiness.borrow_and_update().clone();
+            match readiness {
+                Readiness::Ready(ready) if !ready.connection.has_ended() => return self.arrive(ready),
+                Readiness::Closed => return Stage::Closed,
+                Readiness::Troubled(trouble) if self.is_pending() => {
                     self.report(Status::Pending { trouble: Some(trouble) });
                 }
-                Ground::Troubled(_) => {}
-                Ground::Unlinked | Ground::Linked(_) => {
+                Readiness::Troubled(_) => {}
+                Readiness::Unlinked | Readiness::Ready(_) => {
                     self.unlinked();
                 }
             }
             tokio::select! {
                 () = changed(&mut self.desired) => {}
                 // An error is seen above.
-                _ = self.ground.changed() => {}
+                _ = self.readiness.changed() => {}
             }
         }
     }
 
-    /// On a new footing: holds on, where it is certain that nothing has changed, or looks.
-    fn arrive(&mut self, footing: Arc<Footing>) -> Stage {
+    /// On a new ready: holds on, where it is certain that nothing has changed, or looks.
+    fn arrive(&mut self, ready: Arc<ReadyConnection>) -> Stage {
         match self.held.take() {
             Some(held)
-                if footing.confirms(held.footing)
-                    && held.epoch == footing.connection.epoch()
-                    && self.bell.tally() == self.known
+                if ready.confirms(held.ready)
+                    && held.epoch == ready.connection.epoch()
+                    && self.notify.versions() == self.known
                     // Nor is anything else wanted meanwhile.
                     && !self.desired.has_changed().unwrap_or(true) =>
             {
-                self.report_registered(&footing, &held.stat);
-                Stage::Holding { footing, watch: None, stat: held.stat }
+                self.report_registered(&ready, &held.stat);
+                Stage::Holding { ready, watch: None, stat: held.stat }
             }
-            _ => Stage::Looking { footing, sync: false },
+            _ => Stage::Looking { ready, sync: false },
         }
     }
 
-    async fn look(&mut self, footing: Arc<Footing>, sync: bool) -> Stage {
-        let Some(footing) = self.latest(footing).await else {
+    async fn look(&mut self, ready: Arc<ReadyConnection>, sync: bool) -> Stage {
+        let Some(ready) = self.latest(ready).await else {
             return Stage::Unlinked;
         };
         let wanted = self.desired.borrow_and_update().clone();
         let mut desired = self.desired.clone();
         let next = tokio::select! {
             // What is dropped here is derived anew: requests under way come before the next look.
-            () = changed(&mut desired) => return Stage::Looking { footing, sync },
-            next = self.step(&footing, sync, &wanted) => next,
+            () = changed(&mut desired) => return Stage::Looking { ready, sync },
+            next = self.step(&ready, sync, &wanted) => next,
         };
         match next {
-            Ok(Next::Look { sync }) => Stage::Looking { footing, sync },
+            Ok(Next::Look { sync }) => Stage::Looking { ready, sync },
             Ok(Next::Later) => {
                 let wait = self.touched.next_wait();
-                self.look_after(footing, wait).await
+                self.look_after(ready, wait).await
             }
             Ok(Next::Gone) => Stage::Gone,
             Ok(Next::Hold(watch, stat)) => {
                 self.pause = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
-                self.cuts.answered();
+                self.write_backoff.answered();
                 self.mended = false;
                 self.rival = Backoff::new(RIVAL_FIRST, self.rival.cap());
                 self.held_before = true;
-                self.stood = Some(footing.connection.epoch());
-                self.report_registered(&footing, &stat);
-                Stage::Holding { footing, watch, stat }
+                self.stood = Some(ready.connection.epoch());
+                self.report_registered(&ready, &stat);
+                Stage::Holding { ready, watch, stat }
             }
             Ok(Next::Yield(watch, holder)) => {
                 self.report(Status::Conflict(holder.clone()));
-                Stage::Rival { footing, watch, holder }
+                Stage::Rival { ready, watch, holder }
             }
-            Err(_) if footing.connection.has_ended() => self.unlinked(),
+            Err(_) if ready.connection.has_ended() => self.unlinked(),
             Err(trouble) => {
-                self.shared.company.census.failed(&trouble);
+                self.shared.context.metrics.failed(&trouble);
                 self.report(Status::Pending { trouble: Some(trouble) });
-                Stage::Pausing { footing }
+                Stage::Pausing { ready }
             }
         }
     }
 
-    /// The footing to take a step on: this one, or a later one of the same connection. `None` if the link
+    /// The ready to take a step on: this one, or a later one of the same connection. `None` if the link
     /// is down.
-    async fn latest(&mut self, mut footing: Arc<Footing>) -> Option<Arc<Footing>> {
+    async fn latest(&mut self, mut ready: Arc<ReadyConnection>) -> Option<Arc<ReadyConnection>> {
         loop {
-            let ground = self.ground.borrow().clone();
-            match ground {
-                Ground::Linked(later) if is_same(&later.connection, &footing.connection) => footing = later,
+            let readiness = self.readiness.borrow().clone();
+            match readiness {
+                Readiness::Ready(later) if is_same(&later.connection, &ready.connection) => ready = later,
                 // It is being made anew, or its end is about to be noticed: as long as it works, it is good.
                 _ => {}
             }
-            let crowded = self.shared.company.names.are_crowded();
-            if !(crowded && footing.watched == Watched::Each { always: false }) {
-                return Some(footing);
+            let needs_shared_watch = self.shared.context.names.need_shared_watch();
+            if !(needs_shared_watch && ready.watched == Watched::Own { always: false }) {
+                return Some(ready);
             }
             // One watch for all is on its way.
             tokio::select! {
-                () = footing.connection.ended() => {
+                () = ready.connection.ended() => {
                     self.unlinked();
                     return None;
                 }
-                moved = self.ground.changed() => if moved.is_err() { return None },
+                moved = self.readiness.changed() => if moved.is_err() { return None },
             }
         }
     }
 
-    async fn hold(&mut self, footing: Arc<Footing>, mut watch: Watch, stat: Stat) -> Stage {
+    async fn hold(&mut self, ready: Arc<ReadyConnection>, mut watch: Watch, stat: Stat) -> Stage {
         let since = Instant::now();
         let interval = self.shared.audit_interval(watch.is_none());
         // They that came together are not audited together, from the first time on.
         let mut wait = interval.mul_f64(rand::rng().random_range(0.25..1.25));
         let event = loop {
             let audited = tokio::select! {
-                () = changed(&mut self.desired) => return Stage::Looking { footing, sync: false },
-                () = footing.connection.ended() => return self.let_go(&footing, &watch, stat),
-                moved = self.ground.changed(), if watch.is_none() => {
-                    let ground = self.ground.borrow_and_update().clone();
-                    match ground {
-                        Ground::Linked(same) if same.number == footing.number && moved.is_ok() => continue,
+                () = changed(&mut self.desired) => return Stage::Looking { ready, sync: false },
+                () = ready.connection.ended() => return self.let_go(&ready, &watch, stat),
+                moved = self.readiness.changed(), if watch.is_none() => {
+                    let readiness = self.readiness.borrow_and_update().clone();
+                    match readiness {
+                        Readiness::Ready(same) if same.number == ready.number && moved.is_ok() => continue,
                         // The shared watch has ended: see what comes after it.
-                        _ => return self.let_go(&footing, &watch, stat),
+                        _ => return self.let_go(&ready, &watch, stat),
                     }
                 }
-                event = touched(&mut watch, &self.bell, self.known) => break event,
-                audited = audit(&footing.connection, &self.path, wait) => audited,
+                event = touched(&mut watch, &self.notify, self.known) => break event,
+                audited = audit(&ready.connection, &self.path, wait) => audited,
             };
             wait = jittered(interval);
             match audited {
                 Ok(Some(now)) if is_untouched(&now, &stat) => debug!("audit: in place"),
                 Ok(_) => {
-                    tell!(self.shared.company.journal, warn, "audit: not as it should be, and no watch told");
-                    return Stage::Looking { footing, sync: false };
+                    limited!(self.shared.context.log, warn, "audit: not as it should be, and no watch told");
+                    return Stage::Looking { ready, sync: false };
                 }
                 // What was true is not known any more: find out.
                 Err(error) => {
                     debug!(%error, "audit failed");
-                    return Stage::Looking { footing, sync: false };
+                    return Stage::Looking { ready, sync: false };
                 }
             }
         };
         let Some(event) = event else {
             return self.unlinked();
         };
-        tell!(self.shared.company.journal, info, ?event, "the znode was touched");
+        limited!(self.shared.context.log, info, ?event, "the znode was touched");
         if event == EventKind::Deleted {
             // Its turn to be made anew may be a while off.
             self.pending();
         }
-        if since.elapsed() > QUIET {
+        if since.elapsed() > UNTOUCHED {
             self.touched = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
         }
         // Who writes over our data again and again is answered ever more slowly; a deletion at once.
         let wait = if event == EventKind::DataChanged { self.touched.next_wait() } else { Duration::ZERO };
-        self.look_after(footing, wait).await
+        self.look_after(ready, wait).await
     }
 
-    /// The footing of a znode that is held is gone. If the shared watch stood since before it was looked at,
+    /// The ready of a znode that is held is gone. If the shared watch stood since before it was looked at,
     /// it may be confirmed without another look.
-    fn let_go(&mut self, footing: &Footing, watch: &Watch, stat: Stat) -> Stage {
+    fn let_go(&mut self, ready: &ReadyConnection, watch: &Watch, stat: Stat) -> Stage {
         if watch.is_none() {
-            self.held = Some(Held { footing: footing.number, epoch: footing.connection.epoch(), stat });
+            self.held = Some(Held { ready: ready.number, epoch: ready.connection.epoch(), stat });
         }
-        if footing.connection.has_ended() { self.unlinked() } else { Stage::Unlinked }
+        if ready.connection.has_ended() { self.unlinked() } else { Stage::Unlinked }
     }
 
-    async fn yield_to_rival(&mut self, footing: Arc<Footing>, mut watch: Watch, holder: Holder) -> Stage {
+    async fn yield_to_rival(
+        &mut self,
+        ready: Arc<ReadyConnection>,
+        mut watch: Watch,
+        holder: Holder,
+    ) -> Stage {
         let wait = self.rival.next_wait().max(RIVAL_FIRST / 2);
-        tell!(
-            self.shared.company.journal,
+        limited!(
+            self.shared.context.log,
             warn,
             %holder,
             look_again_within = ?wait,
             "the name is somebody else's"
         );
         let event = tokio::select! {
-            () = changed(&mut self.desired) => return Stage::Looking { footing, sync: false },
-            () = footing.connection.ended() => return self.unlinked(),
+            () = changed(&mut self.desired) => return Stage::Looking { ready, sync: false },
+            () = ready.connection.ended() => return self.unlinked(),
             // The shared watch has ended, or there is one now.
-            moved = self.ground.changed() => return match moved {
-                Ok(()) => Stage::Looking { footing, sync: false },
+            moved = self.readiness.changed() => return match moved {
+                Ok(()) => Stage::Looking { ready, sync: false },
                 Err(_) => Stage::Unlinked,
             },
-            heard = timeout(wait, touched(&mut watch, &self.bell, self.known)) => match heard {
+            heard = timeout(wait, touched(&mut watch, &self.notify, self.known)) => match heard {
                 Ok(Some(event)) => event,
                 Ok(None) => return self.unlinked(),
-                Err(_) => return Stage::Looking { footing, sync: false },
+                Err(_) => return Stage::Looking { ready, sync: false },
             },
         };
         // A rival that writes its data is no reason to hurry, and none to log each time.
         let wait = if event == EventKind::DataChanged { RIVAL_FIRST / 2 } else { Duration::ZERO };
-        self.look_after(footing, wait).await
+        self.look_after(ready, wait).await
     }
 
     /// Looks again after a wait, or at once where something else is wanted meanwhile.
-    async fn look_after(&mut self, footing: Arc<Footing>, wait: Duration) -> Stage {
+    async fn look_after(&mut self, ready: Arc<ReadyConnection>, wait: Duration) -> Stage {
         tokio::select! {
             () = changed(&mut self.desired) => {}
-            () = footing.connection.ended() => return self.unlinked(),
+            () = ready.connection.ended() => return self.unlinked(),
             () = sleep(wait) => {}
         }
-        Stage::Looking { footing, sync: false }
+        Stage::Looking { ready, sync: false }
     }
 
-    async fn pause(&mut self, footing: Arc<Footing>) -> Stage {
-        let company = self.shared.company.census.pending() / MANY_IN_TROUBLE;
-        let wait = self.cuts.left().unwrap_or_else(|| self.pause.next_wait() * (company + 1));
-        self.look_after(footing, wait).await
+    async fn pause(&mut self, ready: Arc<ReadyConnection>) -> Stage {
+        let context = self.shared.context.metrics.pending() / MANY_IN_TROUBLE;
+        let wait = self.write_backoff.left().unwrap_or_else(|| self.pause.next_wait() * (context + 1));
+        self.look_after(ready, wait).await
     }
 
     /// The link is down: what was true is unconfirmed now, and nothing else changed.
@@ -440,7 +445,7 @@ impl Keeper {
 
     /// The name is free again before anybody hears of the end.
     fn finish(&self, end: Status) {
-        self.shared.company.names.release(&self.path);
+        self.shared.context.names.release(&self.path);
         self.report(end);
     }
 
@@ -455,32 +460,32 @@ impl Keeper {
         matches!(*self.status.borrow(), Status::Pending { .. })
     }
 
-    fn report_registered(&self, footing: &Footing, stat: &Stat) {
-        let session = footing.connection.session().id;
+    fn report_registered(&self, ready: &ReadyConnection, stat: &Stat) {
+        let session = ready.connection.session().id;
         self.report(Status::Registered { czxid: stat.czxid, session });
     }
 
     /// The one place where the status changes, and where that is logged and counted.
     fn report(&self, now: Status) {
-        let journal = &self.shared.company.journal;
+        let log = &self.shared.context.log;
         self.status.send_if_modified(|status| {
             if *status == now {
                 return false;
             }
             match &now {
-                Status::Registered { czxid, session } => tell!(journal, info, %czxid, %session, "registered"),
+                Status::Registered { czxid, session } => limited!(log, info, %czxid, %session, "registered"),
                 Status::Pending { trouble: Some(trouble) } => {
-                    tell!(journal, warn, %trouble, "not registered")
+                    limited!(log, warn, %trouble, "not registered")
                 }
-                Status::Pending { trouble: None } => tell!(journal, info, "registering"),
-                Status::Unconfirmed => tell!(journal, info, "unconfirmed: the link is down"),
+                Status::Pending { trouble: None } => limited!(log, info, "registering"),
+                Status::Unconfirmed => limited!(log, info, "unconfirmed: the link is down"),
                 Status::Conflict(holder) => debug!(%holder, "conflict"),
-                Status::Deregistered => tell!(journal, info, "deregistered"),
+                Status::Deregistered => limited!(log, info, "deregistered"),
                 Status::Abandoned => {
-                    tell!(journal, warn, "the link was closed; the znode goes with its session");
+                    limited!(log, warn, "the link was closed; the znode goes with its session");
                 }
             }
-            self.shared.company.census.moved(status, &now);
+            self.shared.context.metrics.moved(status, &now);
             *status = now;
             true
         });
@@ -498,10 +503,10 @@ impl Drop for Keeper {
 }
 
 /// Waits for a change of the znode that is not accounted for; `None` if the connection ended first.
-async fn touched(watch: &mut Watch, bell: &Bell, known: Tally) -> Option<EventKind> {
+async fn touched(watch: &mut Watch, notify: &ZnodeNotify, known: Versions) -> Option<EventKind> {
     match watch {
         Some(watch) => watch.fired().await,
-        None => Some(bell.heard_beyond(known).await),
+        None => Some(notify.changed_since(known).await),
     }
 }
 

@@ -100,19 +100,19 @@
 //! # }
 //! ```
 
-mod bell;
-mod census;
 mod config;
 mod decide;
 mod error;
-mod journal;
 mod keeper;
-mod lookout;
+mod log_limiter;
+mod metrics;
+mod notify;
 mod process;
 mod registrar;
 mod registration;
+mod root_watch;
+mod singleflight;
 mod status;
-mod together;
 
 pub use config::{Config, ConfigError};
 pub use error::{DeregisterError, RegisterError};

@@ -8,16 +8,16 @@ use instance::{Encoded, Format, Instance, Owner, Plain};
 use tokio::sync::{Semaphore, watch};
 use zk_core::Zk;
 
-use crate::bell::Names;
-use crate::census::Census;
 use crate::config::Config;
 use crate::error::RegisterError;
-use crate::journal::Journal;
 use crate::keeper::{Keeper, Name};
-use crate::lookout::{Company, Ground, Lookout};
+use crate::log_limiter::LogLimiter;
+use crate::metrics::Metrics;
+use crate::notify::Names;
 use crate::process;
 use crate::registration::Registration;
-use crate::together::Together;
+use crate::root_watch::{Context, Readiness, RootWatch};
+use crate::singleflight::Singleflight;
 
 /// Keepers of a registrar that take a step at the same time: enough to keep a link busy, and few enough
 /// to leave room on it for others (zk-core lets 1,024 requests wait for answers) and never to be late.
@@ -43,13 +43,13 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) format: Box<dyn Format>,
     owner: Owner,
-    pub(crate) company: Company,
+    pub(crate) context: Context,
     /// Who acts on the ensemble takes a turn.
     pub(crate) turns: Semaphore,
-    pub(crate) syncs: Together,
-    pub(crate) roots: Together,
+    pub(crate) syncs: Singleflight,
+    pub(crate) roots: Singleflight,
     /// From the first registration on.
-    ground: OnceLock<watch::Receiver<Ground>>,
+    readiness: OnceLock<watch::Receiver<Readiness>>,
 }
 
 /// What the caller can say about the socket on which the instance serves.
@@ -78,10 +78,10 @@ impl Registrar {
     /// A registrar that writes another format.
     pub fn with_format(zk: Zk, config: Config, format: Box<dyn Format>) -> Self {
         let owner = process::owner();
-        let company = Company {
+        let context = Context {
             names: Arc::new(Names::new(Self::OWN_WATCHES)),
-            census: Arc::new(Census::new(config.root().as_str())),
-            journal: Arc::new(Journal::default()),
+            metrics: Arc::new(Metrics::new(config.root().as_str())),
+            log: Arc::new(LogLimiter::default()),
         };
         Self {
             shared: Arc::new(Shared {
@@ -89,11 +89,11 @@ impl Registrar {
                 config,
                 format,
                 owner,
-                company,
+                context,
                 turns: Semaphore::new(TURNS),
-                syncs: Together::default(),
-                roots: Together::default(),
-                ground: OnceLock::new(),
+                syncs: Singleflight::default(),
+                roots: Singleflight::default(),
+                readiness: OnceLock::new(),
             }),
         }
     }
@@ -122,10 +122,10 @@ impl Registrar {
         }
         let Encoded { segment, data } = shared.format.encode(&instance.with_owner(owner.clone()))?;
         let path = shared.config.root().join(&segment)?;
-        let Some(bell) = shared.company.names.take(&path) else {
+        let Some(notify) = shared.context.names.take(&path) else {
             return Err(RegisterError::Duplicate(path));
         };
-        Ok(Keeper::spawn(shared.clone(), Name { path, bell, owner, vouched: bound.is_some() }, data))
+        Ok(Keeper::spawn(shared.clone(), Name { path, notify, owner, vouched: bound.is_some() }, data))
     }
 
     /// Who this registrar is in the znodes it writes.
@@ -136,19 +136,19 @@ impl Registrar {
 
 impl Shared {
     /// What the keepers stand on; looked after from the first question on.
-    pub(crate) fn ground(&self) -> watch::Receiver<Ground> {
+    pub(crate) fn readiness(&self) -> watch::Receiver<Readiness> {
         let spawn = || {
             let (root, interval) = (self.config.root().clone(), self.config.audit_interval());
-            Lookout::spawn(self.zk.clone(), root, interval, self.company.clone())
+            RootWatch::spawn(self.zk.clone(), root, interval, self.context.clone())
         };
-        self.ground.get_or_init(spawn).clone()
+        self.readiness.get_or_init(spawn).clone()
     }
 
     /// How often a single znode is audited.
     pub(crate) fn audit_interval(&self, is_shared: bool) -> Duration {
         let interval = self.config.audit_interval();
         if is_shared {
-            let all = Duration::from_secs(1) * self.company.names.len() as u32 / AUDITS_A_SECOND;
+            let all = Duration::from_secs(1) * self.context.names.len() as u32 / AUDITS_A_SECOND;
             interval.max(all)
         } else {
             interval

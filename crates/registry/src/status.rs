@@ -68,7 +68,7 @@ pub enum TroubleKind {
     Unanswered,
     /// The server cut the connection in answer to the write, twice and more, and nothing was written. So it does
     /// with requests that are larger than its `jute.maxbuffer`: raise that, or register less data. The write is
-    /// tried again after a second, and ever more slowly, for each trial cuts off everybody else on the link.
+    /// tried again after a second, and ever more slowly, for each trial costs everybody else the connection.
     CutOff,
 }
 
@@ -81,7 +81,7 @@ impl Trouble {
     /// The connection ended whenever the znode was to be written.
     pub(crate) fn cut_off(path: &ZnodePath) -> Self {
         let text = format!(
-            "write {path}: the server cuts the connection at this write: is its jute.maxbuffer smaller than the record?"
+            "write {path}: the server closes the connection at this write: is its jute.maxbuffer smaller than the record?"
         );
         Self { kind: TroubleKind::CutOff, text }
     }

@@ -1,4 +1,4 @@
-//! Row 32 of the fault matrix where the server's limit is below ours: it cuts the connection at the write.
+//! Row 32 of the fault matrix where the server's limit is below ours: it closes the connection at the write.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -103,8 +103,8 @@ async fn assert_in_place(observer: &raw::Client, service: &Service) -> raw::Stat
 async fn held(server: &Server) -> (usize, Vec<String>) {
     let words = four_letter_word(server.addr(), "mntr").await.unwrap();
     let counted = ["zk_num_alive_connections", "zk_watch_count", "zk_ephemerals_count"];
-    let figures = words.lines().filter(|line| counted.iter().any(|name| line.starts_with(name)));
-    (Handle::current().metrics().num_alive_tasks(), figures.map(str::to_owned).collect())
+    let metrics = words.lines().filter(|line| counted.iter().any(|name| line.starts_with(name)));
+    (Handle::current().metrics().num_alive_tasks(), metrics.map(str::to_owned).collect())
 }
 
 // === 14: a session expires, and the next one, and the next ===

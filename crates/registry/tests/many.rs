@@ -381,7 +381,7 @@ async fn who_overwrites_again_and_again_is_answered_ever_more_slowly_with_a_shar
     eventually("our data", || async { observer.get(one).await.unwrap().0 == ours }).await;
 }
 
-/// Cuts, expiries, deletions, overwriting and updates in random order, then quiet.
+/// Lost connections, expiries, deletions, overwriting and updates in random order, then nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_happened_it_ends_with_one_znode_each_and_a_true_status() {
     let Some(_) = test_zookeeper::require() else { return };
@@ -395,39 +395,39 @@ async fn whatever_happened_it_ends_with_one_znode_each_and_a_true_status() {
     registrations.extend(service.register_all((200..500).map(instance)));
     let seed = rand::random();
     println!("seed {seed}");
-    let mut dice = StdRng::seed_from_u64(seed);
+    let mut rng = StdRng::seed_from_u64(seed);
     let mut weights = vec![100; registrations.len()];
     for _ in 0..40 {
-        match dice.random_range(0..8) {
+        match rng.random_range(0..8) {
             0 => proxy.cut().await,
             // While nobody hears of it.
             1 => {
                 proxy.refuse().await;
-                let path = registrations[dice.random_range(0..500)].path().as_str();
+                let path = registrations[rng.random_range(0..500)].path().as_str();
                 let _ = observer.delete(path, None).await;
                 proxy.pass().await.unwrap();
             }
-            2 if dice.random_bool(0.3) => expire(&server, &service).await,
+            2 if rng.random_bool(0.3) => expire(&server, &service).await,
             2..=4 => {
-                let from = dice.random_range(0..450);
+                let from = rng.random_range(0..450);
                 join_all(registrations[from..from + 50].iter().map(async |registration| {
                     let _ = observer.delete(registration.path().as_str(), None).await;
                 }))
                 .await;
             }
             5 => {
-                let path = registrations[dice.random_range(0..500)].path().as_str();
+                let path = registrations[rng.random_range(0..500)].path().as_str();
                 let _ = observer.set(path, b"theirs", None).await;
             }
             _ => {
-                let from = dice.random_range(0..450);
+                let from = rng.random_range(0..450);
                 for i in from..from + 50 {
                     weights[i] += 1;
                     registrations[i].update(instance(i).with_weight(weights[i])).unwrap();
                 }
             }
         }
-        tokio::time::sleep(Duration::from_millis(dice.random_range(0..60))).await;
+        tokio::time::sleep(Duration::from_millis(rng.random_range(0..60))).await;
     }
     let are_true = || async {
         let (names, _) = observer.children(ROOT).await.unwrap();

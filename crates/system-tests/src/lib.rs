@@ -1,17 +1,17 @@
 //! The harness of the fault matrix: the real programs as processes, an independent observer, checks.
 
-mod gate;
+mod black_hole;
 mod observer;
 mod process;
 mod requirements;
-mod scene;
+mod test_bed;
 pub mod usage;
 
-pub use gate::Gate;
+pub use black_hole::BlackHole;
 pub use observer::{Node, Observer, Sighting};
 pub use process::{Exit, Process, Programs};
 pub use requirements::{heavy, namespaces, program, root, skipped, unshared};
-pub use scene::{PROPAGATION, SESSION, Scene, TICK, free_port, free_ports};
+pub use test_bed::{PROPAGATION, SESSION, TICK, TestBed, free_port, free_ports};
 
 /// The outcome of a row: what was violated, if anything.
 pub type Verdict = Result<(), String>;

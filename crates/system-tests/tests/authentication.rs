@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use system_tests::{Process, Programs, Scene, free_port};
+use system_tests::{Process, Programs, TestBed, free_port};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -16,16 +16,16 @@ const SOON: Duration = Duration::from_secs(15);
 /// How long a program may take to see that its configuration is wrong.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-fn scene(server: &Server) -> Scene {
+fn bed(server: &Server) -> TestBed {
     let programs = Programs {
         server: env!("CARGO_BIN_EXE_system-daytime-server").into(),
         client: env!("CARGO_BIN_EXE_system-daytime-client").into(),
         environment: vec![("DAYTIME_ZOOKEEPER_PASSWORD", "hunter2")],
     };
-    let scene = Scene::new(programs, vec![server.addr()]);
+    let bed = TestBed::new(programs, vec![server.addr()]);
     let file = "[zookeeper.auth]\nscheme = 'digest'\nuser = 'daytime'\n";
-    scene.write("config/daytime.toml", file);
-    scene
+    bed.write("config/daytime.toml", file);
+    bed
 }
 
 /// The settings of a server that knows nothing of passwords, on a port of its own.
@@ -45,16 +45,16 @@ async fn said(process: &Process, text: &str) {
 async fn a_refusal_before_the_first_session_ends_both_programs_and_names_the_cause() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let zk = refusing(free_port()).start().await.unwrap();
-    let scene = scene(&zk);
+    let bed = bed(&zk);
     let expected = format!("refuses [zookeeper.auth]: {} refuses our authentication", zk.addr());
     let server_says =
         format!("refuses [zookeeper.auth]; nothing was registered: {} refuses our authentication", zk.addr());
     let port = free_port().to_string();
     let cases = [
-        (scene.server_with(&["--zookeeper", scene.hosts(), "--port", &port]), &server_says),
-        (scene.client(&["--rounds", "1"]), &expected),
-        (scene.client(&["list"]), &expected),
-        (scene.client(&["watch"]), &expected),
+        (bed.server_with(&["--zookeeper", bed.hosts(), "--port", &port]), &server_says),
+        (bed.client(&["--rounds", "1"]), &expected),
+        (bed.client(&["list"]), &expected),
+        (bed.client(&["watch"]), &expected),
     ];
     for (process, expected) in cases {
         let exit = process.exit(AT_ONCE).await.unwrap();
@@ -62,7 +62,7 @@ async fn a_refusal_before_the_first_session_ends_both_programs_and_names_the_cau
         assert!(exit.err.contains(expected), "no {expected:?} in\n{}", exit.err);
         assert!(!exit.err.contains("hunter2"), "{}", exit.err);
     }
-    let exit = scene.client(&["doctor"]).exit(SOON).await.unwrap();
+    let exit = bed.client(&["doctor"]).exit(SOON).await.unwrap();
     let last = exit.out.last().map(|(_, line)| line.as_str()).unwrap_or_default();
     assert!(exit.code == Some(1) && last.contains("see [zookeeper.auth]"), "{last:?}\n{}", exit.err);
 }
@@ -72,12 +72,12 @@ async fn a_refusal_after_a_session_leaves_the_programs_running_and_is_told() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let zk_port = free_port();
     let mut zk = Server::builder().port(zk_port).start().await.unwrap();
-    let scene = scene(&zk);
+    let bed = bed(&zk);
     let port = free_port();
-    let server = scene.server_with(&["--zookeeper", scene.hosts(), "--port", &port.to_string()]);
+    let server = bed.server_with(&["--zookeeper", bed.hosts(), "--port", &port.to_string()]);
     let one = |nodes: &std::collections::BTreeMap<_, _>| nodes.len() == 1;
-    scene.observer.until("registered", SOON, one).await.unwrap();
-    let watch = scene.client(&["watch"]);
+    bed.observer.until("registered", SOON, one).await.unwrap();
+    let watch = bed.client(&["watch"]);
     said(&watch, "connected").await;
 
     zk.kill().await;
@@ -86,9 +86,9 @@ async fn a_refusal_after_a_session_leaves_the_programs_running_and_is_told() {
     for process in [&server, &watch] {
         said(process, "refuses our authentication").await;
     }
-    let told = || watch.out().iter().any(|(_, line)| line.contains("refuses our authentication"));
+    let refused = || watch.out().iter().any(|(_, line)| line.contains("refuses our authentication"));
     let deadline = Instant::now() + SOON;
-    while !told() {
+    while !refused() {
         assert!(Instant::now() < deadline, "{:?}", watch.out());
         sleep(Duration::from_millis(5)).await;
     }

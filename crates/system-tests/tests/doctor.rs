@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use system_tests::{Exit, Process, Programs, Scene, free_port};
+use system_tests::{Exit, Process, Programs, TestBed, free_port};
 use test_zookeeper::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -23,8 +23,8 @@ fn programs() -> Programs {
     }
 }
 
-fn scene(servers: &[&Server]) -> Scene {
-    Scene::new(programs(), servers.iter().map(|server| server.addr()).collect())
+fn bed(servers: &[&Server]) -> TestBed {
+    TestBed::new(programs(), servers.iter().map(|server| server.addr()).collect())
 }
 
 /// What the doctor said: a word for each step, and the hint.
@@ -69,8 +69,8 @@ impl Diagnosis {
     }
 }
 
-async fn examine(scene: &Scene, hosts: &str) -> Diagnosis {
-    let client = scene.client_with(&["doctor", "--json", "--zookeeper", hosts, "--session-timeout", "2s"]);
+async fn examine(bed: &TestBed, hosts: &str) -> Diagnosis {
+    let client = bed.client_with(&["doctor", "--json", "--zookeeper", hosts, "--session-timeout", "2s"]);
     Diagnosis::read(&client.exit(SOON).await.unwrap())
 }
 
@@ -82,14 +82,14 @@ async fn by_hand(zk: &Server) -> raw::Client {
 async fn where_all_is_well_every_step_says_so_and_the_code_is_0() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = scene(&[&zk]);
+    let bed = bed(&[&zk]);
     let port = free_port();
-    let _server = scene.server(&[port]);
+    let _server = bed.server(&[port]);
     let one = |nodes: &std::collections::BTreeMap<_, _>| nodes.len() == 1;
-    scene.observer.until("registered", SOON, one).await.unwrap();
-    by_hand(&zk).await.create("/go_servers/odd", b"", raw::CreateMode::Persistent).await.unwrap();
+    bed.observer.until("registered", SOON, one).await.unwrap();
+    by_hand(&zk).await.create("/go_servers/left-out", b"", raw::CreateMode::Persistent).await.unwrap();
 
-    let found = examine(&scene, scene.hosts()).await;
+    let found = examine(&bed, bed.hosts()).await;
     assert_eq!(
         found.course(),
         "name connect zookeeper session root rights watch instances call",
@@ -102,10 +102,10 @@ async fn where_all_is_well_every_step_says_so_and_the_code_is_0() {
     assert!(details[3].contains(&format!("by {}, with a timeout of 2s", zk.addr())), "{details:?}");
     assert_eq!(details[4], "exists, with 2 children");
     assert_eq!(details[6].starts_with("recursive"), test_zookeeper::has_recursive_watches(), "{details:?}");
-    assert_eq!(details[7], "1 registered; 1 other names are skipped (\"odd\")");
+    assert_eq!(details[7], "1 registered; 1 other names are skipped (\"left-out\")");
     assert!(details[8].starts_with(&format!("answers \"127.0.0.1:{port}:20")), "{details:?}");
 
-    let exit = scene.client(&["doctor"]).exit(SOON).await.unwrap();
+    let exit = bed.client(&["doctor"]).exit(SOON).await.unwrap();
     assert_eq!((exit.code, exit.out.len()), (Some(0), 9), "{}", exit.err);
     for (_, line) in &exit.out {
         assert!(line.contains("s  ok  "), "{line}");
@@ -116,10 +116,10 @@ async fn where_all_is_well_every_step_says_so_and_the_code_is_0() {
 async fn a_name_without_an_address_is_a_failure_also_where_another_server_is_enough() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = scene(&[&zk]);
-    let found = examine(&scene, "no-such-host.invalid:2181").await;
+    let bed = bed(&[&zk]);
+    let found = examine(&bed, "no-such-host.invalid:2181").await;
     found.expect("name!", "", "check the spelling of no-such-host.invalid");
-    let found = examine(&scene, &format!("no-such-host.invalid,{}", scene.hosts())).await;
+    let found = examine(&bed, &format!("no-such-host.invalid,{}", bed.hosts())).await;
     found.expect(
         "name! name connect zookeeper session root!",
         "",
@@ -129,9 +129,9 @@ async fn a_name_without_an_address_is_a_failure_also_where_another_server_is_eno
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_port_that_refuses_is_told_from_one_that_is_no_zookeeper_s() {
-    let scene = scene(&[]);
+    let bed = bed(&[]);
     let nobody = format!("127.0.0.1:{}", free_port());
-    let found = examine(&scene, &nobody).await;
+    let found = examine(&bed, &nobody).await;
     found.expect("name connect!", "", "is ZooKeeper running there");
 
     let web = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -147,7 +147,7 @@ async fn a_port_that_refuses_is_told_from_one_that_is_no_zookeeper_s() {
             });
         }
     });
-    let found = examine(&scene, &address).await;
+    let found = examine(&bed, &address).await;
     found.expect("name connect zookeeper!", "not as a ZooKeeper", "something else listens");
 
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -157,7 +157,7 @@ async fn a_port_that_refuses_is_told_from_one_that_is_no_zookeeper_s() {
             drop(mute.accept().await.unwrap());
         }
     });
-    let found = examine(&scene, &address).await;
+    let found = examine(&bed, &address).await;
     found.expect("name connect zookeeper!", "ended it at once", "maxClientCnxns");
 }
 
@@ -174,10 +174,10 @@ async fn a_zookeeper_that_takes_no_more_connections_from_here_is_known_by_its_li
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
-    let scene = scene(&[]);
+    let bed = bed(&[]);
     // What the kernel says depends on who is faster: each time it has to be understood.
     for _ in 0..5 {
-        let found = examine(&scene, &zk.addr().to_string()).await;
+        let found = examine(&bed, &zk.addr().to_string()).await;
         found.expect("name connect zookeeper!", "ended it at once", "maxClientCnxns");
     }
 }
@@ -186,9 +186,9 @@ async fn a_zookeeper_that_takes_no_more_connections_from_here_is_known_by_its_li
 async fn a_server_that_hangs_costs_a_deadline_and_no_more() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = scene(&[&zk]);
+    let bed = bed(&[&zk]);
     zk.pause().await.unwrap();
-    let found = examine(&scene, scene.hosts()).await;
+    let found = examine(&bed, bed.hosts()).await;
     found.expect("name connect zookeeper!", "no answer within 3s", "a hung or overloaded ZooKeeper");
 }
 
@@ -198,11 +198,11 @@ async fn bereaved(settings: zk_testing::ServerBuilder, detail: &str, hint: &str)
     for index in [0, 1] {
         ensemble.server(index).kill().await;
     }
-    let scene = scene(&[]);
+    let bed = bed(&[]);
     let last = ensemble.server(2).addr().to_string();
     let deadline = Instant::now() + SOON;
     loop {
-        let found = examine(&scene, &last).await;
+        let found = examine(&bed, &last).await;
         if found.steps.last().is_some_and(|(_, _, said)| said.contains(detail)) {
             return found.expect("name connect zookeeper!", detail, hint);
         }
@@ -222,13 +222,13 @@ async fn a_server_without_its_quorum_serves_nobody_or_only_readers() {
 async fn a_root_that_is_missing_empty_or_closed_is_told_apart() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = scene(&[&zk]);
+    let bed = bed(&[&zk]);
     let client = by_hand(&zk).await;
-    let found = examine(&scene, scene.hosts()).await;
+    let found = examine(&bed, bed.hosts()).await;
     found.expect("name connect zookeeper session root!", "does not exist", "the chroot");
 
     client.create("/go_servers", b"", raw::CreateMode::Persistent).await.unwrap();
-    let found = examine(&scene, scene.hosts()).await;
+    let found = examine(&bed, bed.hosts()).await;
     found.expect(
         "name connect zookeeper session root rights watch instances!",
         "0 registered",
@@ -237,7 +237,7 @@ async fn a_root_that_is_missing_empty_or_closed_is_told_apart() {
 
     let nobody = raw::Acl::new(raw::permission::ADMIN, "world", "anyone");
     client.set_acl("/go_servers", &[nobody]).await.unwrap();
-    let found = examine(&scene, scene.hosts()).await;
+    let found = examine(&bed, bed.hosts()).await;
     found.expect("name connect zookeeper session root rights!", "access denied", "[zookeeper.auth]");
 }
 
@@ -245,23 +245,23 @@ async fn a_root_that_is_missing_empty_or_closed_is_told_apart() {
 async fn an_instance_that_refuses_is_named_and_the_others_are_called() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = scene(&[&zk]);
+    let bed = bed(&[&zk]);
     let port = free_port();
-    let _server = scene.server(&[port]);
+    let _server = bed.server(&[port]);
     let client = by_hand(&zk).await;
     client.create_all("/go_servers").await.unwrap();
     // Below the free ports, so that it comes first.
     let dead = "/go_servers/127.0.0.1:1";
     client.create(dead, b"", raw::CreateMode::Ephemeral).await.unwrap();
     let both = |nodes: &std::collections::BTreeMap<_, _>| nodes.len() == 2;
-    scene.observer.until("registered", SOON, both).await.unwrap();
-    let found = examine(&scene, scene.hosts()).await;
+    bed.observer.until("registered", SOON, both).await.unwrap();
+    let found = examine(&bed, bed.hosts()).await;
     found.expect(
         "name connect zookeeper session root rights watch instances call! call",
         "",
         "nobody listens at 127.0.0.1:1",
     );
-    let exit = scene.client(&["doctor"]).exit(SOON).await.unwrap();
+    let exit = bed.client(&["doctor"]).exit(SOON).await.unwrap();
     let text: Vec<_> = exit.out.iter().map(|(_, line)| line.as_str()).collect();
     assert!(text.iter().any(|line| line.contains("FAILED  call       127.0.0.1:1: ")), "{text:?}");
     assert!(text.last().is_some_and(|line| line.starts_with("hint: nobody listens")), "{text:?}");
@@ -275,24 +275,24 @@ async fn a_server_that_refuses_recursive_watches_is_followed_and_the_doctor_says
     let optimized = "org.apache.zookeeper.server.watch.WatchManagerOptimized";
     let zk = zk_testing::Server::builder().java_property("zookeeper.watchManagerName", optimized);
     let zk = zk.start().await.unwrap();
-    let scene = Scene::new(programs(), vec![zk.addr()]);
-    let watch = scene.client(&["watch", "--json"]);
-    let told = |process: &Process, event: &str, endpoint: &str| {
+    let bed = TestBed::new(programs(), vec![zk.addr()]);
+    let watch = bed.client(&["watch", "--json"]);
+    let printed = |process: &Process, event: &str, endpoint: &str| {
         process.out().iter().any(|(_, line)| line.contains(event) && line.contains(endpoint))
     };
     let ports = [free_port(), free_port()];
     for port in ports {
-        let server = scene.server(&[port]);
+        let server = bed.server(&[port]);
         let endpoint = format!("127.0.0.1:{port}");
-        eventually("it is told", || told(&watch, "joined", &endpoint)).await;
+        eventually("the event is printed", || printed(&watch, "joined", &endpoint)).await;
         if port == ports[0] {
-            let found = examine(&scene, scene.hosts()).await;
+            let found = examine(&bed, bed.hosts()).await;
             assert_eq!(found.course(), "name connect zookeeper session root rights watch instances call");
             let detail = &found.steps[6].2;
             assert!(detail.starts_with("one-shot") && detail.contains("WatchManagerOptimized"), "{detail}");
         }
         server.signal(Signal::SIGTERM);
-        eventually("it is told", || told(&watch, "left", &endpoint)).await;
+        eventually("the event is printed", || printed(&watch, "left", &endpoint)).await;
     }
 }
 

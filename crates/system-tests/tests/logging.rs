@@ -5,27 +5,27 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use system_tests::{Process, Programs, Scene, free_port};
+use system_tests::{Process, Programs, TestBed, free_port};
 use tokio::time::{Instant, sleep};
 
 const SOON: Duration = Duration::from_secs(15);
 
-fn scene(rust_log: &'static str) -> Scene {
+fn bed(rust_log: &'static str) -> TestBed {
     let programs = Programs {
         server: env!("CARGO_BIN_EXE_system-daytime-server").into(),
         client: env!("CARGO_BIN_EXE_system-daytime-client").into(),
         environment: vec![("RUST_LOG", rust_log)],
     };
-    Scene::new(programs, vec![])
+    TestBed::new(programs, vec![])
 }
 
 /// A server and a client that have something to log: nobody listens where they look for ZooKeeper.
-fn both(scene: &Scene) -> [Process; 2] {
+fn both(bed: &TestBed) -> [Process; 2] {
     let nobody = format!("127.0.0.1:{}", free_port());
     let port = free_port().to_string();
     [
-        scene.server_with(&["--zookeeper", &nobody, "--port", &port]),
-        scene.client_with(&["watch", "--zookeeper", &nobody]),
+        bed.server_with(&["--zookeeper", &nobody, "--port", &port]),
+        bed.client_with(&["watch", "--zookeeper", &nobody]),
     ]
 }
 
@@ -47,7 +47,7 @@ async fn stopped(process: Process) -> String {
 #[tokio::test]
 async fn a_filter_that_is_set_but_empty_is_unset() {
     for empty in ["", " ", ","] {
-        for program in both(&scene(empty)) {
+        for program in both(&bed(empty)) {
             said(&program, "WARN zk_core").await;
             assert!(!stopped(program).await.contains("RUST_LOG"));
         }
@@ -56,7 +56,7 @@ async fn a_filter_that_is_set_but_empty_is_unset() {
 
 #[tokio::test]
 async fn what_is_wrong_in_a_filter_is_told_once_and_the_rest_is_used() {
-    for program in both(&scene("zk_core=debug,registry=verbose")) {
+    for program in both(&bed("zk_core=debug,registry=verbose")) {
         said(&program, "DEBUG zk_core").await;
         let log = stopped(program).await;
         let told: Vec<_> = log.lines().filter(|line| line.contains("RUST_LOG")).collect();
@@ -64,7 +64,7 @@ async fn what_is_wrong_in_a_filter_is_told_once_and_the_rest_is_used() {
         assert!(told[0].contains("registry=verbose"), "{log}");
     }
     // With nothing left of it, there is what there would be without.
-    for program in both(&scene("zk_core=verbose")) {
+    for program in both(&bed("zk_core=verbose")) {
         said(&program, "zk_core=verbose").await;
         said(&program, "WARN zk_core").await;
         stopped(program).await;

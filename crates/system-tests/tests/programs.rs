@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use system_tests::{Exit, PROPAGATION, Process, Programs, Scene, free_port, free_ports, in_its_words};
+use system_tests::{Exit, PROPAGATION, Process, Programs, TestBed, free_port, free_ports, in_its_words};
 use test_zookeeper::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,20 +25,20 @@ fn programs() -> Programs {
     }
 }
 
-async fn scene() -> (Server, Scene) {
+async fn bed() -> (Server, TestBed) {
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(programs(), vec![zk.addr()]);
-    (zk, scene)
+    let bed = TestBed::new(programs(), vec![zk.addr()]);
+    (zk, bed)
 }
 
 fn name(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-async fn registered(scene: &Scene, ports: &[u16]) -> BTreeMap<String, system_tests::Node> {
+async fn registered(bed: &TestBed, ports: &[u16]) -> BTreeMap<String, system_tests::Node> {
     let names: BTreeSet<_> = ports.iter().copied().map(name).collect();
     let all = |nodes: &BTreeMap<_, _>| nodes.keys().cloned().collect::<BTreeSet<String>>() == names;
-    scene.observer.until("all registered", SOON, all).await.unwrap()
+    bed.observer.until("all registered", SOON, all).await.unwrap()
 }
 
 async fn ended(process: Process) -> Exit {
@@ -71,16 +71,16 @@ async fn register_by_hand(zk: &Server, ports: &[u16]) -> raw::Client {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_rounds_get_twenty_answers_from_three_ports() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (_zk, scene) = scene().await;
+    let (_zk, bed) = bed().await;
     let ports = free_ports(3);
-    let _server = scene.server(&ports);
-    let nodes = registered(&scene, &ports).await;
+    let _server = bed.server(&ports);
+    let nodes = registered(&bed, &ports).await;
     let owners: BTreeSet<_> = nodes.values().map(|node| node.owner).collect();
     assert_eq!(owners.len(), 1, "one process, one session");
     assert!(!owners.contains(&0), "EPHEMERAL");
 
     for strategy in ["random", "round-robin"] {
-        let client = scene.client(&["--rounds", "20", "--interval", "10ms", "--strategy", strategy]);
+        let client = bed.client(&["--rounds", "20", "--interval", "10ms", "--strategy", strategy]);
         let exit = ended(client).await;
         assert_eq!((exit.code, exit.out.len()), (Some(0), 20), "{}", exit.err);
         let mut answered = BTreeMap::new();
@@ -101,13 +101,13 @@ async fn twenty_rounds_get_twenty_answers_from_three_ports() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_server_joins_the_rounds_of_a_running_client() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (_zk, scene) = scene().await;
+    let (_zk, bed) = bed().await;
     let ports = free_ports(2);
-    let _first = scene.server(&ports[..1]);
-    registered(&scene, &ports[..1]).await;
-    let client = scene.client(&["--rounds", "300", "--interval", "10ms", "--strategy", "round-robin"]);
-    let _second = scene.server(&ports[1..]);
-    registered(&scene, &ports).await;
+    let _first = bed.server(&ports[..1]);
+    registered(&bed, &ports[..1]).await;
+    let client = bed.client(&["--rounds", "300", "--interval", "10ms", "--strategy", "round-robin"]);
+    let _second = bed.server(&ports[1..]);
+    registered(&bed, &ports).await;
     let listed = Instant::now();
     let exit = ended(client).await;
     assert_eq!(exit.code, Some(0));
@@ -120,10 +120,10 @@ async fn a_new_server_joins_the_rounds_of_a_running_client() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_requests_that_send_something_first_get_whole_lines() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (_zk, scene) = scene().await;
+    let (_zk, bed) = bed().await;
     let port = free_port();
-    let _server = scene.server(&[port]);
-    registered(&scene, &[port]).await;
+    let _server = bed.server(&[port]);
+    registered(&bed, &[port]).await;
     let ask = |count: usize| async move {
         for _ in 0..count {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -144,10 +144,10 @@ async fn ten_thousand_requests_that_send_something_first_get_whole_lines() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_that_sends_after_the_answer_is_not_reset() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (_zk, scene) = scene().await;
+    let (_zk, bed) = bed().await;
     let port = free_port();
-    let _server = scene.server(&[port]);
-    registered(&scene, &[port]).await;
+    let _server = bed.server(&[port]);
+    registered(&bed, &[port]).await;
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     stream.write_all(b"timestamp").await.unwrap();
     let mut line = String::new();
@@ -163,7 +163,7 @@ async fn a_caller_that_sends_after_the_answer_is_not_reset() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failing_servers_of_every_kind_cost_no_round() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (zk, scene) = scene().await;
+    let (zk, bed) = bed().await;
     // Answers as it should; without a newline, as the tutorial's server does.
     let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
     // Resets after half an answer.
@@ -208,7 +208,7 @@ async fn failing_servers_of_every_kind_cost_no_round() {
             tokio::spawn(async move { while stream.write_all(&[b'x'; 4096]).await.is_ok() {} });
         }
     });
-    let exit = ended(scene.client(&["--rounds", "30", "--interval", "1ms"])).await;
+    let exit = ended(bed.client(&["--rounds", "30", "--interval", "1ms"])).await;
     assert_eq!(exit.code, Some(0), "{}", exit.err);
     assert_eq!(lines(&exit), ["the time"; 30]);
     let (reset, refused) = (in_its_words(Errno::ECONNRESET), in_its_words(Errno::ECONNREFUSED));
@@ -220,10 +220,10 @@ async fn failing_servers_of_every_kind_cost_no_round() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_round_that_nobody_answers_fails_in_time_and_the_exit_code_says_so() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (zk, scene) = scene().await;
+    let (zk, bed) = bed().await;
     let _registration = register_by_hand(&zk, &[free_port()]).await;
     let started = Instant::now();
-    let exit = ended(scene.client(&["--rounds", "2", "--interval", "1ms", "--timeout", "300ms"])).await;
+    let exit = ended(bed.client(&["--rounds", "2", "--interval", "1ms", "--timeout", "300ms"])).await;
     assert_eq!((exit.code, exit.out.len()), (Some(1), 0));
     assert!(exit.err.contains("2 of 2 rounds got no answer") && exit.err.contains("refused"), "{}", exit.err);
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
@@ -232,23 +232,23 @@ async fn a_round_that_nobody_answers_fails_in_time_and_the_exit_code_says_so() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_client_waits_for_zookeeper_and_for_a_server_and_says_what_for() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (mut zk, scene) = scene().await;
+    let (mut zk, bed) = bed().await;
     zk.kill().await;
-    let client = scene.client(&["--rounds", "3", "--interval", "1ms"]);
+    let client = bed.client(&["--rounds", "3", "--interval", "1ms"]);
     said(&client, "waiting for ZooKeeper").await;
     zk.start_again().await.unwrap();
     said(&client, "waiting for an instance under /go_servers").await;
     let port = free_port();
-    let _server = scene.server(&[port]);
+    let _server = bed.server(&[port]);
     let exit = ended(client).await;
     assert_eq!((exit.code, exit.out.len()), (Some(0), 3), "{}", exit.err);
 
-    let empty = scene.client(&["--root", "/nothing", "--wait", "400ms"]);
+    let empty = bed.client(&["--root", "/nothing", "--wait", "400ms"]);
     let exit = ended(empty).await;
     assert_eq!((exit.code, exit.out.len()), (Some(1), 0));
     assert!(exit.err.contains("gave up after 400ms: waiting for an instance under /nothing"), "{}", exit.err);
     let nobody = name(free_port());
-    let exit = ended(scene.client_with(&["list", "--zookeeper", &nobody, "--wait", "400ms"])).await;
+    let exit = ended(bed.client_with(&["list", "--zookeeper", &nobody, "--wait", "400ms"])).await;
     assert_eq!((exit.code, exit.out.len()), (Some(1), 0));
     assert!(exit.err.contains("gave up after 400ms: waiting for ZooKeeper"), "{}", exit.err);
 }
@@ -256,8 +256,8 @@ async fn the_client_waits_for_zookeeper_and_for_a_server_and_says_what_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn list_prints_a_table_or_json_wherever_the_flags_stand() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (zk, scene) = scene().await;
-    let exit = ended(scene.client(&["list"])).await;
+    let (zk, bed) = bed().await;
+    let exit = ended(bed.client(&["list"])).await;
     assert_eq!(
         (exit.code, lines(&exit)),
         (Some(0), vec!["ENDPOINT  WEIGHT  SESSION  HOST  PID  STARTED  TAGS"])
@@ -265,24 +265,24 @@ async fn list_prints_a_table_or_json_wherever_the_flags_stand() {
     assert!(exit.err.contains("/go_servers does not exist"), "{}", exit.err);
 
     let ports = free_ports(2);
-    let _server = scene.server(&ports);
-    let nodes = registered(&scene, &ports).await;
+    let _server = bed.server(&ports);
+    let nodes = registered(&bed, &ports).await;
     let other = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
     other.create("/go_servers/127.0.0.1:1", b"", raw::CreateMode::Persistent).await.unwrap();
-    other.create("/go_servers/odd", b"", raw::CreateMode::Persistent).await.unwrap();
+    other.create("/go_servers/left-out", b"", raw::CreateMode::Persistent).await.unwrap();
     let nobody = raw::Acl::new(raw::permission::ADMIN, "world", "anyone");
     let secret = "/go_servers/127.0.0.1:2";
     other.create_with_acl(secret, b"", raw::CreateMode::Ephemeral, &[nobody]).await.unwrap();
 
-    let exit = ended(scene.client(&["list"])).await;
+    let exit = ended(bed.client(&["list"])).await;
     assert_eq!((exit.code, exit.out.len()), (Some(0), 5));
     let text = lines(&exit).join("\n");
     assert!(text.contains("(persistent)") && ports.iter().all(|port| text.contains(&name(*port))), "{text}");
-    assert!(exit.err.contains("left out: \"odd\""), "{}", exit.err);
+    assert!(exit.err.contains("left out: \"left-out\""), "{}", exit.err);
     assert!(text.contains("127.0.0.1:2  "), "listed by its name alone: {text}");
 
-    let before = ended(scene.client_with(&["--zookeeper", scene.hosts(), "list", "--json"])).await;
-    let after = ended(scene.client_with(&["list", "--json", "--zookeeper", scene.hosts()])).await;
+    let before = ended(bed.client_with(&["--zookeeper", bed.hosts(), "list", "--json"])).await;
+    let after = ended(bed.client_with(&["list", "--json", "--zookeeper", bed.hosts()])).await;
     assert_eq!((before.code, lines(&before)), (Some(0), lines(&after)));
     let rows: serde_json::Value = serde_json::from_str(lines(&before)[0]).unwrap();
     let rows = rows.as_array().unwrap();
@@ -304,18 +304,18 @@ async fn list_prints_a_table_or_json_wherever_the_flags_stand() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn weight_and_tags_are_listed_and_watched_where_records_are_asked_for() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (zk, scene) = scene().await;
+    let (zk, bed) = bed().await;
     let by_hand = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
     by_hand.create_all("/go_servers").await.unwrap();
     let path = format!("/go_servers/{}", name(1));
-    let record = br#"{"Weight":7,"Tags":{"zone":"a","odd":"b c"}}"#;
+    let record = br#"{"Weight":7,"Tags":{"zone":"a","rack":"b c"}}"#;
     by_hand.create(&path, record, raw::CreateMode::Ephemeral).await.unwrap();
-    let exit = ended(scene.client(&["list"])).await;
+    let exit = ended(bed.client(&["list"])).await;
     let text = lines(&exit).join("\n");
-    assert!(text.ends_with(r#"odd="b c" zone=a"#), "{text}");
+    assert!(text.ends_with(r#"rack="b c" zone=a"#), "{text}");
 
-    scene.write("config/daytime.toml", "[discovery]\nrecords = true\n");
-    let (watch, json) = (scene.client(&["watch"]), scene.client(&["watch", "--json"]));
+    bed.write("config/daytime.toml", "[discovery]\nrecords = true\n");
+    let (watch, json) = (bed.client(&["watch"]), bed.client(&["watch", "--json"]));
     let printed = |process: &Process, part: &str| process.out().iter().any(|(_, line)| line.contains(part));
     let eventually = async |process: &Process, part: &str| {
         let deadline = Instant::now() + SOON;
@@ -327,8 +327,8 @@ async fn weight_and_tags_are_listed_and_watched_where_records_are_asked_for() {
     for process in [&watch, &json] {
         eventually(process, &name(1)).await;
     }
-    scene.write("config/daytime.toml", "");
-    let names_only = scene.client(&["watch"]);
+    bed.write("config/daytime.toml", "");
+    let names_only = bed.client(&["watch"]);
     eventually(&names_only, &name(1)).await;
     by_hand.set(&path, br#"{"Weight":8,"Tags":{"zone":"b"}}"#, None).await.unwrap();
     eventually(&watch, &format!("~ {} weight=8 zone=b", name(1))).await;
@@ -345,10 +345,10 @@ async fn weight_and_tags_are_listed_and_watched_where_records_are_asked_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watch_prints_joins_leaves_and_the_link_until_interrupted() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (mut zk, scene) = scene().await;
-    let watch = scene.client(&["watch", "--json"]);
-    let text = scene.client(&["watch"]);
-    let told = |watch: &Process| -> Vec<String> {
+    let (mut zk, bed) = bed().await;
+    let watch = bed.client(&["watch", "--json"]);
+    let text = bed.client(&["watch"]);
+    let events = |watch: &Process| -> Vec<String> {
         let describe = |line: &str| {
             let line: serde_json::Value = serde_json::from_str(line).unwrap();
             let detail = ["endpoint", "state", "instances"].map(|key| line[key].to_string());
@@ -362,14 +362,14 @@ async fn watch_prints_joins_leaves_and_the_link_until_interrupted() {
     };
     let eventually = async |expected: &str| {
         let deadline = Instant::now() + SOON;
-        while !told(&watch).iter().any(|line| line == expected) {
-            assert!(Instant::now() < deadline, "no {expected:?} in {:?}", told(&watch));
+        while !events(&watch).iter().any(|line| line == expected) {
+            assert!(Instant::now() < deadline, "no {expected:?} in {:?}", events(&watch));
             sleep(Duration::from_millis(10)).await;
         }
     };
     eventually("synced 0").await;
     let port = free_port();
-    let server = scene.server(&[port]);
+    let server = bed.server(&[port]);
     eventually(&format!("joined {}", name(port))).await;
     server.signal(Signal::SIGTERM);
     eventually(&format!("left {}", name(port))).await;
@@ -377,8 +377,8 @@ async fn watch_prints_joins_leaves_and_the_link_until_interrupted() {
     eventually("link suspended").await;
     zk.start_again().await.unwrap();
     let deadline = Instant::now() + SOON;
-    while told(&watch).iter().filter(|line| *line == "link connected").count() < 2 {
-        assert!(Instant::now() < deadline, "{:?}", told(&watch));
+    while events(&watch).iter().filter(|line| *line == "link connected").count() < 2 {
+        assert!(Instant::now() < deadline, "{:?}", events(&watch));
         sleep(Duration::from_millis(10)).await;
     }
     for process in [&watch, &text] {
@@ -396,11 +396,11 @@ async fn watch_prints_joins_leaves_and_the_link_until_interrupted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn standard_output_that_cannot_be_written_ends_the_client_without_a_panic() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (_zk, scene) = scene().await;
+    let (_zk, bed) = bed().await;
     let port = free_port();
-    let _server = scene.server(&[port]);
-    registered(&scene, &[port]).await;
-    let hosts = scene.hosts().to_owned();
+    let _server = bed.server(&[port]);
+    registered(&bed, &[port]).await;
+    let hosts = bed.hosts().to_owned();
     let output = tokio::task::spawn_blocking(move || {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         Command::new(programs().client)
@@ -419,12 +419,12 @@ async fn standard_output_that_cannot_be_written_ends_the_client_without_a_panic(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_callers_are_cut_off_and_too_many_are_turned_away() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (_zk, scene) = scene().await;
+    let (_zk, bed) = bed().await;
     let port = free_port();
     let file = format!("[server]\nports = [{port}]\nmax_connections = 3\nconnection_timeout = '500ms'\n");
-    scene.write("small.toml", &file);
-    let _server = scene.server_with(&["--config", "small.toml", "--zookeeper", scene.hosts()]);
-    registered(&scene, &[port]).await;
+    bed.write("small.toml", &file);
+    let _server = bed.server_with(&["--config", "small.toml", "--zookeeper", bed.hosts()]);
+    registered(&bed, &[port]).await;
 
     // These read the line, and never close.
     let mut slow = Vec::new();
@@ -456,42 +456,42 @@ async fn slow_callers_are_cut_off_and_too_many_are_turned_away() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn listening_everywhere_registers_the_address_on_the_route_or_the_one_given() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (_zk, scene) = scene().await;
+    let (_zk, bed) = bed().await;
     let port = free_port();
     let port_text = port.to_string();
-    let everywhere = ["--zookeeper", scene.hosts(), "--host", "0.0.0.0", "--port", &port_text];
-    let server = scene.server_with(&everywhere);
-    registered(&scene, &[port]).await;
+    let everywhere = ["--zookeeper", bed.hosts(), "--host", "0.0.0.0", "--port", &port_text];
+    let server = bed.server_with(&everywhere);
+    registered(&bed, &[port]).await;
     assert!(server.err().contains("loopback"), "a warning that only this machine can use it");
     server.signal(Signal::SIGTERM);
     assert_eq!(ended(server).await.code, Some(0));
-    let _server = scene.server_with(&[&everywhere[..], &["--advertise", "time.example"]].concat());
+    let _server = bed.server_with(&[&everywhere[..], &["--advertise", "time.example"]].concat());
     let given = |nodes: &BTreeMap<_, _>| nodes.keys().eq([&format!("time.example:{port}")]);
-    scene.observer.until("the given name", SOON, given).await.unwrap();
+    bed.observer.until("the given name", SOON, given).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_machine_with_nothing_installed_needs_nothing() {
-    let scene = Scene::new(programs(), vec![]);
+    let bed = TestBed::new(programs(), vec![]);
     let (zookeeper, ports) = (free_port(), free_ports(2));
     let file = format!("[zookeeper]\nhosts = ['127.0.0.1:{zookeeper}']\nembedded = true\n");
-    scene.write("config/daytime.toml", &format!("{file}[server]\nports = [{}]\n", ports[0]));
-    let client = scene.client_with(&["--rounds", "3", "--interval", "1ms"]);
+    bed.write("config/daytime.toml", &format!("{file}[server]\nports = [{}]\n", ports[0]));
+    let client = bed.client_with(&["--rounds", "3", "--interval", "1ms"]);
     said(&client, "waiting for ZooKeeper").await;
-    let first = scene.server_with(&[]);
+    let first = bed.server_with(&[]);
     let exit = ended(client).await;
     assert_eq!((exit.code, exit.out.len()), (Some(0), 3), "{}", exit.err);
     assert!(first.err().contains("in memory; it forgets everything"), "{}", first.err());
 
     // The next one finds the first one's.
-    let second = scene.server_with(&["--port", &ports[1].to_string()]);
+    let second = bed.server_with(&["--port", &ports[1].to_string()]);
     said(&second, "somebody answers here").await;
-    let exit = ended(scene.client_with(&["list", "--json"])).await;
+    let exit = ended(bed.client_with(&["list", "--json"])).await;
     let deadline = Instant::now() + SOON;
     let mut rows = lines(&exit).join("");
     while !ports.iter().all(|port| rows.contains(&name(*port))) {
         assert!(Instant::now() < deadline, "{rows}");
-        rows = lines(&ended(scene.client_with(&["list", "--json"])).await).join("");
+        rows = lines(&ended(bed.client_with(&["list", "--json"])).await).join("");
     }
     // And lives on without it.
     first.signal(Signal::SIGTERM);
@@ -504,12 +504,12 @@ async fn a_machine_with_nothing_installed_needs_nothing() {
 
 #[tokio::test]
 async fn an_embedded_zookeeper_is_for_one_loopback_address_only() {
-    let scene = Scene::new(programs(), vec![]);
+    let bed = TestBed::new(programs(), vec![]);
     for (hosts, reason) in
         [("192.0.2.1:2181", "not this machine"), ("127.0.0.1:1,127.0.0.1:2", "more than one host")]
     {
         let port = free_port().to_string();
-        let server = scene.server_with(&["--zookeeper", hosts, "--embedded", "--port", &port]);
+        let server = bed.server_with(&["--zookeeper", hosts, "--embedded", "--port", &port]);
         said(&server, reason).await;
         server.signal(Signal::SIGTERM);
         assert_eq!(ended(server).await.code, Some(0));
@@ -517,13 +517,13 @@ async fn an_embedded_zookeeper_is_for_one_loopback_address_only() {
     // Hosts from a flag are meant as they are: nothing is started there unless it is asked for.
     let nobody = name(free_port());
     let port = free_port().to_string();
-    scene.write("config/daytime.toml", "[zookeeper]\nembedded = true\n");
-    let server = scene.server_with(&["--zookeeper", &nobody, "--port", &port]);
+    bed.write("config/daytime.toml", "[zookeeper]\nembedded = true\n");
+    let server = bed.server_with(&["--zookeeper", &nobody, "--port", &port]);
     said(&server, "cannot connect").await;
     assert!(!server.err().contains("embedded"), "{}", server.err());
 }
 
-/// The figures of a program, as Prometheus would read them.
+/// The metrics of a program, as Prometheus would read them.
 async fn scrape(port: u16) -> String {
     let request = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
@@ -535,14 +535,14 @@ async fn scrape(port: u16) -> String {
     request.await.unwrap_or_default()
 }
 
-async fn figure(port: u16, line: &str) -> String {
+async fn metrics_with(port: u16, line: &str) -> String {
     let deadline = Instant::now() + SOON;
     loop {
-        let figures = scrape(port).await;
-        if figures.contains(&format!("\n{line}\n")) {
-            return figures;
+        let metrics = scrape(port).await;
+        if metrics.contains(&format!("\n{line}\n")) {
+            return metrics;
         }
-        assert!(Instant::now() < deadline, "no {line:?} in\n{figures}");
+        assert!(Instant::now() < deadline, "no {line:?} in\n{metrics}");
         sleep(Duration::from_millis(10)).await;
     }
 }
@@ -550,71 +550,71 @@ async fn figure(port: u16, line: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_programs_tell_prometheus_what_they_did() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (zk, scene) = scene().await;
+    let (zk, bed) = bed().await;
     let ports = free_ports(4);
     let metrics = ports[2..].iter().map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>();
     let server =
-        ["--zookeeper", scene.hosts(), "--udp", "--port", &ports[0].to_string(), "--metrics", &metrics[0]];
-    let _server = scene.server_with(&server);
-    registered(&scene, &ports[..1]).await;
+        ["--zookeeper", bed.hosts(), "--udp", "--port", &ports[0].to_string(), "--metrics", &metrics[0]];
+    let _server = bed.server_with(&server);
+    registered(&bed, &ports[..1]).await;
     // And one that refuses.
     let _registration = register_by_hand(&zk, &ports[1..2]).await;
     let client =
         ["--rounds", "1000", "--interval", "5ms", "--strategy", "round-robin", "--metrics", &metrics[1]];
-    let client = scene.client(&client);
-    let figures = figure(ports[3], "balance_ejected 1").await;
+    let client = bed.client(&client);
+    let metrics = metrics_with(ports[3], "balance_ejected 1").await;
     for part in [
         "# TYPE daytime_request_seconds histogram",
         "daytime_request_seconds_bucket{outcome=\"answered\",le=\"5\"}",
         "balance_attempts_total{outcome=\"refused\"}",
         "balance_retries_total ",
     ] {
-        assert!(figures.contains(part), "no {part:?} in\n{figures}");
+        assert!(metrics.contains(part), "no {part:?} in\n{metrics}");
     }
     drop(client);
 
     let datagrams = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     datagrams.send_to(b"", ("127.0.0.1", ports[0])).await.unwrap();
-    figure(ports[2], "daytime_requests_total{transport=\"udp\",outcome=\"answered\"} 1").await;
-    let figures = figure(ports[2], "daytime_connections{state=\"closing\"} 0").await;
-    assert!(figures.contains("daytime_requests_total{transport=\"tcp\",outcome=\"answered\"}"), "{figures}");
+    metrics_with(ports[2], "daytime_requests_total{transport=\"udp\",outcome=\"answered\"} 1").await;
+    let metrics = metrics_with(ports[2], "daytime_connections{state=\"closing\"} 0").await;
+    assert!(metrics.contains("daytime_requests_total{transport=\"tcp\",outcome=\"answered\"}"), "{metrics}");
     let _caller = TcpStream::connect(("127.0.0.1", ports[0])).await.unwrap();
-    figure(ports[2], "daytime_connections{state=\"closing\"} 1").await;
+    metrics_with(ports[2], "daytime_connections{state=\"closing\"} 1").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_for_metrics_that_is_taken_ends_a_program_before_it_registers() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (_zk, scene) = scene().await;
+    let (_zk, bed) = bed().await;
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (port, expected) = (free_port().to_string(), format!("cannot listen on {address} for metrics"));
-    let server = scene.server_with(&["--zookeeper", scene.hosts(), "--port", &port, "--metrics", &address]);
-    let client = scene.client(&["--rounds", "1", "--metrics", &address]);
+    let server = bed.server_with(&["--zookeeper", bed.hosts(), "--port", &port, "--metrics", &address]);
+    let client = bed.client(&["--rounds", "1", "--metrics", &address]);
     for process in [server, client] {
         let exit = ended(process).await;
         assert_eq!((exit.code, exit.out.len()), (Some(1), 0));
         assert!(exit.err.contains(&expected), "{}", exit.err);
     }
     let nothing = BTreeMap::is_empty;
-    scene.observer.until("nothing was registered", SOON, nothing).await.unwrap();
+    bed.observer.until("nothing was registered", SOON, nothing).await.unwrap();
     // Who looks once and ends needs no endpoint.
-    assert_eq!(ended(scene.client(&["list", "--metrics", &address])).await.code, Some(0));
+    assert_eq!(ended(bed.client(&["list", "--metrics", &address])).await.code, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_authenticated_server_creates_is_its_own_and_everybody_reads_it() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (zk, scene) = scene().await;
+    let (zk, bed) = bed().await;
     let port = free_port();
     let auth =
         "[zookeeper.auth]\nscheme = 'digest'\nuser = 'daytime'\npassword_file = 'zookeeper.password'\n";
-    scene.write("config/daytime.toml", &format!("{auth}[registry]\nacl = 'creator'\n"));
-    scene.write("config/zookeeper.password", "hunter2\n");
+    bed.write("config/daytime.toml", &format!("{auth}[registry]\nacl = 'creator'\n"));
+    bed.write("config/zookeeper.password", "hunter2\n");
     let for_all = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    std::fs::set_permissions(scene.folder().join("config/zookeeper.password"), for_all).unwrap();
-    let server = scene.server_with(&["--zookeeper", scene.hosts(), "--port", &port.to_string()]);
-    registered(&scene, &[port]).await;
+    std::fs::set_permissions(bed.folder().join("config/zookeeper.password"), for_all).unwrap();
+    let server = bed.server_with(&["--zookeeper", bed.hosts(), "--port", &port.to_string()]);
+    registered(&bed, &[port]).await;
 
     let stranger = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
     let path = format!("/go_servers/{}", name(port));
@@ -624,9 +624,9 @@ async fn what_an_authenticated_server_creates_is_its_own_and_everybody_reads_it(
     owner.add_auth("digest", b"daytime:hunter2").await.unwrap();
     owner.set(&path, b"mine", None).await.expect("the same user has every right");
     // Reading needs no password.
-    scene.write("plain.toml", "");
-    let plain = ["--config", "plain.toml", "list", "--zookeeper", scene.hosts()];
-    let exit = ended(scene.client_with(&plain)).await;
+    bed.write("plain.toml", "");
+    let plain = ["--config", "plain.toml", "list", "--zookeeper", bed.hosts()];
+    let exit = ended(bed.client_with(&plain)).await;
     assert!(
         exit.code == Some(0) && lines(&exit).iter().any(|line| line.contains(&name(port))),
         "{}",
@@ -642,11 +642,11 @@ async fn what_an_authenticated_server_creates_is_its_own_and_everybody_reads_it(
 
 #[tokio::test]
 async fn a_server_that_still_looks_for_its_address_can_be_stopped() {
-    let scene = Scene::new(programs(), vec![]);
+    let bed = TestBed::new(programs(), vec![]);
     let port = free_port();
     let nowhere = ["--zookeeper", "no-such-host.invalid:2181", "--host", "0.0.0.0", "--port"];
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let server = scene.server_with(&[&nowhere[..], &[&port.to_string()]].concat());
+        let server = bed.server_with(&[&nowhere[..], &[&port.to_string()]].concat());
         said(&server, "no address to advertise yet").await;
         server.signal(signal);
         let exit = server.exit(Duration::from_secs(5)).await.unwrap();
@@ -657,10 +657,10 @@ async fn a_server_that_still_looks_for_its_address_can_be_stopped() {
 
 #[tokio::test]
 async fn wrong_use_and_wrong_configuration_end_with_2_and_say_all() {
-    let scene = Scene::new(programs(), vec![]);
-    scene.write("bad.toml", "[zookeeper]\nhosts = []\nsesion_timeout = '1s'\n[server]\nports = [0]\n");
+    let bed = TestBed::new(programs(), vec![]);
+    bed.write("bad.toml", "[zookeeper]\nhosts = []\nsesion_timeout = '1s'\n[server]\nports = [0]\n");
     for process in
-        [scene.server_with(&["--config", "bad.toml"]), scene.client_with(&["list", "--config", "bad.toml"])]
+        [bed.server_with(&["--config", "bad.toml"]), bed.client_with(&["list", "--config", "bad.toml"])]
     {
         let exit = ended(process).await;
         assert_eq!((exit.code, exit.out.len()), (Some(2), 0));
@@ -675,28 +675,28 @@ async fn wrong_use_and_wrong_configuration_end_with_2_and_say_all() {
         ("--zookeeper", "joe:hunter2@zk1:2181", "an '@' stands in it"),
         ("--zookeeper", "zk1,joe:hunter2", "host 2 (joe)"),
     ] {
-        for process in [scene.server_with(&[flag, value]), scene.client_with(&["doctor", flag, value])] {
+        for process in [bed.server_with(&[flag, value]), bed.client_with(&["doctor", flag, value])] {
             let exit = ended(process).await;
             assert!(exit.code == Some(2) && exit.out.is_empty(), "{value}: {exit:?}");
             assert!(exit.err.contains(flag) && exit.err.contains(part), "{value}: {}", exit.err);
             assert!(!exit.err.contains("hunter2"), "{}", exit.err);
         }
     }
-    for process in [scene.server_with(&["joe:hunter2@zk1"]), scene.client_with(&["joe:hunter2@zk1"])] {
+    for process in [bed.server_with(&["joe:hunter2@zk1"]), bed.client_with(&["joe:hunter2@zk1"])] {
         let exit = ended(process).await;
         assert!(exit.code == Some(2) && !exit.err.contains("hunter2"), "{exit:?}");
     }
     for process in [
-        scene.server_with(&["--port", "0"]),
-        scene.server_with(&["--config", "no-such-file.toml"]),
-        scene.client_with(&["--rounds", "none"]),
-        scene.client_with(&["dance"]),
+        bed.server_with(&["--port", "0"]),
+        bed.server_with(&["--config", "no-such-file.toml"]),
+        bed.client_with(&["--rounds", "none"]),
+        bed.client_with(&["dance"]),
     ] {
         assert_eq!(ended(process).await.code, Some(2));
     }
     for (process, parts) in [
-        (scene.server_with(&["--help"]), ["--advertise", "DAYTIME_ZOOKEEPER", "Exit codes"]),
-        (scene.client_with(&["--help"]), ["watch", "DAYTIME_ROUNDS", "Exit codes"]),
+        (bed.server_with(&["--help"]), ["--advertise", "DAYTIME_ZOOKEEPER", "Exit codes"]),
+        (bed.client_with(&["--help"]), ["watch", "DAYTIME_ROUNDS", "Exit codes"]),
     ] {
         let exit = ended(process).await;
         assert_eq!(exit.code, Some(0));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use system_tests::{Process, Programs, Scene, free_port, free_ports};
+use system_tests::{Process, Programs, TestBed, free_port, free_ports};
 use test_zookeeper::Server;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -44,24 +44,24 @@ fn programs() -> Programs {
     }
 }
 
-async fn scene() -> (Server, Scene) {
+async fn bed() -> (Server, TestBed) {
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(programs(), vec![zk.addr()]).with_session(SESSION);
+    let bed = TestBed::new(programs(), vec![zk.addr()]).with_session(SESSION);
     // Its session is there before any other is counted.
-    scene.observer.until("an answer", SOON, |_| true).await.unwrap();
-    (zk, scene)
+    bed.observer.until("an answer", SOON, |_| true).await.unwrap();
+    (zk, bed)
 }
 
 fn name(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-async fn registered(scene: &Scene, ports: &[u16]) -> std::collections::BTreeMap<String, system_tests::Node> {
+async fn registered(bed: &TestBed, ports: &[u16]) -> std::collections::BTreeMap<String, system_tests::Node> {
     let names: BTreeSet<_> = ports.iter().copied().map(name).collect();
     let all = |nodes: &std::collections::BTreeMap<String, _>| {
         nodes.keys().cloned().collect::<BTreeSet<String>>() == names
     };
-    scene.observer.until("all registered", SOON, all).await.unwrap()
+    bed.observer.until("all registered", SOON, all).await.unwrap()
 }
 
 async fn said(process: &Process, text: &str) {
@@ -126,11 +126,11 @@ async fn no_session_but(before: &BTreeSet<String>, zk: &Server, whose: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_way_to_ask_a_server_to_stop_takes_it_out() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (zk, scene) = scene().await;
+    let (zk, bed) = bed().await;
     let before = sessions_of(&zk, 1).await;
     let ports = free_ports(STOPS.len());
-    let servers: Vec<_> = ports.iter().map(|port| scene.server(&[*port])).collect();
-    registered(&scene, &ports).await;
+    let servers: Vec<_> = ports.iter().map(|port| bed.server(&[*port])).collect();
+    registered(&bed, &ports).await;
     sessions_of(&zk, 1 + STOPS.len()).await;
     for (server, signal) in servers.iter().zip(STOPS) {
         server.signal(signal);
@@ -141,19 +141,19 @@ async fn every_way_to_ask_a_server_to_stop_takes_it_out() {
         assert!(exit.err.contains("session closed"), "{signal}: {}", exit.err);
     }
     no_session_but(&before, &zk, "a server").await;
-    scene.observer.until("none", AT_ONCE, |nodes| nodes.is_empty()).await.unwrap();
+    bed.observer.until("none", AT_ONCE, |nodes| nodes.is_empty()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_ignored_at_the_start_stays_ignored_and_what_means_nothing_does_nothing() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (_zk, scene) = scene().await;
+    let (_zk, bed) = bed().await;
     let port = free_port();
     // As `nohup`, and as a script that starts a job in the background.
     let ignoring = "trap '' HUP INT QUIT; exec \"$@\"";
-    let server = scene.server_in(ignoring, &["--port", &port.to_string()]);
-    let before = registered(&scene, &[port]).await;
-    let watch = scene.client_in(ignoring, &["watch"]);
+    let server = bed.server_in(ignoring, &["--port", &port.to_string()]);
+    let before = registered(&bed, &[port]).await;
+    let watch = bed.client_in(ignoring, &["watch"]);
     said(&watch, "connected, new session").await;
     for process in [&server, &watch] {
         for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2] {
@@ -173,10 +173,10 @@ async fn what_was_ignored_at_the_start_stays_ignored_and_what_means_nothing_does
         sleep(Duration::from_millis(5)).await;
     }
     assert!(!server.err().contains("stopping"), "{}", server.err());
-    assert_eq!(registered(&scene, &[port]).await, before);
+    assert_eq!(registered(&bed, &[port]).await, before);
     TcpStream::connect(("127.0.0.1", port)).await.expect("it serves on");
     let lines = watch.out().len();
-    let _other = scene.server(&[free_port()]);
+    let _other = bed.server(&[free_port()]);
     printed(&watch, lines + 1).await;
     for process in [server, watch] {
         process.signal(Signal::SIGTERM);
@@ -188,7 +188,7 @@ async fn what_was_ignored_at_the_start_stays_ignored_and_what_means_nothing_does
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_signals_of_one_stop_are_one_stop() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (zk, scene) = scene().await;
+    let (zk, bed) = bed().await;
     let before = sessions_of(&zk, 1).await;
     let cases = [
         (Signal::SIGTERM, Signal::SIGTERM, 0),
@@ -198,8 +198,8 @@ async fn two_signals_of_one_stop_are_one_stop() {
         (Signal::SIGHUP, Signal::SIGTERM, 200),
     ];
     let ports = free_ports(cases.len());
-    let servers: Vec<_> = ports.iter().map(|port| scene.server(&[*port])).collect();
-    registered(&scene, &ports).await;
+    let servers: Vec<_> = ports.iter().map(|port| bed.server(&[*port])).collect();
+    registered(&bed, &ports).await;
     for (server, (first, second, gap)) in servers.into_iter().zip(cases) {
         server.signal(first);
         sleep(Duration::from_millis(gap)).await;
@@ -208,22 +208,22 @@ async fn two_signals_of_one_stop_are_one_stop() {
         assert_eq!(exit.code, Some(0), "{first}, {second} {gap} ms later: {}", exit.err);
     }
     no_session_but(&before, &zk, "a server").await;
-    scene.observer.until("none", AT_ONCE, |nodes| nodes.is_empty()).await.unwrap();
+    bed.observer.until("none", AT_ONCE, |nodes| nodes.is_empty()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_signal_later_than_a_second_waits_for_nobody_and_still_takes_the_server_out() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (zk, scene) = scene().await;
+    let (zk, bed) = bed().await;
     let before = sessions_of(&zk, 1).await;
     // What it is in when the second one comes: settling, or waiting for a caller.
     let cases = [("settle = '10s'", "serving on"), ("settle = '0s'\ngrace = '30s'", "serving on")];
     for (settings, stage) in cases {
         let port = free_port();
         let file = format!("[server]\nports = [{port}]\nconnection_timeout = '60s'\n{settings}\n");
-        scene.write("config/daytime.toml", &file);
-        let server = scene.server_with(&["--zookeeper", scene.hosts()]);
-        registered(&scene, &[port]).await;
+        bed.write("config/daytime.toml", &file);
+        let server = bed.server_with(&["--zookeeper", bed.hosts()]);
+        registered(&bed, &[port]).await;
         let _idle = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         server.signal(Signal::SIGTERM);
         said(&server, stage).await;
@@ -234,20 +234,20 @@ async fn a_second_signal_later_than_a_second_waits_for_nobody_and_still_takes_th
         println!("{settings:?}: {:?}", forced.elapsed());
         assert_eq!(exit.code, Some(1), "{settings}: {}", exit.err);
         no_session_but(&before, &zk, settings).await;
-        scene.observer.until("none", AT_ONCE, |nodes| nodes.is_empty()).await.unwrap();
+        bed.observer.until("none", AT_ONCE, |nodes| nodes.is_empty()).await.unwrap();
     }
 }
 
 /// The client's commands, each in the middle of what it does.
-async fn busy(scene: &Scene, through: &Proxy, command: &str) -> Process {
+async fn busy(bed: &TestBed, through: &Proxy, command: &str) -> Process {
     match command {
         "ask" => {
-            let client = scene.client(&["--rounds", "1000000", "--interval", "5ms"]);
+            let client = bed.client(&["--rounds", "1000000", "--interval", "5ms"]);
             printed(&client, 1).await;
             client
         }
         "watch" => {
-            let client = scene.client(&["watch"]);
+            let client = bed.client(&["watch"]);
             said(&client, "connected, new session").await;
             client
         }
@@ -256,7 +256,7 @@ async fn busy(scene: &Scene, through: &Proxy, command: &str) -> Process {
             let kept = [Op::GetChildren, Op::GetChildren2];
             let kept = kept.map(|op| through.on(Match::op(op).always(), Action::SwallowReply));
             let hosts = through.connect_string();
-            let client = scene.client_with(&[command, "--zookeeper", &hosts, "--session-timeout", "4s"]);
+            let client = bed.client_with(&[command, "--zookeeper", &hosts, "--session-timeout", "4s"]);
             let deadline = Instant::now() + SOON;
             while !kept.iter().any(|rule| rule.fired()) {
                 assert!(Instant::now() < deadline, "{command}: {}", client.err());
@@ -271,15 +271,15 @@ async fn busy(scene: &Scene, through: &Proxy, command: &str) -> Process {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_ends_the_client_its_session_ends_with_it() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (zk, scene) = scene().await;
+    let (zk, bed) = bed().await;
     let through = Proxy::start(zk.addr()).await.unwrap();
     let port = free_port();
-    let _server = scene.server(&[port]);
-    registered(&scene, &[port]).await;
+    let _server = bed.server(&[port]);
+    registered(&bed, &[port]).await;
     let before = sessions_of(&zk, 2).await;
     for (command, code) in [("ask", 1), ("watch", 0), ("list", 1), ("doctor", 1)] {
         for signal in STOPS {
-            let client = busy(&scene, &through, command).await;
+            let client = busy(&bed, &through, command).await;
             another_session_than(&before, &zk, command).await;
             let asked = Instant::now();
             client.signal(signal);
@@ -296,10 +296,10 @@ async fn whatever_ends_the_client_its_session_ends_with_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_nobody_reads_on_or_waiting_is_over_the_client_s_session_ends_with_it() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (zk, scene) = scene().await;
+    let (zk, bed) = bed().await;
     let port = free_port();
-    let _server = scene.server(&[port]);
-    registered(&scene, &[port]).await;
+    let _server = bed.server(&[port]);
+    registered(&bed, &[port]).await;
     let before = sessions_of(&zk, 2).await;
     let commands: [&[&str]; 5] = [
         &["--rounds", "1000000", "--interval", "1ms"],
@@ -309,7 +309,7 @@ async fn when_nobody_reads_on_or_waiting_is_over_the_client_s_session_ends_with_
         &["doctor"],
     ];
     for command in commands {
-        let client = scene.client_in("{ \"$@\"; echo ended: $? >&2; } | head -1", command);
+        let client = bed.client_in("{ \"$@\"; echo ended: $? >&2; } | head -1", command);
         printed(&client, 1).await;
         // Something to tell, for who only speaks when something happens.
         let by_hand = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
@@ -323,7 +323,7 @@ async fn when_nobody_reads_on_or_waiting_is_over_the_client_s_session_ends_with_
         no_session_but(&before, &zk, &format!("{command:?}")).await;
         assert!(exit.err.contains("ended: 0"), "{command:?}: {}", exit.err);
     }
-    let client = scene.client(&["--root", "/nothing", "--wait", "400ms"]);
+    let client = bed.client(&["--root", "/nothing", "--wait", "400ms"]);
     assert_eq!(client.exit(SOON).await.unwrap().code, Some(1));
     no_session_but(&before, &zk, "who gave up").await;
 }
@@ -331,10 +331,10 @@ async fn when_nobody_reads_on_or_waiting_is_over_the_client_s_session_ends_with_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_stands_still_does_not_keep_the_client_from_ending() {
     let Some(_) = test_zookeeper::require() else { return };
-    let (zk, scene) = scene().await;
+    let (zk, bed) = bed().await;
     let port = free_port();
-    let _server = scene.server(&[port]);
-    registered(&scene, &[port]).await;
+    let _server = bed.server(&[port]);
+    registered(&bed, &[port]).await;
     let before = sessions_of(&zk, 2).await;
     for (arguments, code) in [(&["watch"][..], 0), (&["--rounds", "9", "--interval", "1ms"][..], 1)] {
         // A pipe that is full.
@@ -345,7 +345,7 @@ async fn a_reader_that_stands_still_does_not_keep_the_client_from_ending() {
         let mut client = Command::new("env")
             .arg("--default-signal")
             .arg(programs().client)
-            .args(["--zookeeper", scene.hosts(), "--session-timeout", "4s"])
+            .args(["--zookeeper", bed.hosts(), "--session-timeout", "4s"])
             .args(arguments)
             .env("RUST_LOG", "off")
             .stdin(Stdio::null())

@@ -142,7 +142,7 @@ impl Config {
     ///
     /// # Errors
     /// For an empty list, an empty entry in the middle, a bad host or port, a chroot that is not at the
-    /// end, no znode path or odd, for an `@`, which would come with a password, and for `scheme://` prefixes: TLS
+    /// end, no znode path or not one as it is usually written, for an `@`, which would come with a password, and for `scheme://` prefixes: TLS
     /// is switched on for all hosts, by `with_tls`. No error repeats what may be a password.
     pub fn new(connect_string: &str) -> Result<Self, ConfigError> {
         let (hosts, chroot) = connect_string::parse(connect_string)?;

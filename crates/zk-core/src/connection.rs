@@ -9,12 +9,12 @@ use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
 use crate::link::{Acl, Answer, CreateMode, Down, Identity, Link, Reading, Stat};
+use crate::metrics::Metrics;
 use crate::path::ZnodePath;
 use crate::state::Session;
-use crate::telemetry::Telemetry;
 use crate::watch::{OneShot, WatchStream};
 
-/// The most data that a verb sends, in bytes: 512 KiB. The server cuts the connection, and with it
+/// The most data that a verb sends, in bytes: 512 KiB. The server closes the connection, and with it
 /// everything else in flight, above `jute.maxbuffer` (1 MiB by default) for a whole request.
 pub const MAX_DATA: usize = 512 * 1024;
 
@@ -56,16 +56,16 @@ pub struct Connection {
 pub(crate) struct Scope {
     pub(crate) chroot: ZnodePath,
     pub(crate) operation_timeout: Option<Duration>,
-    pub(crate) telemetry: Telemetry,
+    pub(crate) metrics: Metrics,
     in_flight: Semaphore,
     /// The sessions up to this epoch are known to be over.
     over: AtomicU64,
 }
 
 impl Scope {
-    pub(crate) fn new(chroot: ZnodePath, operation_timeout: Option<Duration>, telemetry: Telemetry) -> Self {
+    pub(crate) fn new(chroot: ZnodePath, operation_timeout: Option<Duration>, metrics: Metrics) -> Self {
         let (in_flight, over) = (Semaphore::new(IN_FLIGHT), AtomicU64::new(0));
-        Self { chroot, operation_timeout, telemetry, in_flight, over }
+        Self { chroot, operation_timeout, metrics, in_flight, over }
     }
 
     /// The ensemble has said that the session of this epoch is over.
@@ -108,7 +108,7 @@ impl Connection {
     /// fails with an error that [`is_refusal`](ErrorKind::is_refusal); from then on the answer here is no, for the session.
     ///
     /// In an ensemble of several versions a later connection of the session may find an old server after all: then
-    /// `watch_recursive` fails with [`ErrorKind::Unsupported`], that server cuts the connection, and the next connection
+    /// `watch_recursive` fails with [`ErrorKind::Unsupported`], that server closes the connection, and the next connection
     /// says no.
     pub fn has_recursive_watches(&self) -> bool {
         self.link.upgrade().is_none_or(|link| link.has_recursive_watches())
@@ -303,7 +303,7 @@ impl Connection {
     ) -> Result<T, Error> {
         let started = Instant::now();
         let result = self.send(verb, path, send).await;
-        self.scope.telemetry.request(verb, started.elapsed(), &result);
+        self.scope.metrics.request(verb, started.elapsed(), &result);
         result
     }
 

@@ -240,7 +240,7 @@ pub struct Stat {
 /// What a znode's stat says about its list of children. Another mark, greater or smaller, means that the list
 /// may be another one; the same mark in the same session, that it is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListMark {
+pub enum ListVersion {
     /// There is no znode, and so no list.
     Absent,
     /// The numbers that change with every child created or deleted, and with the znode itself.
@@ -254,7 +254,7 @@ pub enum ListMark {
     },
 }
 
-impl ListMark {
+impl ListVersion {
     /// Takes the mark of a stat, or of a znode that does not exist.
     pub fn of(stat: Option<&Stat>) -> Self {
         match stat {

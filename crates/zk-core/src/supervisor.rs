@@ -148,7 +148,7 @@ impl Supervisor {
                 Err(ConnectError::SessionExpired) if held.is_some() => {
                     warn!(session = %held.as_ref().map(|h| h.session.id.to_string()).unwrap_or_default(),
                         "session expired");
-                    self.scope.telemetry.trouble(&ConnectError::SessionExpired);
+                    self.scope.metrics.trouble(&ConnectError::SessionExpired);
                     held = None;
                     // The servers are there: the next attempt, for a new session, need not wait.
                     eager = true;
@@ -162,7 +162,7 @@ impl Supervisor {
 
     /// An attempt failed. An outage is one line in the log, and another one when its cause changes.
     fn trouble(&self, error: ConnectError) {
-        self.scope.telemetry.trouble(&error);
+        self.scope.metrics.trouble(&error);
         let same_kind =
             |known: &ConnectError| std::mem::discriminant(known) == std::mem::discriminant(&error);
         if self.published.borrow().state.trouble.as_ref().is_some_and(same_kind) {
@@ -323,7 +323,7 @@ fn publish(
         published.connection = connection;
         let before = published.state.reconnects;
         change(&mut published.state);
-        scope.telemetry.state(&published.state, published.state.reconnects != before);
+        scope.metrics.state(&published.state, published.state.reconnects != before);
     });
 }
 

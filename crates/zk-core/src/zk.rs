@@ -9,10 +9,10 @@ use crate::config::Config;
 use crate::connection::{Connection, Scope};
 use crate::link::Ensemble;
 use crate::link::apache::{Apache, StartError};
+use crate::metrics::Metrics;
 use crate::path::ZnodePath;
 use crate::state::{CloseReason, Lingering, Phase, State};
 use crate::supervisor::{Close, Published, Supervisor};
-use crate::telemetry::Telemetry;
 
 /// A supervised link to an ensemble. Cheap to clone; all clones share the link and its session.
 ///
@@ -56,9 +56,9 @@ impl Zk {
     }
 
     fn supervise(ensemble: Arc<dyn Ensemble>, chroot: ZnodePath, limit: Option<Duration>) -> Self {
-        let scope = Scope::new(chroot, limit, Telemetry::new(ensemble.name()));
+        let scope = Scope::new(chroot, limit, Metrics::new(ensemble.name()));
         let initial = Published { state: State::initial(), connection: None };
-        scope.telemetry.state(&initial.state, false);
+        scope.metrics.state(&initial.state, false);
         let (published_tx, published) = watch::channel(initial);
         let (close, close_rx) = mpsc::channel(1);
         // Ends when the session is closed: on request, or because every handle is gone.

@@ -269,7 +269,7 @@ async fn fault_47_verbs_dropped_at_any_await_leave_no_watch_and_no_doubt() {
         connection.ensure_path(&deep, Acl::Open).await.unwrap();
     }
     // One that nobody fires, nor waits for any more.
-    drop(connection.watch_exists(&path("/quiet")).await.unwrap());
+    drop(connection.watch_exists(&path("/unchanged")).await.unwrap());
     assert!(dropped >= 12 && done >= 12, "dropped {dropped}, done {done}");
     eventually("one watch is left, which is held", || async { watches(&server).await == 1 }).await;
     let told = std::iter::from_fn(|| watch.try_next()).count();

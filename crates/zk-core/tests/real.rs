@@ -162,7 +162,7 @@ async fn counts_every_reconnect_and_leaves_no_thread_behind() {
     let state = zk.state();
     assert_eq!(state.epoch, 1);
     let connects = proxy.requests().iter().filter(|request| request.op == Op::Connect).count();
-    // An old server cuts the connection at the question that finds it out.
+    // An old server closes the connection at the question that finds it out.
     let questions = u64::from(test_zookeeper::is_old());
     assert_eq!(connects as u64, state.reconnects + 1 + questions, "as many as the wire saw");
     // Other tests of this process have threads of that name too; not hundreds, though.

@@ -60,11 +60,11 @@ async fn fault_28_a_server_that_ignores_the_authentication_is_noticed_and_left_n
     // Ours would stay for its timeout of two seconds.
     let deadline = Instant::now() + Duration::from_secs(1);
     loop {
-        let figures = server.four_letter_word("mntr").await.unwrap();
-        if figures.lines().any(|line| line == "zk_global_sessions\t0") {
+        let mntr = server.four_letter_word("mntr").await.unwrap();
+        if mntr.lines().any(|line| line == "zk_global_sessions\t0") {
             break;
         }
-        assert!(Instant::now() < deadline, "a session lingers: {figures}");
+        assert!(Instant::now() < deadline, "a session lingers: {mntr}");
         sleep(Duration::from_millis(20)).await;
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::Version;
-use crate::heart::WatchKind;
+use crate::machine::WatchKind;
 use crate::server::{ConnectionReport, Report};
 use date::date;
 
@@ -121,7 +121,7 @@ fn server(out: &mut String, report: &Report) -> std::fmt::Result {
 fn mntr(out: &mut String, report: &Report) -> std::fmt::Result {
     let statistics = &report.statistics;
     writeln!(out, "zk_version\t{}\nzk_server_state\tstandalone", version(report))?;
-    let figures = [
+    let metrics = [
         ("ephemerals_count", statistics.ephemerals as u64),
         ("num_alive_connections", report.connections.len() as u64),
         ("outstanding_requests", report.outstanding as u64),
@@ -137,8 +137,8 @@ fn mntr(out: &mut String, report: &Report) -> std::fmt::Result {
         ("approximate_data_size", statistics.data_size as u64),
         ("uptime", report.uptime_ms.unsigned_abs()),
     ];
-    for (name, figure) in figures {
-        writeln!(out, "zk_{name}\t{figure}")?;
+    for (name, value) in metrics {
+        writeln!(out, "zk_{name}\t{value}")?;
     }
     writeln!(out, "zk_avg_latency\t{}", no_latency(report))
 }

@@ -8,7 +8,7 @@
 //! - [`Server`]: a server on a loopback address; start as many as you like.
 //! - [`faults`]: expire a session, drop a connection, lose a reply after the write was done, delay, stall, fail, and stop
 //!   the clock.
-//! - [`heart`]: the server as a state machine without sockets and clocks, for simulations. [`proto`]: its words.
+//! - [`machine`]: the server as a state machine without sockets and clocks, for simulations. [`proto`]: its words.
 //! - The program `zk-embedded` is the server on its own.
 //!
 //! # What it promises
@@ -55,7 +55,7 @@ struct Readme;
 
 pub mod faults;
 mod four_letter;
-pub mod heart;
+pub mod machine;
 pub mod proto;
 mod server;
 mod version;

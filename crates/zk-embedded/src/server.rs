@@ -1,4 +1,4 @@
-//! The socket server around the heart.
+//! The socket server around the machine.
 
 mod builder;
 mod clock;
@@ -34,7 +34,7 @@ pub struct Server {
     commands: Commands,
     /// Ends the listener.
     listening: CancellationToken,
-    /// Ends the task of the heart, and with it the connections.
+    /// Ends the task of the machine, and with it the connections.
     dropped: CancellationToken,
     engine: Option<JoinHandle<()>>,
     /// The listener and the connections.
@@ -86,13 +86,13 @@ impl Server {
     /// Stops serving, and returns when all connections are closed, the port is free and all tasks have ended.
     ///
     /// # Panics
-    /// If the heart has panicked, which nothing that a client sends should cause.
+    /// If the machine has panicked, which nothing that a client sends should cause.
     ///
     /// # Cancel safety
     /// Dropping the future drops the server: connections that are not closed yet are dropped.
     pub async fn shutdown(mut self, how: Shutdown) {
         self.listening.cancel();
-        // If the heart has ended already, so have the connections.
+        // If the machine has ended already, so have the connections.
         let _ = self.commands.send(Command::Shutdown(how)).await;
         self.tasks.close();
         self.tasks.wait().await;

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// What a runtime with I/O and signals takes, and some to spare.
+/// What a runtime with I/O and signals takes, and a few more.
 const DESCRIPTORS: usize = 12;
 
 /// A runtime on all cores.

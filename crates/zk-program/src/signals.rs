@@ -156,8 +156,8 @@ mod tests {
         for signal in [Signal::SIGTERM, Signal::SIGALRM, Signal::SIGUSR1] {
             assert!(!ignored.has(signal), "{signal}");
         }
-        for odd in ["", "SigIgn:\tnone\n", "SigCgt:\t0000000000000007\n"] {
-            assert_eq!(Ignored::read(odd), Ignored::default());
+        for invalid in ["", "SigIgn:\tnone\n", "SigCgt:\t0000000000000007\n"] {
+            assert_eq!(Ignored::read(invalid), Ignored::default());
         }
         // Rust ignores it from the start: what is read is true.
         assert!(Ignored::now().has(Signal::SIGPIPE));

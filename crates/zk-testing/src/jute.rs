@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Cuts a stream of bytes into frames.
+/// Splits a stream of bytes into frames.
 #[derive(Debug, Default)]
 pub(crate) struct Frames(Vec<u8>);
 

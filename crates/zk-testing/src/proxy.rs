@@ -93,7 +93,7 @@ impl Proxy {
         self.listen().await
     }
 
-    /// Refuses new connections, as a port does on which nobody listens, and cuts the present ones.
+    /// Refuses new connections, as a port does on which nobody listens, and closes the present ones.
     ///
     /// When it returns, all of this is done. It lasts until the next [`pass`](Self::pass), [`hang`](Self::hang) or
     /// [`delay`](Self::delay).

@@ -1,12 +1,12 @@
 //! Each endpoint with the same probability.
 
-use crate::dice::Dice;
+use crate::rng::SharedRng;
 
 #[derive(Debug)]
 pub(crate) struct Random;
 
 impl Random {
-    pub(super) fn propose(&self, len: usize, dice: &Dice) -> usize {
-        dice.below(len)
+    pub(super) fn propose(&self, len: usize, rng: &SharedRng) -> usize {
+        rng.below(len)
     }
 }

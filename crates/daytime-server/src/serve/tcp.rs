@@ -15,9 +15,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 use zk_core::fd_reserve;
 
+use super::log_limiter::LogLimiter;
 use super::pause::Pause;
-use super::quiet::Quiet;
-use crate::figures::{self, Open, Outcome};
+use crate::metrics::{self, Open, Outcome};
 use crate::reply::reply;
 
 /// The most that is read from a caller after the answer, in bytes. RFC 867 has us throw it away, and the
@@ -43,7 +43,7 @@ pub(super) async fn accept(
 ) -> io::Error {
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut pause = Pause::default();
-    let (mut failing, mut full) = (Quiet::default(), Quiet::default());
+    let (mut failing, mut full) = (LogLimiter::default(), LogLimiter::default());
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -52,7 +52,7 @@ pub(super) async fn accept(
             // It is no listening socket any more, and will not become one again.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return error,
             Err(error) => {
-                if failing.may_speak() {
+                if failing.admits() {
                     warn!(%local, %error, "cannot accept; trying on");
                 }
                 pause.wait().await;
@@ -62,19 +62,19 @@ pub(super) async fn accept(
         // The link to ZooKeeper comes first: without it there is no registration, and there are no callers.
         if !fd_reserve().is_whole() {
             drop(stream);
-            if failing.may_speak() {
+            if failing.admits() {
                 warn!(%local, "cannot accept: the last file descriptors are for the link to ZooKeeper; trying on");
             }
-            figures::request("tcp", Outcome::TurnedAway);
+            metrics::request("tcp", Outcome::TurnedAway);
             pause.wait().await;
             continue;
         }
         pause = Pause::default();
         let Ok(place) = places.clone().try_acquire_owned() else {
-            if full.may_speak() {
+            if full.admits() {
                 warn!(%local, limit = limits.connections, "too many connections; some are closed unanswered");
             }
-            figures::request("tcp", Outcome::TurnedAway);
+            metrics::request("tcp", Outcome::TurnedAway);
             continue;
         };
         // Ends by itself within the deadline.
@@ -107,7 +107,7 @@ async fn answer_within(deadline: Duration, stream: TcpStream, peer: SocketAddr) 
             Outcome::TimedOut
         }
     };
-    figures::request("tcp", outcome);
+    metrics::request("tcp", outcome);
 }
 
 fn gave_up(error: &io::Error) -> bool {

@@ -15,9 +15,9 @@ use tracing::{debug, warn};
 pub(crate) use socket::Socket;
 
 use self::socket::Datagram;
+use super::log_limiter::LogLimiter;
 use super::pause::Pause;
-use super::quiet::Quiet;
-use crate::figures::{self, Outcome};
+use crate::metrics::{self, Outcome};
 use crate::reply::{is_reply, reply};
 
 /// Below it are the ports of services, among them all that are known to answer an answer: echo (7), daytime
@@ -32,7 +32,7 @@ const LAST_ANSWERS: usize = 1024;
 pub(super) async fn answer_all(socket: &Socket, own_ports: &Arc<[u16]>) {
     let local = socket.local();
     let mut pause = Pause::default();
-    let mut failing = Quiet::default();
+    let mut failing = LogLimiter::default();
     loop {
         match socket.receive().await {
             Ok(datagram) => {
@@ -40,7 +40,7 @@ pub(super) async fn answer_all(socket: &Socket, own_ports: &Arc<[u16]>) {
                 answer(socket, own_ports, &datagram);
             }
             Err(error) => {
-                if failing.may_speak() {
+                if failing.admits() {
                     warn!(%local, %error, "cannot receive over UDP; trying on");
                 }
                 pause.wait().await;
@@ -62,7 +62,7 @@ fn answer(socket: &Socket, own_ports: &[u16], datagram: &Datagram) {
     let local = SocketAddr::new(to.to_canonical(), socket.local().port());
     if !may_answer(datagram, own_ports) {
         debug!(%local, peer = %from, "datagram not answered");
-        return figures::request("udp", Outcome::Ignored);
+        return metrics::request("udp", Outcome::Ignored);
     }
     let line = reply(local, Timestamp::now());
     let outcome = match socket.send(line.as_bytes(), datagram) {
@@ -76,7 +76,7 @@ fn answer(socket: &Socket, own_ports: &[u16], datagram: &Datagram) {
             Outcome::Failed
         }
     };
-    figures::request("udp", outcome);
+    metrics::request("udp", outcome);
 }
 
 /// Whether a datagram can be a caller's. It is not, if it

@@ -2,7 +2,9 @@
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use zk_core::{Connection, Error, ErrorKind, Event, EventKind, ListMark, MAX_READS, WatchStream, ZnodePath};
+use zk_core::{
+    Connection, Error, ErrorKind, Event, EventKind, ListVersion, MAX_READS, WatchStream, ZnodePath,
+};
 
 use super::{Answer, Listing, News, Silence, paths};
 
@@ -17,7 +19,10 @@ pub(crate) struct Recursive {
 
 impl Recursive {
     /// Watches, then reads: in this order nothing is lost in between.
-    pub(super) async fn begin(connection: Connection, root: &ZnodePath) -> Result<(Self, ListMark), Error> {
+    pub(super) async fn begin(
+        connection: Connection,
+        root: &ZnodePath,
+    ) -> Result<(Self, ListVersion), Error> {
         // All three are on their way at once, in this order. D7: the server may lag behind what we have
         // seen; after `sync` it does not.
         let (events, synced, stat) = tokio::join!(
@@ -28,7 +33,7 @@ impl Recursive {
         );
         let (events, stat) = (events?, stat?);
         synced?;
-        Ok((Self { connection, root: root.clone(), events }, ListMark::of(stat.as_ref())))
+        Ok((Self { connection, root: root.clone(), events }, ListVersion::of(stat.as_ref())))
     }
 
     pub(super) async fn next(&mut self) -> Result<News, Silence> {

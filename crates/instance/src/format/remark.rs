@@ -1,4 +1,4 @@
-//! What was odd about a znode's data.
+//! What was invalid about a znode's data.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::quoted::Quoted;
 use crate::{MAX_READ, OWNER_PREFIX};
 
-/// Something odd in a znode's data that did not keep us from using the instance.
+/// Something invalid in a znode's data that did not keep us from using the instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remark {

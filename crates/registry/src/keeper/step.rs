@@ -7,15 +7,15 @@ use zk_core::{Connection, Error, ErrorKind, Stat};
 
 use super::{Keeper, Next, Written};
 use crate::decide::{Claim, Decision, Found, decide};
-use crate::journal::tell;
-use crate::lookout::Footing;
+use crate::log_limiter::limited;
 use crate::registration::Desired;
+use crate::root_watch::ReadyConnection;
 use crate::status::Trouble;
 
 impl Keeper {
     pub(super) async fn step(
         &mut self,
-        footing: &Footing,
+        ready: &ReadyConnection,
         sync: bool,
         wanted: &Desired,
     ) -> Result<Next, Trouble> {
@@ -23,29 +23,29 @@ impl Keeper {
         // The semaphore is never closed.
         let _turn = shared.turns.acquire().await;
         // What happens from here on is either ours or news.
-        self.known = self.bell.tally();
+        self.known = self.notify.versions();
         self.held = None;
         match wanted {
             // Nothing of this session can stand: create, and look only if something does.
-            Desired::Present(data) if self.attempted != Some(footing.connection.epoch()) => {
-                self.create(footing, data).await
+            Desired::Present(data) if self.attempted != Some(ready.connection.epoch()) => {
+                self.create(ready, data).await
             }
-            _ => self.look_and_act(footing, sync, wanted).await,
+            _ => self.look_and_act(ready, sync, wanted).await,
         }
     }
 
     async fn look_and_act(
         &mut self,
-        footing: &Footing,
+        ready: &ReadyConnection,
         sync: bool,
         wanted: &Desired,
     ) -> Result<Next, Trouble> {
-        let connection = &footing.connection;
+        let connection = &ready.connection;
         if sync {
             let (syncs, root) = (&self.shared.syncs, self.shared.config.root());
             syncs.act(syncs.ask(), connection.sync(root)).await?;
         }
-        let (stat, watch) = if footing.is_shared() || *wanted == Desired::Absent {
+        let (stat, watch) = if ready.is_shared() || *wanted == Desired::Absent {
             (connection.stat(&self.path).await?, None)
         } else {
             let (stat, watch) = connection.watch_exists(&self.path).await?;
@@ -53,10 +53,10 @@ impl Keeper {
         };
         let Some(stat) = stat else {
             if self.stood.take() == Some(connection.epoch()) {
-                self.shared.company.census.lost();
+                self.shared.context.metrics.lost();
             }
             return match wanted {
-                Desired::Present(data) => self.create(footing, data).await,
+                Desired::Present(data) => self.create(ready, data).await,
                 Desired::Absent => Ok(Next::Gone),
             };
         };
@@ -86,15 +86,15 @@ impl Keeper {
                     self.mended = false;
                     return Ok(Next::Later);
                 }
-                self.rewrite(footing, stat, data).await
+                self.rewrite(ready, stat, data).await
             }
-            (Decision::TakeOver, Desired::Present(data)) => self.take_over(footing, stat, data).await,
+            (Decision::TakeOver, Desired::Present(data)) => self.take_over(ready, stat, data).await,
         }
     }
 
-    async fn create(&mut self, footing: &Footing, data: &Arc<[u8]>) -> Result<Next, Trouble> {
-        self.cuts.admit(&self.path, data)?;
-        let (connection, shared) = (&footing.connection, self.shared.clone());
+    async fn create(&mut self, ready: &ReadyConnection, data: &Arc<[u8]>) -> Result<Next, Trouble> {
+        self.write_backoff.admit(&self.path, data)?;
+        let (connection, shared) = (&ready.connection, self.shared.clone());
         let config = &shared.config;
         self.pending();
         self.attempted = Some(connection.epoch());
@@ -105,15 +105,15 @@ impl Keeper {
             Ok(stat) => {
                 self.created = Some(stat.czxid);
                 self.written = Some(Written::by(connection, &stat, data));
-                self.shared.company.census.created();
-                tell!(
-                    self.shared.company.journal,
+                self.shared.context.metrics.created();
+                limited!(
+                    self.shared.context.log,
                     info,
                     czxid = %stat.czxid,
                     session = %connection.session().id,
                     "created"
                 );
-                Ok(self.done(footing, stat))
+                Ok(self.done(ready, stat))
             }
             Err(error) if *error.kind() == ErrorKind::NoNode => {
                 let ensured = connection.ensure_path(config.root(), config.acl());
@@ -126,18 +126,23 @@ impl Keeper {
         }
     }
 
-    async fn rewrite(&mut self, footing: &Footing, stat: Stat, data: &Arc<[u8]>) -> Result<Next, Trouble> {
-        self.cuts.admit(&self.path, data)?;
-        let connection = &footing.connection;
+    async fn rewrite(
+        &mut self,
+        ready: &ReadyConnection,
+        stat: Stat,
+        data: &Arc<[u8]>,
+    ) -> Result<Next, Trouble> {
+        self.write_backoff.admit(&self.path, data)?;
+        let connection = &ready.connection;
         let written = connection.set_data(&self.path, data, Some(stat.version)).await;
         self.reckon(written.as_ref().err());
         match written {
             Ok(stat) => {
-                tell!(self.shared.company.journal, info, version = stat.version, "written");
+                limited!(self.shared.context.log, info, version = stat.version, "written");
                 self.written = Some(Written::by(connection, &stat, data));
                 // It is told of, too.
                 self.known.written = self.known.written.wrapping_add(1);
-                Ok(self.done(footing, stat))
+                Ok(self.done(ready, stat))
             }
             Err(error) => look_where_faster(error),
         }
@@ -146,16 +151,21 @@ impl Keeper {
     /// After a write of ours that the ensemble has answered: where one watch serves all, it was there before,
     /// and what it tells from now on is news. Else the znode's own watch has fired for the write: a look
     /// sets one that lasts.
-    fn done(&self, footing: &Footing, stat: Stat) -> Next {
-        let is_ours = stat.ephemeral_owner == Some(footing.connection.session().id);
-        if footing.is_shared() && is_ours { Next::Hold(None, stat) } else { Next::Look { sync: false } }
+    fn done(&self, ready: &ReadyConnection, stat: Stat) -> Next {
+        let is_ours = stat.ephemeral_owner == Some(ready.connection.session().id);
+        if ready.is_shared() && is_ours { Next::Hold(None, stat) } else { Next::Look { sync: false } }
     }
 
-    async fn take_over(&mut self, footing: &Footing, stat: Stat, data: &Arc<[u8]>) -> Result<Next, Trouble> {
-        self.cuts.admit(&self.path, data)?;
-        let (connection, acl) = (&footing.connection, self.shared.config.acl());
-        tell!(
-            self.shared.company.journal,
+    async fn take_over(
+        &mut self,
+        ready: &ReadyConnection,
+        stat: Stat,
+        data: &Arc<[u8]>,
+    ) -> Result<Next, Trouble> {
+        self.write_backoff.admit(&self.path, data)?;
+        let (connection, acl) = (&ready.connection, self.shared.config.acl());
+        limited!(
+            self.shared.context.log,
             info,
             czxid = %stat.czxid,
             session = ?stat.ephemeral_owner,
@@ -167,7 +177,7 @@ impl Keeper {
         self.reckon(taken.as_ref().err());
         match taken {
             Ok(()) => {
-                self.shared.company.census.taken_over();
+                self.shared.context.metrics.taken_over();
                 // The transaction's answer does not tell what was created.
                 Ok(Next::Look { sync: false })
             }
@@ -178,11 +188,11 @@ impl Keeper {
     /// Keeps count of the writes that ended the connection.
     fn reckon(&mut self, error: Option<&Error>) {
         match error {
-            None => self.cuts.answered(),
+            None => self.write_backoff.answered(),
             Some(error) => {
                 // Many of them cost the link about one connection a second, all together.
-                let company = Duration::from_secs(1) * self.shared.company.census.cut_off();
-                self.cuts.failed(error, self.shared.config.audit_interval().max(company));
+                let context = Duration::from_secs(1) * self.shared.context.metrics.cut_off();
+                self.write_backoff.failed(error, self.shared.config.audit_interval().max(context));
             }
         }
     }
@@ -190,7 +200,7 @@ impl Keeper {
     async fn delete(&self, connection: &Connection, stat: Stat) -> Result<Next, Trouble> {
         match connection.delete(&self.path, Some(stat.version)).await {
             Ok(()) => {
-                tell!(self.shared.company.journal, info, czxid = %stat.czxid, "deleted");
+                limited!(self.shared.context.log, info, czxid = %stat.czxid, "deleted");
                 Ok(Next::Gone)
             }
             Err(error) if *error.kind() == ErrorKind::NoNode => Ok(Next::Gone),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use nix::sys::signal::Signal;
-use system_tests::{PROPAGATION, Process, SESSION, Scene, free_ports, heavy, usage};
+use system_tests::{PROPAGATION, Process, SESSION, TestBed, free_ports, heavy, usage};
 use tempfile::TempDir;
 use test_zookeeper::Server;
 use tokio::net::TcpListener;
@@ -18,12 +18,12 @@ use crate::support::*;
 const ROOT: &str = "/go_servers";
 const MIB: u64 = 1024 * 1024;
 
-/// `daytime-client watch --json`, without the observer of a scene, which would read every znode all the time.
+/// `daytime-client watch --json`, without the observer of a bed, which would read every znode all the time.
 fn watch(hosts: &str) -> (Process, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["--zookeeper", hosts, "--session-timeout", "2s", "watch", "--json"].map(str::to_owned);
-    let quiet = [("RUST_LOG", "info,zookeeper_client=error")];
-    (Process::start(&real().client, folder.path(), &arguments, &quiet).unwrap(), folder)
+    let default_log = [("RUST_LOG", "info,zookeeper_client=error")];
+    (Process::start(&real().client, folder.path(), &arguments, &default_log).unwrap(), folder)
 }
 
 /// How many lines tell of an event.
@@ -87,7 +87,7 @@ async fn fault_30_a_thousand_changes_a_second_end_in_the_truth_and_in_little_mem
     // A machine that is busy with other tests may not make a thousand.
     assert!(rate > 250.0, "the fault did not take effect: {rate} changes a second");
     let last = Instant::now();
-    while replay(&told(&watch)) != truth {
+    while replay(&events(&watch)) != truth {
         assert!(last.elapsed() < SOON, "I2: not the last state");
         sleep(Duration::from_millis(5)).await;
     }
@@ -97,7 +97,7 @@ async fn fault_30_a_thousand_changes_a_second_end_in_the_truth_and_in_little_mem
     assert!(took < PROPAGATION, "I2: the last state came {took:?} after the last change");
     assert_eq!(count(&watch, "held"), 0);
     let grown = usage::peak_memory(watch.pid()) - before;
-    println!("{rate:.0} changes/s, {} told, memory grown by {grown} bytes", told(&watch).len());
+    println!("{rate:.0} changes/s, {} printed, memory grown by {grown} bytes", events(&watch).len());
     assert!(grown < 16 * MIB, "I10: memory has grown by {grown} bytes");
 }
 
@@ -186,7 +186,7 @@ const HOLD: Duration = Duration::from_secs(4);
 async fn fault_34_a_mass_disappearance_is_held_and_then_believed() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     let ports = free_ports(10);
     // They listen all the time: only their znodes go.
     let mut listeners = Vec::new();
@@ -194,8 +194,8 @@ async fn fault_34_a_mass_disappearance_is_held_and_then_believed() {
         listeners.push(TcpListener::bind(("127.0.0.1", *port)).await.unwrap());
     }
     let writer = register_by_hand(&zk, &ports.iter().copied().map(name).collect::<Vec<_>>()).await;
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, 10).await.unwrap();
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, 10).await.unwrap();
 
     // One goes: that is believed at once.
     writer.delete(&path(&name(ports[9])), None).await.unwrap();
@@ -208,22 +208,22 @@ async fn fault_34_a_mass_disappearance_is_held_and_then_believed() {
     until("it says so", PROPAGATION, || count(&watch, "held") > 0).await.unwrap();
     sleep_until(gone + HOLD - PROPAGATION).await;
     // The deletions may arrive in drips, of which the first are believed: as long as half are left.
-    assert!(replay(&told(&watch)).len() >= 5, "held: {:?}", told(&watch));
+    assert!(replay(&events(&watch)).len() >= 5, "held: {:?}", events(&watch));
     until("believed", 2 * PROPAGATION, || count(&watch, "left") == 9).await.unwrap();
-    assert_eq!(replay(&told(&watch)), BTreeSet::from([name(ports[8])]));
+    assert_eq!(replay(&events(&watch)), BTreeSet::from([name(ports[8])]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_soon_for_all() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     let ports = free_ports(10);
-    let mut servers: Vec<_> = ports.chunks(2).map(|two| scene.server(two)).collect();
-    scene.observer.until("ten", SOON, all_of(&ports)).await.unwrap();
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, 10).await.unwrap();
-    let asking = scene.client(&FOR_EVER);
+    let mut servers: Vec<_> = ports.chunks(2).map(|two| bed.server(two)).collect();
+    bed.observer.until("ten", SOON, all_of(&ports)).await.unwrap();
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, 10).await.unwrap();
+    let asking = bed.client(&FOR_EVER);
     answers(&asking, 100).await.unwrap();
     let dead: BTreeSet<_> = ports[..8].iter().copied().map(name).collect();
     let living: BTreeSet<_> = ports[8..].iter().copied().map(name).collect();
@@ -232,20 +232,20 @@ async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_so
         server.kill().await;
     }
     let killed = Instant::now();
-    scene.observer.until("their sessions have ended", gone_within(), all_of(&ports[8..])).await.unwrap();
+    bed.observer.until("their sessions have ended", gone_within(), all_of(&ports[8..])).await.unwrap();
     // Who only looks believes it when the hold is over; with less than half held, some went before. Where a
     // busy machine has cost it its link, the hold begins anew.
     let following = || {
         let log = watch.log();
         log.iter().rev().find_map(|(at, line)| line.contains("following").then_some(*at))
     };
-    while replay(&told(&watch)) != living {
+    while replay(&events(&watch)) != living {
         let held_since = following().unwrap_or(killed).max(killed + gone_within());
-        let told = &told(&watch)[10..];
-        assert!(held_since.elapsed() < HOLD + PROPAGATION, "I4: {told:?}\n{}", watch.err());
+        let printed = &events(&watch)[10..];
+        assert!(held_since.elapsed() < HOLD + PROPAGATION, "I4: {printed:?}\n{}", watch.err());
         sleep(Duration::from_millis(10)).await;
     }
-    assert!(killed.elapsed() > HOLD, "it was held: {:?}", told(&watch));
+    assert!(killed.elapsed() > HOLD, "it was held: {:?}", events(&watch));
     assert_eq!(count(&watch, "left"), 8);
     // Who dials finds out at once.
     answers_on(&asking).await.unwrap();
@@ -263,20 +263,20 @@ async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_so
 async fn fault_34_an_operator_s_signal_has_who_watches_and_who_asks_believe_it_at_once() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     // Held for longer than this test takes; found by the programs in the folder that they run in.
-    scene.write("config/daytime.toml", "[discovery]\nhold = '10m'\n");
+    bed.write("config/daytime.toml", "[discovery]\nhold = '10m'\n");
     let ports = free_ports(10);
     // They serve all the time, so that nobody goes for refusing a connection: only their znodes go.
     let elsewhere = test_zookeeper::Server::start().await.unwrap();
-    let unlisted = Scene::new(real(), vec![elsewhere.addr()]);
+    let unlisted = TestBed::new(real(), vec![elsewhere.addr()]);
     let _server = unlisted.server(&ports);
     unlisted.observer.until("they serve", SOON, all_of(&ports)).await.unwrap();
     let names: BTreeSet<_> = ports.iter().copied().map(name).collect();
     let writer = register_by_hand(&zk, &names.iter().cloned().collect::<Vec<_>>()).await;
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, 10).await.unwrap();
-    let asking = scene.client(&FOR_EVER);
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, 10).await.unwrap();
+    let asking = bed.client(&FOR_EVER);
     answers(&asking, 100).await.unwrap();
     let said = |process: &Process, text: &str| process.err().contains(text);
 
@@ -290,14 +290,14 @@ async fn fault_34_an_operator_s_signal_has_who_watches_and_who_asks_believe_it_a
     until("it says so", SOON, || count(&watch, "held") > 0).await.unwrap();
     sleep(Duration::from_secs(1)).await;
     // The deletions may arrive in drips, of which the first are believed: as long as half are left.
-    let held = replay(&told(&watch)).len() - 1;
-    assert!(held >= 4, "held: {:?}", told(&watch));
+    let held = replay(&events(&watch)).len() - 1;
+    assert!(held >= 4, "held: {:?}", events(&watch));
 
     for process in [&watch, &asking] {
         process.signal(Signal::SIGUSR1);
     }
     let last = BTreeSet::from([name(ports[9])]);
-    until("believed", PROPAGATION, || replay(&told(&watch)) == last).await.unwrap();
+    until("believed", PROPAGATION, || replay(&events(&watch)) == last).await.unwrap();
     assert!(said(&watch, &format!("released={held}")), "{}", watch.err());
     until("released", SOON, || said(&asking, "SIGUSR1: what is held is believed gone")).await.unwrap();
     let told_by = asking.out().len();

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use system_tests::{Gate, PROPAGATION, Process, Scene, free_port, free_ports};
+use system_tests::{BlackHole, PROPAGATION, Process, TestBed, free_port, free_ports};
 use test_zookeeper::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,26 +18,26 @@ const ATTEMPT: Duration = Duration::from_millis(500);
 /// The longest pause of a request that has tried all servers in vain, with its jitter.
 const LONGEST_PAUSE: Duration = Duration::from_millis(625);
 
-fn asking(scene: &Scene, rounds: usize) -> Process {
-    scene.write("asking.toml", "[client]\nattempt_timeout = \"500ms\"\nstrategy = \"round-robin\"\n");
+fn asking(bed: &TestBed, rounds: usize) -> Process {
+    bed.write("asking.toml", "[client]\nattempt_timeout = \"500ms\"\nstrategy = \"round-robin\"\n");
     let rounds = rounds.to_string();
-    scene.client(&["--config", "asking.toml", "--rounds", &rounds, "--interval", "10ms", "--timeout", "10s"])
+    bed.client(&["--config", "asking.toml", "--rounds", &rounds, "--interval", "10ms", "--timeout", "10s"])
 }
 
 // === 17: a client is cut off from servers that ZooKeeper still lists ===
 
-/// Servers that are registered at a second loopback address, where a gate leads to each.
-async fn gated(scene: &Scene, count: usize) -> Result<(Vec<u16>, Vec<Process>, Vec<Gate>), String> {
+/// Servers that are registered at a second loopback address, where a hole leads to each.
+async fn gated(bed: &TestBed, count: usize) -> Result<(Vec<u16>, Vec<Process>, Vec<BlackHole>), String> {
     let (mut servers, mut gates) = (Vec::new(), Vec::new());
     let ports = free_ports(count);
     for port in &ports {
         let arguments = ["--port", &port.to_string(), "--advertise", "127.0.0.2"];
-        servers.push(scene.server_in("exec \"$@\"", &arguments));
+        servers.push(bed.server_in("exec \"$@\"", &arguments));
         let listen = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), *port));
-        let gate = Gate::start(listen, SocketAddr::from((Ipv4Addr::LOCALHOST, *port))).await;
-        gates.push(gate.map_err(|error| error.to_string())?);
+        let hole = BlackHole::start(listen, SocketAddr::from((Ipv4Addr::LOCALHOST, *port))).await;
+        gates.push(hole.map_err(|error| error.to_string())?);
     }
-    scene.observer.until("all of them", SOON, |nodes| nodes.len() == count).await?;
+    bed.observer.until("all of them", SOON, |nodes| nodes.len() == count).await?;
     Ok((ports, servers, gates))
 }
 
@@ -45,9 +45,9 @@ async fn gated(scene: &Scene, count: usize) -> Result<(Vec<u16>, Vec<Process>, V
 async fn fault_17_a_server_that_only_the_client_cannot_reach_is_ejected_for_growing_times() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
-    let (_, _servers, gates) = gated(&scene, 3).await.unwrap();
-    let client = asking(&scene, 1200);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
+    let (_, _servers, gates) = gated(&bed, 3).await.unwrap();
+    let client = asking(&bed, 1200);
     answers(&client, 50).await.unwrap();
     gates[0].shut();
     let shut = Instant::now();
@@ -75,17 +75,17 @@ async fn fault_17_a_server_that_only_the_client_cannot_reach_is_ejected_for_grow
 async fn fault_17_a_client_that_reaches_no_server_goes_on_trying_them_all() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
-    let (_, _servers, gates) = gated(&scene, 2).await.unwrap();
-    let client = asking(&scene, 300);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
+    let (_, _servers, gates) = gated(&bed, 2).await.unwrap();
+    let client = asking(&bed, 300);
     answers(&client, 50).await.unwrap();
-    for gate in &gates {
-        gate.shut();
+    for hole in &gates {
+        hole.shut();
     }
     let shut = Instant::now();
     sleep_until(shut + Duration::from_secs(4)).await;
-    for gate in &gates {
-        let tried: Vec<_> = gate.arrivals().into_iter().filter(|at| *at > shut).collect();
+    for hole in &gates {
+        let tried: Vec<_> = hole.arrivals().into_iter().filter(|at| *at > shut).collect();
         // Alone it would be ejected for longer and longer; now each is tried in every turn of a request.
         let turn = 2 * ATTEMPT + LONGEST_PAUSE + PROPAGATION;
         let gaps = tried.windows(2).map(|pair| pair[1] - pair[0]);
@@ -181,7 +181,7 @@ impl Drop for Fake {
 async fn fault_41_servers_that_answer_badly_cost_time_and_no_request() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     let (mut addresses, mut fakes) = (Vec::new(), Vec::new());
     for kind in [Bad::Tarpit, Bad::Trickle, Bad::Half, Bad::Flood] {
         let (address, fake) = Fake::start(kind).await;
@@ -190,10 +190,10 @@ async fn fault_41_servers_that_answer_badly_cost_time_and_no_request() {
     }
     let _by_hand = register_by_hand(&zk, &addresses).await;
     let port = free_port();
-    let _server = scene.server(&[port]);
-    scene.observer.until("all five", SOON, |nodes| nodes.len() == 5).await.unwrap();
+    let _server = bed.server(&[port]);
+    bed.observer.until("all five", SOON, |nodes| nodes.len() == 5).await.unwrap();
 
-    let exit = answered(asking(&scene, 300), 300).await.unwrap();
+    let exit = answered(asking(&bed, 300), 300).await.unwrap();
     let real = name(port) + ":";
     assert!(exit.out.iter().all(|(_, line)| line.starts_with(&real)), "{:?}", exit.out);
     // Two of them use up an attempt, the others fail at once.

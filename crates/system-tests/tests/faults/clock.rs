@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use system_tests::{
-    Exit, PROPAGATION, SESSION, Scene, Verdict, free_port, free_ports, require_that, skipped,
+    Exit, PROPAGATION, SESSION, TestBed, Verdict, free_port, free_ports, require_that, skipped,
 };
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep_until};
@@ -34,7 +34,7 @@ fn shows_another_time(library: &Path) -> bool {
     date.output().is_ok_and(|output| output.stdout == b"2001\n")
 }
 
-/// How far the clock is ahead, in seconds, and how libfaketime is told.
+/// How far the clock is ahead, in seconds, and how libfaketime is set.
 const JUMPS: [(f64, &str); 5] =
     [(3600.0, "+1h"), (-3600.0, "-1h"), (86400.0, "+1d"), (-86400.0, "-1d"), (0.0, "+0")];
 
@@ -49,18 +49,18 @@ fn ahead((printed, line): &(Instant, String)) -> f64 {
 
 /// All answers after a jump, and before the next one, are that much ahead. A jump happens between two moments.
 fn the_time_moved(exit: &Exit, jumps: &[(Instant, Instant)]) -> Verdict {
-    for (step, ((_, at), (expected, told))) in jumps.iter().zip(JUMPS).enumerate() {
+    for (step, ((_, at), (expected, setting))) in jumps.iter().zip(JUMPS).enumerate() {
         let until = jumps.get(step + 1).map(|(before, _)| *before);
         let of_it = |(printed, _): &&(Instant, String)| {
             *printed > *at + PROPAGATION && until.is_none_or(|until| *printed < until)
         };
         let answers: Vec<_> = exit.out.iter().filter(of_it).collect();
-        require_that!(answers.len() > 20, "{told}: {} answers", answers.len());
+        require_that!(answers.len() > 20, "{setting}: {} answers", answers.len());
         for answer in answers {
             let ahead = ahead(answer);
             require_that!(
                 (ahead - expected).abs() < 60.0,
-                "{told}: an answer is {ahead} s ahead: {}",
+                "{setting}: an answer is {ahead} s ahead: {}",
                 answer.1
             );
         }
@@ -73,8 +73,8 @@ async fn fault_37_a_wall_clock_that_jumps_moves_nothing_but_the_answered_time() 
     let Some(_) = test_zookeeper::require() else { return };
     let Some(library) = faketime() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
-    let clock = |told: &str| scene.write("clock", &format!("{told}\n"));
+    let bed = TestBed::new(real(), vec![zk.addr()]);
+    let clock = |setting: &str| bed.write("clock", &format!("{setting}\n"));
     clock("+0");
     // Read anew for every look at the clock. The monotonic clock stays true, as it does when a wall clock jumps.
     let faked = format!(
@@ -83,19 +83,19 @@ async fn fault_37_a_wall_clock_that_jumps_moves_nothing_but_the_answered_time() 
     );
     let ports = free_ports(2);
     let servers: Vec<_> =
-        ports.iter().map(|port| scene.server_in(&faked, &["--port", &port.to_string()])).collect();
-    let before = scene.observer.until("both", SOON, all_of(&ports)).await.unwrap();
-    let watch = scene.client_in(&faked, &["watch", "--json"]);
-    told_of(&watch, 2).await.unwrap();
-    let client = scene.client_in(&faked, &["--rounds", "600", "--interval", "20ms"]);
+        ports.iter().map(|port| bed.server_in(&faked, &["--port", &port.to_string()])).collect();
+    let before = bed.observer.until("both", SOON, all_of(&ports)).await.unwrap();
+    let watch = bed.client_in(&faked, &["watch", "--json"]);
+    prints(&watch, 2).await.unwrap();
+    let client = bed.client_in(&faked, &["--rounds", "600", "--interval", "20ms"]);
     answers(&client, 20).await.unwrap();
 
     let began = Instant::now();
     let mut jumps = Vec::new();
-    for (step, (_, told)) in (0..).zip(JUMPS) {
+    for (step, (_, setting)) in (0..).zip(JUMPS) {
         sleep_until(began + SESSION * step).await;
         let before = Instant::now();
-        clock(told);
+        clock(setting);
         jumps.push((before, Instant::now()));
     }
     let exit = answered(client, 600).await.unwrap();
@@ -106,11 +106,11 @@ async fn fault_37_a_wall_clock_that_jumps_moves_nothing_but_the_answered_time() 
     let shortest = seconds.min().unwrap();
     assert!(shortest > Duration::from_millis(1000), "a hundred rounds in {shortest:?}");
 
-    let after = scene.observer.until("both", PROPAGATION, all_of(&ports)).await.unwrap();
+    let after = bed.observer.until("both", PROPAGATION, all_of(&ports)).await.unwrap();
     assert_eq!(after, before, "I7: the same znodes of the same sessions");
     let names: Vec<_> = ports.iter().copied().map(name).collect();
-    never_missing(&scene.observer.since(began), &names).unwrap();
-    assert_eq!(told(&watch).len(), 2, "nobody came or went, and this was told: {:?}", watch.out());
+    never_missing(&bed.observer.since(began), &names).unwrap();
+    assert_eq!(events(&watch).len(), 2, "nobody came or went, and printed: {:?}", watch.out());
     // A busy machine may cost it a connection; each jump would cost it one.
     let lost = watch.out().into_iter().filter(|(_, line)| line.contains("suspended")).count();
     assert!(lost <= 1, "{:?}", watch.out());
@@ -121,8 +121,8 @@ async fn fault_37_a_wall_clock_that_jumps_moves_nothing_but_the_answered_time() 
             log.lines().filter(|line| trouble.iter().any(|word| line.contains(word))).collect();
         assert!(lines.is_empty(), "{lines:#?}");
     }
-    // It works on: what changes now is told.
+    // It works on: what changes now is printed.
     let third = free_port();
-    let _third = scene.server_in(&faked, &["--port", &third.to_string()]);
-    told_of(&watch, 3).await.unwrap();
+    let _third = bed.server_in(&faked, &["--port", &third.to_string()]);
+    prints(&watch, 3).await.unwrap();
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use system_tests::{PROPAGATION, Process, SESSION, Scene, free_port};
+use system_tests::{PROPAGATION, Process, SESSION, TestBed, free_port};
 use tokio::time::{Instant, sleep};
 use zk_testing::{Ensemble, raw};
 
@@ -16,11 +16,11 @@ use crate::support::*;
 async fn fault_08_a_rolling_restart_of_the_ensemble_is_not_noticed() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let mut ensemble = Ensemble::start(3).await.unwrap();
-    let scene = Scene::new(real(), addresses(&ensemble));
-    let (ports, servers, before) = three_servers(&scene).await.unwrap();
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, 3).await.unwrap();
-    let client = scene.client(&FOR_EVER);
+    let bed = TestBed::new(real(), addresses(&ensemble));
+    let (ports, servers, before) = three_servers(&bed).await.unwrap();
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, 3).await.unwrap();
+    let client = bed.client(&FOR_EVER);
     answers(&client, 50).await.unwrap();
 
     for member in 0..3 {
@@ -34,9 +34,9 @@ async fn fault_08_a_rolling_restart_of_the_ensemble_is_not_noticed() {
     }
     // Past the moment at which a session that did not come back would end.
     sleep(gone_within()).await;
-    let after = scene.observer.until("all three", SOON, all_of(&ports)).await.unwrap();
+    let after = bed.observer.until("all three", SOON, all_of(&ports)).await.unwrap();
     assert_eq!(after, before, "I7: the same znodes of the same sessions");
-    assert_eq!(told(&watch).len(), 3, "I1: {:?}", told(&watch));
+    assert_eq!(events(&watch).len(), 3, "I1: {:?}", events(&watch));
     for program in servers.iter().chain([&watch]) {
         let resumed = program.err().matches("connected again, same session").count();
         assert!(resumed > 0, "each was connected to a server that was restarted:\n{}", program.err());
@@ -66,8 +66,8 @@ fn addresses(ensemble: &Ensemble) -> Vec<SocketAddr> {
 async fn fault_11_a_hung_server_is_left_for_another_one() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let ensemble = Ensemble::start(3).await.unwrap();
-    let scene = Scene::new(real(), addresses(&ensemble));
-    let (mut ports, mut servers, _) = three_servers(&scene).await.unwrap();
+    let bed = TestBed::new(real(), addresses(&ensemble));
+    let (mut ports, mut servers, _) = three_servers(&bed).await.unwrap();
     let leader = ensemble.servers()[ensemble.leader().await.expect("a leader")].addr();
     // Which server each is connected to is chance; without its leader the ensemble would first elect one.
     let hung = loop {
@@ -79,14 +79,14 @@ async fn fault_11_a_hung_server_is_left_for_another_one() {
             break server;
         }
         let port = free_port();
-        servers.push(scene.server(&[port]));
+        servers.push(bed.server(&[port]));
         ports.push(port);
-        scene.observer.until("one more", SOON, all_of(&ports)).await.unwrap();
+        bed.observer.until("one more", SOON, all_of(&ports)).await.unwrap();
     };
-    let before = scene.observer.now().unwrap();
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, ports.len()).await.unwrap();
-    let client = scene.client(&FOR_EVER);
+    let before = bed.observer.now().unwrap();
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, ports.len()).await.unwrap();
+    let client = bed.client(&FOR_EVER);
     answers(&client, 20).await.unwrap();
 
     let member = ensemble.servers().iter().find(|server| server.addr() == hung).unwrap();
@@ -101,9 +101,9 @@ async fn fault_11_a_hung_server_is_left_for_another_one() {
     sleep(gone_within()).await;
     member.resume().unwrap();
     sleep(SESSION).await;
-    let after = scene.observer.until("all of them", SOON, all_of(&ports)).await.unwrap();
+    let after = bed.observer.until("all of them", SOON, all_of(&ports)).await.unwrap();
     assert_eq!(after, before, "I7: the same znodes of the same sessions");
-    assert_eq!(told(&watch).len(), ports.len(), "I1: {:?}", told(&watch));
+    assert_eq!(events(&watch).len(), ports.len(), "I1: {:?}", events(&watch));
     answers_on(&client).await.unwrap();
 }
 
@@ -112,33 +112,33 @@ async fn fault_11_a_hung_server_is_left_for_another_one() {
 async fn fault_11_the_only_server_may_hang_for_short_and_for_long() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let zk = zk_testing::Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
-    let (ports, _servers, before) = three_servers(&scene).await.unwrap();
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, 3).await.unwrap();
-    let client = scene.client(&FOR_EVER);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
+    let (ports, _servers, before) = three_servers(&bed).await.unwrap();
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, 3).await.unwrap();
+    let client = bed.client(&FOR_EVER);
     answers(&client, 20).await.unwrap();
 
     zk.pause().await.unwrap();
     sleep(SESSION / 2).await;
     zk.resume().unwrap();
     sleep(gone_within()).await;
-    let after = scene.observer.until("all three", SOON, all_of(&ports)).await.unwrap();
+    let after = bed.observer.until("all three", SOON, all_of(&ports)).await.unwrap();
     assert_eq!(after, before, "I7: no new session, no new znode");
 
     zk.pause().await.unwrap();
     sleep(3 * SESSION).await;
-    assert_eq!(told(&watch).len(), 3, "I1: {:?}", told(&watch));
+    assert_eq!(events(&watch).len(), 3, "I1: {:?}", events(&watch));
     zk.resume().unwrap();
     let within = BACKOFF + Duration::from_secs(2);
     let anew = |nodes: &_| all_of(&ports)(nodes) && owned(nodes).is_ok();
     // The observer has to come back itself before it sees anything.
     sleep(within).await;
-    let healed = scene.observer.until("all three", PROPAGATION, anew).await.unwrap();
+    let healed = bed.observer.until("all three", PROPAGATION, anew).await.unwrap();
     sleep(gone_within()).await;
-    let later = scene.observer.until("all three", PROPAGATION, all_of(&ports)).await.unwrap();
+    let later = bed.observer.until("all three", PROPAGATION, all_of(&ports)).await.unwrap();
     assert_eq!(later, healed, "I7: and so it stays");
-    let events = told(&watch);
+    let events = events(&watch);
     for step in 3..=events.len() {
         assert!(replay(&events[..step]).len() > 1, "most of the set was lost from sight: {events:?}");
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use system_tests::{Gate, PROPAGATION, Process, SESSION, Scene, TICK, free_port};
+use system_tests::{BlackHole, PROPAGATION, Process, SESSION, TICK, TestBed, free_port};
 use test_zookeeper::Server;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
@@ -129,16 +129,16 @@ async fn inner_15() {
     assert!(is_inside());
     let there = There::join().await;
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     // ZooKeeper itself listens on the loopback interface only.
     let door: SocketAddr = format!("10.9.0.1:{}", free_port()).parse().unwrap();
-    let _gate = Gate::start(door, zk.addr()).await.unwrap();
+    let _gate = BlackHole::start(door, zk.addr()).await.unwrap();
     let port = free_port().to_string();
     let server =
         there.server(&["--zookeeper", &door.to_string(), "--session-timeout", "2s", "--port", &port]);
-    let mut nodes = scene.observer.until("the server", SOON, |nodes| nodes.len() == 1).await.unwrap();
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, 1).await.unwrap();
+    let mut nodes = bed.observer.until("the server", SOON, |nodes| nodes.len() == 1).await.unwrap();
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, 1).await.unwrap();
 
     for (round, lost) in [Lost::Requests, Lost::Replies].into_iter().enumerate() {
         let cut = Instant::now();
@@ -151,26 +151,25 @@ async fn inner_15() {
         }
         // I4: ZooKeeper may hear its pings up to then.
         let gone = gone_within() + SESSION * 2 / 5;
-        scene
-            .observer
+        bed.observer
             .until("gone", gone, |nodes| nodes.is_empty())
             .await
             .unwrap_or_else(|error| panic!("{lost:?}: {error}"));
         // One instance of one is no mass: the caller knows at once.
         let count = 2 * (round + 1);
-        told_of(&watch, count).await.unwrap();
+        prints(&watch, count).await.unwrap();
         sleep(SESSION).await;
 
         lost.end(&there);
         let within = BACKOFF + Duration::from_secs(2);
-        let back = scene.observer.until("back", within, |nodes| nodes.len() == 1).await;
+        let back = bed.observer.until("back", within, |nodes| nodes.len() == 1).await;
         let back = back.unwrap_or_else(|error| panic!("{lost:?}: {error}:\n{}", server.err()));
         assert_eq!(back.keys().collect::<Vec<_>>(), nodes.keys().collect::<Vec<_>>(), "the same name");
         assert_ne!(back, nodes, "by another session");
         owned(&back).unwrap();
-        told_of(&watch, count + 1).await.unwrap();
+        prints(&watch, count + 1).await.unwrap();
         sleep(gone_within()).await;
-        assert_eq!(scene.observer.now().as_ref(), Some(&back), "I7: and so it stays");
+        assert_eq!(bed.observer.now().as_ref(), Some(&back), "I7: and so it stays");
         nodes = back;
     }
 }
@@ -199,9 +198,9 @@ async fn inner_36() {
     run("mount", &format!("--bind {} /etc/hosts", table.display()));
 
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     let (door, dead) = (free_port(), free_port());
-    let old = Gate::start(SocketAddr::from(([127, 0, 0, 2], door)), zk.addr()).await.unwrap();
+    let old = BlackHole::start(SocketAddr::from(([127, 0, 0, 2], door)), zk.addr()).await.unwrap();
     // One host refuses, one is a black hole, one has no address, and one leads to ZooKeeper.
     run("ip", &format!("neigh replace 10.9.0.77 lladdr {NOBODY} dev here nud permanent"));
     let hosts =
@@ -210,21 +209,21 @@ async fn inner_36() {
     for _ in 0..5 {
         let started = Instant::now();
         let port = free_port();
-        let server = scene.server_with(&[&common[..], &["--port", &port.to_string()]].concat());
+        let server = bed.server_with(&[&common[..], &["--port", &port.to_string()]].concat());
         // Two connect timeouts of 2 s are what may be needed; those that fail do not hold up the others.
-        scene.observer.until("registered", Duration::from_secs(4), all_of(&[port])).await.unwrap();
+        bed.observer.until("registered", Duration::from_secs(4), all_of(&[port])).await.unwrap();
         println!("registered after {:?}", started.elapsed());
         server.signal(nix::sys::signal::Signal::SIGTERM);
         server.exit(SOON).await.unwrap();
-        scene.observer.until("gone", SOON, all_of(&[])).await.unwrap();
+        bed.observer.until("gone", SOON, all_of(&[])).await.unwrap();
     }
 
     let port = free_port();
-    let server = scene.server_with(&[&common[..], &["--port", &port.to_string()]].concat());
-    let before = scene.observer.until("registered", SOON, all_of(&[port])).await.unwrap();
+    let server = bed.server_with(&[&common[..], &["--port", &port.to_string()]].concat());
+    let before = bed.observer.until("registered", SOON, all_of(&[port])).await.unwrap();
     // The ensemble moves: the old address is gone, the name leads to the new one.
     drop(old);
-    let new = Gate::start(SocketAddr::from(([127, 0, 0, 3], door)), zk.addr()).await.unwrap();
+    let new = BlackHole::start(SocketAddr::from(([127, 0, 0, 3], door)), zk.addr()).await.unwrap();
     name_leads_to("127.0.0.3");
     let moved = Instant::now();
     while !server.err().contains("connected again, same session") {
@@ -233,6 +232,6 @@ async fn inner_36() {
     }
     assert!(!new.arrivals().is_empty());
     sleep(gone_within() + TICK).await;
-    assert_eq!(scene.observer.now(), Some(before), "I7: the same session, the same znode");
+    assert_eq!(bed.observer.now(), Some(before), "I7: the same session, the same znode");
     drop(there);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use system_tests::{PROPAGATION, Process, SESSION, Scene, free_port};
+use system_tests::{PROPAGATION, Process, SESSION, TestBed, free_port};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep_until};
 use zk_testing::proxy::Proxy;
@@ -11,7 +11,7 @@ use crate::support::*;
 
 // === 16: a client is cut from ZooKeeper, but not from the servers ===
 
-/// The states of the link that `watch --json` has told.
+/// The states of the link that `watch --json` has printed.
 fn links(watch: &Process) -> Vec<String> {
     let lines = watch.out().into_iter().map(|(_, line)| line);
     let events =
@@ -24,16 +24,16 @@ fn links(watch: &Process) -> Vec<String> {
 async fn fault_16_a_client_cut_from_zookeeper_goes_on_with_what_it_knows() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
-    let (mut ports, mut servers, _) = three_servers(&scene).await.unwrap();
+    let bed = TestBed::new(real(), vec![zk.addr()]);
+    let (mut ports, mut servers, _) = three_servers(&bed).await.unwrap();
     let (hangs, refuses) = (Proxy::start(zk.addr()).await.unwrap(), Proxy::start(zk.addr()).await.unwrap());
     let mut clients = Vec::new();
     for proxy in [&hangs, &refuses] {
         let hosts = proxy.connect_string();
         let common = ["--zookeeper", &hosts, "--session-timeout", "2s"];
-        let watch = scene.client_with(&[&common[..], &["watch", "--json"]].concat());
-        told_of(&watch, 3).await.unwrap();
-        let asking = scene.client_with(&[&common[..], &FOR_EVER].concat());
+        let watch = bed.client_with(&[&common[..], &["watch", "--json"]].concat());
+        prints(&watch, 3).await.unwrap();
+        let asking = bed.client_with(&[&common[..], &FOR_EVER].concat());
         answers(&asking, 20).await.unwrap();
         clients.push((watch, asking));
     }
@@ -46,11 +46,11 @@ async fn fault_16_a_client_cut_from_zookeeper_goes_on_with_what_it_knows() {
     servers.remove(0).kill().await;
     let dead = ports.remove(0);
     let new = free_port();
-    servers.push(scene.server(&[new]));
+    servers.push(bed.server(&[new]));
     ports.push(new);
     sleep_until(cut + 10 * SESSION).await;
     for (watch, asking) in &clients {
-        assert_eq!(told(watch).len(), 3, "I1: {:?}", told(watch));
+        assert_eq!(events(watch).len(), 3, "I1: {:?}", events(watch));
         assert_eq!(links(watch).last().unwrap(), "lost", "it says that it does not know: {:?}", links(watch));
         assert!(links(watch).contains(&"suspended".to_owned()), "{:?}", links(watch));
         answers_on(asking).await.unwrap();
@@ -61,10 +61,10 @@ async fn fault_16_a_client_cut_from_zookeeper_goes_on_with_what_it_knows() {
     let healed = Instant::now();
     let within = BACKOFF + Duration::from_secs(1) + PROPAGATION;
     for (watch, asking) in &clients {
-        told_of(watch, 5).await.unwrap();
+        prints(watch, 5).await.unwrap();
         assert!(healed.elapsed() < within, "I2: it took {:?}", healed.elapsed());
         assert_eq!(links(watch).last().unwrap(), "connected");
-        let events = told(watch);
+        let events = events(watch);
         assert_eq!(replay(&events), ports.iter().copied().map(name).collect());
         assert!(events[3..].contains(&("left".to_owned(), name(dead))), "{events:?}");
         answers_on(asking).await.unwrap();
@@ -77,37 +77,37 @@ async fn fault_16_a_client_cut_from_zookeeper_goes_on_with_what_it_knows() {
 async fn fault_22_a_slow_zookeeper_is_no_outage_and_callers_do_not_wait_for_it() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     let proxy = Proxy::start(zk.addr()).await.unwrap();
     // A round trip of a quarter of the session timeout; from 7/20 on the link could not be kept.
     let (session, each_way) = (Duration::from_secs(4), Duration::from_millis(500));
     let hosts = proxy.connect_string();
     let common = ["--zookeeper", &hosts, "--session-timeout", "4s"];
     // The root is there already, as it is in an ensemble that has served before.
-    let first = scene.server(&[free_port()]);
-    scene.observer.until("the root", SOON, |nodes| nodes.len() == 1).await.unwrap();
+    let first = bed.server(&[free_port()]);
+    bed.observer.until("the root", SOON, |nodes| nodes.len() == 1).await.unwrap();
     first.kill().await;
-    scene.observer.until("nobody", SOON, |nodes| nodes.is_empty()).await.unwrap();
+    bed.observer.until("nobody", SOON, |nodes| nodes.is_empty()).await.unwrap();
 
     proxy.delay(each_way).await.unwrap();
     let port = free_port();
     let started = Instant::now();
-    let server = scene.server_with(&[&common[..], &["--port", &port.to_string()]].concat());
-    let before = scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+    let server = bed.server_with(&[&common[..], &["--port", &port.to_string()]].concat());
+    let before = bed.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
     let took = started.elapsed();
     assert!(took < 6 * 2 * each_way, "registered after {took:?}");
-    let watch = scene.client_with(&[&common[..], &["watch", "--json"]].concat());
-    let client = scene.client_with(&[&common[..], &["--rounds", "1200", "--interval", "10ms"]].concat());
-    told_of(&watch, 1).await.unwrap();
+    let watch = bed.client_with(&[&common[..], &["watch", "--json"]].concat());
+    let client = bed.client_with(&[&common[..], &["--rounds", "1200", "--interval", "10ms"]].concat());
+    prints(&watch, 1).await.unwrap();
     answers(&client, 1).await.unwrap();
 
     let exit = answered(client, 1200).await.unwrap();
     let gap = longest_gap(&exit);
     assert!(gap < each_way, "a request has waited for ZooKeeper: {gap:?}");
     sleep_until(started + 4 * session).await;
-    let after = scene.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
+    let after = bed.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
     assert_eq!(after, before, "I7");
     assert_eq!(links(&watch), ["lost", "connected"], "the link never went down");
     assert!(!server.err().contains("suspended"), "{}", server.err());
-    assert_eq!(told(&watch).len(), 1, "{:?}", told(&watch));
+    assert_eq!(events(&watch).len(), 1, "{:?}", events(&watch));
 }

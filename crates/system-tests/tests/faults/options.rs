@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, UdpSocket as StdUdp};
 
-use system_tests::{Scene, free_port};
+use system_tests::{TestBed, free_port};
 use test_zookeeper::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -29,13 +29,13 @@ async fn inner_both_families() {
     assert!(TcpStream::connect(("127.0.0.1", plain)).await.is_err(), "the fault did not take effect");
 
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     let (port, metrics) = (free_port(), free_port());
     let (given, listen) = (port.to_string(), format!("[::]:{metrics}"));
-    let everywhere = ["--zookeeper", scene.hosts(), "--host", "::", "--udp", "--port", &given];
-    let _server = scene.server_with(&[&everywhere[..], &["--metrics", &listen]].concat());
+    let everywhere = ["--zookeeper", bed.hosts(), "--host", "::", "--udp", "--port", &given];
+    let _server = bed.server_with(&[&everywhere[..], &["--metrics", &listen]].concat());
     // The address on the route to the ensemble, which is an IPv4 one.
-    scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+    bed.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
     for host in ["127.0.0.1", "::1"] {
         let at = |port| SocketAddr::new(host.parse().unwrap(), port);
         let mut line = String::new();
@@ -55,8 +55,8 @@ async fn inner_both_families() {
 
         let mut stream = TcpStream::connect(at(metrics)).await.unwrap_or_else(|e| panic!("{host}: {e}"));
         stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").await.unwrap();
-        let mut figures = String::new();
-        stream.read_to_string(&mut figures).await.unwrap();
-        assert!(figures.contains("daytime_requests_total"), "{figures}");
+        let mut metrics = String::new();
+        stream.read_to_string(&mut metrics).await.unwrap();
+        assert!(metrics.contains("daytime_requests_total"), "{metrics}");
     }
 }

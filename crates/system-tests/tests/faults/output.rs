@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use system_tests::{PROPAGATION, Process, Scene, free_port, in_its_words};
+use system_tests::{PROPAGATION, Process, TestBed, free_port, in_its_words};
 use test_zookeeper::Server;
 use tokio::net::TcpStream;
 
@@ -27,11 +27,11 @@ async fn stopped(process: Process) {
 async fn fault_46_a_server_that_cannot_log_serves_on() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     let ports = [free_port(), free_port()];
-    let full = scene.server_in(ALL_FULL, &["--port", &ports[0].to_string()]);
-    let gone = scene.server_in(ALL_GONE, &["--port", &ports[1].to_string()]);
-    let before = scene.observer.until("both", SOON, all_of(&ports)).await.unwrap();
+    let full = bed.server_in(ALL_FULL, &["--port", &ports[0].to_string()]);
+    let gone = bed.server_in(ALL_GONE, &["--port", &ports[1].to_string()]);
+    let before = bed.observer.until("both", SOON, all_of(&ports)).await.unwrap();
     for server in [&full, &gone] {
         let to = std::fs::read_link(format!("/proc/{}/fd/2", server.pid())).unwrap();
         let to = to.to_string_lossy().into_owned();
@@ -40,29 +40,29 @@ async fn fault_46_a_server_that_cannot_log_serves_on() {
     // Something to log: ZooKeeper goes and comes.
     zk.kill().await;
     zk.start_again().await.unwrap();
-    answered(scene.client(&["--rounds", "100", "--interval", "10ms"]), 100).await.unwrap();
+    answered(bed.client(&["--rounds", "100", "--interval", "10ms"]), 100).await.unwrap();
     tokio::time::sleep(gone_within()).await;
-    let after = scene.observer.until("both", PROPAGATION, all_of(&ports)).await.unwrap();
+    let after = bed.observer.until("both", PROPAGATION, all_of(&ports)).await.unwrap();
     assert_eq!(after, before, "I7");
     stopped(full).await;
     stopped(gone).await;
-    scene.observer.until("none", PROPAGATION, all_of(&[])).await.unwrap();
+    bed.observer.until("none", PROPAGATION, all_of(&[])).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_46_a_client_that_cannot_tell_its_troubles_asks_on() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     let port = free_port();
-    let _server = scene.server(&[port]);
+    let _server = bed.server(&[port]);
     // Something to complain of: nobody listens there.
     let dead = free_port();
     assert!(TcpStream::connect(("127.0.0.1", dead)).await.is_err());
     let _by_hand = register_by_hand(&zk, &[name(dead)]).await;
-    scene.observer.until("both", SOON, all_of(&[port, dead])).await.unwrap();
+    bed.observer.until("both", SOON, all_of(&[port, dead])).await.unwrap();
     for silent in ["exec \"$@\" 2>/dev/full", "mkfifo err.$$; : <err.$$ & exec \"$@\" 2>err.$$"] {
-        let client = scene.client_in(silent, &["--rounds", "50", "--interval", "10ms"]);
+        let client = bed.client_in(silent, &["--rounds", "50", "--interval", "10ms"]);
         answered(client, 50).await.unwrap();
     }
 }
@@ -71,14 +71,14 @@ async fn fault_46_a_client_that_cannot_tell_its_troubles_asks_on() {
 async fn fault_46_a_client_that_cannot_print_says_so_and_ends_and_quietly_if_nobody_reads_on() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(quiet(real()), vec![zk.addr()]);
+    let bed = TestBed::new(default_log(real()), vec![zk.addr()]);
     let port = free_port();
-    let _server = scene.server(&[port]);
-    scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+    let _server = bed.server(&[port]);
+    bed.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
     let commands: [&[&str]; 4] =
         [&["--rounds", "1000", "--interval", "10ms"], &["list"], &["list", "--json"], &["watch"]];
     for command in commands {
-        let full = scene.client_in("exec \"$@\" >/dev/full", command);
+        let full = bed.client_in("exec \"$@\" >/dev/full", command);
         let exit = full.exit(Duration::from_secs(3)).await.unwrap_or_else(|e| panic!("{command:?}: {e}"));
         assert_eq!(exit.code, Some(1), "{command:?}: {}", exit.err);
         let error = exit.err.lines().last().unwrap_or_default();
@@ -89,10 +89,10 @@ async fn fault_46_a_client_that_cannot_print_says_so_and_ends_and_quietly_if_nob
     // The reader takes one line, as `head -1` does; what tells of a server that comes finds nobody.
     let head = "mkfifo out.$$; { read -r line; echo \"$line\" >&2; } <out.$$ & exec \"$@\" >out.$$";
     for command in [commands[0], commands[3]] {
-        let client = scene.client_in(head, command);
+        let client = bed.client_in(head, command);
         until("a line is taken", SOON, || !client.err().is_empty()).await.unwrap();
         let port = free_port();
-        let _comes = scene.server(&[port]);
+        let _comes = bed.server(&[port]);
         let exit = client.exit(SOON).await.unwrap();
         assert_eq!(exit.code, Some(0), "{command:?}: {}", exit.err);
         let said: Vec<_> = exit.err.lines().filter(|line| !line.contains(" INFO ")).collect();

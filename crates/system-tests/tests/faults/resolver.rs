@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
-use system_tests::{Process, Scene, free_port};
+use system_tests::{Process, TestBed, free_port};
 use tokio::time::{Instant, sleep};
 
 use crate::namespace::{is_inside, run, run_inside};
@@ -33,7 +33,7 @@ async fn inner_44() {
     std::fs::write(&table, "nameserver 127.0.0.53\n").unwrap();
     run("mount", &format!("--bind {} /etc/resolv.conf", table.display()));
 
-    let scene = Scene::new(real(), vec![]);
+    let bed = TestBed::new(real(), vec![]);
     // Who looks for an embedded ZooKeeper's place, who looks for its address, and who does neither.
     let starts: [&[&str]; 3] = [&["--embedded", "--udp"], &["--host", "0.0.0.0"], &[]];
     for start in starts {
@@ -42,7 +42,7 @@ async fn inner_44() {
         let hosts = if start.contains(&"--embedded") { &one } else { &named };
         let ended = MOMENTS.map(|moment| {
             let port = free_port().to_string();
-            let server = scene.server_with(&[&hosts[..], start, &["--port", &port]].concat());
+            let server = bed.server_with(&[&hosts[..], start, &["--port", &port]].concat());
             async move {
                 until("it listens", SOON, || server.err().contains("listening")).await.unwrap();
                 ended_soon(server, moment, start).await
@@ -53,12 +53,12 @@ async fn inner_44() {
     }
     // The client, too; and the fault has taken effect.
     for command in ["watch", "list", "doctor"] {
-        let client = scene.client_with(&[command, "--zookeeper", "one.test:2181"]);
+        let client = bed.client_with(&[command, "--zookeeper", "one.test:2181"]);
         let took = ended_soon(client, 1_000, &[command]).await;
         println!("client {command}: {took:?}");
     }
     let server =
-        scene.server_with(&["--zookeeper", "one.test", "--embedded", "--port", &free_port().to_string()]);
+        bed.server_with(&["--zookeeper", "one.test", "--embedded", "--port", &free_port().to_string()]);
     let asked = Instant::now();
     until("it goes on", SOON, || server.err().contains("not resolved within")).await.unwrap();
     assert!(asked.elapsed() > Duration::from_secs(1), "the name service answers");

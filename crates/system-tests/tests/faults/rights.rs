@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use system_tests::{Process, Programs, SESSION, Scene, free_port};
+use system_tests::{Process, Programs, SESSION, TestBed, free_port};
 use test_zookeeper::Server;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -50,15 +50,15 @@ async fn stops(server: Process) {
 }
 
 /// What `list` ends with, within a time.
-async fn listed(scene: &Scene, within: Duration) -> system_tests::Exit {
-    scene.client(&["list", "--json", "--wait", "5s"]).exit(within).await.unwrap()
+async fn listed(bed: &TestBed, within: Duration) -> system_tests::Exit {
+    bed.client(&["list", "--json", "--wait", "5s"]).exit(within).await.unwrap()
 }
 
 /// Waits until `list` shows a server, where no observer may look.
-async fn until_listed(scene: &Scene, port: u16) {
+async fn until_listed(bed: &TestBed, port: u16) {
     let deadline = Instant::now() + SOON;
     loop {
-        let exit = listed(scene, SOON).await;
+        let exit = listed(bed, SOON).await;
         assert_eq!(exit.code, Some(0), "{}", exit.err);
         if exit.out.iter().any(|(_, line)| line.contains(&name(port))) {
             return;
@@ -73,14 +73,14 @@ async fn until_listed(scene: &Scene, port: u16) {
 async fn fault_27_a_server_that_may_not_register_serves_on_and_registers_when_it_may() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(quiet(real()), vec![zk.addr()]);
+    let bed = TestBed::new(default_log(real()), vec![zk.addr()]);
     let admin = session(&zk).await;
     let no_create = Acl::new(permission::READ | permission::ADMIN, "world", "anyone");
     admin.create_with_acl(ROOT, b"", CreateMode::Persistent, &[no_create]).await.unwrap();
     let (port, other) = (free_port(), free_port());
-    let (server, short) = (scene.server(&[port]), scene.server(&[other]));
+    let (server, short) = (bed.server(&[port]), bed.server(&[other]));
     for process in [&server, &short] {
-        until("it is told", SOON, || said(process, "access denied")).await.unwrap();
+        until("it is printed", SOON, || said(process, "access denied")).await.unwrap();
     }
     stops(short).await;
 
@@ -89,13 +89,13 @@ async fn fault_27_a_server_that_may_not_register_serves_on_and_registers_when_it
     let lines = server.log().split_off(before);
     assert!(lines.len() <= 8, "more than a line a wait, in 3 s: {lines:#?}");
     serves(port).await;
-    assert_eq!(scene.observer.now().map(|nodes| nodes.len()), Some(0));
+    assert_eq!(bed.observer.now().map(|nodes| nodes.len()), Some(0));
 
     admin.set_acl(ROOT, &[Acl::open()]).await.unwrap();
-    let nodes = scene.observer.until("registered", MENDED, all_of(&[port])).await.unwrap();
+    let nodes = bed.observer.until("registered", MENDED, all_of(&[port])).await.unwrap();
     owned(&nodes).unwrap();
     stops(server).await;
-    scene.observer.until("gone", SESSION, all_of(&[])).await.unwrap();
+    bed.observer.until("gone", SESSION, all_of(&[])).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,22 +103,22 @@ async fn fault_27_a_client_that_may_not_list_says_so_and_goes_on_when_it_may() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     // Nobody else can look, either.
-    let scene = Scene::new(quiet(real()), vec![]).through(zk.addr());
+    let bed = TestBed::new(default_log(real()), vec![]).through(zk.addr());
     let port = free_port();
     let _registration = register_by_hand(&zk, &[name(port)]).await;
     let admin = session(&zk).await;
     let no_read = Acl::new(permission::ALL & !permission::READ, "world", "anyone");
     admin.set_acl(ROOT, &[no_read]).await.unwrap();
 
-    let exit = listed(&scene, Duration::from_secs(5)).await;
+    let exit = listed(&bed, Duration::from_secs(5)).await;
     let denied = "cannot read from ZooKeeper: list /go_servers: access denied";
     assert!(exit.code == Some(1) && exit.out.is_empty() && exit.err.contains(denied), "{exit:?}");
-    let asking = scene.client(&["--rounds", "1", "--wait", "1s"]).exit(SOON).await.unwrap();
+    let asking = bed.client(&["--rounds", "1", "--wait", "1s"]).exit(SOON).await.unwrap();
     let gave_up = "gave up after 1s: cannot follow /go_servers: ";
     assert!(asking.code == Some(1) && asking.err.contains(gave_up), "{asking:?}");
-    let (watch, json) = (scene.client(&["watch"]), scene.client(&["watch", "--json"]));
-    until("it is told", SOON, || printed(&watch, "! cannot follow /go_servers: ")).await.unwrap();
-    until("it is told", SOON, || printed(&json, r#""event":"trouble""#)).await.unwrap();
+    let (watch, json) = (bed.client(&["watch"]), bed.client(&["watch", "--json"]));
+    until("it is printed", SOON, || printed(&watch, "! cannot follow /go_servers: ")).await.unwrap();
+    until("it is printed", SOON, || printed(&json, r#""event":"trouble""#)).await.unwrap();
     let before = watch.log().len();
     sleep(Duration::from_secs(3)).await;
     let lines = watch.log().split_off(before);
@@ -143,11 +143,11 @@ const DIGEST: &str = "[zookeeper.auth]\nscheme = 'digest'\nuser = 'daytime'\n[re
 async fn what_the_creator_registers_everybody_can_read_and_nobody_else_can_delete() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(with_password("hunter2"), vec![zk.addr()]);
-    scene.write("config/daytime.toml", DIGEST);
+    let bed = TestBed::new(with_password("hunter2"), vec![zk.addr()]);
+    bed.write("config/daytime.toml", DIGEST);
     let port = free_port();
-    let server = scene.server(&[port]);
-    scene.observer.until("registered", SOON, all_of(&[port])).await.unwrap();
+    let server = bed.server(&[port]);
+    bed.observer.until("registered", SOON, all_of(&[port])).await.unwrap();
 
     let stranger = session(&zk).await;
     let path = format!("{ROOT}/{}", name(port));
@@ -167,13 +167,13 @@ async fn what_the_creator_registers_everybody_can_read_and_nobody_else_can_delet
     assert!(matches!(stranger.create(&beside, b"", CreateMode::Ephemeral).await, Err(Error::NoAuth)));
 
     // Who only looks needs to be nobody.
-    let nobody = Scene::new(quiet(real()), vec![]).through(zk.addr());
+    let nobody = TestBed::new(default_log(real()), vec![]).through(zk.addr());
     let answers = nobody.client(&["--rounds", "3", "--interval", "1ms"]).exit(SOON).await.unwrap();
     assert_eq!((answers.code, answers.out.len()), (Some(0), 3), "{}", answers.err);
     until_listed(&nobody, port).await;
     assert!(!server.err().contains("hunter2"));
     stops(server).await;
-    scene.observer.until("gone", SESSION, all_of(&[])).await.unwrap();
+    bed.observer.until("gone", SESSION, all_of(&[])).await.unwrap();
 }
 
 // === 28: authentication fails ===
@@ -184,16 +184,15 @@ mod sasl {
 
     const SASL: &str = "[zookeeper.auth]\nscheme = 'sasl'\nuser = 'daytime'\n";
 
-    fn scene(zk: &zk_testing::Server, password: &'static str) -> Scene {
-        let scene = Scene::new(with_password(password), vec![]).through(zk.addr());
-        scene.write("config/daytime.toml", SASL);
-        scene
+    fn bed(zk: &zk_testing::Server, password: &'static str) -> TestBed {
+        let bed = TestBed::new(with_password(password), vec![]).through(zk.addr());
+        bed.write("config/daytime.toml", SASL);
+        bed
     }
 
     /// Both programs end at once, and say why.
-    async fn all_end(scene: &Scene, why: &str) {
-        let processes =
-            [scene.server(&[free_port()]), scene.client(&["--rounds", "1"]), scene.client(&["list"])];
+    async fn all_end(bed: &TestBed, why: &str) {
+        let processes = [bed.server(&[free_port()]), bed.client(&["--rounds", "1"]), bed.client(&["list"])];
         for process in processes {
             let exit = process.exit(Duration::from_secs(2)).await.unwrap();
             assert!(exit.code == Some(1) && exit.err.contains(why), "no {why:?} in {exit:?}");
@@ -206,7 +205,7 @@ mod sasl {
         let Some(_) = test_zookeeper::require_apache() else { return };
         let zk = zk_testing::Server::builder().sasl(&[("daytime", "hunter2")]).require_sasl(true);
         let zk = zk.start().await.unwrap();
-        let right = scene(&zk, "hunter2");
+        let right = bed(&zk, "hunter2");
         let port = free_port();
         let server = right.server(&[port]);
         until_listed(&right, port).await;
@@ -215,7 +214,7 @@ mod sasl {
         let doctor = right.client(&["doctor"]).exit(SOON).await.unwrap();
         assert_eq!(doctor.code, Some(0), "{doctor:?}");
 
-        all_end(&scene(&zk, "hunter3"), "refuses our authentication").await;
+        all_end(&bed(&zk, "hunter3"), "refuses our authentication").await;
         serves(port).await;
         stops(server).await;
     }
@@ -224,7 +223,7 @@ mod sasl {
     async fn fault_28_a_server_that_knows_no_sasl_is_not_taken_for_one_that_believed_us() {
         let Some(_) = test_zookeeper::require_apache() else { return };
         let zk = zk_testing::Server::start().await.unwrap();
-        all_end(&scene(&zk, "hunter2"), "ignores the sasl authentication").await;
+        all_end(&bed(&zk, "hunter2"), "ignores the sasl authentication").await;
     }
 }
 
@@ -239,14 +238,14 @@ mod tls {
     const TLS: &str = "[zookeeper.tls]\nca = 'ca.pem'\ncertificate = 'client.pem'\nkey = 'client.key'\n";
 
     /// Programs that trust whom `trusted` has signed, and show what `authority` has issued.
-    fn scene(zk: &zk_testing::Server, trusted: &Authority, authority: &Authority) -> Scene {
-        let scene = Scene::new(quiet(real()), vec![zk.addr()]).through(zk.secure_addr().unwrap());
+    fn bed(zk: &zk_testing::Server, trusted: &Authority, authority: &Authority) -> TestBed {
+        let bed = TestBed::new(default_log(real()), vec![zk.addr()]).through(zk.secure_addr().unwrap());
         let client = authority.issue_client("daytime").unwrap();
-        scene.write("config/daytime.toml", TLS);
-        scene.write("config/ca.pem", trusted.certificate_pem());
-        scene.write("config/client.pem", client.certificate_pem());
-        scene.write("config/client.key", client.key_pem());
-        scene
+        bed.write("config/daytime.toml", TLS);
+        bed.write("config/ca.pem", trusted.certificate_pem());
+        bed.write("config/client.pem", client.certificate_pem());
+        bed.write("config/client.key", client.key_pem());
+        bed
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -256,17 +255,17 @@ mod tls {
         let identity = authority.issue_server(&["127.0.0.1"]).unwrap();
         let zk = zk_testing::Server::builder();
         let zk = zk.tls(&identity, authority.certificate_pem(), ClientAuth::Need).start().await.unwrap();
-        let scene = scene(&zk, &authority, &authority);
+        let bed = bed(&zk, &authority, &authority);
         let port = free_port();
-        let server = scene.server(&[port]);
-        scene.observer.until("registered", SOON, all_of(&[port])).await.unwrap();
-        let asking = scene.client(&["--rounds", "3", "--interval", "1ms"]).exit(SOON).await.unwrap();
+        let server = bed.server(&[port]);
+        bed.observer.until("registered", SOON, all_of(&[port])).await.unwrap();
+        let asking = bed.client(&["--rounds", "3", "--interval", "1ms"]).exit(SOON).await.unwrap();
         assert_eq!((asking.code, asking.out.len()), (Some(0), 3), "{}", asking.err);
-        until_listed(&scene, port).await;
-        let doctor = scene.client(&["doctor"]).exit(SOON).await.unwrap();
+        until_listed(&bed, port).await;
+        let doctor = bed.client(&["doctor"]).exit(SOON).await.unwrap();
         assert_eq!(doctor.code, Some(0), "{doctor:?}");
         stops(server).await;
-        scene.observer.until("gone", SESSION, all_of(&[])).await.unwrap();
+        bed.observer.until("gone", SESSION, all_of(&[])).await.unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -276,25 +275,25 @@ mod tls {
         let identity = authority.issue_server(&["127.0.0.1"]).unwrap();
         let zk = zk_testing::Server::builder();
         let zk = zk.tls(&identity, authority.certificate_pem(), ClientAuth::Need).start().await.unwrap();
-        let scene = scene(&zk, &stranger, &authority);
-        let server = scene.server(&[free_port()]);
-        names_tls(&scene).await;
-        let doctor = scene.client(&["doctor", "--wait", "5s"]).exit(SOON).await.unwrap();
+        let bed = bed(&zk, &stranger, &authority);
+        let server = bed.server(&[free_port()]);
+        names_tls(&bed).await;
+        let doctor = bed.client(&["doctor", "--wait", "5s"]).exit(SOON).await.unwrap();
         let hint = doctor.out.iter().find(|(_, line)| line.starts_with("hint: "));
         assert!(hint.is_some_and(|(_, hint)| hint.contains("[zookeeper.tls]")), "{doctor:?}");
         until("the server tells", SOON, || said(&server, "TLS")).await.unwrap();
-        assert_eq!(scene.observer.now().map(|nodes| nodes.len()), Some(0));
+        assert_eq!(bed.observer.now().map(|nodes| nodes.len()), Some(0));
         stops(server).await;
 
         // Nor does it serve who has nothing to show.
-        scene.write("config/ca.pem", authority.certificate_pem());
-        scene.write("config/daytime.toml", "[zookeeper.tls]\nca = 'ca.pem'\n");
-        names_tls(&scene).await;
+        bed.write("config/ca.pem", authority.certificate_pem());
+        bed.write("config/daytime.toml", "[zookeeper.tls]\nca = 'ca.pem'\n");
+        names_tls(&bed).await;
     }
 
     /// Who cannot connect says while it waits that TLS is the reason.
-    async fn names_tls(scene: &Scene) {
-        let list = scene.client(&["list", "--wait", "60s"]);
+    async fn names_tls(bed: &TestBed) {
+        let list = bed.client(&["list", "--wait", "60s"]);
         until("the client tells", SOON, || list.err().contains("TLS: ")).await.unwrap();
         assert!(list.out().is_empty());
         list.kill().await;

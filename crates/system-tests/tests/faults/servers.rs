@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use system_tests::{
-    Node, PROPAGATION, Process, Programs, SESSION, Scene, Verdict, free_port, free_ports, in_its_words,
+    Node, PROPAGATION, Process, Programs, SESSION, TestBed, Verdict, free_port, free_ports, in_its_words,
     require_that,
 };
 use test_zookeeper::Server;
@@ -19,12 +19,12 @@ use crate::support::*;
 
 pub(crate) async fn row_01(programs: Programs) -> Verdict {
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(programs, vec![zk.addr()]);
-    let (ports, mut servers, _) = three_servers(&scene).await?;
-    let client = scene.client(&["--rounds", "400", "--interval", "10ms"]);
+    let bed = TestBed::new(programs, vec![zk.addr()]);
+    let (ports, mut servers, _) = three_servers(&bed).await?;
+    let client = bed.client(&["--rounds", "400", "--interval", "10ms"]);
     answers(&client, 50).await?;
     servers.remove(0).kill().await;
-    scene.observer.until("I4: the dead one is gone", gone_within(), all_of(&ports[1..])).await?;
+    bed.observer.until("I4: the dead one is gone", gone_within(), all_of(&ports[1..])).await?;
     let exit = answered(client, 400).await?;
     let gap = longest_gap(&exit);
     require_that!(gap < Duration::from_millis(500), "{gap:?} without an answer");
@@ -45,18 +45,18 @@ async fn fault_02_with_all_servers_killed_each_request_fails_in_time_and_the_nex
     const DEADLINE: Duration = Duration::from_millis(300);
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
-    let (mut ports, servers, _) = three_servers(&scene).await.unwrap();
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, 3).await.unwrap();
-    let client = scene.client(&["--rounds", "100000", "--interval", "20ms", "--timeout", "300ms"]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
+    let (mut ports, servers, _) = three_servers(&bed).await.unwrap();
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, 3).await.unwrap();
+    let client = bed.client(&["--rounds", "100000", "--interval", "20ms", "--timeout", "300ms"]);
     answers(&client, 20).await.unwrap();
     let killed = Instant::now();
     for server in servers {
         server.kill().await;
     }
     let dead = Instant::now();
-    scene.observer.until("I4: none is left", gone_within(), all_of(&[])).await.unwrap();
+    bed.observer.until("I4: none is left", gone_within(), all_of(&[])).await.unwrap();
     // Who asks finds that they refuse, and believes at once that they are gone.
     let empty = "there are no endpoints";
     until("I4: the asking client knows", PROPAGATION + 2 * DEADLINE, || client.err().contains(empty))
@@ -64,17 +64,17 @@ async fn fault_02_with_all_servers_killed_each_request_fails_in_time_and_the_nex
         .unwrap();
     // Who only watches holds a mass disappearance back before believing it.
     let held = SESSION + Duration::from_secs(2) + PROPAGATION;
-    until("I4: the watching client knows", held, || told(&watch).len() == 6).await.unwrap();
+    until("I4: the watching client knows", held, || events(&watch).len() == 6).await.unwrap();
 
     let port = free_port();
     ports.push(port);
-    let _server = scene.server(&[port]);
-    scene.observer.until("the first new server", SOON, all_of(&ports[3..])).await.unwrap();
+    let _server = bed.server(&[port]);
+    bed.observer.until("the first new server", SOON, all_of(&ports[3..])).await.unwrap();
     let registered = Instant::now();
     // A request that has found nothing may be asleep before it looks again.
     let used = || client.out().iter().any(|(_, line)| line.starts_with(&name(port)));
     until("the new server is used", PROPAGATION + DEADLINE, used).await.unwrap();
-    until("the new server is told", PROPAGATION, || told(&watch).len() == 7).await.unwrap();
+    until("the new server is printed", PROPAGATION, || events(&watch).len() == 7).await.unwrap();
 
     // Answers and errors together: one for each request, none later than the deadline allows.
     let failures: Vec<_> = client.log().into_iter().filter(|(_, line)| line.starts_with("round ")).collect();
@@ -96,11 +96,11 @@ async fn fault_02_with_all_servers_killed_each_request_fails_in_time_and_the_nex
 const ATTEMPT: Duration = Duration::from_millis(500);
 
 /// A client that gives each attempt half a second, and asks every 10 ms.
-async fn impatient(scene: &Scene, rounds: usize) -> Result<Process, String> {
-    scene.write("impatient.toml", "[client]\nattempt_timeout = \"500ms\"\nstrategy = \"round-robin\"\n");
+async fn impatient(bed: &TestBed, rounds: usize) -> Result<Process, String> {
+    bed.write("impatient.toml", "[client]\nattempt_timeout = \"500ms\"\nstrategy = \"round-robin\"\n");
     let rounds = rounds.to_string();
     let arguments = ["--config", "impatient.toml", "--rounds", &rounds, "--interval", "10ms"];
-    let client = scene.client(&arguments);
+    let client = bed.client(&arguments);
     answers(&client, 50).await?;
     Ok(client)
 }
@@ -114,11 +114,11 @@ fn answered_by(client: &Process, port: u16) -> Vec<Instant> {
 async fn fault_03_a_server_that_stands_still_for_a_moment_stays_registered_and_costs_no_request() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
-    let (ports, servers, before) = three_servers(&scene).await.unwrap();
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, 3).await.unwrap();
-    let client = impatient(&scene, 500).await.unwrap();
+    let bed = TestBed::new(real(), vec![zk.addr()]);
+    let (ports, servers, before) = three_servers(&bed).await.unwrap();
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, 3).await.unwrap();
+    let client = impatient(&bed, 500).await.unwrap();
     servers[0].signal(Signal::SIGSTOP);
     let stopped = Instant::now();
     // Its last sign of life was up to 3/8 T ago: with more than 5/8 T more it may lose its session.
@@ -134,28 +134,28 @@ async fn fault_03_a_server_that_stands_still_for_a_moment_stays_registered_and_c
     let gap = longest_gap(&answered(client, 500).await.unwrap());
     assert!(gap < ATTEMPT + PROPAGATION, "I3: {gap:?} without an answer");
     sleep_until(going + gone_within()).await;
-    let after = scene.observer.until("all three", PROPAGATION, all_of(&ports)).await.unwrap();
+    let after = bed.observer.until("all three", PROPAGATION, all_of(&ports)).await.unwrap();
     assert_eq!(after, before, "I7: the same znodes of the same sessions");
-    assert_eq!(told(&watch).len(), 3, "I7: {:?}", told(&watch));
+    assert_eq!(events(&watch).len(), 3, "I7: {:?}", events(&watch));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_04_a_server_that_stood_still_too_long_registers_again_and_claims_nothing_before() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
-    let (ports, servers, before) = three_servers(&scene).await.unwrap();
-    let client = impatient(&scene, 800).await.unwrap();
+    let bed = TestBed::new(real(), vec![zk.addr()]);
+    let (ports, servers, before) = three_servers(&bed).await.unwrap();
+    let client = impatient(&bed, 800).await.unwrap();
     servers[0].signal(Signal::SIGSTOP);
     let stopped = Instant::now();
-    scene.observer.until("I4: it is gone", gone_within(), all_of(&ports[1..])).await.unwrap();
+    bed.observer.until("I4: it is gone", gone_within(), all_of(&ports[1..])).await.unwrap();
     let gone = Instant::now();
     sleep_until(stopped + 3 * SESSION).await;
-    let still = scene.observer.until("two", PROPAGATION, all_of(&ports[1..])).await.unwrap();
+    let still = bed.observer.until("two", PROPAGATION, all_of(&ports[1..])).await.unwrap();
     let says_before = servers[0].log().len();
     servers[0].signal(Signal::SIGCONT);
     let within = BACKOFF + Duration::from_secs(1);
-    let after = scene.observer.until("registered again", within, all_of(&ports)).await.unwrap();
+    let after = bed.observer.until("registered again", within, all_of(&ports)).await.unwrap();
     let registered = Instant::now();
 
     owned(&after).unwrap();
@@ -182,7 +182,7 @@ async fn fault_04_a_server_that_stood_still_too_long_registers_again_and_claims_
     assert!(created.is_some() && created < says(" registered "), "{log:#?}");
     // I5, for good: not even the end of what is left of the old session changes anything.
     sleep(gone_within()).await;
-    let later = scene.observer.until("all three", PROPAGATION, all_of(&ports)).await.unwrap();
+    let later = bed.observer.until("all three", PROPAGATION, all_of(&ports)).await.unwrap();
     assert_eq!(later, after);
 }
 
@@ -190,19 +190,19 @@ async fn fault_04_a_server_that_stood_still_too_long_registers_again_and_claims_
 
 pub(crate) async fn row_05(programs: Programs) -> Verdict {
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(programs, vec![zk.addr()]);
-    let (ports, servers, _) = three_servers(&scene).await?;
-    let client = scene.client(&["--rounds", "1200", "--interval", "5ms", "--strategy", "round-robin"]);
+    let bed = TestBed::new(programs, vec![zk.addr()]);
+    let (ports, servers, _) = three_servers(&bed).await?;
+    let client = bed.client(&["--rounds", "1200", "--interval", "5ms", "--strategy", "round-robin"]);
     answers(&client, 50).await?;
     let mut again = Vec::new();
     for (port, server) in ports.iter().zip(servers) {
         let others: Vec<_> = ports.iter().copied().filter(|other| other != port).collect();
         server.signal(Signal::SIGTERM);
-        scene.observer.until("it is gone", 2 * PROPAGATION, all_of(&others)).await?;
+        bed.observer.until("it is gone", 2 * PROPAGATION, all_of(&others)).await?;
         let exit = server.exit(Duration::from_secs(5)).await?;
         require_that!(exit.code == Some(0), "exit code {:?}:\n{}", exit.code, exit.err);
-        again.push(scene.server(&[*port]));
-        scene.observer.until("it is back", SOON, all_of(&ports)).await?;
+        again.push(bed.server(&[*port]));
+        bed.observer.until("it is back", SOON, all_of(&ports)).await?;
     }
     let exit = answered(client, 1200).await?;
     let failed: Vec<_> = exit.err.lines().filter(|line| line.contains("attempt failed")).collect();
@@ -222,43 +222,43 @@ async fn fault_05_graceful_stops_under_load_cost_not_even_an_attempt() {
 async fn fault_06_sigterm_without_zookeeper_still_ends_in_time() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     let ports = free_ports(2);
-    let server = scene.server(&ports);
-    scene.observer.until("both ports", SOON, all_of(&ports)).await.unwrap();
+    let server = bed.server(&ports);
+    bed.observer.until("both ports", SOON, all_of(&ports)).await.unwrap();
     zk.kill().await;
     server.signal(Signal::SIGTERM);
     let exit = server.exit(Duration::from_secs(5)).await.unwrap();
     assert_eq!(exit.code, Some(0), "{}", exit.err);
     zk.start_again().await.unwrap();
-    scene.observer.until("nothing is left", gone_within(), all_of(&[])).await.unwrap();
+    bed.observer.until("nothing is left", gone_within(), all_of(&[])).await.unwrap();
 }
 
 // === 23: killed and restarted within the session timeout ===
 
 pub(crate) async fn row_23(programs: Programs) -> Verdict {
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(programs, vec![zk.addr()]);
+    let bed = TestBed::new(programs, vec![zk.addr()]);
     let ports = free_ports(2);
-    let server = scene.server(&ports);
-    let before = scene.observer.until("the server", SOON, all_of(&ports)).await?;
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, 2).await?;
+    let server = bed.server(&ports);
+    let before = bed.observer.until("the server", SOON, all_of(&ports)).await?;
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, 2).await?;
     let killed = Instant::now();
     server.kill().await;
     sleep(Duration::from_millis(200)).await;
-    let _server = scene.server(&ports);
+    let _server = bed.server(&ports);
     let names: Vec<_> = ports.iter().copied().map(name).collect();
     let other = |nodes: &BTreeMap<String, Node>| {
         names.iter().all(|name| nodes.get(name).is_some_and(|node| node.owner != before[name].owner))
     };
-    let after = scene.observer.until("the new session owns it", Duration::from_secs(1), other).await?;
+    let after = bed.observer.until("the new session owns it", Duration::from_secs(1), other).await?;
     owned(&after)?;
     sleep_until(killed + 3 * SESSION).await;
-    let later = scene.observer.until("still there", PROPAGATION, all_of(&ports)).await?;
+    let later = bed.observer.until("still there", PROPAGATION, all_of(&ports)).await?;
     require_that!(later == after, "I7: {after:?} became {later:?}");
-    never_missing(&scene.observer.since(killed), &names)?;
-    require_that!(told(&watch).len() == 2, "a caller saw a gap: {:?}", told(&watch));
+    never_missing(&bed.observer.since(killed), &names)?;
+    require_that!(events(&watch).len() == 2, "a caller saw a gap: {:?}", events(&watch));
     Ok(())
 }
 
@@ -274,15 +274,15 @@ async fn fault_23_a_restarted_server_is_never_missing() {
 async fn fault_42_a_wrong_configuration_ends_both_programs_before_anything_is_begun() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     let port = free_port();
-    let good = format!("[zookeeper]\nhosts = ['{}']\n[server]\nports = [{port}]\n", scene.hosts());
-    scene.write("value.toml", &format!("{good}grace = 'soon'\n"));
-    scene.write("key.toml", &format!("{good}prots = [1]\n"));
-    scene.write("syntax.toml", &format!("{good}host = \n"));
-    scene.write("twice.toml", &format!("{good}[server]\n"));
-    scene.write("large.toml", &"#".repeat(2 << 20));
-    scene.write("folder.toml/file", "");
+    let good = format!("[zookeeper]\nhosts = ['{}']\n[server]\nports = [{port}]\n", bed.hosts());
+    bed.write("value.toml", &format!("{good}grace = 'soon'\n"));
+    bed.write("key.toml", &format!("{good}prots = [1]\n"));
+    bed.write("syntax.toml", &format!("{good}host = \n"));
+    bed.write("twice.toml", &format!("{good}[server]\n"));
+    bed.write("large.toml", &"#".repeat(2 << 20));
+    bed.write("folder.toml/file", "");
     let cases = [
         ("value.toml", "value.toml:5:9: server.grace: expected a duration"),
         ("key.toml", "key.toml:5:1: server.prots: unknown key; did you mean ports?"),
@@ -295,14 +295,14 @@ async fn fault_42_a_wrong_configuration_ends_both_programs_before_anything_is_be
     let started = Instant::now();
     for (file, expected) in cases {
         let arguments = ["--config", file];
-        for process in [scene.server_with(&arguments), scene.client_with(&arguments)] {
+        for process in [bed.server_with(&arguments), bed.client_with(&arguments)] {
             let exit = process.exit(Duration::from_secs(2)).await.unwrap();
             assert!(exit.code == Some(2) && exit.out.is_empty(), "{file}: {exit:?}");
             assert!(exit.err.starts_with(expected), "no {expected:?} in {:?}", exit.err);
             assert_eq!(exit.err.lines().count(), 1, "{file}: {}", exit.err);
         }
     }
-    let seen = scene.observer.since(started);
+    let seen = bed.observer.since(started);
     assert!(seen.iter().all(|sighting| sighting.nodes == Some(BTreeMap::new())), "{seen:?}");
 }
 
@@ -312,17 +312,17 @@ async fn fault_42_a_wrong_configuration_ends_both_programs_before_anything_is_be
 async fn fault_43_a_port_in_use_means_no_znode_and_a_clear_end() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     let ports = free_ports(3);
     let _holder = std::net::TcpListener::bind(("127.0.0.1", ports[1])).unwrap();
     let started = Instant::now();
-    let exit = scene.server(&ports).exit(Duration::from_secs(1)).await.unwrap();
+    let exit = bed.server(&ports).exit(Duration::from_secs(1)).await.unwrap();
     assert_eq!(exit.code, Some(1));
     let error = exit.err.lines().last().unwrap_or_default();
     let in_use = in_its_words(Errno::EADDRINUSE);
     assert!(error.contains(&name(ports[1])) && error.contains(&in_use), "{}", exit.err);
     sleep(gone_within()).await;
-    let seen = scene.observer.since(started);
+    let seen = bed.observer.since(started);
     assert!(seen.iter().all(|sighting| sighting.nodes == Some(BTreeMap::new())), "{seen:?}");
 }
 
@@ -332,14 +332,14 @@ async fn fault_43_a_port_in_use_means_no_znode_and_a_clear_end() {
 async fn fault_44_sigterm_at_any_moment_of_the_start_leaves_nothing() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     for round in 0..50u64 {
         let port = free_port();
-        let server = scene.server(&[port]);
+        let server = bed.server(&[port]);
         let end = Instant::now() + Duration::from_millis(round * 10);
         let mut seen = false;
         while Instant::now() < end {
-            if !seen && scene.observer.now().is_some_and(|nodes| nodes.contains_key(&name(port))) {
+            if !seen && bed.observer.now().is_some_and(|nodes| nodes.contains_key(&name(port))) {
                 seen = true;
                 let connected = TcpStream::connect(("127.0.0.1", port)).await;
                 assert!(connected.is_ok(), "round {round}: a znode without a listener: {connected:?}");
@@ -350,6 +350,6 @@ async fn fault_44_sigterm_at_any_moment_of_the_start_leaves_nothing() {
         let exit = server.exit(Duration::from_secs(2)).await.unwrap_or_else(|e| panic!("round {round}: {e}"));
         // Before it has taken the signals over it is the system that ends it.
         assert!(exit.code == Some(0) || (exit.code.is_none() && !seen), "round {round}: {exit:?}");
-        scene.observer.until("nothing is left", PROPAGATION, all_of(&[])).await.unwrap();
+        bed.observer.until("nothing is left", PROPAGATION, all_of(&[])).await.unwrap();
     }
 }

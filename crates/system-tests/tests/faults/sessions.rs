@@ -7,7 +7,7 @@ use discovery::Discovery;
 use futures_util::future::join_all;
 use instance::Instance;
 use registry::{Registrar, Registration, Socket};
-use system_tests::{Node, PROPAGATION, Process, Scene, free_ports, usage};
+use system_tests::{Node, PROPAGATION, Process, TestBed, free_ports, usage};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, sleep_until};
 use zk_core::{Zk, ZnodePath};
@@ -51,10 +51,10 @@ fn sessions(server: &Process) -> Vec<i64> {
 async fn fault_14_twenty_expiries_in_a_row_leave_nothing_behind() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
     let ports = free_ports(3);
-    let server = scene.server(&ports);
-    scene.observer.until("the server", SOON, all_of(&ports)).await.unwrap();
+    let server = bed.server(&ports);
+    bed.observer.until("the server", SOON, all_of(&ports)).await.unwrap();
     // The first change of session brings what every later one has as well.
     expire_session(zk.addr(), sessions(&server)[0]).await.unwrap();
     let registered = |owner: i64| {
@@ -64,13 +64,13 @@ async fn fault_14_twenty_expiries_in_a_row_leave_nothing_behind() {
         }
     };
     next_session(&server, 1).await;
-    scene.observer.until("again", SOON, registered(sessions(&server)[1])).await.unwrap();
+    bed.observer.until("again", SOON, registered(sessions(&server)[1])).await.unwrap();
     let before = held(&server, zk.addr()).await;
 
     for round in 1..=20u64 {
         let session = *sessions(&server).last().unwrap();
         if round % 2 == 0 {
-            scene.observer.until("again", SOON, registered(session)).await.unwrap();
+            bed.observer.until("again", SOON, registered(session)).await.unwrap();
             sleep(Duration::from_millis(round * 37 % 50)).await;
         }
         // Otherwise as soon as there is a session: in the middle of its registrations.
@@ -84,9 +84,9 @@ async fn fault_14_twenty_expiries_in_a_row_leave_nothing_behind() {
     let last = *sessions(&server).last().unwrap();
     let within = Duration::from_secs(1) + BACKOFF;
     let nodes =
-        scene.observer.until("I5: again, all by the last session", within, registered(last)).await.unwrap();
+        bed.observer.until("I5: again, all by the last session", within, registered(last)).await.unwrap();
     sleep(gone_within()).await;
-    assert_eq!(scene.observer.now(), Some(nodes), "I7: and so it stays");
+    assert_eq!(bed.observer.now(), Some(nodes), "I7: and so it stays");
     assert_eq!(sessions(&server).len(), 22);
     // A thread or a connection may be on its way out.
     let deadline = Instant::now() + SOON;

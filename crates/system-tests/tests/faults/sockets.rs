@@ -1,4 +1,4 @@
-//! Rows in which a server's sockets are to blame: no descriptors for them, odd callers, too many of them, a
+//! Rows in which a server's sockets are to blame: no descriptors for them, bad callers, too many of them, a
 //! listener that dies.
 
 use std::io;
@@ -11,7 +11,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use system_tests::usage::{descriptors, peak_memory, processor_time};
 use system_tests::{
-    PROPAGATION, SESSION, Scene, Verdict, free_port, free_ports, heavy, program, require_that, root, skipped,
+    PROPAGATION, SESSION, TestBed, Verdict, free_port, free_ports, heavy, program, require_that, root,
+    skipped,
 };
 use test_zookeeper::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -69,13 +70,13 @@ async fn fault_38_without_file_descriptors_a_server_neither_spins_nor_loses_its_
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let link = Proxy::start(zk.addr()).await.unwrap();
-    let scene = Scene::new(quiet(real()), vec![zk.addr()]).through(link.addr());
+    let bed = TestBed::new(default_log(real()), vec![zk.addr()]).through(link.addr());
     let port = free_port();
     // Longer than the session timeout: no caller goes in time to make room.
-    scene.write("patient.toml", "[server]\nconnection_timeout = \"60s\"\n");
+    bed.write("patient.toml", "[server]\nconnection_timeout = \"60s\"\n");
     let arguments = ["--config", "patient.toml", "--port", &port.to_string()];
-    let server = scene.server_in("ulimit -n 64; exec \"$@\"", &arguments);
-    let before = scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+    let server = bed.server_in("ulimit -n 64; exec \"$@\"", &arguments);
+    let before = bed.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
     let calm = descriptors(server.pid());
 
     let exhausted = Instant::now();
@@ -108,9 +109,9 @@ async fn fault_38_without_file_descriptors_a_server_neither_spins_nor_loses_its_
     let room = || descriptors(server.pid()) <= calm;
     until("nothing is left of it", CONNECTION, room).await.unwrap();
     sleep(gone_within()).await;
-    let after = scene.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
+    let after = bed.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
     assert_eq!(after, before, "I7: the same znode of the same session");
-    never_missing(&scene.observer.since(exhausted), &[name(port)]).unwrap();
+    never_missing(&bed.observer.since(exhausted), &[name(port)]).unwrap();
 }
 
 /// A server that has all it needs while callers leave it none, one or two: then its link breaks.
@@ -120,13 +121,13 @@ async fn fault_38_the_link_gets_its_descriptors_however_few_the_callers_leave() 
     const LIMIT: usize = 64;
     let zk = Server::start().await.unwrap();
     let link = Proxy::start(zk.addr()).await.unwrap();
-    let scene = Scene::new(quiet(real()), vec![zk.addr()]).through(link.addr());
-    scene.write("patient.toml", "[server]\nconnection_timeout = \"60s\"\n");
+    let bed = TestBed::new(default_log(real()), vec![zk.addr()]).through(link.addr());
+    bed.write("patient.toml", "[server]\nconnection_timeout = \"60s\"\n");
     for free in 0..3 {
         let port = free_port();
         let arguments = ["--config", "patient.toml", "--port", &port.to_string()];
-        let server = scene.server_in(&format!("ulimit -n {LIMIT}; exec \"$@\""), &arguments);
-        let before = scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+        let server = bed.server_in(&format!("ulimit -n {LIMIT}; exec \"$@\""), &arguments);
+        let before = bed.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
         let mut idle = Vec::new();
         while descriptors(server.pid()) < LIMIT - free {
             let known = descriptors(server.pid());
@@ -145,12 +146,12 @@ async fn fault_38_the_link_gets_its_descriptors_however_few_the_callers_leave() 
             until("connected again", SESSION, || server.err().contains(&again)).await.unwrap();
         }
         assert!(calls > 4, "{calls} callers do not make a crowd");
-        let after = scene.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
+        let after = bed.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
         assert_eq!(after, before, "{free} free: the same znode of the same session");
         no_panic(&server.err()).unwrap();
         server.signal(Signal::SIGTERM);
         drop(idle);
-        scene.observer.until("gone", SOON, all_of(&[])).await.unwrap();
+        bed.observer.until("gone", SOON, all_of(&[])).await.unwrap();
         server.exit(SOON).await.unwrap();
     }
 }
@@ -161,13 +162,13 @@ async fn fault_38_the_link_gets_its_descriptors_however_few_the_callers_leave() 
 async fn fault_38_with_any_limit_of_descriptors_a_server_either_ends_or_is_listed_and_answers() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(quiet(real()), vec![zk.addr()]);
+    let bed = TestBed::new(default_log(real()), vec![zk.addr()]);
     let (mut ended, mut listed) = (0, 0);
     for limit in (8..=72).step_by(8) {
         let port = free_port();
         let shell = format!("ulimit -n {limit}; exec \"$@\"");
-        let server = scene.server_in(&shell, &["--port", &port.to_string()]);
-        let is_listed = || scene.observer.now().is_some_and(|nodes| nodes.contains_key(&name(port)));
+        let server = bed.server_in(&shell, &["--port", &port.to_string()]);
+        let is_listed = || bed.observer.now().is_some_and(|nodes| nodes.contains_key(&name(port)));
         until("it ends or is listed", SOON, || server.has_ended() || is_listed()).await.unwrap();
         if is_listed() {
             for _ in 0..4 {
@@ -195,21 +196,21 @@ async fn a_server_without_dev_null_is_listed_and_answers() {
     let Some(_) = root("a server without /dev/null is listed and answers") else { return };
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(quiet(real()), vec![zk.addr()]);
+    let bed = TestBed::new(default_log(real()), vec![zk.addr()]);
     let port = free_port();
     let shell = "exec unshare --mount sh -c 'mount -t tmpfs none /dev && test ! -e /dev/null && exec \"$@\"' sh \"$@\"";
-    let server = scene.server_in(shell, &["--port", &port.to_string()]);
-    scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+    let server = bed.server_in(shell, &["--port", &port.to_string()]);
+    bed.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
     ask(port, b"").await.unwrap();
     server.signal(Signal::SIGTERM);
     assert_eq!(server.exit(SOON).await.unwrap().code, Some(0));
 }
 
-// === 39: odd callers ===
+// === 39: bad callers ===
 
-/// What an odd caller does with its connection, for ever or until the server has had enough.
+/// What a bad caller does with its connection, for ever or until the server has had enough.
 #[derive(Clone, Copy)]
-enum Odd {
+enum BadCaller {
     /// Nothing.
     Idles,
     /// Says at once that nothing will come, and does not go.
@@ -222,7 +223,7 @@ enum Odd {
     Dribbles,
 }
 
-impl Odd {
+impl BadCaller {
     async fn call(self, port: u16) -> io::Result<()> {
         let mut stream = connect(port).await?;
         match self {
@@ -252,16 +253,21 @@ async fn fault_39_odd_callers_are_cut_off_and_good_ones_get_their_line() {
     let Some(_) = test_zookeeper::require() else { return };
     let Some(_) = room_for(1000) else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(quiet(real()), vec![zk.addr()]);
+    let bed = TestBed::new(default_log(real()), vec![zk.addr()]);
     let port = free_port();
-    let server = scene.server(&[port]);
-    let before = scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+    let server = bed.server(&[port]);
+    let before = bed.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
     let calm = descriptors(server.pid());
 
-    let mut odd = JoinSet::new();
-    for (kind, count) in [(Odd::Idles, 500), (Odd::IsHalfOpen, 50), (Odd::Babbles, 10), (Odd::Dribbles, 50)] {
+    let mut bad = JoinSet::new();
+    for (kind, count) in [
+        (BadCaller::Idles, 500),
+        (BadCaller::IsHalfOpen, 50),
+        (BadCaller::Babbles, 10),
+        (BadCaller::Dribbles, 50),
+    ] {
         for _ in 0..count {
-            odd.spawn(async move { kind.call(port).await });
+            bad.spawn(async move { kind.call(port).await });
         }
     }
     let mut resets = JoinSet::new();
@@ -269,7 +275,7 @@ async fn fault_39_odd_callers_are_cut_off_and_good_ones_get_their_line() {
         resets.spawn(async move {
             loop {
                 // It may well be that the server sees the end of it first.
-                let _ = Odd::Resets.call(port).await;
+                let _ = BadCaller::Resets.call(port).await;
                 sleep(Duration::from_millis(5)).await;
             }
         });
@@ -283,10 +289,10 @@ async fn fault_39_odd_callers_are_cut_off_and_good_ones_get_their_line() {
     }
     resets.shutdown().await;
     let left = CONNECTION.saturating_sub(there.elapsed()) + Duration::from_secs(1);
-    until("the odd ones are cut", left, || descriptors(server.pid()) <= calm).await.unwrap();
-    assert!(!odd.is_empty(), "it was not the callers who ended it");
+    until("the bad ones are cut", left, || descriptors(server.pid()) <= calm).await.unwrap();
+    assert!(!bad.is_empty(), "it was not the callers who ended it");
     no_panic(&server.err()).unwrap();
-    let after = scene.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
+    let after = bed.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
     assert_eq!(after, before, "I7");
 }
 
@@ -335,11 +341,11 @@ async fn call(from: Ipv4Addr, port: u16, all_have_come: Arc<Barrier>) -> Outcome
 /// Ten thousand callers at once, at a server that takes so many at a time.
 async fn burst(max_connections: usize) -> Vec<Outcome> {
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(quiet(real()), vec![zk.addr()]);
+    let bed = TestBed::new(default_log(real()), vec![zk.addr()]);
     let port = free_port();
-    scene.write("wide.toml", &format!("[server]\nmax_connections = {max_connections}\n"));
-    let server = scene.server_in("exec \"$@\"", &["--config", "wide.toml", "--port", &port.to_string()]);
-    let before = scene.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
+    bed.write("wide.toml", &format!("[server]\nmax_connections = {max_connections}\n"));
+    let server = bed.server_in("exec \"$@\"", &["--config", "wide.toml", "--port", &port.to_string()]);
+    let before = bed.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
     let began = Instant::now();
     let all_have_come = Arc::new(Barrier::new(MANY));
     let mut calls = JoinSet::new();
@@ -356,9 +362,9 @@ async fn burst(max_connections: usize) -> Vec<Outcome> {
     sleep(gone_within()).await;
     let peak = peak_memory(server.pid());
     assert!(peak <= 200_000_000, "{peak} bytes");
-    let after = scene.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
+    let after = bed.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
     assert_eq!(after, before, "I7: the same znode of the same session");
-    never_missing(&scene.observer.since(began), &[name(port)]).unwrap();
+    never_missing(&bed.observer.since(began), &[name(port)]).unwrap();
     no_panic(&server.err()).unwrap();
     let mangled: Vec<_> = outcomes.iter().filter(|outcome| **outcome > Outcome::TurnedAway).collect();
     assert!(mangled.is_empty(), "{} of {MANY}: {:?}", mangled.len(), mangled.first());
@@ -389,10 +395,10 @@ async fn fault_45_a_server_whose_listening_socket_dies_takes_itself_out() {
     let Some(_) = root(why) else { return };
     let Some(_) = program("ss", "iproute2", why) else { return };
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(quiet(real()), vec![zk.addr()]);
+    let bed = TestBed::new(default_log(real()), vec![zk.addr()]);
     let ports = free_ports(2);
-    let server = scene.server(&ports);
-    scene.observer.until("both ports", SOON, all_of(&ports)).await.unwrap();
+    let server = bed.server(&ports);
+    bed.observer.until("both ports", SOON, all_of(&ports)).await.unwrap();
     let used = processor_time(server.pid());
     let filter = format!("sport = :{}", ports[0]);
     let killed =
@@ -401,7 +407,7 @@ async fn fault_45_a_server_whose_listening_socket_dies_takes_itself_out() {
         skipped("this kernel does not destroy listening sockets", &format!("{killed:?}"));
         return;
     }
-    scene.observer.until("nobody is called to it", Duration::from_secs(1), all_of(&[])).await.unwrap();
+    bed.observer.until("nobody is called to it", Duration::from_secs(1), all_of(&[])).await.unwrap();
     let used = processor_time(server.pid()) - used;
     assert!(used < Duration::from_millis(200), "I10: {used:?} of processor time");
     let exit = server.exit(Duration::from_secs(5)).await.unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use system_tests::{
-    Exit, Node, PROPAGATION, Process, Programs, SESSION, Scene, Sighting, TICK, Verdict, free_ports,
+    Exit, Node, PROPAGATION, Process, Programs, SESSION, Sighting, TICK, TestBed, Verdict, free_ports,
     require_that,
 };
 use test_zookeeper::Server;
@@ -49,11 +49,11 @@ pub(crate) fn gone_within() -> Duration {
 
 /// Three servers, a process each, all registered.
 pub(crate) async fn three_servers(
-    scene: &Scene,
+    bed: &TestBed,
 ) -> Result<(Vec<u16>, Vec<Process>, BTreeMap<String, Node>), String> {
     let ports = free_ports(3);
-    let servers: Vec<_> = ports.iter().map(|port| scene.server(&[*port])).collect();
-    let nodes = scene.observer.until("three servers", SOON, all_of(&ports)).await?;
+    let servers: Vec<_> = ports.iter().map(|port| bed.server(&[*port])).collect();
+    let nodes = bed.observer.until("three servers", SOON, all_of(&ports)).await?;
     Ok((ports, servers, nodes))
 }
 
@@ -102,8 +102,8 @@ pub(crate) fn never_missing(history: &[Sighting], names: &[String]) -> Verdict {
     Ok(())
 }
 
-/// Joins and leaves that `daytime-client watch --json` has told.
-pub(crate) fn told(watch: &Process) -> Vec<(String, String)> {
+/// Joins and leaves that `daytime-client watch --json` has printed.
+pub(crate) fn events(watch: &Process) -> Vec<(String, String)> {
     let lines = watch.out().into_iter().filter_map(|(_, line)| {
         let line: serde_json::Value = serde_json::from_str(&line).expect("a JSON object a line");
         let event = line["event"].as_str().expect("an event").to_owned();
@@ -112,10 +112,10 @@ pub(crate) fn told(watch: &Process) -> Vec<(String, String)> {
     lines.collect()
 }
 
-pub(crate) async fn told_of(watch: &Process, count: usize) -> Result<(), String> {
+pub(crate) async fn prints(watch: &Process, count: usize) -> Result<(), String> {
     let deadline = Instant::now() + SOON;
-    while told(watch).len() < count {
-        require_that!(Instant::now() < deadline, "watch tells {:?}:\n{}", told(watch), watch.err());
+    while events(watch).len() < count {
+        require_that!(Instant::now() < deadline, "watch tells {:?}:\n{}", events(watch), watch.err());
         sleep(Duration::from_millis(10)).await;
     }
     Ok(())
@@ -143,7 +143,7 @@ pub(crate) async fn until(what: &str, within: Duration, holds: impl Fn() -> bool
 }
 
 /// What the programs would log if nobody asked for more.
-pub(crate) fn quiet(programs: Programs) -> Programs {
+pub(crate) fn default_log(programs: Programs) -> Programs {
     Programs { environment: vec![("RUST_LOG", "info,zookeeper_client=error")], ..programs }
 }
 
@@ -164,7 +164,7 @@ pub(crate) async fn answers_on(client: &Process) -> Result<(), String> {
     Ok(())
 }
 
-/// What is there, if one believes the joins and leaves told, checked to alternate (I7).
+/// What is there, if one believes the joins and leaves printed, checked to alternate (I7).
 pub(crate) fn replay(events: &[(String, String)]) -> BTreeSet<String> {
     let mut there = BTreeSet::new();
     for (event, endpoint) in events {

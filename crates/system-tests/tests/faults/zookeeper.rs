@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use system_tests::{Node, PROPAGATION, Programs, SESSION, Scene, TICK, Verdict, free_port, require_that};
+use system_tests::{Node, PROPAGATION, Programs, SESSION, TICK, TestBed, Verdict, free_port, require_that};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, sleep_until};
 use zk_testing::{Ensemble, expire_session};
@@ -16,25 +16,25 @@ use crate::support::*;
 async fn fault_07_a_killed_leader_is_not_noticed() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let mut ensemble = Ensemble::start(3).await.unwrap();
-    let scene = Scene::new(real(), ensemble.servers().iter().map(zk_testing::Server::addr).collect());
-    let (mut ports, mut servers, before) = three_servers(&scene).await.unwrap();
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, 3).await.unwrap();
-    let client = scene.client(&["--rounds", "300", "--interval", "10ms"]);
+    let bed = TestBed::new(real(), ensemble.servers().iter().map(zk_testing::Server::addr).collect());
+    let (mut ports, mut servers, before) = three_servers(&bed).await.unwrap();
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, 3).await.unwrap();
+    let client = bed.client(&["--rounds", "300", "--interval", "10ms"]);
     answers(&client, 50).await.unwrap();
 
     let leader = ensemble.leader().await.expect("a leader");
     ensemble.server(leader).kill().await;
     // A write that must get through.
     ports.push(free_port());
-    servers.push(scene.server(&ports[3..]));
-    let after = scene.observer.until("a fourth server", SOON, all_of(&ports)).await.unwrap();
+    servers.push(bed.server(&ports[3..]));
+    let after = bed.observer.until("a fourth server", SOON, all_of(&ports)).await.unwrap();
     for (name, node) in &before {
         assert_eq!(after.get(name), Some(node), "I7: the same znode of the same session");
     }
     answered(client, 300).await.unwrap();
-    told_of(&watch, 4).await.unwrap();
-    assert!(told(&watch).iter().all(|(event, _)| event == "joined"), "{:?}", told(&watch));
+    prints(&watch, 4).await.unwrap();
+    assert!(events(&watch).iter().all(|(event, _)| event == "joined"), "{:?}", events(&watch));
 }
 
 // === 9: an outage shorter than the session timeout ===
@@ -45,11 +45,11 @@ async fn fault_09_a_short_outage_changes_nothing() {
     let mut zk = Server::start().await.unwrap();
     // The most that the server grants: what is left of it after the outage is enough on a busy machine, too.
     let session = 2 * SESSION;
-    let scene = Scene::new(real(), vec![zk.addr()]).with_session(session);
-    let (ports, _servers, before) = three_servers(&scene).await.unwrap();
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, 3).await.unwrap();
-    let client = scene.client(&["--rounds", "600", "--interval", "10ms"]);
+    let bed = TestBed::new(real(), vec![zk.addr()]).with_session(session);
+    let (ports, _servers, before) = three_servers(&bed).await.unwrap();
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, 3).await.unwrap();
+    let client = bed.client(&["--rounds", "600", "--interval", "10ms"]);
     answers(&client, 20).await.unwrap();
     let down = Instant::now();
     zk.kill().await;
@@ -58,9 +58,9 @@ async fn fault_09_a_short_outage_changes_nothing() {
     answered(client, 600).await.unwrap();
     // Past the moment at which sessions that did not come back would end.
     sleep_until(Instant::now() + session + gone_within()).await;
-    let after = scene.observer.until("all three", SOON, all_of(&ports)).await.unwrap();
+    let after = bed.observer.until("all three", SOON, all_of(&ports)).await.unwrap();
     assert_eq!(after, before, "I7: no new session, no new znode");
-    assert_eq!(told(&watch).len(), 3, "I1: {:?}", told(&watch));
+    assert_eq!(events(&watch).len(), 3, "I1: {:?}", events(&watch));
 }
 
 // === 10: an outage of three session timeouts, in which a server dies ===
@@ -71,33 +71,33 @@ pub(crate) async fn row_10(programs: Programs) -> Verdict {
     // sessions that are not resumed within T are over.
     let session = 2 * SESSION;
     let gone_within = session + 2 * TICK + PROPAGATION;
-    let scene = Scene::new(programs, vec![zk.addr()]).with_session(session);
-    let (ports, mut servers, before) = three_servers(&scene).await?;
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, 3).await?;
-    let client = scene.client(&["--rounds", "2400", "--interval", "10ms"]);
+    let bed = TestBed::new(programs, vec![zk.addr()]).with_session(session);
+    let (ports, mut servers, before) = three_servers(&bed).await?;
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, 3).await?;
+    let client = bed.client(&["--rounds", "2400", "--interval", "10ms"]);
     answers(&client, 20).await?;
     let down = Instant::now();
     zk.kill().await;
     sleep(session).await;
     servers.remove(0).kill().await;
     sleep_until(down + 3 * session).await;
-    require_that!(told(&watch).len() == 3, "I1: {:?}", told(&watch));
+    require_that!(events(&watch).len() == 3, "I1: {:?}", events(&watch));
 
     zk.start_again().await.unwrap();
     let healed = Instant::now();
     let within = gone_within + Duration::from_secs(1);
-    let after = scene.observer.until("I4: the dead one is gone", within, all_of(&ports[1..])).await?;
+    let after = bed.observer.until("I4: the dead one is gone", within, all_of(&ports[1..])).await?;
     // What was not taken back would go with the old sessions, about now.
     sleep_until(healed + gone_within + session).await;
     let living: Vec<_> = ports[1..].iter().copied().map(name).collect();
-    never_missing(&scene.observer.since(healed), &living)?;
+    never_missing(&bed.observer.since(healed), &living)?;
     owned(&after)?;
     for name in &living {
         require_that!(after.get(name) == before.get(name), "I7: {name} has another znode than before");
     }
     answered(client, 2400).await?;
-    let events = told(&watch);
+    let events = events(&watch);
     require_that!(events[3..] == [("left".to_owned(), name(ports[0]))], "one leave: {events:?}");
     Ok(())
 }
@@ -112,22 +112,22 @@ async fn fault_10_a_long_outage_costs_nobody_who_lives() {
 
 pub(crate) async fn row_12(programs: Programs) -> Verdict {
     let zk = Server::start().await.unwrap();
-    let scene = Scene::new(programs, vec![zk.addr()]);
+    let bed = TestBed::new(programs, vec![zk.addr()]);
     let port = free_port();
-    let _server = scene.server(&[port]);
-    let before = scene.observer.until("the server", SOON, all_of(&[port])).await?;
+    let _server = bed.server(&[port]);
+    let before = bed.observer.until("the server", SOON, all_of(&[port])).await?;
     let was = before[&name(port)].clone();
     require_that!(was.owner != 0, "I5: the znode is persistent");
     expire_session(zk.addr(), was.owner).await.map_err(|error| error.to_string())?;
     let what = "registered again, by another session";
-    let now = scene
+    let now = bed
         .observer
         .until(what, Duration::from_secs(1) + BACKOFF, |nodes| {
             nodes.get(&name(port)).is_some_and(|node| node.owner != was.owner)
         })
         .await?;
     sleep(gone_within()).await;
-    let later = scene.observer.until("still there", PROPAGATION, all_of(&[port])).await?;
+    let later = bed.observer.until("still there", PROPAGATION, all_of(&[port])).await?;
     require_that!(now == later, "I7: {now:?} became {later:?}");
     Ok(())
 }
@@ -144,11 +144,11 @@ async fn fault_12_a_server_whose_session_expires_registers_again() {
 async fn fault_33_lost_data_is_written_again_and_callers_see_no_empty_set() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut zk = Server::start().await.unwrap();
-    let scene = Scene::new(real(), vec![zk.addr()]);
-    let (ports, _servers, before) = three_servers(&scene).await.unwrap();
-    let watch = scene.client(&["watch", "--json"]);
-    told_of(&watch, 3).await.unwrap();
-    let client = scene.client(&["--rounds", "500", "--interval", "10ms"]);
+    let bed = TestBed::new(real(), vec![zk.addr()]);
+    let (ports, _servers, before) = three_servers(&bed).await.unwrap();
+    let watch = bed.client(&["watch", "--json"]);
+    prints(&watch, 3).await.unwrap();
+    let client = bed.client(&["--rounds", "500", "--interval", "10ms"]);
     answers(&client, 20).await.unwrap();
     zk.kill().await;
     zk.wipe().unwrap();
@@ -158,17 +158,17 @@ async fn fault_33_lost_data_is_written_again_and_callers_see_no_empty_set() {
     let anew = |nodes: &BTreeMap<String, Node>| {
         before.iter().all(|(name, old)| nodes.get(name).is_some_and(|node| node.owner != old.owner))
     };
-    scene.observer.until("all three again, anew", within, anew).await.unwrap();
+    bed.observer.until("all three again, anew", within, anew).await.unwrap();
     answered(client, 500).await.unwrap();
     sleep(gone_within()).await;
     let mut seen = BTreeSet::new();
-    for (step, (event, endpoint)) in told(&watch).into_iter().enumerate() {
+    for (step, (event, endpoint)) in events(&watch).into_iter().enumerate() {
         if event == "joined" {
             seen.insert(endpoint)
         } else {
             seen.remove(&endpoint)
         };
-        assert!(step < 3 || seen.len() > 1, "most of the set was lost from sight: {:?}", told(&watch));
+        assert!(step < 3 || seen.len() > 1, "most of the set was lost from sight: {:?}", events(&watch));
     }
     assert_eq!(seen, ports.iter().copied().map(name).collect());
 }

@@ -3,7 +3,7 @@
 /// How much of it is shown, in characters.
 const SHOWN: usize = 256;
 
-/// Cuts a text short, and leaves out what stands before an `@`: people write `user:password@host` in many places.
+/// Shortens a text, and leaves out what stands before an `@`: people write `user:password@host` in many places.
 pub(crate) fn redact(text: &str) -> String {
     let shown: String = text.chars().take(SHOWN).collect();
     // The last one of the whole text: a password may hold one, and what is cut off may, too.

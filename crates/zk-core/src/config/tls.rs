@@ -106,7 +106,7 @@ fn unread(what: &'static str, error: &pem::Error) -> ConfigError {
     let reason = match error {
         pem::Error::NoItemsFound => "there is none in the text; expected PEM",
         pem::Error::MissingSectionEnd { .. } => "a section of the PEM does not end",
-        pem::Error::IllegalSectionStart { .. } => "a section of the PEM begins in an odd way",
+        pem::Error::IllegalSectionStart { .. } => "a section of the PEM begins in an unknown way",
         _ => "the text is no PEM",
     };
     ConfigError::Tls { what, reason: reason.into() }

@@ -29,8 +29,8 @@ use std::time::Duration;
 use super::{BoxFuture, ConnectError, Ensemble, Link, Ticket};
 use crate::config::Config;
 use crate::error::ErrorKind;
+use crate::fd_reserve::fd_reserve;
 use crate::path::ZnodePath;
-use crate::reserve::fd_reserve;
 
 mod abilities;
 mod dial;
@@ -126,7 +126,7 @@ impl Apache {
             }
         }
         let (server, wanted) = (server.address.to_string(), "introduce itself");
-        Err(ConnectError::Handshake { server, wanted, cause: "it cuts every connection".into() })
+        Err(ConnectError::Handshake { server, wanted, cause: "it closes every connection".into() })
     }
 
     /// Asks a server whom it takes us for, where that matters: it may let us in as nobody without a word.

@@ -31,15 +31,15 @@ func next(what string, events <-chan zk.Event, wanted zk.EventType) {
 	}
 }
 
-type quiet struct{}
+type silent struct{}
 
-func (quiet) Printf(string, ...interface{}) {}
+func (silent) Printf(string, ...interface{}) {}
 
 func main() {
 	open := zk.WorldACL(zk.PermAll)
-	one, _, err := zk.Connect(os.Args[1:2], 4*time.Second, zk.WithLogger(quiet{}))
+	one, _, err := zk.Connect(os.Args[1:2], 4*time.Second, zk.WithLogger(silent{}))
 	check("connect", err, nil)
-	two, _, err := zk.Connect(os.Args[1:2], 4*time.Second, zk.WithLogger(quiet{}))
+	two, _, err := zk.Connect(os.Args[1:2], 4*time.Second, zk.WithLogger(silent{}))
 	check("connect", err, nil)
 
 	_, err = one.Create("/go", nil, 0, open)

@@ -6,7 +6,7 @@ use tokio::sync::{oneshot, watch};
 use super::{AfterLoss, Matching, Op, Scope};
 use crate::proto::{ErrorCode, Request};
 
-/// What the task of the heart is told to do.
+/// What the task of the machine is told to do.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// End sessions; the answer is how many.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::heart::{SessionStatistics, Statistics, WatchMode, WatchStatistics};
+use crate::machine::{SessionStatistics, Statistics, WatchMode, WatchStatistics};
 
 fn report() -> Report {
     let peer = "127.0.0.1:45686".parse().expect("an address");

@@ -15,7 +15,7 @@ use super::command;
 use super::engine::{Engine, Facts};
 use super::listener::Listener;
 use crate::Version;
-use crate::heart::Settings;
+use crate::machine::Settings;
 
 /// What a server can be told before it starts.
 #[derive(Clone, Debug)]

@@ -2,9 +2,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// The time that the heart is told: the wall clock as it stood at the start, and from then on a monotonic one.
+/// The time that the machine is told: the wall clock as it stood at the start, and from then on a monotonic one.
 ///
-/// The heart must never see time run backwards, which the wall clock does when it is set.
+/// The machine must never see time run backwards, which the wall clock does when it is set.
 #[derive(Debug)]
 pub(super) struct Clock {
     /// What it was at `since`, in milliseconds since 1970.

@@ -7,15 +7,15 @@ use super::Shutdown;
 use super::outgoing::Outgoing;
 use super::report::Report;
 use crate::faults::Order;
-use crate::heart::ConnectionId;
+use crate::machine::ConnectionId;
 use crate::proto::{ConnectRequest, Framed};
 
-/// How many commands may wait for the heart. Every connection has few of them under way, so this is for many connections.
+/// How many commands may wait for the machine. Every connection has few of them under way, so this is for many connections.
 pub(super) const QUEUE: usize = 1024;
 
 pub(crate) type Commands = mpsc::Sender<Command>;
 
-/// What the task of the heart is told.
+/// What the task of the machine is told.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Somebody connected.

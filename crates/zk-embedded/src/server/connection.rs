@@ -13,14 +13,14 @@ use super::command::{Command, Commands, Incoming};
 use super::frames::{BadLength, Frames};
 use super::outgoing::Outgoing;
 use crate::four_letter;
-use crate::heart::ConnectionId;
+use crate::machine::ConnectionId;
 use crate::proto::{DecodeError, decode_connect, decode_request};
 
 /// How long a new connection may take to say who it is, as on the real server.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
 /// How long a client may take to read the last words, and then to close its end.
 const LINGER: Duration = Duration::from_secs(1);
-/// How many requests go to the heart at once.
+/// How many requests go to the machine at once.
 const BATCH: usize = 256;
 /// How many of these batches may be under way: one is carried out while the next one is read.
 const BATCHES: usize = 2;
@@ -70,7 +70,7 @@ impl Connection {
                 () = late => {}
                 () = self.exchange(&mut stream) => {}
             }
-            // The socket is closed before the heart hears of it, so that "gone" means gone.
+            // The socket is closed before the machine hears of it, so that "gone" means gone.
             drop(stream);
             self.tell(Incoming::Gone).await.ok();
         }

@@ -1,4 +1,4 @@
-//! The task that owns the heart: it does what comes in, in order, and never waits for a client.
+//! The task that owns the machine: it does what comes in, in order, and never waits for a client.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,15 +17,15 @@ use super::link::{Item, Link};
 use super::report::{ConnectionReport, Report};
 use crate::Version;
 use crate::faults::{AfterLoss, ClockChange, Op, Order, Registry, Scope, Strike, short_name};
-use crate::heart::{ConnectionId, Heart, Output, Settings};
+use crate::machine::{ConnectionId, Machine, Output, Settings};
 use crate::proto::{
     ConnectRequest, ErrorCode, Framed, Request, encode_connected, encode_event, encode_reply,
 };
 
-/// The heart, and everything around it that needs no socket.
+/// The machine, and everything around it that needs no socket.
 #[derive(Debug)]
 pub(super) struct Engine {
-    heart: Heart,
+    machine: Machine,
     clock: Clock,
     faults: Registry,
     links: BTreeMap<ConnectionId, Link>,
@@ -35,7 +35,7 @@ pub(super) struct Engine {
     sent: u64,
 }
 
-/// What four-letter words tell and the heart does not know.
+/// What four-letter words tell and the machine does not know.
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) addr: SocketAddr,
@@ -49,7 +49,7 @@ pub(super) struct Facts {
 impl Engine {
     pub(super) fn new(clock: Clock, settings: Settings, facts: Facts) -> Self {
         Self {
-            heart: Heart::new(settings),
+            machine: Machine::new(settings),
             started_ms: clock.now(),
             clock,
             faults: Registry::default(),
@@ -102,14 +102,14 @@ impl Engine {
         }
     }
 
-    /// When time has to be told to the heart.
+    /// When time has to be told to the machine.
     fn deadline(&self) -> Option<Instant> {
-        let deadline = self.heart.next_deadline().filter(|_| !self.faults.stalls_all());
+        let deadline = self.machine.next_deadline().filter(|_| !self.faults.stalls_all());
         deadline.and_then(|deadline| self.clock.when(deadline))
     }
 
     fn advance(&mut self) {
-        let outputs = self.heart.advance(self.clock.now());
+        let outputs = self.machine.advance(self.clock.now());
         self.deliver(outputs);
     }
 
@@ -150,7 +150,7 @@ impl Engine {
                 }
                 Item::Gone => {
                     self.links.remove(&connection);
-                    self.heart.disconnected(self.clock.now(), connection);
+                    self.machine.disconnected(self.clock.now(), connection);
                 }
             }
         }
@@ -166,7 +166,7 @@ impl Engine {
             return;
         };
         let peer = link.report.peer.ip();
-        let outputs = self.heart.connect(self.clock.now(), connection, peer, request);
+        let outputs = self.machine.connect(self.clock.now(), connection, peer, request);
         self.deliver_struck(outputs, connection, strike);
     }
 
@@ -182,11 +182,11 @@ impl Engine {
         let strike = self.faults.strike(session, op, Some(&framed.request));
         let now = self.clock.now();
         let outputs = match strike.fail {
-            None => self.heart.request(now, connection, framed),
+            None => self.machine.request(now, connection, framed),
             Some(code) => {
                 // The request is heard, so it keeps its session alive as a ping does, and is as old as one.
                 let ping = Framed { xid: framed.xid, request: Request::Ping };
-                let mut outputs = self.heart.request(now, connection, ping);
+                let mut outputs = self.machine.request(now, connection, ping);
                 replace_answer(&mut outputs, connection, framed.xid, code);
                 outputs
             }
@@ -265,7 +265,7 @@ impl Engine {
     fn cut(&mut self, connection: ConnectionId) {
         if let Some(link) = self.links.remove(&connection) {
             link.outgoing.abort();
-            self.heart.disconnected(self.clock.now(), connection);
+            self.machine.disconnected(self.clock.now(), connection);
         }
     }
 
@@ -322,11 +322,11 @@ impl Engine {
     fn expire(&mut self, scope: Scope) -> u64 {
         let sessions = match scope {
             Scope::Session(id) => vec![id],
-            Scope::All => self.heart.statistics().sessions.iter().map(|session| session.session).collect(),
+            Scope::All => self.machine.statistics().sessions.iter().map(|session| session.session).collect(),
         };
         let mut ended = 0;
         for session in sessions {
-            let outputs = self.heart.expire(self.clock.now(), session);
+            let outputs = self.machine.expire(self.clock.now(), session);
             ended += outputs.iter().filter(|output| matches!(output, Output::SessionEnded { .. })).count();
             self.deliver(outputs);
         }
@@ -374,7 +374,7 @@ impl Engine {
             sent: self.sent,
             outstanding: connections.iter().map(|connection| connection.queued).sum(),
             connections,
-            statistics: self.heart.statistics(),
+            statistics: self.machine.statistics(),
         }
     }
 }

@@ -7,7 +7,7 @@ const CHUNK: usize = 16 << 10;
 /// An empty buffer that has grown beyond this is given back.
 const KEPT: usize = 64 << 10;
 
-/// Cuts what a client sends into frames.
+/// Splits what a client sends into frames.
 ///
 /// The buffer grows with the bytes that arrive, not with the length that they announce.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use super::outgoing::Outgoing;
 use super::report::{ConnectionReport, Report};
 use crate::proto::{ConnectRequest, Framed};
 
-/// What the task of the heart keeps about a connection.
+/// What the task of the machine keeps about a connection.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) outgoing: Arc<Outgoing>,
@@ -17,7 +17,7 @@ pub(super) struct Link {
     inbox: VecDeque<Item>,
     /// Nothing is done for it, and nothing goes out, by a fault.
     pub(super) stalled: bool,
-    /// The heart has forgotten it; it closes when all is sent.
+    /// The machine has forgotten it; it closes when all is sent.
     pub(super) closing: bool,
     pub(super) report: ConnectionReport,
 }

@@ -53,7 +53,7 @@ impl Listener {
                 commands: self.commands.clone(),
                 outgoing: Arc::new(Outgoing::default()),
             };
-            // Ends with its connection, at the latest with the task of the heart.
+            // Ends with its connection, at the latest with the task of the machine.
             self.tasks.spawn(async move {
                 connection.serve(stream).await;
                 drop(place);

@@ -14,7 +14,7 @@ const OVERFLOW: usize = 16 << 20;
 /// How much is written at once.
 const CHUNK: usize = 64 << 10;
 
-/// What is on its way to one client: a queue between the task of the heart, which never waits, and the connection.
+/// What is on its way to one client: a queue between the task of the machine, which never waits, and the connection.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     queue: Mutex<Queue>,
@@ -28,7 +28,7 @@ struct Queue {
     frames: VecDeque<Frame>,
     /// In `frames`, and taken from there and not written yet.
     bytes: usize,
-    /// The task of the heart waits for the client to read.
+    /// The task of the machine waits for the client to read.
     awaited: bool,
     /// Nothing leaves, by a fault.
     held: bool,

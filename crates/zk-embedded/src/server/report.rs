@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use crate::Version;
-use crate::heart::Statistics;
+use crate::machine::Statistics;
 
 /// The facts about a running server that four-letter words tell.
 #[derive(Debug)]

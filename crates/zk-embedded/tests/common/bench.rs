@@ -81,7 +81,7 @@ struct Connection {
     session: i64,
     password: Vec<u8>,
     /// Left out of the barriers, so that it sends nothing by itself.
-    quiet: bool,
+    silent: bool,
 }
 
 struct Inner {
@@ -191,7 +191,7 @@ impl<'t> Bench<'t> {
             next_xid: 1,
             session: 0,
             password: Vec::new(),
-            quiet: true,
+            silent: true,
         });
         Client { bench: self, id: connections.len() - 1 }
     }
@@ -315,7 +315,7 @@ impl Client<'_> {
     /// Sends no more by itself, and is not pinged: its session can run out.
     pub(crate) fn fall_silent(self) {
         self.say("falls silent");
-        self.with(|connection| connection.quiet = true);
+        self.with(|connection| connection.silent = true);
     }
 
     /// Waits until the server closes the connection, and collects what everybody receives.
@@ -418,7 +418,7 @@ impl Client<'_> {
     }
 
     fn barrier(self) {
-        let asks = self.with(|connection| connection.link.is_some() && !connection.quiet);
+        let asks = self.with(|connection| connection.link.is_some() && !connection.silent);
         if !asks {
             return;
         }
@@ -499,12 +499,12 @@ impl Client<'_> {
             other => format!("kind {other}"),
         };
         let path = self.bench.inner.borrow().masks.path(&path);
-        let odd = if (zxid, err, state, input.0.len()) == (-1, 0, 3, 0) {
+        let unusual = if (zxid, err, state, input.0.len()) == (-1, 0, 3, 0) {
             String::new()
         } else {
             format!(" zxid={zxid} err={err} state={state} trailing={}", input.0.len())
         };
-        self.hear(format_args!("event {kind} {path}{odd}"));
+        self.hear(format_args!("event {kind} {path}{unusual}"));
     }
 
     /// Takes the answer to the first frame.
@@ -541,7 +541,7 @@ impl Client<'_> {
                     earlier.for_each(|other| other.session = 0);
                 }
                 let connection = &mut inner.connections[self.id];
-                (connection.session, connection.password, connection.quiet) = (session, password, false);
+                (connection.session, connection.password, connection.silent) = (session, password, false);
             }
         }
     }

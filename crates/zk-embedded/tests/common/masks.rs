@@ -109,7 +109,7 @@ impl Masks {
             let (op, done, err) = (input.int()?, input.flag()?, input.int()?);
             if done {
                 if (op, err) != (-1, -1) {
-                    results.push(format!("odd end op={op} err={err}"));
+                    results.push(format!("unusual end op={op} err={err}"));
                 }
                 return Ok(format!("[{}]", results.join("; ")));
             }

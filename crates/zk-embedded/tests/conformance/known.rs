@@ -6,7 +6,7 @@ use zk_embedded::Version;
 
 /// Cases by name, with what is different.
 pub(crate) const KNOWN: [(&str, &str); 3] = [
-    ("plain: sync  of odd paths", "Apache writes characters beyond the basic plane as two surrogates"),
+    ("plain: sync  of unusual paths", "Apache writes characters beyond the basic plane as two surrogates"),
     ("unknown op: -10", "createSession, sent by a client: Apache takes a zxid and goes on, we close"),
     ("frame: with a null path", "sync of a null path: Apache answers null, we answer an empty path"),
 ];

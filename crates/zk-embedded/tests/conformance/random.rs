@@ -70,7 +70,7 @@ enum Step {
     Burst(usize, Vec<Request>),
     Close(usize),
     Expire(usize),
-    /// Cuts the connection, attaches again, and sets watches relative to so many transactions after the start.
+    /// Drops the connection, attaches again, and sets watches relative to so many transactions after the start.
     Return(usize, i64, Vec<Vec<&'static str>>),
 }
 
@@ -125,9 +125,9 @@ fn play<'b>(mut slots: Slots<'b>, step: &Step) -> Slots<'b> {
 }
 
 /// SplitMix64: the same numbers for a seed, on any machine and with any version of a crate.
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -256,6 +256,6 @@ impl Dice {
 }
 
 fn sequence(seed: u64) -> Vec<Step> {
-    let mut dice = Dice(seed);
-    (0..STEPS).map(|_| dice.step()).collect()
+    let mut rng = Rng(seed);
+    (0..STEPS).map(|_| rng.step()).collect()
 }

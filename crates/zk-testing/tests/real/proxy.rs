@@ -229,8 +229,8 @@ async fn the_reply_to_a_connect_can_be_lost() {
 /// How many sessions the server holds.
 async fn sessions(server: &Server) -> usize {
     // Not by the word `dump`, which misses a session for the moment in which it is moved to a later expiry.
-    let figures = server.four_letter_word("mntr").await.unwrap();
-    let sessions = figures.lines().find_map(|line| line.strip_prefix("zk_global_sessions\t"));
+    let mntr = server.four_letter_word("mntr").await.unwrap();
+    let sessions = mntr.lines().find_map(|line| line.strip_prefix("zk_global_sessions\t"));
     sessions.and_then(|count| count.trim().parse().ok()).expect("it is counted")
 }
 

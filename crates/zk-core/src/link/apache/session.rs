@@ -23,9 +23,9 @@ use super::abilities::Abilities;
 use super::dial::Dialled;
 use super::{BoxFuture, ConnectError, Link, Settings, Ticket, errors};
 use crate::error::ErrorKind;
+use crate::fd_reserve::fd_reserve;
 use crate::link::{Acl, Answer, CreateMode, Down, Event, EventKind, Identity, Reading, Stat, Zxid};
 use crate::path::ZnodePath;
-use crate::reserve::fd_reserve;
 use crate::state::{Session, SessionId};
 
 /// Events that may wait in one watch before it is ended as overrun; its reader then reads all anew.

@@ -13,7 +13,7 @@ pub(super) fn cases() -> Vec<Case> {
     all.extend(failures());
     all.extend(mixed());
     all.extend(reads());
-    all.extend(odd());
+    all.extend(unusual());
     all
 }
 
@@ -314,7 +314,7 @@ fn reads() -> Vec<Case> {
 }
 
 /// Operations that belong in no multi, and broken ones.
-fn odd() -> Vec<Case> {
+fn unusual() -> Vec<Case> {
     let strange = [
         set_acl("/x", open(), -1),
         of_path(op::SYNC, "/x"),

@@ -66,7 +66,7 @@ pub(super) fn cases() -> Vec<Case> {
             b.call(one("/x"));
             a.children("/");
         }));
-        all.push(case(format!("plain: {name} of odd paths"), move |t| {
+        all.push(case(format!("plain: {name} of unusual paths"), move |t| {
             let mut a = t.open();
             for &path in ODD_PATHS {
                 // The root itself is another case's.

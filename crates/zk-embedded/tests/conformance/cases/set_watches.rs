@@ -108,7 +108,7 @@ fn others() -> Vec<Case> {
             a.create("/x/y", "", 0);
             b.call(set_watches(seen, &[&["/x", "/x"], &["/x"], &["/x", "/x"]]));
         }),
-        case("setWatches: odd paths", |t| {
+        case("setWatches: unusual paths", |t| {
             let (a, b) = (t.open(), t.open());
             b.call(set_watches(0, &[&["!nowhere", "!", "//x"], &["/x/", "!zz"], &["!"]]));
             a.exists("/");

@@ -1,0 +1,95 @@
+//! Keeps the log readable where thousands of registrations tell the same at once.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+use tracing::info;
+
+use crate::metrics::Metrics;
+
+/// Lines about single registrations that a registrar writes within a [`WINDOW`]; more go to level debug,
+/// and are counted in one line.
+const LINES: u32 = 10;
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// Writes a line about one registration: at its level where there is room, else at debug.
+macro_rules! limited {
+    ($log:expr, $level:ident, $($line:tt)+) => {
+        if $log.admits() {
+            tracing::$level!($($line)+)
+        } else {
+            tracing::debug!($($line)+)
+        }
+    };
+}
+pub(crate) use limited;
+
+#[derive(Debug, Default)]
+pub(crate) struct LogLimiter {
+    window: Mutex<Window>,
+    overflow: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Window {
+    began: Option<Instant>,
+    lines: u32,
+    withheld: u64,
+}
+
+impl LogLimiter {
+    /// Whether there is room for another line. One that has none is counted.
+    pub(crate) fn admits(&self) -> bool {
+        let now = Instant::now();
+        let mut window = self.window();
+        if window.began.is_none_or(|began| now.duration_since(began) >= WINDOW) {
+            (window.began, window.lines) = (Some(now), 0);
+        }
+        if window.lines < LINES {
+            window.lines += 1;
+            return true;
+        }
+        window.withheld += 1;
+        if window.withheld == 1 {
+            self.overflow.notify_one();
+        }
+        false
+    }
+
+    /// Tells once a window how many lines had no room, for ever.
+    pub(crate) async fn summaries(&self, metrics: &Metrics) {
+        loop {
+            self.overflow.notified().await;
+            sleep(WINDOW).await;
+            self.summary(metrics);
+        }
+    }
+
+    /// Tells how many lines have had no room since the last time, if any.
+    pub(crate) fn summary(&self, metrics: &Metrics) {
+        let withheld = std::mem::take(&mut self.window().withheld);
+        if withheld > 0 {
+            info!(withheld, "{metrics}; single lines are at level debug");
+        }
+    }
+
+    fn window(&self) -> MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_lines_a_second_and_the_rest_is_counted() {
+        let log = LogLimiter::default();
+        assert_eq!((0..100).filter(|_| log.admits()).count(), LINES as usize);
+        assert_eq!(log.window().withheld, 90);
+        tokio::time::advance(WINDOW).await;
+        assert!(log.admits());
+    }
+}

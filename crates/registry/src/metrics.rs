@@ -1,0 +1,106 @@
+//! How many registrations stand where, for the log and for metrics.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use metrics::{SharedString, counter, describe_counter, describe_gauge, gauge};
+
+use crate::status::{Status, Trouble, TroubleKind};
+
+const STATUSES: [&str; 4] = ["pending", "registered", "unconfirmed", "conflict"];
+
+/// The registrations of one registrar by status, and what has happened to them.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    root: Arc<str>,
+    counts: [AtomicI64; 4],
+    /// Those of the pending whose writes end the connection.
+    cut_off: AtomicI64,
+}
+
+impl Metrics {
+    pub(crate) fn new(root: &str) -> Self {
+        describe_gauge!("registry_registrations", "Registrations by root and status.");
+        describe_counter!("registry_created_total", "Znodes created.");
+        describe_counter!("registry_taken_over_total", "Stale znodes of our own replaced.");
+        describe_counter!("registry_conflicts_total", "Names found to be somebody else's.");
+        describe_counter!("registry_lost_total", "Registered znodes found gone within their session.");
+        describe_counter!("registry_failures_total", "Steps that failed, by kind.");
+        Self { root: root.into(), counts: Default::default(), cut_off: AtomicI64::new(0) }
+    }
+
+    /// A registration begins.
+    pub(crate) fn enter(&self, status: &Status) {
+        self.count(status, 1);
+    }
+
+    /// It stands elsewhere now.
+    pub(crate) fn moved(&self, from: &Status, to: &Status) {
+        self.count(from, -1);
+        self.count(to, 1);
+        if matches!(to, Status::Conflict(_)) && !matches!(from, Status::Conflict(_)) {
+            counter!("registry_conflicts_total", "root" => self.root()).increment(1);
+        }
+    }
+
+    pub(crate) fn created(&self) {
+        counter!("registry_created_total", "root" => self.root()).increment(1);
+    }
+
+    pub(crate) fn taken_over(&self) {
+        counter!("registry_taken_over_total", "root" => self.root()).increment(1);
+    }
+
+    pub(crate) fn lost(&self) {
+        counter!("registry_lost_total", "root" => self.root()).increment(1);
+    }
+
+    pub(crate) fn failed(&self, trouble: &Trouble) {
+        counter!("registry_failures_total", "root" => self.root(), "kind" => trouble.kind().name())
+            .increment(1);
+    }
+
+    /// How many are being worked on.
+    pub(crate) fn pending(&self) -> u32 {
+        u32::try_from(self.counts[0].load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// How many end the connection whenever they write.
+    pub(crate) fn cut_off(&self) -> u32 {
+        u32::try_from(self.cut_off.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    fn count(&self, status: &Status, by: i64) {
+        if matches!(status, Status::Pending { trouble: Some(trouble) } if trouble.kind() == TroubleKind::CutOff)
+        {
+            self.cut_off.fetch_add(by, Ordering::Relaxed);
+        }
+        let at = match status {
+            Status::Pending { .. } => 0,
+            Status::Registered { .. } => 1,
+            Status::Unconfirmed => 2,
+            Status::Conflict(_) => 3,
+            Status::Deregistered | Status::Abandoned => return,
+        };
+        self.counts[at].fetch_add(by, Ordering::Relaxed);
+        // Added up rather than set, so that two registrars of one root make one sum.
+        gauge!("registry_registrations", "root" => self.root(), "status" => STATUSES[at])
+            .increment(by as f64);
+    }
+
+    fn root(&self) -> SharedString {
+        SharedString::from_shared(self.root.clone())
+    }
+}
+
+impl fmt::Display for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [pending, registered, unconfirmed, conflict] =
+            std::array::from_fn(|at| self.counts[at].load(Ordering::Relaxed));
+        write!(
+            f,
+            "{registered} registered, {pending} pending, {unconfirmed} unconfirmed, {conflict} in conflict"
+        )
+    }
+}

@@ -1,0 +1,113 @@
+//! Connections: how they get a session, and what becomes of both.
+
+use std::net::IpAddr;
+
+use super::auth::Identity;
+use super::password::{LENGTH, password};
+use super::{ConnectionId, Machine, Output, ip};
+use crate::proto::{ConnectRequest, ConnectResponse};
+
+/// A connection with a session.
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    pub(super) session: i64,
+    /// The timeout that was granted on this connection; requests on it extend the session by as much.
+    pub(super) timeout_ms: i32,
+    /// The client's address, as ACLs know it.
+    pub(super) address: String,
+    /// What the client has proved, its address first.
+    pub(super) identities: Vec<Identity>,
+}
+
+impl Machine {
+    /// Takes the first frame of a connection: it opens a session, or takes over one that exists.
+    ///
+    /// A client that has seen newer transactions than there are is closed without an answer. A session that is taken over
+    /// loses its former connection, before its password is looked at. With a wrong password, or without such a session,
+    /// the answer has a zero for everything, and the connection is closed.
+    pub fn connect(
+        &mut self,
+        now: i64,
+        connection: ConnectionId,
+        peer: IpAddr,
+        request: ConnectRequest,
+    ) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        self.sweep.start(now);
+        let repeated = self.connections.contains_key(&connection);
+        if repeated || request.last_zxid_seen > self.zxid {
+            self.close(connection, &mut outputs);
+            return outputs;
+        }
+        let timeout_ms = self.settings.negotiate(request.timeout_ms);
+        let attached = if request.session_id == 0 {
+            self.next_zxid();
+            Some(self.sessions.open(timeout_ms, now))
+        } else {
+            if let Some(former) = self.sessions.detach(request.session_id) {
+                self.close(former, &mut outputs);
+            }
+            let right = request.password == password(request.session_id);
+            let session = Some(request.session_id).filter(|_| right);
+            session.filter(|session| self.sessions.touch(*session, timeout_ms, now))
+        };
+        let response = |timeout_ms, session_id, password: [u8; LENGTH]| ConnectResponse {
+            protocol_version: 0,
+            timeout_ms,
+            session_id,
+            password: password.to_vec(),
+            // There is no read-only server here.
+            read_only: request.read_only.map(|_| false),
+        };
+        let Some(session) = attached else {
+            outputs.push(Output::Connected { connection, response: response(0, 0, [0; LENGTH]) });
+            outputs.push(Output::Close { connection });
+            return outputs;
+        };
+        self.sessions.attach(session, connection);
+        let address = ip::identity(peer);
+        let identities = vec![Identity::of_peer(address.clone())];
+        self.connections.insert(connection, Connection { session, timeout_ms, address, identities });
+        outputs.push(Output::Connected {
+            connection,
+            response: response(timeout_ms, session, password(session)),
+        });
+        outputs
+    }
+
+    /// Takes note that a connection has gone: its watches go with it, its session stays.
+    ///
+    /// A connection that is unknown, or that the machine itself has closed, is ignored.
+    pub fn disconnected(&mut self, _now: i64, connection: ConnectionId) {
+        let Some(gone) = self.connections.remove(&connection) else { return };
+        self.watches.remove_all(connection);
+        self.sessions.detach(gone.session);
+    }
+
+    /// Forgets a connection and has it closed.
+    pub(super) fn close(&mut self, connection: ConnectionId, outputs: &mut Vec<Output>) {
+        if let Some(closed) = self.connections.remove(&connection) {
+            self.sessions.detach(closed.session);
+        }
+        self.watches.remove_all(connection);
+        outputs.push(Output::Close { connection });
+    }
+
+    /// Ends a session that was silent for too long, and closes its connection.
+    ///
+    /// That connection is not told of the znodes that go: the real server may have told it, but closes at once.
+    pub(super) fn end_session(&mut self, session: i64, outputs: &mut Vec<Output>) {
+        if let Some(connection) = self.sessions.detach(session) {
+            self.close(connection, outputs);
+        }
+        self.close_session(session, true, outputs);
+    }
+
+    /// Ends a session: one transaction, in which its ephemeral znodes go.
+    pub(super) fn close_session(&mut self, session: i64, expired: bool, outputs: &mut Vec<Output>) {
+        let zxid = self.next_zxid();
+        self.sessions.remove(session);
+        self.delete_ephemerals(session, zxid, outputs);
+        outputs.push(Output::SessionEnded { session, expired });
+    }
+}

@@ -1,0 +1,17 @@
+use super::watches::Firing;
+use super::{Machine, Output, access};
+use crate::proto::{Acl, WatchEvent};
+
+impl Machine {
+    /// Tells those of an event who may read the znode; the watches of the others are spent all the same.
+    pub(super) fn deliver(&self, firing: Firing, acl: &[Acl], outputs: &mut Vec<Output>) {
+        let Firing { kind, path, connections } = firing;
+        for id in connections {
+            let Some(connection) = self.connections.get(&id) else { continue };
+            if access::check(acl, access::READ, &connection.identities).is_ok() {
+                let event = WatchEvent { kind, path: path.clone() };
+                outputs.push(Output::Event { connection: id, event });
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Requests that read, and may leave a watch.
+
+use super::watch_table::WatchMode;
+use super::znode::Znode;
+use super::{ConnectionId, Machine, access, digest};
+use crate::proto::{Acl, ErrorCode, MultiResult, Request, Response};
+
+impl Machine {
+    /// Answers `exists`; there may be a watch also where there is no znode, and everybody may ask.
+    pub(super) fn exists(
+        &mut self,
+        id: ConnectionId,
+        path: &str,
+        watch: bool,
+    ) -> Result<Response, ErrorCode> {
+        if path.contains('\0') {
+            return Err(ErrorCode::BadArguments);
+        }
+        if watch {
+            self.watches.data.add(path, id, WatchMode::Once);
+        }
+        let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
+        Ok(Response::Stat(znode.stat()))
+    }
+
+    /// Answers `getData`.
+    pub(super) fn get_data(
+        &mut self,
+        id: ConnectionId,
+        path: &str,
+        watch: bool,
+    ) -> Result<Response, ErrorCode> {
+        let znode = self.readable(id, path, access::READ)?;
+        let response = Response::Data(znode.data.as_ref().map(|data| data.to_vec()), znode.stat());
+        if watch {
+            self.watches.data.add(path, id, WatchMode::Once);
+        }
+        Ok(response)
+    }
+
+    /// Answers `getChildren2`.
+    pub(super) fn get_children(
+        &mut self,
+        id: ConnectionId,
+        path: &str,
+        watch: bool,
+    ) -> Result<Response, ErrorCode> {
+        let znode = self.readable(id, path, access::READ)?;
+        let response = Response::Children(names(znode), znode.stat());
+        if watch {
+            self.watches.children.add(path, id, WatchMode::Once);
+        }
+        Ok(response)
+    }
+
+    /// Answers `getACL`; who may not change it sees no hashes.
+    pub(super) fn get_acl(&self, id: ConnectionId, path: &str) -> Result<Response, ErrorCode> {
+        let znode = self.readable(id, path, access::READ | access::ADMIN)?;
+        let may_change = self.readable(id, path, access::ADMIN).is_ok();
+        let shown = |entry: &Acl| match entry.scheme.as_str() {
+            "digest" if !may_change => Acl { id: digest::masked(&entry.id), ..entry.clone() },
+            _ => entry.clone(),
+        };
+        Ok(Response::Acl(znode.acl.iter().map(shown).collect(), znode.stat()))
+    }
+
+    /// Answers `getAllChildrenNumber`.
+    pub(super) fn count_below(&self, id: ConnectionId, path: &str) -> Result<Response, ErrorCode> {
+        self.readable(id, path, access::READ)?;
+        Ok(Response::Number(i32::try_from(self.tree.count_below(path)).unwrap_or(i32::MAX)))
+    }
+
+    /// Answers `getEphemerals`: those of the session that asks; a blank prefix is that of all.
+    pub(super) fn get_ephemerals(&self, id: ConnectionId, prefix: &str) -> Response {
+        let prefix = match prefix.trim_matches(|c| c <= ' ') {
+            "" | "/" => "",
+            _ => prefix,
+        };
+        let all = self.session_of(id).into_iter().flat_map(|session| self.tree.ephemerals(session));
+        let mut paths: Vec<String> = all.filter(|path| path.starts_with(prefix)).cloned().collect();
+        paths.sort();
+        Response::Strings(paths)
+    }
+
+    /// Answers `whoAmI`.
+    pub(super) fn who_am_i(&self, id: ConnectionId) -> Response {
+        let identities = self.connections.get(&id).into_iter().flat_map(|connection| &connection.identities);
+        Response::Users(identities.map(|who| (who.scheme.clone(), who.user().to_owned())).collect())
+    }
+
+    /// Answers `multiRead`: each operation for itself, and without watches.
+    ///
+    /// With another operation in it there is only the error; the real server sends an empty list besides.
+    pub(super) fn multi_read(
+        &mut self,
+        id: ConnectionId,
+        operations: Vec<Request>,
+    ) -> Result<Response, ErrorCode> {
+        let mut results = Vec::with_capacity(operations.len());
+        for operation in operations {
+            let read = match operation {
+                Request::GetData { path, .. } => self.get_data(id, &path, false),
+                Request::GetChildren { path, .. } => self.get_children(id, &path, false),
+                _ => return Ok(Response::FailedMultiRead(ErrorCode::MarshallingError)),
+            };
+            results.push(match read {
+                Ok(Response::Data(data, stat)) => MultiResult::Data(data, stat),
+                Ok(Response::Children(names, _)) => MultiResult::Children(names),
+                Ok(_) => return Err(ErrorCode::MarshallingError),
+                Err(code) => MultiResult::Error(code),
+            });
+        }
+        Ok(Response::MultiRead(results))
+    }
+
+    fn readable(&self, id: ConnectionId, path: &str, permissions: i32) -> Result<&Znode, ErrorCode> {
+        let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
+        let identities = self.connections.get(&id).map_or(&[][..], |connection| &connection.identities);
+        access::check(&znode.acl, permissions, identities)?;
+        Ok(znode)
+    }
+}
+
+fn names(znode: &Znode) -> Vec<String> {
+    znode.children.iter().map(|name| name.to_string()).collect()
+}

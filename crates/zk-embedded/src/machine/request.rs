@@ -1,0 +1,205 @@
+//! One request of a connection: who answers it, and what the answer's header says.
+
+use super::auth::Identity;
+use super::commit::Done;
+use super::replay::Watched;
+use super::watch_table::WatchMode;
+use super::watches::Which;
+use super::{ConnectionId, Machine, Output};
+use crate::proto::{ErrorCode, Framed, Request, Response};
+
+/// Answers to pings bear this, whatever the ping did.
+const PING_XID: i32 = -2;
+
+/// Ops that need a word of their own where they are not served, or are malformed.
+mod op {
+    pub(super) const RECONFIG: i32 = 16;
+    pub(super) const DELETE_CONTAINER: i32 = 20;
+    pub(super) const AUTH: i32 = 100;
+    pub(super) const SASL: i32 = 102;
+    /// All that get a zxid before they are read.
+    pub(super) const WRITES: [i32; 9] = [1, 2, 5, 7, 13, 14, 15, 19, 21];
+}
+
+/// What becomes of a request.
+enum Answer {
+    /// A reply with the newest zxid.
+    Reply(Result<Response, ErrorCode>),
+    /// None at all.
+    Silence,
+}
+
+impl Machine {
+    /// Takes a request of a connection and answers it.
+    ///
+    /// Events of a write come before its reply, to this connection as to others. Without a session, as before
+    /// [`connect`](Self::connect) and after the end, the connection is closed.
+    pub fn request(&mut self, now: i64, connection: ConnectionId, framed: Framed) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        let Framed { xid, request } = framed;
+        let request = self.settings.version.read(request);
+        let Some(known) = self.connections.get(&connection) else {
+            return vec![Output::Close { connection }];
+        };
+        let (session, timeout_ms) = (known.session, known.timeout_ms);
+        let reply = |zxid, result| Output::Reply { connection, xid, zxid, result };
+        match request {
+            // These are no sign of life.
+            Request::Auth { scheme, data, .. } => {
+                let result = self.authenticate(connection, &scheme, data.as_deref());
+                let failed = result.is_err();
+                outputs.push(reply(0, result));
+                if failed {
+                    self.close(connection, &mut outputs);
+                }
+                return outputs;
+            }
+            // Without a configuration for it, the real server answers with an empty token: a length of -1.
+            Request::Unknown { op: op::SASL } => return vec![reply(0, Ok(Response::Number(-1)))],
+            Request::Malformed { op: op::AUTH | op::SASL } => {
+                self.close(connection, &mut outputs);
+                return outputs;
+            }
+            _ => {}
+        }
+        self.sessions.touch(session, timeout_ms, now);
+        let answer = match request {
+            Request::Ping => {
+                let result = Ok(Response::Empty);
+                return vec![Output::Reply { connection, xid: PING_XID, zxid: self.zxid, result }];
+            }
+            Request::CloseSession => {
+                self.close_session(session, false, &mut outputs);
+                outputs.push(reply(self.zxid, Ok(Response::Empty)));
+                self.close(connection, &mut outputs);
+                return outputs;
+            }
+            Request::Unknown { op }
+                if !matches!(op, op::RECONFIG | op::DELETE_CONTAINER) || !self.settings.version.knows(op) =>
+            {
+                outputs.push(reply(-1, Err(ErrorCode::Unimplemented)));
+                self.close(connection, &mut outputs);
+                return outputs;
+            }
+            request => self.answer(now, connection, request, &mut outputs),
+        };
+        if let Answer::Reply(result) = answer {
+            outputs.push(reply(self.zxid, result));
+        }
+        outputs
+    }
+
+    fn answer(&mut self, now: i64, id: ConnectionId, request: Request, outputs: &mut Vec<Output>) -> Answer {
+        Answer::Reply(match request {
+            Request::Exists { path, watch } => self.exists(id, &path, watch),
+            Request::GetData { path, watch } => self.get_data(id, &path, watch),
+            Request::GetAcl { path } => self.get_acl(id, &path),
+            Request::GetChildren2 { path, watch } => self.get_children(id, &path, watch),
+            Request::GetChildren { path, watch } => {
+                self.get_children(id, &path, watch).map(|response| match response {
+                    Response::Children(names, _) => Response::Strings(names),
+                    other => other,
+                })
+            }
+            Request::GetAllChildrenNumber { path } => self.count_below(id, &path),
+            Request::GetEphemerals { prefix } => Ok(self.get_ephemerals(id, &prefix)),
+            Request::WhoAmI => Ok(self.who_am_i(id)),
+            Request::MultiRead { operations } => self.multi_read(id, operations),
+            Request::Sync { path } => Ok(Response::Synced(path)),
+            Request::AddWatch { path, mode } => self.add_watch(id, &path, mode),
+            Request::CheckWatches { path, kind } => self.check_watches(&path, kind),
+            Request::RemoveWatches { path, kind } => self.remove_watches(id, &path, kind),
+            Request::SetWatches { relative_zxid: zxid, data, exist, child } => {
+                let watched = Watched { zxid, data, exist, child, ..Watched::default() };
+                self.replay(id, watched, outputs);
+                Ok(Response::Empty)
+            }
+            Request::SetWatches2 { relative_zxid, data, exist, child, persistent, persistent_recursive } => {
+                let zxid = relative_zxid;
+                let watched = Watched { zxid, data, exist, child, persistent, persistent_recursive };
+                self.replay(id, watched, outputs);
+                Ok(Response::Empty)
+            }
+            Request::Multi { operations } => self.multi(now, id, operations, outputs),
+            Request::Create { .. }
+            | Request::Delete { .. }
+            | Request::SetData { .. }
+            | Request::SetAcl { .. }
+            | Request::Check { .. } => match self.write(now, id, request, outputs) {
+                // The real server has no stat for its answer, stumbles, and never sends one.
+                Ok(Done::Checked) => return Answer::Silence,
+                Ok(done) => Ok(response(done)),
+                Err(code) => Err(code),
+            },
+            Request::Unknown { op: op::RECONFIG } => {
+                self.next_zxid();
+                Err(ErrorCode::ReconfigDisabled)
+            }
+            Request::Unknown { op: op::DELETE_CONTAINER } => {
+                // The real server takes the whole frame for the path; it has zeros in it.
+                self.next_zxid();
+                Err(ErrorCode::BadArguments)
+            }
+            Request::Malformed { op } => {
+                if op::WRITES.contains(&op) {
+                    self.next_zxid();
+                }
+                Err(ErrorCode::MarshallingError)
+            }
+            Request::Auth { .. } | Request::Ping | Request::CloseSession | Request::Unknown { .. } => {
+                unreachable!("answered before")
+            }
+        })
+    }
+
+    fn authenticate(
+        &mut self,
+        id: ConnectionId,
+        scheme: &str,
+        data: Option<&[u8]>,
+    ) -> Result<Response, ErrorCode> {
+        let connection = self.connections.get_mut(&id).ok_or(ErrorCode::AuthFailed)?;
+        let identity = Identity::prove(scheme, data, &connection.address).ok_or(ErrorCode::AuthFailed)?;
+        if !connection.identities.contains(&identity) {
+            connection.identities.push(identity);
+        }
+        Ok(Response::Empty)
+    }
+
+    fn add_watch(&mut self, id: ConnectionId, path: &str, mode: i32) -> Result<Response, ErrorCode> {
+        let mode = match mode {
+            0 => WatchMode::Persistent,
+            1 => WatchMode::Recursive,
+            _ => return Err(ErrorCode::MarshallingError),
+        };
+        self.watches.add(path, id, mode);
+        // The answer has the code a second time, as its body.
+        Ok(Response::Number(0))
+    }
+
+    fn check_watches(&self, path: &str, kind: i32) -> Result<Response, ErrorCode> {
+        let which = Which::from_kind(kind).ok_or(ErrorCode::MarshallingError)?;
+        // The real server looks for the parents, too, and stumbles where there is no slash; an empty path has no parts
+        // at all, so that it finds nothing.
+        match path {
+            "" => Err(ErrorCode::NoWatcher),
+            _ if !path.contains('/') => Err(ErrorCode::MarshallingError),
+            _ if self.watches.is_watched(path, which) => Ok(Response::Empty),
+            _ => Err(ErrorCode::NoWatcher),
+        }
+    }
+
+    fn remove_watches(&mut self, id: ConnectionId, path: &str, kind: i32) -> Result<Response, ErrorCode> {
+        let which = Which::from_kind(kind).ok_or(ErrorCode::MarshallingError)?;
+        if self.watches.remove(path, id, which) { Ok(Response::Empty) } else { Err(ErrorCode::NoWatcher) }
+    }
+}
+
+fn response(done: Done) -> Response {
+    match done {
+        Done::Created { path, stat, with_stat: true } => Response::PathStat(path, stat),
+        Done::Created { path, .. } => Response::Path(path),
+        Done::DataSet(stat) | Done::AclSet(stat) => Response::Stat(stat),
+        Done::Deleted | Done::Checked => Response::Empty,
+    }
+}
