@@ -3,9 +3,10 @@
 use std::cell::OnceCell;
 use std::fmt;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::time::Instant;
 
@@ -63,7 +64,7 @@ impl<K: Eq + Hash + Clone> Balancer<K> {
     pub fn update(&self, keys: impl IntoIterator<Item = K>) {
         // The iterator is the caller's code: it runs before the lock is taken.
         let keys: Vec<K> = keys.into_iter().collect();
-        let mut absent = self.shared.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut absent = self.shared.absent.lock();
         let before = self.shared.table.load_full();
         let table = absent.next_table(before.as_deref(), keys, &self.shared.rules, Instant::now());
         self.shared.table.store(Some(Arc::new(table)));

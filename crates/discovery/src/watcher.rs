@@ -14,10 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use instance::{Endpoint, Format};
-use rand::{Rng, RngExt};
+use rand::RngExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, debug, info, info_span, warn};
+use zk_core::time::{jittered, until};
 use zk_core::{Backoff, Connection, Error, ErrorKind, ListVersion, Zk};
 
 use crate::config::{Config, Records};
@@ -26,9 +27,6 @@ use crate::publisher::Publisher;
 use crate::reads::{Read, Reads};
 use crate::record_cache::Why;
 use crate::source::{Listing, News, Silence, Source, Start};
-
-const PAUSE_FIRST: Duration = Duration::from_millis(50);
-const PAUSE_CAP: Duration = Duration::from_secs(1);
 
 /// After a reconnect the records are read again within this time, each follower at moments of its own.
 const REREAD_WITHIN: Duration = Duration::from_secs(1);
@@ -108,7 +106,7 @@ impl Watcher {
     ) -> Self {
         let records = config.records() == Records::Read;
         let membership = Membership::new(format, config.settle(), records);
-        let pause = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
+        let pause = Backoff::default();
         Self { zk, config, membership, publisher, epoch: 0, version: None, orders, pause }
     }
 
@@ -156,7 +154,7 @@ impl Watcher {
         };
         match result {
             Ok(source) => {
-                self.pause = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
+                self.pause = Backoff::default();
                 let (reads, audit) = (Reads::default(), self.next_audit());
                 Stage::Following(Box::new(Following { connection, source, reads, audit }))
             }
@@ -247,8 +245,8 @@ impl Watcher {
                     return self.distrust(connection.clone());
                 }
             }
-            () = at(due) => {}
-            () = at(read_due) => {}
+            () = until(due) => {}
+            () = until(read_due) => {}
             () = sleep_until(*audit) => {
                 match self.audit(connection, source).await {
                     Ok(false) => {}
@@ -417,34 +415,6 @@ impl Watcher {
     }
 
     fn next_audit(&self) -> Instant {
-        Instant::now() + varied(self.config.audit_interval(), &mut rand::rng())
-    }
-}
-
-/// An interval varied by a quarter, so that a thousand followers that began together do not look together.
-fn varied(interval: Duration, rng: &mut impl Rng) -> Duration {
-    interval.mul_f64(rng.random_range(0.75..1.25))
-}
-
-async fn at(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => sleep_until(instant).await,
-        None => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rand::SeedableRng;
-    use rand::rngs::SmallRng;
-
-    use super::*;
-
-    #[test]
-    fn audits_are_varied_by_a_quarter() {
-        let mut rng = SmallRng::seed_from_u64(7);
-        let waits: Vec<_> = (0..200).map(|_| varied(Duration::from_secs(60), &mut rng).as_secs()).collect();
-        assert!(waits.iter().all(|wait| (45..=75).contains(wait)), "{waits:?}");
-        assert!(waits.iter().any(|wait| *wait < 50) && waits.iter().any(|wait| *wait > 70), "{waits:?}");
+        Instant::now() + jittered(self.config.audit_interval())
     }
 }

@@ -19,14 +19,12 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use zk_core::{Zk, ZnodePath};
 use zk_testing::proxy::Proxy;
 use zk_testing::raw::{self, CreateMode};
-use zk_testing::{expire_session, four_letter_word};
+use zk_testing::{SESSION, SOON, eventually, expire_session, four_letter_word};
 
-const SESSION: Duration = Duration::from_secs(2);
 /// B, the longest wait between two attempts to connect.
 const BACKOFF: Duration = Duration::from_millis(667);
 /// P, from ZooKeeper's event to a view.
 const PROPAGATION: Duration = Duration::from_millis(250);
-const SOON: Duration = Duration::from_secs(10);
 const ROOT: &str = "/go_servers";
 
 fn start(hosts: &str, change: impl FnOnce(Config) -> Config) -> (Zk, Discovery) {
@@ -69,14 +67,6 @@ async fn add(observer: &raw::Client, port: u16) {
 
 async fn remove(observer: &raw::Client, port: u16) {
     observer.delete(&node(port), None).await.unwrap();
-}
-
-async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
-    let deadline = Instant::now() + SOON;
-    while !check().await {
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
-        sleep(Duration::from_millis(5)).await;
-    }
 }
 
 /// Applies a change to what was told before.

@@ -30,6 +30,7 @@ use rand::RngExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, debug, info_span};
+use zk_core::time::jittered;
 use zk_core::{
     Backoff, CloseReason, Connection, Error, EventKind, OneShot, Phase, SessionId, Stat, ZnodePath, Zxid,
 };
@@ -38,13 +39,10 @@ use crate::log_limiter::limited;
 use crate::notify::{Versions, ZnodeNotify};
 use crate::registrar::Shared;
 use crate::registration::{Desired, Registration};
-use crate::root_watch::{Readiness, ReadyConnection, Watched, jittered};
+use crate::root_watch::{Readiness, ReadyConnection, Watched};
 use crate::status::{Holder, Status};
 use write_backoff::WriteBackoff;
 
-/// The first wait after a failure; it doubles up to [`PAUSE_CAP`].
-const PAUSE_FIRST: Duration = Duration::from_millis(50);
-const PAUSE_CAP: Duration = Duration::from_secs(1);
 /// Where more than this many are in trouble at once, each waits longer in proportion.
 const MANY_IN_TROUBLE: u32 = 500;
 /// The first wait for a rival, where its watch says nothing; it doubles up to the audit interval.
@@ -182,9 +180,9 @@ impl Keeper {
             written: None,
             mended: false,
             write_backoff: WriteBackoff::default(),
-            pause: Backoff::new(PAUSE_FIRST, PAUSE_CAP),
+            pause: Backoff::default(),
             rival,
-            touched: Backoff::new(PAUSE_FIRST, PAUSE_CAP),
+            touched: Backoff::default(),
         };
         tokio::spawn(keeper.run().instrument(span));
         registration
@@ -276,7 +274,7 @@ impl Keeper {
             }
             Ok(Next::Gone) => Stage::Gone,
             Ok(Next::Hold(watch, stat)) => {
-                self.pause = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
+                self.pause = Backoff::default();
                 self.write_backoff.answered();
                 self.mended = false;
                 self.rival = Backoff::new(RIVAL_FIRST, self.rival.cap());
@@ -366,7 +364,7 @@ impl Keeper {
             self.pending();
         }
         if since.elapsed() > UNTOUCHED {
-            self.touched = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
+            self.touched = Backoff::default();
         }
         // Who writes over our data again and again is answered ever more slowly; a deletion at once.
         let wait = if event == EventKind::DataChanged { self.touched.next_wait() } else { Duration::ZERO };

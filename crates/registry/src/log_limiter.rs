@@ -1,8 +1,8 @@
 //! Keeps the log readable where thousands of registrations tell the same at once.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tracing::info;
@@ -43,7 +43,7 @@ impl LogLimiter {
     /// Whether there is room for another line. One that has none is counted.
     pub(crate) fn admits(&self) -> bool {
         let now = Instant::now();
-        let mut window = self.window();
+        let mut window = self.window.lock();
         if window.began.is_none_or(|began| now.duration_since(began) >= WINDOW) {
             (window.began, window.lines) = (Some(now), 0);
         }
@@ -69,14 +69,10 @@ impl LogLimiter {
 
     /// Tells how many lines have had no room since the last time, if any.
     pub(crate) fn summary(&self, metrics: &Metrics) {
-        let withheld = std::mem::take(&mut self.window().withheld);
+        let withheld = std::mem::take(&mut self.window.lock().withheld);
         if withheld > 0 {
             info!(withheld, "{metrics}; single lines are at level debug");
         }
-    }
-
-    fn window(&self) -> MutexGuard<'_, Window> {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -88,7 +84,7 @@ mod tests {
     async fn so_many_lines_a_second_and_the_rest_is_counted() {
         let log = LogLimiter::default();
         assert_eq!((0..100).filter(|_| log.admits()).count(), LINES as usize);
-        assert_eq!(log.window().withheld, 90);
+        assert_eq!(log.window.lock().withheld, 90);
         tokio::time::advance(WINDOW).await;
         assert!(log.admits());
     }

@@ -1,9 +1,10 @@
 //! How a keeper hears of its znode where one watch serves all, and who is to hear.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use zk_core::{EventKind, ZnodePath};
 
@@ -96,7 +97,7 @@ impl Names {
 
     /// Takes a name; `None` if it is in use.
     pub(crate) fn take(&self, path: &ZnodePath) -> Option<Arc<ZnodeNotify>> {
-        let mut table = self.table();
+        let mut table = self.table.lock();
         if table.entries.contains_key(path) {
             return None;
         }
@@ -110,21 +111,21 @@ impl Names {
     }
 
     pub(crate) fn release(&self, path: &ZnodePath) {
-        self.table().entries.remove(path);
+        self.table.lock().entries.remove(path);
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.table().entries.len()
+        self.table.lock().entries.len()
     }
 
     /// Whether there are, or were since it was last reckoned, more than have watches of their own.
     pub(crate) fn need_shared_watch(&self) -> bool {
-        self.table().needs_shared_watch
+        self.table.lock().needs_shared_watch
     }
 
     /// Counts anew, and tells.
     pub(crate) fn recount(&self) -> bool {
-        let mut table = self.table();
+        let mut table = self.table.lock();
         table.needs_shared_watch = table.entries.len() > self.most;
         table.needs_shared_watch
     }
@@ -136,7 +137,7 @@ impl Names {
 
     /// Tells whom it concerns.
     pub(crate) fn notify(&self, path: &ZnodePath, kind: EventKind) {
-        let notify = self.table().entries.get(path).cloned();
+        let notify = self.table.lock().entries.get(path).cloned();
         if let Some(notify) = notify {
             notify.notify(kind);
         }
@@ -145,13 +146,9 @@ impl Names {
     /// Tells all whose names are not among those listed, and returns how many they are.
     pub(crate) fn notify_missing(&self, listed: &[String]) -> usize {
         let listed: std::collections::HashSet<&str> = listed.iter().map(String::as_str).collect();
-        let table = self.table();
+        let table = self.table.lock();
         let missing = table.entries.iter().filter(|(path, _)| !listed.contains(path.name()));
         missing.map(|(_, notify)| notify.notify(EventKind::Deleted)).count()
-    }
-
-    fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -18,10 +18,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::RngExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, debug, info, info_span};
+use zk_core::time::{jittered, until};
 use zk_core::{
     Backoff, Connection, Error, ErrorKind, Event, EventKind, ListVersion, WatchStream, Zk, ZnodePath,
 };
@@ -33,8 +33,6 @@ use crate::status::Trouble;
 
 /// How long after a change below the root its version is read anew, so that a thousand changes cost one read.
 const VERSION_AFTER: Duration = Duration::from_secs(1);
-const PAUSE_FIRST: Duration = Duration::from_millis(50);
-const PAUSE_CAP: Duration = Duration::from_secs(1);
 
 /// What keepers stand on.
 #[derive(Clone, Debug)]
@@ -129,7 +127,7 @@ impl RootWatch {
             version: None,
             unchanged_since: 0,
             unknown_in: None,
-            pause: Backoff::new(PAUSE_FIRST, PAUSE_CAP),
+            pause: Backoff::default(),
         };
         tokio::spawn(root_watch.run().instrument(span));
         readiness
@@ -159,7 +157,7 @@ impl RootWatch {
         while !connection.has_ended() {
             match self.settle(connection, is_new).await {
                 Ok(stream) => {
-                    self.pause = Backoff::new(PAUSE_FIRST, PAUSE_CAP);
+                    self.pause = Backoff::default();
                     self.follow(connection, stream).await;
                     is_new = false;
                 }
@@ -257,7 +255,7 @@ impl RootWatch {
                         return;
                     }
                 }
-                () = at(version_at) => {
+                () = until(version_at) => {
                     version_at = None;
                     if let Ok(stat) = connection.stat(&self.root).await {
                         let moved = self.tell_queued(&mut stream);
@@ -317,32 +315,5 @@ async fn next(stream: &mut Option<WatchStream>) -> Option<Event> {
     match stream {
         Some(stream) => stream.next().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Waits for a moment, if there is one.
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// An interval varied by a quarter, so that a fleet that started together does not audit together.
-pub(crate) fn jittered(interval: Duration) -> Duration {
-    interval.mul_f64(rand::rng().random_range(0.75..1.25))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn intervals_are_varied_by_a_quarter() {
-        let second = Duration::from_secs(1);
-        let mut waits: Vec<_> = (0..400).map(|_| jittered(second)).collect();
-        waits.sort();
-        assert!(waits[0] >= second * 3 / 4 && waits[399] <= second * 5 / 4, "{waits:?}");
-        assert!(waits[40] < second * 9 / 10 && waits[360] > second * 11 / 10, "{waits:?}");
     }
 }

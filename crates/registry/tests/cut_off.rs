@@ -68,7 +68,7 @@ async fn fault_32_a_write_at_which_the_server_cuts_the_connection_is_told_and_be
     let server = Narrow::start().await;
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let service = service(&proxy.connect_string(), NEVER);
-    let observer = raw::Client::connect(server.addr(), SESSION).await.unwrap();
+    let observer = raw::Client::connect(server.addr(), 2 * SESSION).await.unwrap();
     let small = service.register_all([instance(1)]);
     all_registered(&small).await;
     let before = stats(&observer, &small).await;
@@ -109,7 +109,7 @@ async fn fault_32_who_is_cut_off_together_with_a_large_one_is_registered_all_the
     let Some(_) = test_zookeeper::require() else { return };
     let server = Narrow::start().await;
     let service = service(&server.addr().to_string(), NEVER);
-    let observer = raw::Client::connect(server.addr(), SESSION).await.unwrap();
+    let observer = raw::Client::connect(server.addr(), 2 * SESSION).await.unwrap();
     let registrations =
         service.register_all((0..400).map(|i| if i % 150 == 7 { large(&service, i) } else { instance(i) }));
     let (some, others): (Vec<_>, Vec<_>) = registrations.iter().enumerate().partition(|(i, _)| i % 150 == 7);

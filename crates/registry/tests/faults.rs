@@ -15,12 +15,10 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Zk, ZnodePath};
 use zk_testing::proxy::{Action, Match, Proxy};
-use zk_testing::{expire_session, four_letter_word, raw};
+use zk_testing::{SESSION, SOON, eventually, expire_session, four_letter_word, holds_within, raw};
 
-const SESSION: Duration = Duration::from_secs(2);
 /// B, the longest wait between two attempts to connect.
 const BACKOFF: Duration = Duration::from_millis(667);
-const SOON: Duration = Duration::from_secs(10);
 const ROOT: &str = "/go_servers";
 const NAME: &str = "127.0.0.1:8897";
 const NODE: &str = "/go_servers/127.0.0.1:8897";
@@ -78,14 +76,6 @@ async fn observer(server: &Server) -> raw::Client {
     client
 }
 
-async fn eventually<F: Future<Output = bool>>(what: &str, within: Duration, mut check: impl FnMut() -> F) {
-    let deadline = Instant::now() + within;
-    while !check().await {
-        assert!(Instant::now() < deadline, "not within {within:?}: {what}");
-        sleep(Duration::from_millis(2)).await;
-    }
-}
-
 /// I5: exactly one znode, of the session in use, with our data.
 async fn assert_in_place(observer: &raw::Client, service: &Service) -> raw::Stat {
     let (names, _) = observer.children(ROOT).await.unwrap();
@@ -134,15 +124,16 @@ async fn fault_14_twenty_expiries_in_a_row_end_in_one_znode_and_leak_nothing() {
             _ => registered(&registration).await,
         }
     }
-    eventually("registered again", Duration::from_secs(1) + BACKOFF, || async {
+    holds_within("registered again", Duration::from_secs(1) + BACKOFF, async || {
         registration.status().is_registered()
     })
-    .await;
+    .await
+    .unwrap();
     let after = assert_in_place(&observer, &service).await;
     sleep(SESSION).await;
     assert_eq!(assert_in_place(&observer, &service).await, after, "I7: and so it stays");
     assert_eq!(service.zk.state().epoch, 21);
-    eventually("everything is back to what it was", SOON, || async { held(&server).await == before }).await;
+    eventually("everything is back to what it was", || async { held(&server).await == before }).await;
 }
 
 // === 20: the reply of a create is lost, and the session expires before the reconnect ===
@@ -184,13 +175,15 @@ async fn fault_20_a_lost_reply_and_an_expiry_end_in_one_znode() {
         proxy.pass().await.unwrap();
         let healed = Instant::now();
         let within = BACKOFF + Duration::from_secs(1);
-        eventually("listed again", within, || async { observer.exists(NODE).await.unwrap().is_some() }).await;
+        let listed = async || observer.exists(NODE).await.unwrap().is_some();
+        holds_within("listed again", within, listed).await.unwrap();
         registered(&registration).await;
         // What it believed of the old session may have been a moment old.
-        eventually("owned by the new session", within, || async {
+        holds_within("owned by the new session", within, async || {
             observer.exists(NODE).await.unwrap().is_some_and(|now| now.ephemeral_owner == service.session())
         })
-        .await;
+        .await
+        .unwrap();
         let after = assert_in_place(&observer, &service).await;
         assert_ne!(after.ephemeral_owner, stat.ephemeral_owner);
         assert!(healed.elapsed() < 2 * within);
@@ -235,15 +228,15 @@ async fn fault_47_waits_dropped_at_any_await_change_nothing() {
         assert_in_place(&observer, &service).await;
         // Whoever stops waiting has still said what is wanted.
         let _ = at_most(polls, registration.deregister(SOON)).await;
-        eventually("gone", SOON, || async { observer.exists(NODE).await.unwrap().is_none() }).await;
-        eventually("final", SOON, || async { registration.status() == Status::Deregistered }).await;
+        eventually("gone", || async { observer.exists(NODE).await.unwrap().is_none() }).await;
+        eventually("final", || async { registration.status() == Status::Deregistered }).await;
         assert!(matches!(registration.registered().await, Err(RegisterError::Deregistered(_))));
         registration.deregister(SOON).await.unwrap();
     }
     let last = service.register_again().await;
     registered(&last).await;
     assert_in_place(&observer, &service).await;
-    eventually("everything is back to what it was", SOON, || async { held(&server).await == before }).await;
+    eventually("everything is back to what it was", || async { held(&server).await == before }).await;
 }
 
 #[tokio::test]
@@ -268,7 +261,7 @@ async fn fault_47_a_registration_dropped_at_any_moment_leaves_nothing() {
         drop(registration);
     }
     assert!((5..35).contains(&seen), "dropped before and after it is registered: {seen} of 40");
-    eventually("nothing is left", SOON, || async {
+    eventually("nothing is left", || async {
         observer.exists(NODE).await.unwrap().is_none() && held(&server).await == before
     })
     .await;
@@ -294,12 +287,12 @@ async fn fault_47_updates_at_any_moment_end_in_the_last_one_on_the_same_znode() 
         registration.update(instance().with_weight(weight)).unwrap();
         sleep(Duration::from_millis(u64::from(weight * 7 % 23))).await;
     }
-    eventually("the last update", SOON, || async {
+    eventually("the last update", || async {
         let (data, _) = observer.get(NODE).await.unwrap();
         Plain.decode(NAME, &data).unwrap().instance.weight() == 200
     })
     .await;
     registered(&registration).await;
     assert_eq!(assert_in_place(&observer, &service).await.czxid, before.czxid, "I7: the same znode");
-    eventually("no watch is left over", SOON, || async { held(&server).await == counts }).await;
+    eventually("no watch is left over", || async { held(&server).await == counts }).await;
 }

@@ -124,7 +124,7 @@ async fn whoever_waits_for_a_turn_to_be_made_anew_is_not_called_registered() {
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
-    let config = config.with_session_timeout(SESSION).unwrap().with_operation_timeout(3 * SOON).unwrap();
+    let config = config.with_session_timeout(2 * SESSION).unwrap().with_operation_timeout(3 * SOON).unwrap();
     let zk = zk_core::Zk::start(config).unwrap();
     let service = Service { registrar: registrar(&zk, ROOT, NEVER), zk };
     let observer = observer(&server).await;
@@ -462,7 +462,7 @@ async fn a_server_that_knows_no_recursive_watch_serves_many_all_the_same() {
 
 async fn serves_many_without_a_shared_watch(server: SocketAddr) {
     let service = service(&server.to_string(), NEVER);
-    let observer = raw::Client::connect(server, SESSION).await.unwrap();
+    let observer = raw::Client::connect(server, 2 * SESSION).await.unwrap();
     let registrations = service.register_all((0..400).map(instance));
     all_registered(&registrations).await;
     let one: &Registration = &registrations[321];

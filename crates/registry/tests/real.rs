@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -12,10 +11,8 @@ use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Phase, Zk, ZnodePath};
 use zk_testing::proxy::{Action, Match, Op, Proxy};
-use zk_testing::{expire_session, raw};
+use zk_testing::{SESSION, SOON, eventually, expire_session, raw};
 
-const SESSION: Duration = Duration::from_secs(2);
-const SOON: Duration = Duration::from_secs(10);
 const ROOT: &str = "/go_servers";
 const BOUND: &str = "127.0.0.1:8897";
 const NODE: &str = "/go_servers/127.0.0.1:8897";
@@ -69,14 +66,6 @@ async fn status_where(registration: &Registration, wanted: impl FnMut(&Status) -
 
 async fn observer(server: &Server) -> raw::Client {
     raw::Client::connect(server.addr(), Duration::from_secs(4)).await.unwrap()
-}
-
-async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
-    let deadline = Instant::now() + SOON;
-    while !check().await {
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
-        sleep(Duration::from_millis(5)).await;
-    }
 }
 
 fn writes(proxy: &Proxy) -> Vec<Op> {

@@ -92,7 +92,7 @@ async fn fault_27_a_root_of_another_identity_is_denied_until_it_is_opened() {
     let server = Server::start().await.unwrap();
     let start = |user: &str| {
         let config = zk_core::Config::new(&server.connect_string()).unwrap();
-        let config = config.with_session_timeout(SESSION).unwrap();
+        let config = config.with_session_timeout(2 * SESSION).unwrap();
         let zk = Zk::start(config.with_auth(Auth::digest(user, "secret").unwrap())).unwrap();
         let config = Config::new(ZnodePath::parse(ROOT).unwrap()).with_acl(Acl::Creator);
         Registrar::new(zk, config)
@@ -151,7 +151,7 @@ async fn what_is_taken_over_has_the_acl_of_what_is_created() {
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let start = |hosts: &str| {
-        let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(SESSION).unwrap();
+        let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(2 * SESSION).unwrap();
         let zk = Zk::start(config.with_auth(Auth::digest("ann", "secret").unwrap())).unwrap();
         Registrar::new(zk, Config::new(ZnodePath::parse(ROOT).unwrap()).with_acl(Acl::Creator))
     };

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -29,7 +30,7 @@ impl BlackHole {
             // Ended with this task.
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                into.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
+                into.lock().push(Instant::now());
                 connections.spawn(forward(client, server, is_open.clone()));
             }
         });
@@ -48,7 +49,7 @@ impl BlackHole {
 
     /// When each connection came.
     pub fn arrivals(&self) -> Vec<Instant> {
-        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.arrivals.lock().clone()
     }
 }
 

@@ -11,7 +11,8 @@ pub use black_hole::BlackHole;
 pub use observer::{Node, Observer, Sighting};
 pub use process::{Exit, Process, Programs};
 pub use requirements::{heavy, namespaces, program, root, skipped, unshared};
-pub use test_bed::{PROPAGATION, SESSION, TICK, TestBed, free_port, free_ports};
+pub use test_bed::{PROPAGATION, TICK, TestBed, free_port, free_ports};
+pub use zk_testing::{SESSION, SOON};
 
 /// The outcome of a row: what was violated, if anything.
 pub type Verdict = Result<(), String>;

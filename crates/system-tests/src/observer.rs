@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use zk_testing::raw::{Client, Error};
@@ -59,18 +60,14 @@ impl Observer {
         Self { history, looking }
     }
 
-    fn history(&self) -> MutexGuard<'_, Vec<Sighting>> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What is there now.
     pub fn now(&self) -> Option<BTreeMap<String, Node>> {
-        self.history().last()?.nodes.clone()
+        self.history.lock().last()?.nodes.clone()
     }
 
     /// All that was seen since a moment, beginning with what was the case then.
     pub fn since(&self, moment: Instant) -> Vec<Sighting> {
-        let history = self.history();
+        let history = self.history.lock();
         let first = history.iter().rposition(|sighting| sighting.at <= moment).unwrap_or(0);
         history[first..].to_vec()
     }
@@ -117,7 +114,7 @@ async fn look(client: &Client, root: &str) -> Result<BTreeMap<String, Node>, Err
 }
 
 fn note(history: &Mutex<Vec<Sighting>>, nodes: Option<BTreeMap<String, Node>>) {
-    let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut history = history.lock();
     if history.last().is_none_or(|last| last.nodes != nodes) {
         history.push(Sighting { at: Instant::now(), nodes });
     }

@@ -6,14 +6,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use zk_testing::SESSION;
 
 use crate::observer::Observer;
 use crate::process::{Process, Programs};
 
 /// ZooKeeper's tick in the tests.
 pub const TICK: Duration = Duration::from_millis(200);
-/// The session timeout in the tests: T in the fault matrix.
-pub const SESSION: Duration = Duration::from_secs(2);
 /// From ZooKeeper's event to somebody's view, on one busy machine: P in the fault matrix.
 pub const PROPAGATION: Duration = Duration::from_millis(250);
 

@@ -9,9 +9,8 @@ use system_tests::{Process, Programs, TestBed, free_port};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
+use zk_testing::SOON;
 use zk_testing::Server;
-
-const SOON: Duration = Duration::from_secs(15);
 
 /// How long a program may take to see that its configuration is wrong.
 const AT_ONCE: Duration = Duration::from_secs(2);

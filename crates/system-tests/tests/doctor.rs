@@ -11,9 +11,7 @@ use test_zookeeper::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
-use zk_testing::{Ensemble, raw};
-
-const SOON: Duration = Duration::from_secs(20);
+use zk_testing::{Ensemble, SOON, eventually, raw};
 
 fn programs() -> Programs {
     Programs {
@@ -284,7 +282,7 @@ async fn a_server_that_refuses_recursive_watches_is_followed_and_the_doctor_says
     for port in ports {
         let server = bed.server(&[port]);
         let endpoint = format!("127.0.0.1:{port}");
-        eventually("the event is printed", || printed(&watch, "joined", &endpoint)).await;
+        eventually("the event is printed", async || printed(&watch, "joined", &endpoint)).await;
         if port == ports[0] {
             let found = examine(&bed, bed.hosts()).await;
             assert_eq!(found.course(), "name connect zookeeper session root rights watch instances call");
@@ -292,14 +290,6 @@ async fn a_server_that_refuses_recursive_watches_is_followed_and_the_doctor_says
             assert!(detail.starts_with("one-shot") && detail.contains("WatchManagerOptimized"), "{detail}");
         }
         server.signal(Signal::SIGTERM);
-        eventually("the event is printed", || printed(&watch, "left", &endpoint)).await;
-    }
-}
-
-async fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + SOON;
-    while !holds() {
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        eventually("the event is printed", async || printed(&watch, "left", &endpoint)).await;
     }
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use system_tests::{Process, Programs, TestBed, free_port};
 use tokio::time::{Instant, sleep};
-
-const SOON: Duration = Duration::from_secs(15);
+use zk_testing::SOON;
 
 fn bed(rust_log: &'static str) -> TestBed {
     let programs = Programs {

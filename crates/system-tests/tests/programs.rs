@@ -13,9 +13,8 @@ use test_zookeeper::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
+use zk_testing::SOON;
 use zk_testing::raw;
-
-const SOON: Duration = Duration::from_secs(15);
 
 fn programs() -> Programs {
     Programs {

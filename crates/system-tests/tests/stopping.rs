@@ -15,11 +15,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use zk_testing::proxy::{Action, Match, Op, Proxy};
 use zk_testing::raw;
+use zk_testing::{SESSION, SOON};
 
-const SOON: Duration = Duration::from_secs(15);
 /// The most that the server grants: a session that is left to expire stays for longer than one that is closed takes on
-/// any machine.
-const SESSION: Duration = Duration::from_secs(4);
 /// How long an orderly end may take.
 const ORDERLY: Duration = Duration::from_secs(5);
 /// Half a second, on a busy machine.
@@ -46,7 +44,7 @@ fn programs() -> Programs {
 
 async fn bed() -> (Server, TestBed) {
     let zk = Server::start().await.unwrap();
-    let bed = TestBed::new(programs(), vec![zk.addr()]).with_session(SESSION);
+    let bed = TestBed::new(programs(), vec![zk.addr()]).with_session(2 * SESSION);
     // Its session is there before any other is counted.
     bed.observer.until("an answer", SOON, |_| true).await.unwrap();
     (zk, bed)
@@ -112,7 +110,7 @@ async fn another_session_than(before: &BTreeSet<String>, zk: &Server, whose: &st
 
 /// Nothing is left of a program that has ended this moment: had it left its session to expire, that would stay longer.
 async fn no_session_but(before: &BTreeSet<String>, zk: &Server, whose: &str) {
-    let deadline = Instant::now() + SESSION / 2;
+    let deadline = Instant::now() + SESSION;
     loop {
         let left: Vec<_> = sessions(zk).await.difference(before).cloned().collect();
         if left.is_empty() {

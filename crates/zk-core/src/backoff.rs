@@ -16,6 +16,13 @@ pub struct Backoff {
 const FIRST_CEILING: Duration = Duration::from_millis(50);
 const CAP: Duration = Duration::from_secs(1);
 
+impl Default for Backoff {
+    /// Waits for a request that failed on a link that is up: 50 ms at first, and a second at most.
+    fn default() -> Self {
+        Self::new(FIRST_CEILING, CAP)
+    }
+}
+
 impl Backoff {
     /// Waits whose ceiling starts at `first` and doubles up to `cap`.
     pub fn new(first: Duration, cap: Duration) -> Self {

@@ -1,7 +1,8 @@
 //! File descriptors that are kept back for the link.
 
 use std::io::{self, PipeReader, PipeWriter};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 /// A connection to a server comes with a thread and a runtime of its own, which take about seven; the rest is for
 /// several servers being dialled and names being looked up at a time.
@@ -48,7 +49,7 @@ impl FdReserve {
     /// Whether the descriptors are kept back or, while a link connects, as many are free. Takes back what is
     /// missing, if it is to be had.
     pub fn is_whole(&self) -> bool {
-        let mut held = self.held();
+        let mut held = self.0.lock();
         if held.attempts == 0 { held.fill().is_ok() } else { pipes(DESCRIPTORS / 2).is_ok() }
     }
 
@@ -57,19 +58,15 @@ impl FdReserve {
     /// # Errors
     /// What the system says where it refuses one. Those that it granted are kept.
     pub(crate) fn fill(&self) -> io::Result<()> {
-        self.held().fill()
+        self.0.lock().fill()
     }
 
     /// Gives all to an attempt to connect, until the value returned is dropped.
     pub(crate) fn lend(&'static self) -> Lent {
-        let mut held = self.held();
+        let mut held = self.0.lock();
         held.attempts += 1;
         held.pipes.clear();
         Lent(self)
-    }
-
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,7 +89,7 @@ pub(crate) struct Lent(&'static FdReserve);
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let mut held = self.0.held();
+        let mut held = self.0.0.lock();
         held.attempts -= 1;
         // The rest is taken back by the link, once a second, and by whoever asks.
         let _ = held.fill();

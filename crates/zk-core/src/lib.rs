@@ -117,6 +117,7 @@ mod metrics;
 mod path;
 mod state;
 mod supervisor;
+pub mod time;
 mod watch;
 mod zk;
 

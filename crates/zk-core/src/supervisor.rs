@@ -13,6 +13,7 @@ use crate::connection::{Connection, Scope};
 use crate::error::{ErrorKind, Outcome};
 use crate::link::{ConnectError, Down, Ensemble, Link, Ticket};
 use crate::state::{CloseReason, Lingering, Phase, Session, State};
+use crate::time::until;
 
 /// How long a link must have held for the waits to start small again. One success says little about a
 /// server that accepts and falls over.
@@ -136,7 +137,7 @@ impl Supervisor {
                         };
                     }
                     outcome = &mut attempt => break outcome,
-                    () = at(lost_at) => {
+                    () = until(lost_at) => {
                         warn!(session = %held.as_ref().map(|h| h.session.id.to_string()).unwrap_or_default(),
                             "no contact for the session timeout: presumed lost");
                         publish(&self.published, &self.scope, Phase::Lost, None, |_| {});
@@ -344,13 +345,6 @@ async fn silence(link: &dyn Link) {
             Ok(Err(error)) if error.outcome() == Outcome::NotDone && error != ErrorKind::NotConnected => {}
             _ => return,
         }
-    }
-}
-
-async fn at(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => sleep_until(instant).await,
-        None => std::future::pending().await,
     }
 }
 

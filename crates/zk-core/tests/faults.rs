@@ -15,10 +15,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Acl, CloseReason, Config, Connection, Outcome, Phase, State, Zk, ZnodePath};
 use zk_testing::proxy::{Action, Op, Proxy};
-use zk_testing::{four_letter_word, raw};
-
-const SESSION: Duration = Duration::from_secs(2);
-const SOON: Duration = Duration::from_secs(10);
+use zk_testing::{SESSION, SOON, eventually, four_letter_word, raw};
 
 fn start(hosts: &str, session_timeout: Duration) -> Zk {
     Zk::start(Config::new(hosts).unwrap().with_session_timeout(session_timeout).unwrap()).unwrap()
@@ -32,14 +29,6 @@ async fn state_where(zk: &Zk, what: &str, wanted: impl FnMut(&State) -> bool) ->
     let mut states = zk.states();
     let found = timeout(SOON, states.wait_for(wanted)).await;
     found.unwrap_or_else(|_| panic!("no state with {what}; it is {:?}", zk.state())).expect("not closed")
-}
-
-async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
-    let deadline = Instant::now() + SOON;
-    while !check().await {
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
-        sleep(Duration::from_millis(20)).await;
-    }
 }
 
 fn path(text: &str) -> ZnodePath {

@@ -5,7 +5,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::future::Future;
 use std::time::Duration;
 
 use test_zookeeper::Server;
@@ -15,11 +14,7 @@ use zk_core::{
     Zk, ZnodePath,
 };
 use zk_testing::proxy::{Action, Match, Op, Proxy};
-use zk_testing::{expire_session, raw};
-
-/// What the test servers grant: 20 ticks of 200 ms at most.
-const SESSION: Duration = Duration::from_secs(2);
-const SOON: Duration = Duration::from_secs(10);
+use zk_testing::{SESSION, SOON, eventually, expire_session, raw};
 
 fn path(text: &str) -> ZnodePath {
     ZnodePath::parse(text).unwrap()
@@ -37,14 +32,6 @@ async fn state_where(zk: &Zk, what: &str, wanted: impl FnMut(&State) -> bool) ->
     let mut states = zk.states();
     let found = timeout(SOON, states.wait_for(wanted)).await;
     found.unwrap_or_else(|_| panic!("no state with {what}; it is {:?}", zk.state())).expect("not closed")
-}
-
-async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
-    let deadline = Instant::now() + SOON;
-    while !check().await {
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
-        sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// Whether a test that is about recursive watches can run: on a server that knows them.

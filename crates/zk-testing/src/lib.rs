@@ -68,9 +68,11 @@ pub mod raw;
 mod server;
 mod session;
 pub mod tls;
+mod wait;
 
 pub use ensemble::{Ensemble, EnsembleBuilder};
 pub use four_letter::four_letter_word;
 pub use installation::{Installation, MissingZooKeeper, require, require_old, skipped};
 pub use server::{Server, ServerBuilder, ServerError, StartError};
 pub use session::{expire_session, session_password};
+pub use wait::{SESSION, SOON, eventually, holds_within};

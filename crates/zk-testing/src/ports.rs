@@ -5,7 +5,9 @@ use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
+
+use parking_lot::Mutex;
 
 /// Below this live the well-known services.
 const LOWEST: u16 = 10_000;
@@ -43,7 +45,7 @@ impl Lease {
     }
 
     fn take(port: u16) -> Option<Self> {
-        if !handed_out().insert(port) {
+        if !HANDED_OUT.lock().insert(port) {
             return None;
         }
         // From here on the drop gives the port back, whatever fails.
@@ -56,12 +58,8 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        handed_out().remove(&self.port);
+        HANDED_OUT.lock().remove(&self.port);
     }
-}
-
-fn handed_out() -> std::sync::MutexGuard<'static, HashSet<u16>> {
-    HANDED_OUT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Locks the port's file; the system lets go of it when this process ends, however it ends.
@@ -119,7 +117,7 @@ mod tests {
         let lease = Lease::any().unwrap();
         let port = lease.port();
         // As another process would see it: not in its set, but locked.
-        handed_out().remove(&port);
+        HANDED_OUT.lock().remove(&port);
         assert!(Lease::take(port).is_none());
     }
 }

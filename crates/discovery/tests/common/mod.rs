@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use zk_core::{ServerVersion, Zk, ZnodePath};
 use zk_testing::proxy::{Op, Proxy, Seen};
 use zk_testing::raw::{self, CreateMode};
+pub(crate) use zk_testing::{SESSION, SOON};
 
 /// What the servers are taken for, and so which source of news is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +49,6 @@ macro_rules! on_both_engines {
 }
 pub(crate) use on_both_engines;
 
-pub(crate) const SESSION: Duration = Duration::from_secs(2);
-pub(crate) const SOON: Duration = Duration::from_secs(10);
 pub(crate) const ROOT: &str = "/go_servers";
 
 pub(crate) fn start(engine: Engine, hosts: &str, change: impl FnOnce(Config) -> Config) -> (Zk, Discovery) {

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use zk_core::time::jittered;
 use zk_core::{Error, ErrorKind};
 
-use crate::root_watch::jittered;
 use crate::status::Trouble;
 
 /// One cut may be anybody's fault. After so many in a row, each in answer to the same write of ours, it is

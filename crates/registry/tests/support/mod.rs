@@ -2,20 +2,17 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
-use std::future::Future;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use instance::Instance;
 use registry::{Config, Registrar, Registration, Socket, Status};
 use test_zookeeper::Server;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use zk_core::{Zk, ZnodePath};
 use zk_testing::proxy::{Op, Proxy};
-use zk_testing::{expire_session, four_letter_word, raw};
+pub use zk_testing::{SESSION, SOON, eventually, expire_session, four_letter_word, raw};
 
-pub const SESSION: Duration = Duration::from_secs(4);
-pub const SOON: Duration = Duration::from_secs(20);
 pub const ROOT: &str = "/go_servers";
 /// Audits are out of the way.
 pub const NEVER: Duration = Duration::from_secs(3600);
@@ -26,7 +23,7 @@ pub struct Service {
 }
 
 pub fn service(hosts: &str, audit: Duration) -> Service {
-    let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(SESSION).unwrap();
+    let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(2 * SESSION).unwrap();
     let zk = Zk::start(config).unwrap();
     Service { registrar: registrar(&zk, ROOT, audit), zk }
 }
@@ -101,14 +98,6 @@ pub fn read_and_mend() -> raw::Acl {
     raw::Acl::new(raw::permission::READ | raw::permission::ADMIN, "world", "anyone")
 }
 
-pub async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
-    let deadline = Instant::now() + SOON;
-    while !check().await {
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
-        sleep(Duration::from_millis(5)).await;
-    }
-}
-
 /// The stats of all the znodes.
 pub async fn stats(observer: &raw::Client, registrations: &[Registration]) -> Vec<Option<raw::Stat>> {
     let looks = registrations.iter().map(|registration| observer.exists(registration.path().as_str()));
@@ -142,15 +131,15 @@ pub async fn watches(server: &Server) -> usize {
     answer.lines().find_map(|line| line.strip_prefix("Total watches:")).unwrap().trim().parse().unwrap()
 }
 
-/// Until the registrar has kept the root's mark: it reads it a second after the last change.
+/// Until the registrar has kept the root's list version: it reads it a second after the last change.
 pub async fn settled(proxy: &Proxy) {
-    let is_marked = || async {
+    let is_read = || async {
         let requests = proxy.requests();
         let last = |is: &dyn Fn(&zk_testing::proxy::Seen) -> bool| requests.iter().rposition(is);
         last(&|seen| seen.op == Op::Exists && seen.path.as_deref() == Some(ROOT))
             > last(&|s| s.op.is_create())
     };
-    eventually("the mark", is_marked).await;
+    eventually("the list version is read", is_read).await;
 }
 
 /// Whether a test can run that sets recursive watches, or counts on them: on a server that knows them.

@@ -1,9 +1,10 @@
 //! Rows in which a client meets servers that it cannot reach, or that answer badly.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use system_tests::{BlackHole, PROPAGATION, Process, TestBed, free_port, free_ports};
 use test_zookeeper::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -163,7 +164,7 @@ impl Fake {
                 tokio::spawn(async move {
                     let came = Instant::now();
                     let _ = kind.answer(stream).await;
-                    into.lock().unwrap_or_else(PoisonError::into_inner).push(came.elapsed());
+                    into.lock().push(came.elapsed());
                 });
             }
         });
@@ -214,9 +215,9 @@ async fn fault_41_servers_that_answer_badly_cost_time_and_no_request() {
         let clear = why.is_none_or(|why| !failed.is_empty() && failed.iter().all(|line| line.contains(why)));
         assert!(clear, "{:?}: {failed:#?}", fake.kind);
         // The trickle notices within a second that its caller has gone.
-        let left = || !fake.visits.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let left = || !fake.visits.lock().is_empty();
         until("its callers have left", Duration::from_secs(2), left).await.unwrap();
-        let visits = fake.visits.lock().unwrap_or_else(PoisonError::into_inner);
+        let visits = fake.visits.lock();
         let longest = visits.iter().max().unwrap();
         assert!(
             *longest < ATTEMPT + PROPAGATION,

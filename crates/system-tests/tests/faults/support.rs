@@ -9,10 +9,10 @@ use system_tests::{
 };
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep};
+pub(crate) use zk_testing::SOON;
+use zk_testing::holds_within;
 use zk_testing::raw::{Client, CreateMode};
 
-/// Long enough for anything that has no bound of its own.
-pub(crate) const SOON: Duration = Duration::from_secs(15);
 /// B, the longest wait between two attempts to connect: a third of the session timeout here.
 pub(crate) const BACKOFF: Duration = Duration::from_millis(667);
 
@@ -134,12 +134,7 @@ pub(crate) async fn register_by_hand(zk: &Server, addresses: &[String]) -> Clien
 
 /// Waits until a condition holds that nobody tells of.
 pub(crate) async fn until(what: &str, within: Duration, holds: impl Fn() -> bool) -> Verdict {
-    let deadline = Instant::now() + within;
-    while !holds() {
-        require_that!(Instant::now() < deadline, "not within {within:?}: {what}");
-        sleep(Duration::from_millis(5)).await;
-    }
-    Ok(())
+    holds_within(what, within, async || holds()).await
 }
 
 /// What the programs would log if nobody asked for more.

@@ -23,8 +23,10 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::{BoxFuture, ConnectError, Ensemble, Link, Ticket};
 use crate::config::Config;
@@ -96,10 +98,6 @@ impl Apache {
             name: config.connect_string(),
             latest: Mutex::default(),
         })
-    }
-
-    fn latest(&self) -> MutexGuard<'_, Option<SocketAddr>> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens a connection to a server, and gets to know it.
@@ -176,7 +174,7 @@ impl Ensemble for Apache {
         Box::pin(async move {
             let _descriptors = fd_reserve().lend();
             // A server that we have lost may be hung: its kernel accepts while it answers nobody.
-            if let Some(lost) = self.latest().take() {
+            if let Some(lost) = self.latest.lock().take() {
                 self.dialer.blame(lost);
             }
             let server = self.dialer.dial().await?;
@@ -184,7 +182,7 @@ impl Ensemble for Apache {
             match &link {
                 Ok(_) => {
                     self.dialer.praise(server.address);
-                    *self.latest() = Some(server.address);
+                    *self.latest.lock() = Some(server.address);
                 }
                 Err(ConnectError::SessionExpired) => self.dialer.praise(server.address),
                 Err(_) => self.dialer.blame(server.address),

@@ -12,7 +12,7 @@ use crate::path::ZnodePath;
 use crate::state::SessionId;
 use crate::zk::Zk;
 
-const SESSION: Duration = Duration::from_secs(9);
+const TIMEOUT: Duration = Duration::from_secs(9);
 
 /// What the ensemble answers to one attempt to connect.
 enum Answered {
@@ -80,7 +80,7 @@ impl Ensemble for Script {
                 Some(Answered::Session(session)) => {
                     let wire = Arc::new(Wire {
                         session,
-                        timeout: self.granted.lock().unwrap().unwrap_or(SESSION),
+                        timeout: self.granted.lock().unwrap().unwrap_or(TIMEOUT),
                         down: watch::Sender::new(None),
                         closed: Mutex::new(false),
                         alive: Mutex::new(true),
@@ -97,7 +97,7 @@ impl Ensemble for Script {
     }
 
     fn requested_timeout(&self) -> Duration {
-        SESSION
+        TIMEOUT
     }
 }
 
@@ -213,10 +213,10 @@ async fn is_lost_one_session_timeout_after_the_link_and_still_attaches_to_the_sa
     script.cut();
     let suspended = reach(&zk, |state| state.phase == Phase::Suspended).await;
     let lost = reach(&zk, |state| state.phase == Phase::Lost).await;
-    assert_eq!(lost.since - suspended.since, SESSION);
+    assert_eq!(lost.since - suspended.since, TIMEOUT);
     assert_eq!((lost.epoch, lost.session), (1, suspended.session));
 
-    tokio::time::sleep(10 * SESSION).await;
+    tokio::time::sleep(10 * TIMEOUT).await;
     script.answer([Answered::Session(1)]);
     let again = reach(&zk, State::is_connected).await;
     assert_eq!((again.epoch, again.reconnects, again.session), (1, 1, suspended.session));
@@ -283,7 +283,7 @@ async fn a_flapping_server_does_not_shorten_the_waits() {
 async fn a_link_that_gives_no_sign_of_life_is_given_up() {
     let (script, zk) = start([Answered::Session(1)]);
     let connection = zk.connected().await.unwrap();
-    tokio::time::sleep(10 * SESSION).await;
+    tokio::time::sleep(10 * TIMEOUT).await;
     assert!(zk.state().is_connected(), "it is alive");
     script.answer([Answered::Session(1)]);
     *script.links.lock().unwrap()[0].alive.lock().unwrap() = false;
@@ -342,10 +342,10 @@ async fn a_verb_has_a_deadline_and_an_unknown_outcome() {
     let connection = zk.connected().await.unwrap();
     let started = Instant::now();
     let root = ZnodePath::root();
-    let ended = tokio::time::timeout(10 * SESSION, connection.stat(&root)).await;
+    let ended = tokio::time::timeout(10 * TIMEOUT, connection.stat(&root)).await;
     let error = ended.expect("an end").unwrap_err();
-    assert_eq!(error.kind(), &ErrorKind::Timeout(SESSION * 3 / 4));
-    assert!(started.elapsed() >= SESSION * 3 / 4);
+    assert_eq!(error.kind(), &ErrorKind::Timeout(TIMEOUT * 3 / 4));
+    assert!(started.elapsed() >= TIMEOUT * 3 / 4);
     assert_eq!(error.outcome(), Outcome::Unknown);
 }
 
@@ -362,7 +362,7 @@ async fn verbs_beyond_those_in_flight_wait_within_their_deadline_and_are_never_s
     assert!(
         waited.iter().all(|error| *error.kind() == ErrorKind::Busy && error.outcome() == Outcome::NotDone)
     );
-    assert!(started.elapsed() < SESSION * 3 / 4 + Duration::from_millis(5), "{:?}", started.elapsed());
+    assert!(started.elapsed() < TIMEOUT * 3 / 4 + Duration::from_millis(5), "{:?}", started.elapsed());
     // Their places are free again.
     assert_eq!(connection.sync(&root).await.unwrap_err().kind(), &ErrorKind::NotConnected, "as scripted");
 }
@@ -405,7 +405,7 @@ async fn close_without_a_link_attaches_once_more_or_says_what_lingers() {
     reach(&zk, |state| state.phase == Phase::Suspended).await;
     let started = Instant::now();
     let lingering = zk.close(Duration::from_secs(5)).await.unwrap_err();
-    assert_eq!((lingering.session, lingering.up_to), (SessionId(1), SESSION));
+    assert_eq!((lingering.session, lingering.up_to), (SessionId(1), TIMEOUT));
     assert_eq!(started.elapsed(), Duration::from_secs(5));
 
     let (_script, zk) = start([]);

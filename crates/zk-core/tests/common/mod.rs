@@ -2,14 +2,9 @@
 
 #![allow(dead_code, reason = "not every test program uses all of it")]
 
-use std::time::Duration;
-
 use tokio::time::timeout;
 use zk_core::{Config, ConnectError, Connection, State, Zk, ZnodePath};
-
-/// What the test servers grant: 20 ticks of 200 ms at most.
-pub(crate) const SESSION: Duration = Duration::from_secs(2);
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) use zk_testing::{SESSION, SOON};
 
 pub(crate) fn path(text: &str) -> ZnodePath {
     ZnodePath::parse(text).unwrap()

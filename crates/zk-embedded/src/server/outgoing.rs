@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -49,7 +49,7 @@ pub(super) struct Overflow;
 impl Outgoing {
     /// Appends a frame, which leaves behind all before it, and not before its time.
     pub(super) fn push(&self, bytes: Vec<u8>, not_before: Option<Instant>) -> Result<(), Overflow> {
-        let mut queue = self.queue();
+        let mut queue = self.queue.lock();
         if queue.finished {
             return Ok(());
         }
@@ -66,20 +66,20 @@ impl Outgoing {
     /// Tells whether so much is queued that no more requests should be answered; if so, [`written`](Self::written) will
     /// tell when to go on.
     pub(super) fn is_full(&self) -> bool {
-        let mut queue = self.queue();
+        let mut queue = self.queue.lock();
         queue.awaited = queue.bytes >= FULL;
         queue.awaited
     }
 
     /// Holds everything back, or lets it go.
     pub(super) fn hold(&self, held: bool) {
-        self.queue().held = held;
+        self.queue.lock().held = held;
         self.changed.notify_one();
     }
 
     /// Closes the connection when all that is queued has left.
     pub(super) fn finish(&self) {
-        self.queue().finished = true;
+        self.queue.lock().finished = true;
         self.changed.notify_one();
         self.finished.cancel();
     }
@@ -103,7 +103,7 @@ impl Outgoing {
     pub(super) async fn next(&self, buffer: &mut Vec<u8>) {
         loop {
             let wait = {
-                let mut queue = self.queue();
+                let mut queue = self.queue.lock();
                 if queue.held {
                     None
                 } else {
@@ -127,13 +127,9 @@ impl Outgoing {
 
     /// Notes that so many bytes have left, and tells whether somebody waits to hear of it.
     pub(super) fn written(&self, bytes: usize) -> bool {
-        let mut queue = self.queue();
+        let mut queue = self.queue.lock();
         queue.bytes -= bytes;
         queue.awaited && queue.bytes <= DRAINED
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::future;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWriteExt, Interest, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio::net::tcp::WriteHalf;
@@ -200,17 +201,13 @@ struct InFlight(Mutex<VecDeque<Sent>>);
 impl InFlight {
     fn push(&self, seen: &Seen, rule: Option<Arc<Rule>>) {
         let xid = (seen.op != Op::Connect).then_some(seen.xid);
-        self.lock().push_back(Sent { xid, rule });
+        self.0.lock().push_back(Sent { xid, rule });
     }
 
     /// Takes the oldest request with this xid out; pings and authentications share theirs.
     fn take(&self, xid: Option<i32>) -> Option<Arc<Rule>> {
-        let mut requests = self.lock();
+        let mut requests = self.0.lock();
         let position = requests.iter().position(|sent| sent.xid == xid)?;
         requests.remove(position).and_then(|sent| sent.rule)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Sent>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

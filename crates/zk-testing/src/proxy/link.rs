@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -65,11 +66,11 @@ impl Link {
     }
 
     pub(super) fn upstream(&self) -> SocketAddr {
-        *self.upstream.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.upstream.lock()
     }
 
     pub(super) fn redirect(&self, upstream: SocketAddr) {
-        *self.upstream.lock().unwrap_or_else(PoisonError::into_inner) = upstream;
+        *self.upstream.lock() = upstream;
     }
 
     pub(super) fn set_mode(&self, mode: Mode) {
@@ -93,7 +94,7 @@ impl Link {
 
     /// Takes a connection in; its task ends with the connection, by a cut, or with the proxy.
     pub(super) fn admit(self: &Arc<Self>, client: TcpStream) {
-        let mut connections = self.connections();
+        let mut connections = self.connections.lock();
         if connections.shut {
             return;
         }
@@ -107,7 +108,7 @@ impl Link {
     /// Ends all connections taken in so far, and returns when they are closed.
     pub(super) async fn cut(&self, how: Cut) {
         let tasks = {
-            let mut connections = self.connections();
+            let mut connections = self.connections.lock();
             connections.cut.send_replace(Some(how));
             // Those that come later listen to a new channel.
             connections.cut = watch::Sender::new(None);
@@ -118,13 +119,13 @@ impl Link {
 
     /// Ends all connections for good.
     pub(super) fn shut(&self) {
-        let mut connections = self.connections();
+        let mut connections = self.connections.lock();
         connections.shut = true;
         connections.tasks.abort_all();
     }
 
     pub(super) fn record(&self, seen: Seen) {
-        let mut all = lock(&self.seen);
+        let mut all = self.seen.lock();
         if all.len() == SEEN_KEPT {
             all.pop_front();
         }
@@ -132,11 +133,11 @@ impl Link {
     }
 
     pub(super) fn seen(&self) -> Vec<Seen> {
-        lock(&self.seen).iter().cloned().collect()
+        self.seen.lock().iter().cloned().collect()
     }
 
     pub(super) fn forget_seen(&self) {
-        lock(&self.seen).clear();
+        self.seen.lock().clear();
     }
 
     pub(super) fn accepted(&self) -> u64 {
@@ -145,10 +146,6 @@ impl Link {
 
     pub(super) fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
-    }
-
-    fn connections(&self) -> MutexGuard<'_, Connections> {
-        lock(&self.connections)
     }
 }
 
@@ -166,8 +163,4 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::SeqCst);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,7 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::op::{Match, Seen};
@@ -57,7 +58,7 @@ impl Injection {
 
     /// Ends the rule; requests that it has chosen already still meet their fate.
     pub fn lift(&self) {
-        self.0.left().times = 0;
+        self.0.left.lock().times = 0;
     }
 }
 
@@ -92,7 +93,7 @@ impl Rule {
     }
 
     fn count_down(&self) -> bool {
-        let mut left = self.left();
+        let mut left = self.left.lock();
         if left.times == 0 {
             return false;
         }
@@ -102,10 +103,6 @@ impl Rule {
         }
         left.times -= 1;
         true
-    }
-
-    fn left(&self) -> MutexGuard<'_, Left> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -119,40 +116,36 @@ pub(super) struct Rules {
 impl Rules {
     pub(super) fn add(&self, matching: Match, action: Action) -> Injection {
         let rule = Rule::new(matching, action);
-        lock(&self.requests).push(Arc::clone(&rule));
+        self.requests.lock().push(Arc::clone(&rule));
         Injection(rule)
     }
 
     pub(super) fn drop_events(&self) -> Injection {
         // Neither the match nor the action is looked at.
         let rule = Rule::new(Match::any().always(), Action::SwallowReply);
-        lock(&self.events).push(Arc::clone(&rule));
+        self.events.lock().push(Arc::clone(&rule));
         Injection(rule)
     }
 
     pub(super) fn clear(&self) {
-        for rule in lock(&self.requests).drain(..).chain(lock(&self.events).drain(..)) {
-            rule.left().times = 0;
+        for rule in self.requests.lock().drain(..).chain(self.events.lock().drain(..)) {
+            rule.left.lock().times = 0;
         }
     }
 
     /// Finds the rule that decides on a request.
     pub(super) fn claim(&self, seen: &Seen) -> Option<Arc<Rule>> {
-        let mut rules = lock(&self.requests);
-        rules.retain(|rule| rule.left().times > 0);
+        let mut rules = self.requests.lock();
+        rules.retain(|rule| rule.left.lock().times > 0);
         rules.iter().find(|rule| rule.claim(seen)).cloned()
     }
 
     /// Finds the rule that swallows a notification.
     pub(super) fn claim_event(&self) -> Option<Arc<Rule>> {
-        let mut rules = lock(&self.events);
-        rules.retain(|rule| rule.left().times > 0);
+        let mut rules = self.events.lock();
+        rules.retain(|rule| rule.left.lock().times > 0);
         rules.iter().find(|rule| rule.count_down()).cloned()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use zk_testing::raw::{Client, CreateMode, Error};
-use zk_testing::{Ensemble, StartError};
+use zk_testing::{Ensemble, SESSION, StartError, eventually};
 
-use crate::{SESSION, connect, eventually};
+use crate::connect;
 
 #[tokio::test]
 async fn another_server_leads_when_the_leader_is_killed_and_sessions_survive() {
@@ -24,7 +24,7 @@ async fn another_server_leads_when_the_leader_is_killed_and_sessions_survive() {
     let next = ensemble.wait_quorum().await.unwrap();
     assert_ne!(next, leader);
     let addr = ensemble.servers()[a].addr();
-    let client = Client::connect_with(addr, SESSION, id, &password).await.unwrap();
+    let client = Client::connect_with(addr, 2 * SESSION, id, &password).await.unwrap();
     client.create("/written", b"", CreateMode::Persistent).await.unwrap();
     assert!(killed.elapsed() < Duration::from_secs(5), "took {:?}", killed.elapsed());
     assert_eq!(client.exists("/mine").await.unwrap().unwrap().ephemeral_owner, id);
@@ -36,10 +36,7 @@ async fn another_server_leads_when_the_leader_is_killed_and_sessions_survive() {
 
     ensemble.server(a).pause().await.unwrap();
     ensemble.server(b).kill().await;
-    eventually("without a majority nobody leads", Duration::from_secs(5), async || {
-        ensemble.leader().await.is_none()
-    })
-    .await;
+    eventually("without a majority nobody leads", async || ensemble.leader().await.is_none()).await;
 
     ensemble.kill_all().await;
     ensemble.start_all().await.unwrap();
@@ -74,8 +71,7 @@ async fn an_observer_serves_and_does_not_vote() {
     ensemble.server(next).kill().await;
     ensemble.server(last).kill().await;
     let nobody = async || ensemble.leader().await.is_none();
-    eventually("one of three that vote is no majority, observer or not", Duration::from_secs(5), nobody)
-        .await;
+    eventually("one of three that vote is no majority, observer or not", nobody).await;
 }
 
 #[tokio::test]
@@ -91,9 +87,9 @@ async fn a_server_without_a_majority_serves_reads_to_who_accepts_that() {
     ensemble.server(1).kill().await;
     ensemble.server(2).kill().await;
     ensemble.servers()[0].wait_read_only().await.unwrap();
-    let refused = Client::connect(addr, SESSION).await;
+    let refused = Client::connect(addr, 2 * SESSION).await;
     assert!(matches!(refused, Err(Error::Io(_))), "{refused:?}");
-    let reader = Client::connect_read_only(addr, SESSION).await.unwrap();
+    let reader = Client::connect_read_only(addr, 2 * SESSION).await.unwrap();
     assert!(reader.is_read_only());
     assert_eq!(reader.get("/a").await.unwrap().0, b"there");
     let written = reader.set("/a", b"", None).await;
@@ -101,7 +97,7 @@ async fn a_server_without_a_majority_serves_reads_to_who_accepts_that() {
 
     ensemble.start_all().await.unwrap();
     ensemble.wait_quorum().await.unwrap();
-    assert!(!Client::connect_read_only(addr, SESSION).await.unwrap().is_read_only());
+    assert!(!Client::connect_read_only(addr, 2 * SESSION).await.unwrap().is_read_only());
 }
 
 #[tokio::test]
@@ -111,6 +107,6 @@ async fn without_local_sessions_a_server_without_a_majority_opens_none() {
     ensemble.server(1).kill().await;
     let left = &ensemble.servers()[0];
     left.wait_read_only().await.unwrap();
-    let refused = Client::connect_read_only(left.addr(), SESSION).await;
+    let refused = Client::connect_read_only(left.addr(), 2 * SESSION).await;
     assert!(matches!(refused, Err(Error::NotReadOnly)), "{refused:?}");
 }

@@ -5,9 +5,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use zk_testing::proxy::{Action, Match, Op, Proxy};
 use zk_testing::raw::{Client, CreateMode, Error, EventKind, WatchMode};
-use zk_testing::{Server, four_letter_word};
+use zk_testing::{Server, eventually, four_letter_word};
 
-use crate::{connect, eventually};
+use crate::connect;
 
 const SOON: Duration = Duration::from_secs(2);
 const SHORT: Duration = Duration::from_millis(150);
@@ -45,7 +45,7 @@ async fn what_passes_is_recorded() {
     proxy.clear();
     client.close().await.unwrap();
     assert!(proxy.requests().iter().any(|seen| seen.op == Op::CloseSession));
-    eventually("the connection is closed", SOON, async || proxy.connections_open() == 0).await;
+    eventually("the connection is closed", async || proxy.connections_open() == 0).await;
 
     assert_eq!(four_letter_word(proxy.addr(), "ruok").await.unwrap(), "imok");
 }
@@ -74,7 +74,7 @@ async fn resets_and_orderly_ends_can_be_told_apart() {
     for (cleanly, expected) in [(false, Err(ErrorKind::ConnectionReset)), (true, Ok(0))] {
         let accepted = proxy.connections_accepted();
         let stream = TcpStream::connect(proxy.addr()).await.unwrap();
-        eventually("it is accepted", SOON, async || proxy.connections_accepted() > accepted).await;
+        eventually("it is accepted", async || proxy.connections_accepted() > accepted).await;
         if cleanly {
             proxy.cut_cleanly().await;
         } else {
@@ -121,7 +121,7 @@ async fn a_hang_holds_everything_back_both_ways_and_passing_resumes() {
     creation.await.unwrap();
     assert_eq!(client.next_event().await.unwrap().path, "/b");
     assert!(observer.exists("/a").await.unwrap().is_some());
-    eventually("who left in between is forgotten", SOON, async || proxy.connections_open() == 2).await;
+    eventually("who left in between is forgotten", async || proxy.connections_open() == 2).await;
     assert!(proxy.requests().iter().all(|seen| seen.op != Op::Connect), "and never reaches the server");
 }
 
@@ -260,7 +260,7 @@ async fn events_are_dropped_until_that_is_lifted() {
     let dropping = proxy.drop_events();
     create(&observer, "/a").await.unwrap();
     create(&observer, "/b").await.unwrap();
-    eventually("both are dropped", SOON, async || dropping.count() == 2).await;
+    eventually("both are dropped", async || dropping.count() == 2).await;
     dropping.lift();
     create(&observer, "/c").await.unwrap();
     let event = client.next_event().await.unwrap();
@@ -275,5 +275,5 @@ async fn dropping_the_proxy_closes_port_and_connections() {
     let client = connect(addr).await;
     drop(proxy);
     timeout(SOON, client.closed()).await.unwrap();
-    eventually("the port is closed", SOON, async || TcpStream::connect(addr).await.is_err()).await;
+    eventually("the port is closed", async || TcpStream::connect(addr).await.is_err()).await;
 }

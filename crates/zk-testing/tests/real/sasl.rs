@@ -3,10 +3,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use zk_testing::SESSION;
 use zk_testing::Server;
 use zk_testing::raw::{Acl, Client, CreateMode, Error, permission};
 
-use crate::{SESSION, connect};
+use crate::connect;
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -26,7 +27,7 @@ async fn a_server_with_users_offers_digest_md5_and_serves_others_too() {
 async fn a_server_that_requires_sasl_refuses_who_has_not_authenticated() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::builder().sasl(&[("ann", "secret")]).require_sasl(true).start().await.unwrap();
-    let client = Client::connect(server.addr(), SESSION).await.unwrap();
+    let client = Client::connect(server.addr(), 2 * SESSION).await.unwrap();
     let refused = client.create("/a", b"", CreateMode::Persistent).await;
     assert!(matches!(refused, Err(Error::SaslRequired)), "{refused:?}");
     timeout(SOON, client.closed()).await.unwrap();

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use zk_testing::raw::{Client, CreateMode};
-use zk_testing::{Server, ServerError, StartError};
+use zk_testing::{SESSION, Server, ServerError, StartError, eventually};
 
-use crate::{SESSION, connect, eventually, process_exists};
+use crate::{connect, process_exists};
 
 #[tokio::test]
 async fn kill_and_restart_keep_data_and_sessions_and_wipe_loses_them() {
@@ -27,7 +27,7 @@ async fn kill_and_restart_keep_data_and_sessions_and_wipe_loses_them() {
     assert_eq!(server.addr(), addr);
     assert_ne!(server.pid(), Some(first_pid));
 
-    let client = Client::connect_with(addr, SESSION, id, &password).await.unwrap();
+    let client = Client::connect_with(addr, 2 * SESSION, id, &password).await.unwrap();
     assert_eq!(client.get("/kept").await.unwrap().0, b"x");
     assert_eq!(client.exists("/mine").await.unwrap().unwrap().ephemeral_owner, id);
 
@@ -123,7 +123,7 @@ async fn a_server_that_dies_by_itself_is_noticed_and_can_be_started_again() {
     let mut server = Server::start().await.unwrap();
     let pid = nix::unistd::Pid::from_raw(server.pid().unwrap().cast_signed());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
-    eventually("it is seen as down", Duration::from_secs(2), async || !server.is_running()).await;
+    eventually("it is seen as down", async || !server.is_running()).await;
     server.start_again().await.unwrap();
 }
 
@@ -155,6 +155,6 @@ async fn servers_die_with_their_owner_even_by_sigkill() {
     owner.kill().unwrap();
     owner.wait().unwrap();
     let gone = async || !pids.iter().any(|pid| process_exists(*pid));
-    eventually("both servers are gone", Duration::from_secs(5), gone).await;
-    eventually("their folders are gone", Duration::from_secs(5), async || !folder.exists()).await;
+    eventually("both servers are gone", gone).await;
+    eventually("their folders are gone", async || !folder.exists()).await;
 }

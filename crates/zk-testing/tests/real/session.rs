@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 use zk_testing::raw::{Client, CreateMode, Error};
-use zk_testing::{Server, expire_session, session_password};
+use zk_testing::{SESSION, Server, expire_session, session_password};
 
-use crate::{SESSION, connect};
+use crate::connect;
 
 #[tokio::test]
 async fn the_password_is_computed_as_the_server_does() {
@@ -30,7 +30,7 @@ async fn an_expired_session_loses_its_ephemerals_and_its_owner_learns() {
     assert!(bystander.exists("/mine").await.unwrap().is_none());
     assert!(began.elapsed() < Duration::from_secs(1), "took {:?}", began.elapsed());
     timeout(SESSION, owner.closed()).await.unwrap();
-    let again = Client::connect_with(server.addr(), SESSION, owner.session_id(), owner.password()).await;
+    let again = Client::connect_with(server.addr(), 2 * SESSION, owner.session_id(), owner.password()).await;
     assert!(matches!(again, Err(Error::SessionExpired)));
 
     assert!(bystander.exists("/lasting").await.unwrap().is_some());
@@ -44,8 +44,9 @@ async fn a_session_that_is_not_there_cannot_be_expired() {
     assert!(matches!(expire_session(server.addr(), 0x1234).await, Err(Error::SessionExpired)));
     assert!(matches!(expire_session(server.addr(), 0).await, Err(Error::SessionExpired)));
     let client = connect(server.addr()).await;
-    let wrong = Client::connect_with(server.addr(), SESSION, client.session_id(), &[7; 16]).await;
+    let wrong = Client::connect_with(server.addr(), 2 * SESSION, client.session_id(), &[7; 16]).await;
     assert!(matches!(wrong, Err(Error::SessionExpired)));
-    let again = Client::connect_with(server.addr(), SESSION, client.session_id(), client.password()).await;
+    let again =
+        Client::connect_with(server.addr(), 2 * SESSION, client.session_id(), client.password()).await;
     assert!(again.is_ok(), "a wrong password costs a connection, not the session");
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{Stream, StreamExt};
+use parking_lot::Mutex;
 use rand::seq::SliceRandom;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, sleep, timeout};
@@ -41,17 +41,13 @@ impl Dialer {
 
     /// Others are tried first, next time.
     pub(super) fn blame(&self, server: SocketAddr) {
-        let mut suspects = self.suspects();
+        let mut suspects = self.suspects.lock();
         suspects.retain(|suspect| *suspect != server);
         suspects.push(server);
     }
 
     pub(super) fn praise(&self, server: SocketAddr) {
-        self.suspects().retain(|suspect| *suspect != server);
-    }
-
-    fn suspects(&self) -> std::sync::MutexGuard<'_, Vec<SocketAddr>> {
-        self.suspects.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.suspects.lock().retain(|suspect| *suspect != server);
     }
 
     /// The first server to accept, in random order, with those that failed last at the end. Names are
@@ -93,7 +89,7 @@ impl Dialer {
         let found = servers.iter().map(|(address, host)| Dialled { address: *address, host: host.clone() });
         let mut order: Vec<_> = found.collect();
         order.shuffle(&mut rand::rng());
-        let mut suspects = self.suspects();
+        let mut suspects = self.suspects.lock();
         if all {
             // Addresses that no name leads to any more are forgotten.
             suspects.retain(|suspect| servers.contains_key(suspect));

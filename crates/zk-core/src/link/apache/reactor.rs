@@ -9,12 +9,13 @@ use std::future::Future;
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::panic::catch_unwind;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use async_io::Timer;
+use parking_lot::Mutex;
 
 /// What the reactor is made of: an epoll instance, an eventfd and a timerfd.
 const DESCRIPTORS: usize = 3;
@@ -30,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// call tries anew. If its thread is dead, as somebody else has used it when descriptors were short, every call says so.
 pub(super) fn start() -> io::Result<()> {
     static RUNNING: Mutex<bool> = Mutex::new(false);
-    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut running = RUNNING.lock();
     if *running {
         return Ok(());
     }
