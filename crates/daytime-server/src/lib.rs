@@ -215,7 +215,7 @@ async fn register(zk: &Zk, config: &ServerConfig, bound: &[SocketAddr]) -> Resul
     for local in bound {
         let endpoint = Endpoint::new(host.clone(), local.port())?;
         // The listener is ours alone: it is bound without SO_REUSEPORT.
-        registrations.push(registrar.register(Instance::new(endpoint), Socket::Held(*local))?);
+        registrations.push(registrar.register(Instance::new(endpoint), Socket::Bound(*local))?);
     }
     Ok(registrations)
 }

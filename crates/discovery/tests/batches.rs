@@ -15,7 +15,7 @@ use discovery::{Config, Discovery, Members, View};
 use test_zookeeper::Server;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
-use zk_core::link::{Answer, Link};
+use zk_core::link::{Reply, Transport};
 use zk_core::{Event, EventKind, Stat, Zk, ZnodePath};
 use zk_testing::proxy::Proxy;
 use zk_testing::raw::{self, CreateMode, MultiOp};
@@ -57,7 +57,7 @@ fn take(changes: &Mutex<Changes>) -> Changes {
 }
 
 impl Twist for Meeting {
-    fn watch_recursive(&self, link: &dyn Link, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
+    fn watch_recursive(&self, link: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
         self.watches.fetch_add(1, Ordering::Relaxed);
         let (watched, twist) = (link.watch_recursive(path), self.clone());
         Box::pin(async move {
@@ -76,7 +76,7 @@ impl Twist for Meeting {
         })
     }
 
-    fn children(&self, link: &Arc<dyn Link>, path: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
+    fn children(&self, link: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
         let (link, path, twist) = (link.clone(), path.clone(), self.clone());
         Box::pin(async move {
             let changes = take(&twist.before_the_list);
@@ -94,7 +94,7 @@ impl Twist for Meeting {
         })
     }
 
-    fn stat(&self, link: &Arc<dyn Link>, path: &ZnodePath) -> Answer<Option<Stat>> {
+    fn stat(&self, link: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<Option<Stat>> {
         let changes = if path.to_string() == ROOT { take(&self.before_the_look) } else { Vec::new() };
         if changes.is_empty() {
             return link.stat(path);

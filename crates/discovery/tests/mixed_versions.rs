@@ -14,7 +14,7 @@ use discovery::{Config, Discovery, Records};
 use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
-use zk_core::link::{Answer, Link};
+use zk_core::link::{Reply, Transport};
 use zk_core::{ErrorKind, Event, Zk, ZnodePath};
 use zk_testing::proxy::{Op, Proxy};
 
@@ -26,11 +26,11 @@ struct Age {
 }
 
 impl Twist for Age {
-    fn has_recursive_watches(&self, _: &dyn Link) -> bool {
+    fn has_recursive_watches(&self, _: &dyn Transport) -> bool {
         !self.known.load(Ordering::Relaxed)
     }
 
-    fn watch_recursive(&self, link: &dyn Link, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
+    fn watch_recursive(&self, link: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
         if self.old.load(Ordering::Relaxed) {
             self.known.store(true, Ordering::Relaxed);
             return Box::pin(async { Err(ErrorKind::Unsupported) });

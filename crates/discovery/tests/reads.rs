@@ -12,7 +12,7 @@ use common::{ROOT, SESSION, SOON, observer, view_where};
 use discovery::{Config, Discovery, Records, View};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep};
-use zk_core::link::{Answer, Link};
+use zk_core::link::{Reply, Transport};
 use zk_core::{Reading, Zk, ZnodePath};
 use zk_testing::proxy::Proxy;
 use zk_testing::raw::{CreateMode, MultiOp};
@@ -45,7 +45,7 @@ impl Notes {
 }
 
 impl Twist for Notes {
-    fn read_many(&self, link: &Arc<dyn Link>, paths: &[ZnodePath]) -> Answer<Vec<Reading>> {
+    fn read_many(&self, link: &Arc<dyn Transport>, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
         let mut seen = self.seen();
         seen.sent.push((Instant::now(), paths.len()));
         seen.under_way += 1;

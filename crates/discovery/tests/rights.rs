@@ -17,7 +17,7 @@ use discovery::{Config, Discovery, Members, Records, View};
 use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use zk_core::link::{Answer, Link};
+use zk_core::link::{Reply, Transport};
 use zk_core::{ErrorKind, Event, Zk, ZnodePath};
 use zk_testing::expire_session;
 use zk_testing::proxy::{Op, Proxy};
@@ -181,7 +181,7 @@ async fn fault_27_rights_that_are_lost_while_following_are_told_by_the_audit_at_
 struct OneWatch(Arc<AtomicUsize>);
 
 impl Twist for OneWatch {
-    fn watch_recursive(&self, link: &dyn Link, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
+    fn watch_recursive(&self, link: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
         match self.0.fetch_add(1, Ordering::Relaxed) {
             0 => link.watch_recursive(path),
             _ => Box::pin(async { Err(ErrorKind::Denied) }),

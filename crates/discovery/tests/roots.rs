@@ -13,7 +13,7 @@ use common::{
 };
 use discovery::{Config, Discovery, Members};
 use test_zookeeper::Server;
-use zk_core::link::{Answer, Link};
+use zk_core::link::{Reply, Transport};
 use zk_core::{Stat, Zk, ZnodePath, Zxid};
 use zk_testing::expire_session;
 use zk_testing::proxy::Proxy;
@@ -98,12 +98,12 @@ fn same(mut stat: Stat) -> Stat {
 }
 
 impl Twist for SameNumbers {
-    fn stat(&self, link: &Arc<dyn Link>, path: &ZnodePath) -> Answer<Option<Stat>> {
+    fn stat(&self, link: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<Option<Stat>> {
         let stat = link.stat(path);
         Box::pin(async move { Ok(stat.await?.map(same)) })
     }
 
-    fn children(&self, link: &Arc<dyn Link>, path: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
+    fn children(&self, link: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
         let listed = link.children(path);
         Box::pin(async move { listed.await.map(|(names, stat)| (names, same(stat))) })
     }

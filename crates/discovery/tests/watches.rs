@@ -14,7 +14,7 @@ use discovery::{Config, Discovery};
 use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
-use zk_core::link::{Answer, Link};
+use zk_core::link::{Reply, Transport};
 use zk_core::{ErrorKind, Event, Stat, Zk, ZnodePath};
 
 /// The first watch overflows at its first event, and what happens then is told to nobody.
@@ -22,7 +22,7 @@ use zk_core::{ErrorKind, Event, Stat, Zk, ZnodePath};
 struct Overflows(Arc<AtomicUsize>);
 
 impl Twist for Overflows {
-    fn watch_recursive(&self, link: &dyn Link, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
+    fn watch_recursive(&self, link: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
         let watched = link.watch_recursive(path);
         if self.0.fetch_add(1, Ordering::Relaxed) > 0 {
             return watched;
@@ -70,7 +70,7 @@ async fn after_more_than_could_wait_following_begins_anew_on_the_same_link() {
 struct Looks(Arc<Mutex<Vec<Instant>>>);
 
 impl Twist for Looks {
-    fn stat(&self, link: &Arc<dyn Link>, path: &ZnodePath) -> Answer<Option<Stat>> {
+    fn stat(&self, link: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<Option<Stat>> {
         if path.to_string() == ROOT {
             self.0.lock().unwrap().push(Instant::now());
         }
@@ -104,7 +104,7 @@ async fn audits_vary_and_some_come_early() {
 struct Hasty(Arc<AtomicUsize>);
 
 impl Twist for Hasty {
-    fn watch_recursive(&self, link: &dyn Link, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
+    fn watch_recursive(&self, link: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
         match self.0.fetch_add(1, Ordering::Relaxed) {
             0..3 => Box::pin(async { Err(ErrorKind::ConnectionLost("reset".into())) }),
             _ => link.watch_recursive(path),

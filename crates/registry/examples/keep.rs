@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let zk = Zk::start(zk_core::Config::new(&hosts)?)?;
     let registrar = Registrar::new(zk.clone(), Config::new(ZnodePath::parse("/registry_example")?));
     let instance = Instance::new(bound.try_into()?).with_weight(50).with_tag("zone", "a");
-    let registration = registrar.register(instance, Socket::Held(bound))?;
+    let registration = registrar.register(instance, Socket::Bound(bound))?;
 
     let mut statuses = registration.statuses();
     let printer = tokio::spawn(async move {

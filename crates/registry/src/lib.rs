@@ -57,7 +57,7 @@
 //! # Whose is a znode that is there already?
 //! It is ours if this [`Registrar`] wrote it (it bears our incarnation). It is a stale one of ours if it
 //! was written on the same boot of the same host, in the same network namespace, for the same bound
-//! address, **and** the caller vouches, by [`Socket::Held`], that it holds that listening socket now: then
+//! address, **and** the caller vouches, by [`Socket::Bound`], that it holds that listening socket now: then
 //! its writer cannot be alive. That counts only until this registrar has held the name once.
 //!
 //! # What it tells
@@ -89,7 +89,7 @@
 //!
 //! let zk = Zk::start(zk_core::Config::new("127.0.0.1:2181")?)?;
 //! let registrar = Registrar::new(zk.clone(), Config::new(ZnodePath::parse("/go_servers")?));
-//! let registration = registrar.register(Instance::new(endpoint), Socket::Held(bound))?;
+//! let registration = registrar.register(Instance::new(endpoint), Socket::Bound(bound))?;
 //! registration.registered().await?;
 //!
 //! // ... serve ...

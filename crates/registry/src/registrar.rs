@@ -61,7 +61,7 @@ pub enum Socket {
     /// This process holds the socket that listens on this address, exclusively (no `SO_REUSEPORT`), and
     /// will until the instance is deregistered. A znode that was written on this host for this very
     /// address is then a dead one's, and is taken over.
-    Held(SocketAddr),
+    Bound(SocketAddr),
 }
 
 impl Registrar {
@@ -115,7 +115,7 @@ impl Registrar {
         let shared = &self.shared;
         let (bound, mut owner) = match socket {
             Socket::Unvouched => (None, shared.owner.clone()),
-            Socket::Held(bound) => (Some(bound), shared.owner.clone()),
+            Socket::Bound(bound) => (Some(bound), shared.owner.clone()),
         };
         if let Some(bound) = bound {
             owner = owner.with_bound(bound);

@@ -111,7 +111,7 @@ async fn metrics_tell_of_a_take_over() {
     let bound: SocketAddr = "127.0.0.1:8897".parse().unwrap();
     let register = |service: &Service| {
         let instance = instance::Instance::new("127.0.0.1:8897".parse().unwrap());
-        service.registrar.register(instance, Socket::Held(bound)).unwrap()
+        service.registrar.register(instance, Socket::Bound(bound)).unwrap()
     };
     let dead = service(&proxy.connect_string(), NEVER);
     let before = register(&dead);

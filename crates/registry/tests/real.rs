@@ -40,7 +40,7 @@ fn instance() -> Instance {
 }
 
 fn held() -> Socket {
-    Socket::Held(BOUND.parse::<SocketAddr>().unwrap())
+    Socket::Bound(BOUND.parse::<SocketAddr>().unwrap())
 }
 
 impl Service {

@@ -121,7 +121,7 @@ async fn fault_27_a_stale_znode_that_we_may_not_delete_is_told_and_waited_for() 
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let admin = observer(&server).await;
-    let held = || Socket::Held(BACK.parse::<SocketAddr>().unwrap());
+    let held = || Socket::Bound(BACK.parse::<SocketAddr>().unwrap());
     let instance = || Instance::new(BACK.parse().unwrap());
     let dead = service(&proxy.connect_string(), NEVER);
     let before = dead.registrar.register(instance(), held()).unwrap();
@@ -156,7 +156,9 @@ async fn what_is_taken_over_has_the_acl_of_what_is_created() {
         Registrar::new(zk, Config::new(ZnodePath::parse(ROOT).unwrap()).with_acl(Acl::Creator))
     };
     let register = |registrar: &Registrar| {
-        registrar.register(Instance::new(BACK.parse().unwrap()), Socket::Held(BACK.parse().unwrap())).unwrap()
+        registrar
+            .register(Instance::new(BACK.parse().unwrap()), Socket::Bound(BACK.parse().unwrap()))
+            .unwrap()
     };
     let dead = start(&proxy.connect_string());
     let before = register(&dead);
@@ -186,7 +188,7 @@ async fn a_rival_that_hides_its_data_is_a_conflict() {
         .await
         .unwrap();
     let instance = Instance::new(BACK.parse().unwrap());
-    let registration = service.registrar.register(instance, Socket::Held(BACK.parse().unwrap())).unwrap();
+    let registration = service.registrar.register(instance, Socket::Bound(BACK.parse().unwrap())).unwrap();
     let status = status_where(&registration, |status| matches!(status, Status::Conflict(_))).await;
     let Status::Conflict(holder) = status else { unreachable!() };
     assert_eq!(holder.session.map(|session| session.0), Some(rival.session_id()));

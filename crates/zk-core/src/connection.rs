@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
-use crate::link::{Acl, Answer, CreateMode, Down, Identity, Link, Reading, Stat};
+use crate::link::{Acl, CreateMode, Down, Identity, Reading, Reply, Stat, Transport};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
 use crate::state::Session;
@@ -43,7 +43,7 @@ const IN_FLIGHT: usize = 1_024;
 #[derive(Clone, Debug)]
 pub struct Connection {
     /// Only the supervisor keeps a link alive: a connection that is kept must not keep a session.
-    link: Weak<dyn Link>,
+    link: Weak<dyn Transport>,
     down: watch::Receiver<Option<Down>>,
     session: Session,
     epoch: u64,
@@ -75,7 +75,7 @@ impl Scope {
 }
 
 impl Connection {
-    pub(crate) fn new(link: &Arc<dyn Link>, epoch: u64, reconnects: u64, scope: Arc<Scope>) -> Self {
+    pub(crate) fn new(link: &Arc<dyn Transport>, epoch: u64, reconnects: u64, scope: Arc<Scope>) -> Self {
         let (down, session) = (link.down(), link.session());
         Self { link: Arc::downgrade(link), down, session, epoch, reconnects, scope }
     }
@@ -289,7 +289,7 @@ impl Connection {
         &self,
         verb: &'static str,
         path: &ZnodePath,
-        send: impl FnOnce(&dyn Link, &ZnodePath) -> Answer<T>,
+        send: impl FnOnce(&dyn Transport, &ZnodePath) -> Reply<T>,
     ) -> Result<T, Error> {
         let at = path.under(&self.scope.chroot);
         self.run_at(verb, path, |link| send(link, &at)).await
@@ -299,7 +299,7 @@ impl Connection {
         &self,
         verb: &'static str,
         path: &ZnodePath,
-        send: impl FnOnce(&dyn Link) -> Answer<T>,
+        send: impl FnOnce(&dyn Transport) -> Reply<T>,
     ) -> Result<T, Error> {
         let started = Instant::now();
         let result = self.send(verb, path, send).await;
@@ -312,7 +312,7 @@ impl Connection {
         &self,
         verb: &'static str,
         path: &ZnodePath,
-        send: impl FnOnce(&dyn Link) -> Answer<T>,
+        send: impl FnOnce(&dyn Transport) -> Reply<T>,
     ) -> Result<T, Error> {
         let limit = self.operation_timeout();
         let deadline = Instant::now() + limit;

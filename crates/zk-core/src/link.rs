@@ -1,6 +1,6 @@
 //! The seam below the supervisor: what it needs from an ensemble, and no more.
 //!
-//! [`Ensemble`] connects, [`Link`] is one connection with the verbs that this project uses. Threads and
+//! [`Ensemble`] connects, [`Transport`] is one connection with the verbs that this project uses. Threads and
 //! sockets are the business of an implementation ([`apache`]); above the seam nothing depends on them, so
 //! a simulated ensemble in virtual time can stand in.
 //!
@@ -9,7 +9,7 @@
 //!   future does not recall its request.
 //! * An event is in its queue before the answer to any later request is delivered.
 //! * When the link ends, every outstanding answer is an error, every event queue ends, and
-//!   [`Link::down`] tells why; after that nothing of this link reaches the ensemble any more.
+//!   [`Transport::down`] tells why; after that nothing of this link reaches the ensemble any more.
 
 use std::any::Any;
 use std::fmt;
@@ -30,7 +30,7 @@ pub mod apache;
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The answer to a verb.
-pub type Answer<T> = BoxFuture<'static, Result<T, ErrorKind>>;
+pub type Reply<T> = BoxFuture<'static, Result<T, ErrorKind>>;
 
 /// The servers as one thing to connect to.
 pub trait Ensemble: Send + Sync + 'static {
@@ -38,7 +38,7 @@ pub trait Ensemble: Send + Sync + 'static {
     ///
     /// Dropping the future ends the attempt and leaves nothing behind but, at worst, a session that
     /// expires by itself.
-    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Link>, ConnectError>>;
+    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>>;
 
     /// What it is called in metrics: the connect string, say.
     fn name(&self) -> String;
@@ -118,7 +118,7 @@ pub enum Down {
 }
 
 /// One connection to one server, attached to one session. Ends once and for all when the connection does.
-pub trait Link: Send + Sync + fmt::Debug + 'static {
+pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// The session it is attached to.
     fn session(&self) -> Session;
 
@@ -135,49 +135,49 @@ pub trait Link: Send + Sync + fmt::Debug + 'static {
     fn down(&self) -> watch::Receiver<Option<Down>>;
 
     /// Creates a znode.
-    fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Answer<Stat>;
+    fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat>;
 
     /// Deletes a znode, if it has the version given.
-    fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Answer<()>;
+    fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Reply<()>;
 
     /// Replaces a znode of the version given by an ephemeral one of this session, in one transaction.
-    fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Answer<()>;
+    fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()>;
 
     /// Looks at a znode.
-    fn stat(&self, path: &ZnodePath) -> Answer<Option<Stat>>;
+    fn stat(&self, path: &ZnodePath) -> Reply<Option<Stat>>;
 
     /// Reads a znode.
-    fn data(&self, path: &ZnodePath) -> Answer<(Vec<u8>, Stat)>;
+    fn data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)>;
 
     /// Reads several znodes; an answer each, in their order. One request where the server knows such.
-    fn read_many(&self, paths: &[ZnodePath]) -> Answer<Vec<Reading>>;
+    fn read_many(&self, paths: &[ZnodePath]) -> Reply<Vec<Reading>>;
 
     /// Writes a znode, if it has the version given.
-    fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Answer<Stat>;
+    fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Reply<Stat>;
 
     /// Lists the children, unordered.
-    fn children(&self, path: &ZnodePath) -> Answer<(Vec<String>, Stat)>;
+    fn children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat)>;
 
     /// Waits until the server has caught up with the ensemble's leader.
-    fn sync(&self, path: &ZnodePath) -> Answer<()>;
+    fn sync(&self, path: &ZnodePath) -> Reply<()>;
 
     /// Watches a znode, present or not, and everything below it.
-    fn watch_recursive(&self, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>>;
+    fn watch_recursive(&self, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>>;
 
     /// Looks at a znode, and watches it for one event. The sender is dropped if the link ends first.
-    fn watch_exists(&self, path: &ZnodePath) -> Answer<(Option<Stat>, oneshot::Receiver<EventKind>)>;
+    fn watch_exists(&self, path: &ZnodePath) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)>;
 
     /// Reads a znode, and watches it for its next write or its deletion.
-    fn watch_data(&self, path: &ZnodePath) -> Answer<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)>;
+    fn watch_data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)>;
 
     /// Lists the children, and watches the list for its next change and for the znode's deletion.
-    fn watch_children(&self, path: &ZnodePath) -> Answer<(Vec<String>, Stat, oneshot::Receiver<EventKind>)>;
+    fn watch_children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)>;
 
     /// Whom the server takes us for.
-    fn identities(&self) -> Answer<Vec<Identity>>;
+    fn identities(&self) -> Reply<Vec<Identity>>;
 
     /// Asks the server for a sign of life.
-    fn check(&self) -> Answer<()>;
+    fn check(&self) -> Reply<()>;
 
     /// Ends the session; resolves to true when the ensemble has confirmed it.
     fn close(&self) -> BoxFuture<'static, bool>;

@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 use crate::backoff::Backoff;
 use crate::connection::{Connection, Scope};
 use crate::error::{ErrorKind, Outcome};
-use crate::link::{ConnectError, Down, Ensemble, Link, Ticket};
+use crate::link::{ConnectError, Down, Ensemble, Ticket, Transport};
 use crate::state::{CloseReason, Lingering, Phase, Session, State};
 use crate::time::until;
 
@@ -46,7 +46,7 @@ enum Stage {
     /// No link. The ensemble may hold `held`; the next attempt comes after a wait, unless it is `eager`.
     Down { held: Option<Held>, eager: bool },
     /// A link is up and published.
-    Up { link: Arc<dyn Link>, since: Instant },
+    Up { link: Arc<dyn Transport>, since: Instant },
     /// Asked to close by `deadline`; the ensemble may hold `held`.
     Closing { held: Option<Held>, deadline: Instant },
 }
@@ -178,7 +178,7 @@ impl Supervisor {
         });
     }
 
-    fn established(&mut self, link: Arc<dyn Link>, held: Option<&Held>) -> Stage {
+    fn established(&mut self, link: Arc<dyn Transport>, held: Option<&Held>) -> Stage {
         let session = link.session();
         let resumed = held.filter(|held| held.session.id == session.id);
         self.backoff_for(session);
@@ -216,7 +216,7 @@ impl Supervisor {
     }
 
     /// Waits until the link ends, or is asked to.
-    async fn hold(&mut self, link: Arc<dyn Link>, since: Instant) -> Stage {
+    async fn hold(&mut self, link: Arc<dyn Transport>, since: Instant) -> Stage {
         let session = link.session();
         let mut down = link.down();
         let cause = tokio::select! {
@@ -242,7 +242,7 @@ impl Supervisor {
     }
 
     /// Closes the session over a link that is up.
-    async fn close_link(&mut self, link: Arc<dyn Link>, deadline: Instant) -> Stage {
+    async fn close_link(&mut self, link: Arc<dyn Transport>, deadline: Instant) -> Stage {
         let session = link.session();
         let confirmed = timeout_at(deadline, link.close()).await.unwrap_or(false);
         if confirmed {
@@ -335,7 +335,7 @@ async fn ended(down: &mut watch::Receiver<Option<Down>>) -> Option<Down> {
 
 /// Resolves when the link, although it does not say so, gives no sign of life: its thread is stuck, or
 /// the client on it has come to grief. One request per session timeout.
-async fn silence(link: &dyn Link) {
+async fn silence(link: &dyn Transport) {
     let period = link.session().timeout;
     loop {
         sleep(period).await;

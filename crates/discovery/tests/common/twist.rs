@@ -6,28 +6,28 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use zk_core::link::apache::Apache;
-use zk_core::link::{Answer, BoxFuture, Down, Ensemble, Link, Ticket};
+use zk_core::link::{BoxFuture, Down, Ensemble, Reply, Ticket, Transport};
 use zk_core::{Acl, ConnectError, CreateMode, Event, EventKind, Identity, Reading, Session, Stat, ZnodePath};
 
 /// What is not as the link has it; by default nothing.
 pub(crate) trait Twist: Clone + Debug + Send + Sync + 'static {
-    fn has_recursive_watches(&self, link: &dyn Link) -> bool {
+    fn has_recursive_watches(&self, link: &dyn Transport) -> bool {
         link.has_recursive_watches()
     }
 
-    fn watch_recursive(&self, link: &dyn Link, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
+    fn watch_recursive(&self, link: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
         link.watch_recursive(path)
     }
 
-    fn children(&self, link: &Arc<dyn Link>, path: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
+    fn children(&self, link: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
         link.children(path)
     }
 
-    fn stat(&self, link: &Arc<dyn Link>, path: &ZnodePath) -> Answer<Option<Stat>> {
+    fn stat(&self, link: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<Option<Stat>> {
         link.stat(path)
     }
 
-    fn read_many(&self, link: &Arc<dyn Link>, paths: &[ZnodePath]) -> Answer<Vec<Reading>> {
+    fn read_many(&self, link: &Arc<dyn Transport>, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
         link.read_many(paths)
     }
 }
@@ -46,7 +46,7 @@ impl<T> Twisted<T> {
 
 #[derive(Debug)]
 struct TwistedLink<T> {
-    link: Arc<dyn Link>,
+    link: Arc<dyn Transport>,
     twist: T,
 }
 
@@ -55,10 +55,10 @@ impl<T: Twist> Ensemble for Twisted<T> {
         "twisted".into()
     }
 
-    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Link>, ConnectError>> {
+    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>> {
         Box::pin(async {
             let link = self.servers.connect(ticket).await?;
-            Ok(Arc::new(TwistedLink { link, twist: self.twist.clone() }) as Arc<dyn Link>)
+            Ok(Arc::new(TwistedLink { link, twist: self.twist.clone() }) as Arc<dyn Transport>)
         })
     }
 
@@ -67,14 +67,14 @@ impl<T: Twist> Ensemble for Twisted<T> {
     }
 }
 
-impl<T: Twist> Link for TwistedLink<T> {
+impl<T: Twist> Transport for TwistedLink<T> {
     fn has_recursive_watches(&self) -> bool {
         self.twist.has_recursive_watches(&*self.link)
     }
-    fn watch_recursive(&self, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
+    fn watch_recursive(&self, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
         self.twist.watch_recursive(&*self.link, path)
     }
-    fn children(&self, path: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
+    fn children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
         self.twist.children(&self.link, path)
     }
 
@@ -90,43 +90,43 @@ impl<T: Twist> Link for TwistedLink<T> {
     fn down(&self) -> watch::Receiver<Option<Down>> {
         self.link.down()
     }
-    fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Answer<Stat> {
+    fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat> {
         self.link.create(path, data, mode, acl)
     }
-    fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Answer<()> {
+    fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Reply<()> {
         self.link.delete(path, version)
     }
-    fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Answer<()> {
+    fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()> {
         self.link.take_over(path, version, data, acl)
     }
-    fn stat(&self, path: &ZnodePath) -> Answer<Option<Stat>> {
+    fn stat(&self, path: &ZnodePath) -> Reply<Option<Stat>> {
         self.twist.stat(&self.link, path)
     }
-    fn data(&self, path: &ZnodePath) -> Answer<(Vec<u8>, Stat)> {
+    fn data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
         self.link.data(path)
     }
-    fn read_many(&self, paths: &[ZnodePath]) -> Answer<Vec<Reading>> {
+    fn read_many(&self, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
         self.twist.read_many(&self.link, paths)
     }
-    fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Answer<Stat> {
+    fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Reply<Stat> {
         self.link.set_data(path, data, version)
     }
-    fn sync(&self, path: &ZnodePath) -> Answer<()> {
+    fn sync(&self, path: &ZnodePath) -> Reply<()> {
         self.link.sync(path)
     }
-    fn watch_exists(&self, path: &ZnodePath) -> Answer<(Option<Stat>, oneshot::Receiver<EventKind>)> {
+    fn watch_exists(&self, path: &ZnodePath) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)> {
         self.link.watch_exists(path)
     }
-    fn watch_data(&self, path: &ZnodePath) -> Answer<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
+    fn watch_data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
         self.link.watch_data(path)
     }
-    fn watch_children(&self, path: &ZnodePath) -> Answer<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
+    fn watch_children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
         self.link.watch_children(path)
     }
-    fn identities(&self) -> Answer<Vec<Identity>> {
+    fn identities(&self) -> Reply<Vec<Identity>> {
         self.link.identities()
     }
-    fn check(&self) -> Answer<()> {
+    fn check(&self) -> Reply<()> {
         self.link.check()
     }
     fn close(&self) -> BoxFuture<'static, bool> {

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{BoxFuture, ConnectError, Ensemble, Link, Ticket};
+use super::{BoxFuture, ConnectError, Ensemble, Ticket, Transport};
 use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::fd_reserve::fd_reserve;
@@ -149,7 +149,7 @@ impl Apache {
         Ok(())
     }
 
-    async fn ask<T>(&self, answer: super::Answer<T>) -> Result<T, Introduction> {
+    async fn ask<T>(&self, answer: super::Reply<T>) -> Result<T, Introduction> {
         match tokio::time::timeout(self.settings.session_timeout, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(ErrorKind::Unsupported)) => Err(Introduction::Unknown),
@@ -170,7 +170,7 @@ enum Introduction {
 }
 
 impl Ensemble for Apache {
-    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Link>, ConnectError>> {
+    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>> {
         Box::pin(async move {
             let _descriptors = fd_reserve().lend();
             // A server that we have lost may be hung: its kernel accepts while it answers nobody.
@@ -187,7 +187,7 @@ impl Ensemble for Apache {
                 Err(ConnectError::SessionExpired) => self.dialer.praise(server.address),
                 Err(_) => self.dialer.blame(server.address),
             }
-            link.map(|link| Arc::new(link) as Arc<dyn Link>)
+            link.map(|link| Arc::new(link) as Arc<dyn Transport>)
         })
     }
 

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::link::{Acl, Answer, BoxFuture, CreateMode, Event, EventKind, Identity, Reading, Stat};
+use crate::link::{Acl, BoxFuture, CreateMode, Event, EventKind, Identity, Reading, Reply, Stat};
 use crate::path::ZnodePath;
 use crate::state::SessionId;
 use crate::zk::Zk;
@@ -61,7 +61,7 @@ impl Script {
 }
 
 impl Ensemble for Script {
-    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Link>, ConnectError>> {
+    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>> {
         let asked = ticket.and_then(|ticket| ticket.get::<i64>().copied());
         self.attempts.lock().unwrap().push((Instant::now(), asked));
         let answer = self.answers.lock().unwrap().pop_front();
@@ -86,7 +86,7 @@ impl Ensemble for Script {
                         alive: Mutex::new(true),
                     });
                     self.links.lock().unwrap().push(wire.clone());
-                    Ok(wire as Arc<dyn Link>)
+                    Ok(wire as Arc<dyn Transport>)
                 }
             }
         })
@@ -101,11 +101,11 @@ impl Ensemble for Script {
     }
 }
 
-fn unscripted<T>() -> Answer<T> {
+fn unscripted<T>() -> Reply<T> {
     Box::pin(async { Err(ErrorKind::NotConnected) })
 }
 
-impl Link for Wire {
+impl Transport for Wire {
     fn session(&self) -> Session {
         Session { id: SessionId(self.session), timeout: self.timeout }
     }
@@ -126,64 +126,64 @@ impl Link for Wire {
         self.down.subscribe()
     }
 
-    fn create(&self, _: &ZnodePath, _: &[u8], _: CreateMode, _: Acl) -> Answer<Stat> {
+    fn create(&self, _: &ZnodePath, _: &[u8], _: CreateMode, _: Acl) -> Reply<Stat> {
         unscripted()
     }
 
-    fn delete(&self, _: &ZnodePath, _: Option<i32>) -> Answer<()> {
+    fn delete(&self, _: &ZnodePath, _: Option<i32>) -> Reply<()> {
         unscripted()
     }
 
-    fn take_over(&self, _: &ZnodePath, _: i32, _: &[u8], _: Acl) -> Answer<()> {
+    fn take_over(&self, _: &ZnodePath, _: i32, _: &[u8], _: Acl) -> Reply<()> {
         unscripted()
     }
 
     /// Never answered: what the deadline of a verb is for.
-    fn stat(&self, _: &ZnodePath) -> Answer<Option<Stat>> {
+    fn stat(&self, _: &ZnodePath) -> Reply<Option<Stat>> {
         Box::pin(std::future::pending())
     }
 
-    fn data(&self, _: &ZnodePath) -> Answer<(Vec<u8>, Stat)> {
+    fn data(&self, _: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
         unscripted()
     }
 
-    fn read_many(&self, _: &[ZnodePath]) -> Answer<Vec<Reading>> {
+    fn read_many(&self, _: &[ZnodePath]) -> Reply<Vec<Reading>> {
         unscripted()
     }
 
-    fn set_data(&self, _: &ZnodePath, _: &[u8], _: Option<i32>) -> Answer<Stat> {
+    fn set_data(&self, _: &ZnodePath, _: &[u8], _: Option<i32>) -> Reply<Stat> {
         unscripted()
     }
 
-    fn children(&self, _: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
+    fn children(&self, _: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
         unscripted()
     }
 
-    fn sync(&self, _: &ZnodePath) -> Answer<()> {
+    fn sync(&self, _: &ZnodePath) -> Reply<()> {
         unscripted()
     }
 
-    fn watch_recursive(&self, _: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
+    fn watch_recursive(&self, _: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
         unscripted()
     }
 
-    fn watch_exists(&self, _: &ZnodePath) -> Answer<(Option<Stat>, oneshot::Receiver<EventKind>)> {
+    fn watch_exists(&self, _: &ZnodePath) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)> {
         unscripted()
     }
 
-    fn watch_data(&self, _: &ZnodePath) -> Answer<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
+    fn watch_data(&self, _: &ZnodePath) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
         unscripted()
     }
 
-    fn watch_children(&self, _: &ZnodePath) -> Answer<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
+    fn watch_children(&self, _: &ZnodePath) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
         unscripted()
     }
 
-    fn identities(&self) -> Answer<Vec<Identity>> {
+    fn identities(&self) -> Reply<Vec<Identity>> {
         unscripted()
     }
 
-    fn check(&self) -> Answer<()> {
+    fn check(&self) -> Reply<()> {
         let alive = *self.alive.lock().unwrap();
         Box::pin(async move { if alive { Ok(()) } else { std::future::pending().await } })
     }

@@ -21,10 +21,10 @@ use zookeeper_client as zk;
 
 use super::abilities::Abilities;
 use super::dial::Dialled;
-use super::{BoxFuture, ConnectError, Link, Settings, Ticket, errors};
+use super::{BoxFuture, ConnectError, Settings, Ticket, Transport, errors};
 use crate::error::ErrorKind;
 use crate::fd_reserve::fd_reserve;
-use crate::link::{Acl, Answer, CreateMode, Down, Event, EventKind, Identity, Reading, Stat, Zxid};
+use crate::link::{Acl, CreateMode, Down, Event, EventKind, Identity, Reading, Reply, Stat, Zxid};
 use crate::path::ZnodePath;
 use crate::state::{Session, SessionId};
 
@@ -253,7 +253,7 @@ impl SessionThread {
     /// Sends a verb to the session thread and returns its answer. The request is on its way when this
     /// returns, in the order of the calls: jobs run in order, and the tasks that they push are first polled
     /// in order.
-    fn submit<T, F>(&self, verb: impl FnOnce(zk::Client) -> F + Send + 'static) -> Answer<T>
+    fn submit<T, F>(&self, verb: impl FnOnce(zk::Client) -> F + Send + 'static) -> Reply<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<(T, Option<Afterlife>), ErrorKind>> + Send + 'static,
@@ -281,7 +281,7 @@ impl SessionThread {
         })
     }
 
-    fn call<T, F>(&self, verb: impl FnOnce(zk::Client) -> F + Send + 'static) -> Answer<T>
+    fn call<T, F>(&self, verb: impl FnOnce(zk::Client) -> F + Send + 'static) -> Reply<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, zk::Error>> + Send + 'static,
@@ -293,7 +293,7 @@ impl SessionThread {
     }
 }
 
-impl Link for SessionThread {
+impl Transport for SessionThread {
     fn session(&self) -> Session {
         self.session
     }
@@ -314,7 +314,7 @@ impl Link for SessionThread {
         self.down.clone()
     }
 
-    fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Answer<Stat> {
+    fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat> {
         let (path, data) = (path.clone(), data.to_vec());
         let modern = self.pass.abilities.modern();
         self.call(move |client| async move {
@@ -331,12 +331,12 @@ impl Link for SessionThread {
         })
     }
 
-    fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Answer<()> {
+    fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Reply<()> {
         let path = path.clone();
         self.call(move |client| async move { client.delete(path.as_str(), version).await })
     }
 
-    fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Answer<()> {
+    fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()> {
         let (path, data) = (path.clone(), data.to_vec());
         if !self.pass.abilities.modern() {
             // The crate writes a create into a transaction in a way that only 3.5 understands. Sent
@@ -362,7 +362,7 @@ impl Link for SessionThread {
         })
     }
 
-    fn stat(&self, path: &ZnodePath) -> Answer<Option<Stat>> {
+    fn stat(&self, path: &ZnodePath) -> Reply<Option<Stat>> {
         let path = path.clone();
         self.call(move |client| async move {
             let found = client.check_stat(path.as_str()).await?;
@@ -370,7 +370,7 @@ impl Link for SessionThread {
         })
     }
 
-    fn data(&self, path: &ZnodePath) -> Answer<(Vec<u8>, Stat)> {
+    fn data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
         let path = path.clone();
         self.call(move |client| async move {
             let (data, stat) = client.get_data(path.as_str()).await?;
@@ -378,7 +378,7 @@ impl Link for SessionThread {
         })
     }
 
-    fn read_many(&self, paths: &[ZnodePath]) -> Answer<Vec<Reading>> {
+    fn read_many(&self, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
         let paths = paths.to_vec();
         if !self.pass.abilities.modern() {
             return self.call(move |client| async move {
@@ -413,7 +413,7 @@ impl Link for SessionThread {
         })
     }
 
-    fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Answer<Stat> {
+    fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Reply<Stat> {
         let (path, data) = (path.clone(), data.to_vec());
         self.call(move |client| async move {
             let stat = client.set_data(path.as_str(), &data, version).await?;
@@ -421,7 +421,7 @@ impl Link for SessionThread {
         })
     }
 
-    fn children(&self, path: &ZnodePath) -> Answer<(Vec<String>, Stat)> {
+    fn children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
         let path = path.clone();
         self.call(move |client| async move {
             // GetChildren2: ZooKeeper keeps its serialized answers, and not those of GetChildren.
@@ -430,12 +430,12 @@ impl Link for SessionThread {
         })
     }
 
-    fn sync(&self, path: &ZnodePath) -> Answer<()> {
+    fn sync(&self, path: &ZnodePath) -> Reply<()> {
         let path = path.clone();
         self.call(move |client| async move { client.sync(path.as_str()).await })
     }
 
-    fn watch_recursive(&self, path: &ZnodePath) -> Answer<mpsc::Receiver<Event>> {
+    fn watch_recursive(&self, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
         if !self.pass.abilities.recursive_watches() {
             return Box::pin(async { Err(ErrorKind::Unsupported) });
         }
@@ -452,7 +452,7 @@ impl Link for SessionThread {
         })
     }
 
-    fn watch_exists(&self, path: &ZnodePath) -> Answer<(Option<Stat>, oneshot::Receiver<EventKind>)> {
+    fn watch_exists(&self, path: &ZnodePath) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)> {
         let path = path.clone();
         let removable = self.pass.abilities.modern();
         self.submit(move |client| async move {
@@ -463,7 +463,7 @@ impl Link for SessionThread {
         })
     }
 
-    fn watch_data(&self, path: &ZnodePath) -> Answer<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
+    fn watch_data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
         let path = path.clone();
         let removable = self.pass.abilities.modern();
         self.submit(move |client| async move {
@@ -474,7 +474,7 @@ impl Link for SessionThread {
         })
     }
 
-    fn watch_children(&self, path: &ZnodePath) -> Answer<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
+    fn watch_children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
         let path = path.clone();
         let removable = self.pass.abilities.modern();
         self.submit(move |client| async move {
@@ -485,7 +485,7 @@ impl Link for SessionThread {
         })
     }
 
-    fn identities(&self) -> Answer<Vec<Identity>> {
+    fn identities(&self) -> Reply<Vec<Identity>> {
         if !self.pass.abilities.who_am_i() {
             return Box::pin(async { Err(ErrorKind::Unsupported) });
         }
@@ -502,7 +502,7 @@ impl Link for SessionThread {
         })
     }
 
-    fn check(&self) -> Answer<()> {
+    fn check(&self) -> Reply<()> {
         // It needs no rights, and no znode but the one that is always there.
         self.call(|client| async move { client.check_stat("/").await.map(|_| ()) })
     }
