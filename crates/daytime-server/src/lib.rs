@@ -16,6 +16,7 @@
 //! embedding.
 
 mod advertise;
+mod answer;
 mod cli;
 mod descriptors;
 mod embedded;
@@ -24,7 +25,7 @@ mod forced;
 mod lookup;
 mod metrics;
 mod refused;
-mod reply;
+
 mod serve;
 
 use std::future::Future;

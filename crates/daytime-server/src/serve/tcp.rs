@@ -17,8 +17,8 @@ use zk_core::fd_reserve;
 
 use super::log_limiter::LogLimiter;
 use super::pause::Pause;
+use crate::answer::reply;
 use crate::metrics::{self, Open, Outcome};
-use crate::reply::reply;
 
 /// The most that is read from a caller after the answer, in bytes. RFC 867 has us throw it away, and the
 /// tutorial's client sends nine bytes.

@@ -17,8 +17,8 @@ pub(crate) use socket::Socket;
 use self::socket::Datagram;
 use super::log_limiter::LogLimiter;
 use super::pause::Pause;
+use crate::answer::{is_reply, reply};
 use crate::metrics::{self, Outcome};
-use crate::reply::{is_reply, reply};
 
 /// Below it are the ports of services, among them all that are known to answer an answer: echo (7), daytime
 /// (13), quote of the day (17), chargen (19), time (37), domain (53), TFTP (69), NTP (123). Callers are given
