@@ -1,9 +1,9 @@
-//! Asks for the time, round after round.
+//! The default command: asks for the time, round after round.
 
 use std::time::Duration;
 
 use balance::{Balancer, CallConfig};
-use daytime_config::ClientConfig;
+use daytime_config::{ClientConfig, error_chain};
 use discovery::{Discovery, Members, View};
 use instance::Endpoint;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -11,14 +11,14 @@ use tracing::debug;
 use zk_core::Zk;
 
 use crate::connect;
-use crate::error::{Error, chain};
+use crate::error::Error;
 use crate::link::{self, Link};
 use crate::metrics;
-use crate::output::{line, tell};
+use crate::output::{line, print_error};
 use crate::release::Release;
 
-/// While waiting, something is said at least this often.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// While it waits, the client prints the reason at least this often.
+const REMINDER: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(config: ClientConfig, link: &Link, release: &mut Release) -> Result<(), Error> {
     let zk = link.start(&config.zookeeper)?;
@@ -29,7 +29,7 @@ pub(crate) async fn run(config: ClientConfig, link: &Link, release: &mut Release
         first = first_instance(zk, &discovery, &config) => first?,
         refused = link::refused_at_start(zk) => return Err(refused),
     }
-    // It never ends by itself as long as `discovery` lives.
+    // `feed` does not end while `discovery` lives.
     tokio::select! {
         biased;
         () = feed(&balancer, &discovery) => Ok(()),
@@ -38,7 +38,7 @@ pub(crate) async fn run(config: ClientConfig, link: &Link, release: &mut Release
     }
 }
 
-/// Hands every new set to the balancer.
+/// Passes every new set of instances to the balancer.
 async fn feed(balancer: &Balancer<Endpoint>, discovery: &Discovery) {
     let mut views = discovery.views();
     loop {
@@ -52,28 +52,31 @@ async fn feed(balancer: &Balancer<Endpoint>, discovery: &Discovery) {
     }
 }
 
-/// Waits for an instance, and says what for.
+/// Waits for the first instance, and prints the reason of the wait.
 async fn first_instance(zk: &Zk, discovery: &Discovery, config: &ClientConfig) -> Result<(), Error> {
     let waited = config.client.wait;
     let deadline = Instant::now() + waited;
     let (mut states, mut views) = (zk.states(), discovery.views());
-    let mut told = String::new();
-    // Most starts take a few milliseconds, and need no comment.
-    let mut tell_at = Instant::now() + Duration::from_millis(300);
+    let mut printed = String::new();
+    // Most starts take a few milliseconds, and print nothing.
+    let mut print_at = Instant::now() + Duration::from_millis(300);
     loop {
         let state = states.latest();
         let what = {
             let view = views.borrow_and_update();
             match view.members() {
                 Members::Set(_) => return Ok(()),
-                _ if state.is_connected() => awaited(&view, config),
+                _ if state.is_connected() => reason(&view, config),
                 _ => link::describe(&state),
             }
         };
         let now = Instant::now();
-        if now >= tell_at && (what != told || now >= tell_at + PATIENCE) {
-            tell(format_args!("{what} (giving up in {:.0?})", deadline.saturating_duration_since(now)));
-            (told, tell_at) = (what.clone(), now);
+        if now >= print_at && (what != printed || now >= print_at + REMINDER) {
+            print_error(format_args!(
+                "{what} (giving up in {:.0?})",
+                deadline.saturating_duration_since(now)
+            ));
+            (printed, print_at) = (what.clone(), now);
         }
         tokio::select! {
             biased;
@@ -84,12 +87,12 @@ async fn first_instance(zk: &Zk, discovery: &Discovery, config: &ClientConfig) -
             changed = states.changed() => if changed.is_none() {
                 return Err(Error::GaveUp { waited, what });
             },
-            () = sleep_until(if told.is_empty() { tell_at } else { tell_at + PATIENCE }) => {}
+            () = sleep_until(if printed.is_empty() { print_at } else { print_at + REMINDER }) => {}
         }
     }
 }
 
-fn awaited(view: &View, config: &ClientConfig) -> String {
+fn reason(view: &View, config: &ClientConfig) -> String {
     let root = config.discovery.root();
     match (&view.trouble, view.members()) {
         (Some(trouble), _) => format!("cannot follow {root}: {trouble}"),
@@ -108,10 +111,10 @@ async fn rounds(
 ) -> Result<(), Error> {
     let settings = &config.client;
     let limits = CallConfig::new(settings.attempt_timeout, settings.timeout)
-        .expect("the configuration has checked that an attempt is not longer than the request");
+        .expect("the configuration makes an attempt no longer than its request");
     let mut pace = (!settings.interval.is_zero()).then(|| {
         let mut pace = interval(settings.interval);
-        // A slow round must not be followed by a burst of quick ones.
+        // No burst of quick rounds after a slow one.
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pace
     });
@@ -123,7 +126,7 @@ async fn rounds(
         let answer = balance::call(balancer, &limits, |endpoint| {
             let (endpoint, discovery) = (endpoint.clone(), discovery.clone());
             async move {
-                let answer = connect::ask(&endpoint, settings.connect_timeout).await;
+                let answer = connect::request(&endpoint, settings.connect_timeout).await;
                 if let Err(error) = &answer {
                     debug!(%endpoint, %error, "attempt failed");
                     if error.is_refused() {
@@ -138,12 +141,12 @@ async fn rounds(
         metrics::request(answer.is_ok(), began.elapsed());
         match answer {
             Ok(answered) => {
-                debug!(endpoint = %answered.key, attempts = answered.attempts, "answered");
+                debug!(endpoint = %answered.key, attempts = answered.attempts, "round answered");
                 line(answered.value)?;
             }
             Err(error) => {
                 failed += 1;
-                tell(format_args!("round {round}: {}", chain(&error)));
+                print_error(format_args!("round {round}: {}", error_chain(&error)));
             }
         }
     }

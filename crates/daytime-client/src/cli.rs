@@ -1,25 +1,25 @@
-//! The command line.
+//! The command line, the signals and the exit code of the program.
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use daytime_config::{ClientConfig, ClientFlags, ZookeeperFlags};
+use daytime_config::{ClientConfig, ClientFlags, Problems, ZookeeperFlags, error_chain};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 use zk_program::{Signal, Signals};
 
-use crate::error::{Error, chain};
+use crate::error::Error;
 use crate::link::Link;
-use crate::output::tell;
+use crate::output::print_error;
 use crate::release::Release;
 use crate::{ask, doctor, list, metrics, watch};
 
 /// Finds daytime servers in ZooKeeper and asks them for the time; lists them; watches them come and go.
 ///
-/// Without a command it asks: as many rounds as configured, each to one server picked by the strategy, and
-/// prints each answer on a line of standard output, nothing else. A server that fails is avoided for a
-/// while, and the round goes on at another one. Rounds begin when an instance is known.
+/// Without a command, the client makes as many requests (rounds) as configured, each to a server that the strategy picks,
+/// and prints each answer as a line on standard output. The rounds begin when the first server is registered. When a
+/// server fails, the round goes on at another server, and the client avoids the failed one for a while.
 #[derive(Debug, Parser)]
 #[command(name = "daytime-client", version, after_help = AFTER_HELP)]
 struct Cli {
@@ -33,40 +33,48 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Prints what is registered now
+    /// Print the servers that are registered now
     List {
-        /// As one JSON array instead of a table
+        /// Print one JSON array instead of a table
         #[arg(long)]
         json: bool,
     },
-    /// Says step by step what can be reached, with times, and what to look at where that ends
+    /// Check each step from the host names to a call of every server, and print what to look at if one fails
     Doctor {
-        /// As JSON objects, one a line
+        /// Print JSON objects, one a line
         #[arg(long)]
         json: bool,
     },
-    /// Prints joins, leaves and the state of the connection, as they happen, until interrupted
+    /// Print joins, leaves and the state of the link to ZooKeeper, as they happen, until a signal
     Watch {
-        /// As JSON objects, one a line
+        /// Print JSON objects, one a line
         #[arg(long)]
         json: bool,
     },
 }
 
 const AFTER_HELP: &str = "\
-Flags may stand before or after the command.
-Flags beat the environment, the environment beats the file, the file beats the defaults.
-RUST_LOG sets what is logged on standard error: warnings by default; info for the story, debug for each attempt.
-Empty is unset; what is wrong in it is told, and the rest is used.
-While it asks or watches, SIGUSR1 has it believe at once a disappearance of most servers that it holds back.
+Configuration:
+  Flags may stand before or after the command. A flag beats the environment, the environment beats the file, the file \
+  beats the default.
 
-Exit codes: 0 done, nobody reads on (as in `daytime-client | head -3`), or `watch` was asked to stop; 1 a round or a
-step of the doctor failed, ZooKeeper or an instance did not turn up in time, ZooKeeper refused the authentication at
-the start, standard output cannot be written, or what is not `watch` was asked to stop before it was done; 2 wrong
-usage or configuration. What cannot be written to standard error is lost, and nothing else.
+Log:
+  The log goes to standard error. RUST_LOG filters it: warn by default; info logs sessions and changes, debug each \
+  attempt. An empty RUST_LOG counts as unset; invalid directives are reported, and the others are used. What cannot be \
+  written to standard error is lost, and nothing else.
 
-SIGTERM, SIGINT, SIGHUP, SIGQUIT and what else asks a program to stop ends it within half a second, the ZooKeeper
-session being closed; one that was ignored at the start (SIGHUP under nohup) stays ignored.
+Signals:
+  SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM, SIGXCPU and SIGPWR close the ZooKeeper session and end the client within \
+  500ms. A signal that was ignored at the start, such as SIGHUP under nohup, stays ignored.
+  SIGUSR1 makes a client that asks or watches release the instances that it holds after a mass disappearance: it \
+  treats them as gone.
+
+Exit codes:
+  0  The client is done, the reader of its output has left (daytime-client | head -3), or a signal ended watch.
+  1  A round or a step of doctor failed, ZooKeeper or a server did not appear in time, ZooKeeper refused the \
+  authentication before the first session, the metrics endpoint or the link could not start, standard output cannot be \
+  written, or a signal ended a command other than watch.
+  2  The command line or the configuration is wrong.
 
 Examples:
   daytime-client --rounds 20 --interval 100ms
@@ -74,22 +82,22 @@ Examples:
   daytime-client doctor
   daytime-client watch --zookeeper zk1:2181,zk2:2181,zk3:2181/app";
 
-/// The program: parses the command line, runs, and tells how it went.
+/// The program: parses the command line, runs the command, and returns the exit code.
 pub fn main() -> ExitCode {
     let cli: Cli = daytime_config::parse_command_line();
     zk_program::log::init("warn,zookeeper_client=error");
     let loaded = match daytime_config::load_client(&cli.zookeeper, &cli.client) {
         Ok(loaded) => loaded,
         Err(problems) => {
-            tell(problems);
-            return ExitCode::from(2);
+            print_error(problems);
+            return ExitCode::from(Problems::EXIT_CODE);
         }
     };
-    info!(source = %loaded.source, "configuration");
+    info!(source = %loaded.source, "configuration loaded");
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
-    // While there are file descriptors.
+    // First, while there are file descriptors.
     if let Err(error) = zk_core::prepare() {
         return ended(Err(error.into()));
     }
@@ -104,8 +112,8 @@ pub fn main() -> ExitCode {
         let link = Link::default();
         let (report, reported) = oneshot::channel();
         let (handle, borrowed) = (tokio::runtime::Handle::current(), link.clone());
-        // A thread of its own, as a write may wait for a reader that stands still: then it is this thread that hangs,
-        // and nothing else. It ends with the command, or with the process.
+        // A thread of its own, as a write may block on a reader that does not read: then only this thread hangs. It ends
+        // with the command, or with the process.
         std::thread::Builder::new()
             .name("command".into())
             .spawn(move || report.send(handle.block_on(run(cli.command, loaded.config, &borrowed, release))))
@@ -115,12 +123,12 @@ pub fn main() -> ExitCode {
             outcome = reported => outcome.unwrap_or(Err(Error::Panicked)),
             signal = signals.stop() => if watching { Ok(()) } else { Err(Error::Stopped(signal.as_str())) },
         };
-        // Whatever ended it. Further signals ask for no more than this.
+        // On every way out. Further signals ask for no more than this.
         link.close().await;
         outcome
     });
-    // The command may still be under way on its thread, where a runtime that is being shut down would make it panic. The
-    // end of the process is the end of both, and nothing may hold it up.
+    // The command may still run on its thread, and would panic in a runtime that is shut down. The exit of the process
+    // ends both, and nothing may delay it.
     std::mem::forget(runtime);
     ended(outcome)
 }
@@ -131,9 +139,9 @@ async fn run(
     link: &Link,
     mut release: Release,
 ) -> Result<(), Error> {
-    // Who looks once and ends has nothing to be scraped for.
-    let lasting = matches!(command, None | Some(Command::Watch { .. }));
-    let _metrics = match config.metrics.filter(|_| lasting) {
+    // `list` and `doctor` end before a scrape.
+    let is_long_running = matches!(command, None | Some(Command::Watch { .. }));
+    let _metrics = match config.metrics.filter(|_| is_long_running) {
         Some(address) => Some(daytime_metrics::Endpoint::start(address).await?),
         None => None,
     };
@@ -149,10 +157,10 @@ async fn run(
 fn ended(outcome: Result<(), Error>) -> ExitCode {
     let error = match outcome {
         Ok(()) => return ExitCode::SUCCESS,
-        // Who closes the pipe, as `head` does, has read enough.
+        // A reader that closes the pipe, as `head` does, has read enough.
         Err(Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
         Err(error) => error,
     };
-    tell(chain(&error));
+    print_error(error_chain(&error));
     ExitCode::FAILURE
 }

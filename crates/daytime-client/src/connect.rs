@@ -1,4 +1,4 @@
-//! One request to one server.
+//! One attempt: a call of one server.
 
 use std::fmt;
 use std::io;
@@ -10,13 +10,13 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// The longest answer that is read, in bytes. A line of the time of day is far below it.
+/// The longest answer that is read, in bytes. A daytime line is much shorter.
 const LONGEST: u64 = 4 * 1024;
 
-/// Why one attempt failed. Says it all on one line; there is no `source` that would say it again.
+/// Why one attempt failed. The message includes the cause, so there is no `source`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AttemptError {
-    /// There is no connection.
+    /// The server could not be connected to.
     #[error("no connection: {0}")]
     Connect(io::Error),
     /// The server did not accept in time.
@@ -25,12 +25,12 @@ pub(crate) enum AttemptError {
     /// The connection broke while the answer was read.
     #[error("connection broke: {0}")]
     Read(io::Error),
-    /// What was read is no line.
-    #[error("no answer: {0}")]
+    /// The answer is no daytime line.
+    #[error("invalid answer: {0}")]
     Answer(InvalidAnswer),
 }
 
-/// What is wrong with an answer.
+/// Why an answer is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InvalidAnswer {
     Empty,
@@ -42,10 +42,10 @@ pub(crate) enum InvalidAnswer {
 impl fmt::Display for InvalidAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Empty => "the server closed without a word",
-            Self::TooLong => "more than 4 KiB",
-            Self::NotText => "not printable text",
-            Self::ManyLines => "more than one line",
+            Self::Empty => "it is empty",
+            Self::TooLong => "it is longer than 4 KiB",
+            Self::NotText => "it is not printable text",
+            Self::ManyLines => "it has more than one line",
         })
     }
 }
@@ -53,7 +53,7 @@ impl fmt::Display for InvalidAnswer {
 impl Classify for AttemptError {
     fn failure(&self) -> Option<Failure> {
         match self {
-            // Some are our own trouble (no file descriptor, no name service), and say nothing about it.
+            // An error of this machine (no file descriptor, no name service) is no failure of the server.
             Self::Connect(error) | Self::Read(error) => error.failure(),
             Self::ConnectTimeout(_) => Some(Failure::Timeout),
             Self::Answer(_) => Some(Failure::Incomplete),
@@ -62,14 +62,14 @@ impl Classify for AttemptError {
 }
 
 impl AttemptError {
-    /// Whether nobody listens there.
+    /// Whether the connection was refused: no process listens there.
     pub(crate) fn is_refused(&self) -> bool {
         self.failure() == Some(Failure::Refused)
     }
 }
 
-/// Connects, sends nothing, and reads to the end: RFC 867. Takes the line with or without its newline.
-pub(crate) async fn ask(endpoint: &Endpoint, connect_timeout: Duration) -> Result<String, AttemptError> {
+/// Connects, sends nothing, and reads to the end, as RFC 867 says. Accepts the line with or without its line end.
+pub(crate) async fn request(endpoint: &Endpoint, connect_timeout: Duration) -> Result<String, AttemptError> {
     let connecting = async {
         match endpoint.host() {
             Host::Name(name) => TcpStream::connect((name.as_str(), endpoint.port())).await,
@@ -96,7 +96,7 @@ fn line(answer: Vec<u8>) -> Result<String, InvalidAnswer> {
     match line {
         "" => Err(InvalidAnswer::Empty),
         _ if line.contains('\n') => Err(InvalidAnswer::ManyLines),
-        // What is printed goes to a terminal, and comes from somewhere else.
+        // Another program wrote the line, and a terminal shows it.
         _ if line.chars().any(char::is_control) => Err(InvalidAnswer::NotText),
         _ => Ok(line.to_owned()),
     }
@@ -107,23 +107,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attempt_says_its_cause_once() {
+    fn an_attempt_error_names_its_cause_once() {
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         for error in [AttemptError::Connect(refused()), AttemptError::Read(refused())] {
-            let text = crate::error::chain(&error);
+            let text = daytime_config::error_chain(&error);
             assert_eq!(text.matches(&refused().to_string()).count(), 1, "{text}");
         }
     }
 
     #[test]
-    fn takes_one_line_with_or_without_newline() {
+    fn an_answer_is_one_line_with_or_without_line_end() {
         for text in ["time", "time\n", "time\r\n"] {
             assert_eq!(line(text.into()), Ok("time".into()), "{text:?}");
         }
     }
 
     #[test]
-    fn refuses_what_is_no_line() {
+    fn an_answer_that_is_no_line_is_refused() {
         assert_eq!(line(vec![]), Err(InvalidAnswer::Empty));
         assert_eq!(line(b"\r\n".to_vec()), Err(InvalidAnswer::Empty));
         assert_eq!(line(vec![b'x'; 4097]), Err(InvalidAnswer::TooLong));

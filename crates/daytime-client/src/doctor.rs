@@ -1,9 +1,8 @@
-//! Says step by step what can be reached, and what to look at where that ends.
+//! The command `doctor`: checks step by step what can be reached, and prints what to look at where a step fails.
 //!
-//! Each step is a function that ends within a deadline and says what it found. The order is that of a
-//! request: names, addresses, ZooKeeper, session, root, watch, instances. A step that fails for one of several
-//! servers does not end the examination, as it would not end a program; it does end with a step that
-//! nothing works without.
+//! Each step is a function with a deadline. The order is that of a request: names, addresses, ZooKeeper, session, root,
+//! watch, instances. If a step fails for one of several servers, the examination goes on, as a program would; if it fails
+//! for all of them, it ends.
 
 mod address;
 mod cause;
@@ -25,10 +24,10 @@ use self::report::Report;
 use crate::error::Error;
 use crate::link::Link;
 
-/// Steps of one kind that are under way at one time.
+/// How many steps of one kind run at one time.
 const AT_ONCE: usize = 16;
 
-/// Examines everything, and prints a line for each step.
+/// Runs all steps, and prints a line for each.
 ///
 /// # Errors
 /// [`Error::Unwell`] if a step failed.
@@ -61,7 +60,7 @@ async fn examine(config: &ClientConfig, link: &Link, report: &mut Report) -> Res
         report.add(step)?;
         serving |= serves;
     }
-    // Without a server that could grant one, a session would only be waited for.
+    // No server could grant a session.
     if !serving {
         return Ok(());
     }
@@ -69,13 +68,17 @@ async fn examine(config: &ClientConfig, link: &Link, report: &mut Report) -> Res
     let (step, connection) = session::begin(config, link).await?;
     report.add(step)?;
     match connection {
-        Some(connection) => beyond(&connection, config, report).await,
+        Some(connection) => examine_root(&connection, config, report).await,
         None => Ok(()),
     }
 }
 
-/// What a session is good for.
-async fn beyond(connection: &Connection, config: &ClientConfig, report: &mut Report) -> Result<(), Error> {
+/// The steps that need a session.
+async fn examine_root(
+    connection: &Connection,
+    config: &ClientConfig,
+    report: &mut Report,
+) -> Result<(), Error> {
     let path = config.discovery.root();
     let (step, exists) = root::exists(connection, path).await;
     report.add(step)?;

@@ -1,6 +1,5 @@
 //! Why a command failed.
 
-use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
@@ -8,10 +7,10 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What is waited for did not come in time.
+    /// ZooKeeper or an instance did not appear in time.
     #[error("gave up after {waited:?}: {what}")]
     GaveUp {
-        /// How long was waited.
+        /// How long the client waited.
         waited: Duration,
         /// What is missing.
         what: String,
@@ -24,16 +23,16 @@ pub enum Error {
         /// Rounds in all.
         rounds: u64,
     },
-    /// The metrics cannot be offered.
-    #[error("no metrics endpoint")]
+    /// The metrics endpoint cannot start.
+    #[error("cannot start the metrics endpoint")]
     Metrics(#[from] daytime_metrics::StartError),
-    /// ZooKeeper refused the authentication before it had granted a session.
+    /// ZooKeeper refused the authentication before the first session.
     #[error("ZooKeeper refuses [zookeeper.auth]")]
     Authentication(#[source] zk_core::ConnectError),
-    /// There can be no link to ZooKeeper in this process.
-    #[error("no link to ZooKeeper can be started")]
+    /// This process cannot start a link to ZooKeeper.
+    #[error("cannot start a link to ZooKeeper")]
     Link(#[from] zk_core::StartError),
-    /// The doctor found something.
+    /// Steps of the doctor failed.
     #[error("{failed} of {steps} steps failed")]
     Unwell {
         /// Steps that failed.
@@ -44,37 +43,30 @@ pub enum Error {
     /// A signal asked to stop before the command was done.
     #[error("stopped by {0}")]
     Stopped(&'static str),
-    /// The command panicked, which has been told.
-    #[error("ended by a panic")]
+    /// The command panicked. The panic message is on standard error.
+    #[error("the command panicked")]
     Panicked,
-    /// ZooKeeper said no.
+    /// ZooKeeper refused a request, or did not reply.
     #[error("cannot read from ZooKeeper")]
     ZooKeeper(#[from] zk_core::Error),
     /// Standard output is closed or full.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
-    /// The system refuses what every program needs.
+    /// The system refuses threads, signal handlers or file descriptors.
     #[error("cannot start")]
     Start(#[source] io::Error),
 }
 
-/// An error and its causes on one line.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
+    use std::error::Error as StdError;
+
+    use daytime_config::error_chain;
+
     use super::*;
 
     #[test]
-    fn no_layer_of_an_error_repeats_the_next() {
+    fn no_layer_of_an_error_repeats_its_cause() {
         let io = || io::Error::from(io::ErrorKind::PermissionDenied);
         let refused = zk_core::ConnectError::AuthFailed { server: "127.0.0.1:2181".into() };
         let metrics =
@@ -92,10 +84,10 @@ mod tests {
         ] {
             let (mut layer, mut next): (&dyn StdError, _) = (&error, error.source());
             while let Some(cause) = next {
-                assert!(!layer.to_string().contains(&cause.to_string()), "{layer} says {cause}, too");
+                assert!(!layer.to_string().contains(&cause.to_string()), "{layer} repeats {cause}");
                 (layer, next) = (cause, cause.source());
             }
         }
-        assert_eq!(chain(&Error::Start(io())), format!("cannot start: {}", io()));
+        assert_eq!(error_chain(&Error::Start(io())), format!("cannot start: {}", io()));
     }
 }

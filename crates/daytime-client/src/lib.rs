@@ -1,8 +1,14 @@
-//! Discovers daytime servers in ZooKeeper, asks them for the time, lists and watches them.
+//! The program `daytime-client`: finds daytime servers in ZooKeeper and asks them for the time, lists them, watches them,
+//! and checks step by step why they cannot be reached. [`main`] is the whole program; `src/main.rs` only calls it.
 //!
-//! A thin program over the crates `discovery` and `balance`. It asks round after round, lists, watches, and, as a
-//! doctor, says step by step what can be reached and what to look at where that ends. SIGUSR1 is the operator's word
-//! that what a mass disappearance took is gone. [`main`] is the program.
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     daytime_client::main()
+//! }
+//! ```
+//!
+//! The program is thin; the crates `discovery` and `balance` do the work. SIGUSR1 releases the instances that discovery
+//! holds after a mass disappearance.
 
 mod ask;
 mod cli;

@@ -1,4 +1,4 @@
-//! The link to ZooKeeper, as a person wants to hear of it.
+//! The one link of the process, and its state in words.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -7,19 +7,21 @@ use zk_core::{ConnectError, Phase, StartError, State, Zk};
 
 use crate::error::Error;
 
-/// The session of a reader owns nothing: a moment to say goodbye is enough.
+/// A reader's session owns no znodes, so closing it may be short.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Where the link stands, in words.
+/// The state of the link in words, as the commands print it.
 pub(crate) fn describe(state: &State) -> String {
     let trouble = state.trouble.as_ref().map(|trouble| format!(": {trouble}")).unwrap_or_default();
     match (&state.phase, &state.session) {
         (Phase::Connected, Some(session)) => format!("connected to ZooKeeper, session {}", session.id),
         (Phase::Connected, None) => "connected to ZooKeeper".into(),
-        (Phase::Suspended, _) => format!("connection to ZooKeeper lost, trying again{trouble}"),
+        (Phase::Suspended, _) => format!("connection to ZooKeeper lost, reconnecting{trouble}"),
         (Phase::Lost, None) => format!("waiting for ZooKeeper{trouble}"),
-        (Phase::Lost, Some(_)) => format!("ZooKeeper is away for longer than the session timeout{trouble}"),
-        (Phase::Closed(_), _) => "connection to ZooKeeper closed".into(),
+        (Phase::Lost, Some(_)) => {
+            format!("no connection to ZooKeeper for longer than the session timeout{trouble}")
+        }
+        (Phase::Closed(_), _) => "link to ZooKeeper closed".into(),
     }
 }
 
@@ -28,8 +30,8 @@ pub(crate) fn is_refusal(state: &State) -> bool {
     matches!(state.trouble, Some(ConnectError::AuthFailed { .. } | ConnectError::NotAuthenticated { .. }))
 }
 
-/// Resolves when the ensemble refuses our authentication before it has ever granted a session: waiting does
-/// not mend that. Later it is the ensemble that has changed, and may change back.
+/// Resolves when the ensemble refuses our authentication before the first session: waiting cannot help. A refusal after
+/// the first session does not resolve it: the ensemble has changed, and may change back.
 ///
 /// # Cancel safety
 /// Safe.
@@ -40,16 +42,16 @@ pub(crate) async fn refused_at_start(zk: &Zk) -> Error {
     }
 }
 
-/// The one link of the process, whichever command begins it. Commands borrow it; whoever ends the process closes it,
-/// on every way out. Cheap to clone; clones are the same link.
+/// The one link of the process. The command starts it, and `main` closes it on every way out. Cheap to clone; clones are
+/// the same link.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Link(Arc<OnceLock<Zk>>);
 
 impl Link {
-    /// Begins the link, if that was not done before.
+    /// Starts the link, unless it is started already.
     ///
     /// # Errors
-    /// If this process can have none.
+    /// If this process cannot start a link.
     pub(crate) fn start(&self, config: &zk_core::Config) -> Result<&Zk, StartError> {
         if let Some(zk) = self.0.get() {
             return Ok(zk);
@@ -58,7 +60,7 @@ impl Link {
         Ok(self.0.get_or_init(|| zk))
     }
 
-    /// Ends the session, if there is one, without insisting: it takes half a second at most.
+    /// Closes the session, if there is one. Takes half a second at most, and then leaves the session to its timeout.
     pub(crate) async fn close(&self) {
         let Some(zk) = self.0.get() else { return };
         if let Err(lingering) = zk.close(CLOSE_TIMEOUT).await {

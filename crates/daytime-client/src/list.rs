@@ -1,4 +1,4 @@
-//! Prints what is registered now.
+//! The command `list`: prints the instances that are registered now.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use zk_core::{Connection, Error as ZkError, ErrorKind, Stat, Zk, ZnodePath};
 
 use crate::error::Error;
 use crate::link::{self, Link};
-use crate::output::{line, tags, tell};
+use crate::output::{line, print_error, tags};
 
 /// Records that are read at one time.
 const READS: usize = 64;
 
-/// Something is said if ZooKeeper has not answered by then.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the command waits for ZooKeeper before it prints the state of the link.
+const SILENT_WAIT: Duration = Duration::from_secs(1);
 
-/// A child of the root.
+/// An instance under the root.
 struct Row {
     instance: Instance,
-    /// `None` where we may not read.
+    /// `None` if the ACL denies reading the znode.
     stat: Option<Stat>,
 }
 
@@ -42,10 +42,10 @@ async fn print(zk: &Zk, root: &ZnodePath, wait: Duration, as_json: bool) -> Resu
         match read(&connection, root).await {
             Ok(read) => break read,
             Err(error) if *error.kind() == ErrorKind::NoNode => {
-                tell(format_args!("{root} does not exist: nothing was ever registered there"));
+                print_error(format_args!("{root} does not exist: nothing was ever registered there"));
                 break (Vec::new(), Vec::new());
             }
-            // The connection broke: the next one may hold.
+            // The connection broke: retry on the next one.
             Err(_) if connection.has_ended() && Instant::now() < deadline => {}
             Err(error) => return Err(error.into()),
         }
@@ -58,18 +58,18 @@ async fn print(zk: &Zk, root: &ZnodePath, wait: Duration, as_json: bool) -> Resu
         }
     }
     for name in invalid {
-        tell(format_args!("not an instance, and left out: {name:?}"));
+        print_error(format_args!("left out, as it is not an instance: {name:?}"));
     }
     Ok(())
 }
 
 async fn connected(zk: &Zk, deadline: Instant, wait: Duration) -> Result<Connection, Error> {
     let gave_up = || Error::GaveUp { waited: wait, what: link::describe(&zk.state()) };
-    let patience = deadline.min(Instant::now() + PATIENCE);
-    let connection = match timeout_at(patience, zk.connected()).await {
+    let silent = deadline.min(Instant::now() + SILENT_WAIT);
+    let connection = match timeout_at(silent, zk.connected()).await {
         Ok(connection) => connection,
         Err(_) => {
-            tell(link::describe(&zk.state()));
+            print_error(link::describe(&zk.state()));
             timeout_at(deadline, zk.connected()).await.map_err(|_| gave_up())?
         }
     };
@@ -78,7 +78,7 @@ async fn connected(zk: &Zk, deadline: Instant, wait: Duration) -> Result<Connect
 
 /// The instances, sorted, and the names of the other children.
 async fn read(connection: &Connection, root: &ZnodePath) -> Result<(Vec<Row>, Vec<String>), ZkError> {
-    // The server may lag behind what others have seen.
+    // The server may lag behind the others of the ensemble.
     connection.sync(root).await?;
     let (names, _) = connection.children(root).await?;
     let found: Vec<_> = stream::iter(names)
@@ -89,12 +89,12 @@ async fn read(connection: &Connection, root: &ZnodePath) -> Result<(Vec<Row>, Ve
                     Ok(decoded) => Ok(Some(Row { instance: decoded.instance, stat: Some(stat) })),
                     Err(_) => Err(name),
                 }),
-                // The name alone is enough to call it.
+                // The name alone is enough to call the instance.
                 Err(error) if *error.kind() == ErrorKind::Denied => Ok(match Plain.decode_name(&name) {
                     Ok(endpoint) => Ok(Some(Row { instance: Instance::new(endpoint), stat: None })),
                     Err(_) => Err(name),
                 }),
-                // Gone between the list and the read: ordinary.
+                // Deleted between the list and the read: ordinary.
                 Err(error) if *error.kind() == ErrorKind::NoNode => Ok(Ok(None)),
                 Err(error) => Err(error),
             }
@@ -143,7 +143,7 @@ impl Row {
     }
 }
 
-/// Lines with columns as wide as they need to be.
+/// The lines of the table, with aligned columns.
 fn table(rows: &[Row]) -> Vec<String> {
     const HEAD: [&str; 7] = ["ENDPOINT", "WEIGHT", "SESSION", "HOST", "PID", "STARTED", "TAGS"];
     let dash = || "-".to_owned();
@@ -160,7 +160,7 @@ fn table(rows: &[Row]) -> Vec<String> {
             owner.and_then(|owner| owner.host()).map_or_else(dash, |host| host.escape_debug().to_string()),
             owner.and_then(|owner| owner.pid()).map_or_else(dash, |pid| pid.to_string()),
             row.started().unwrap_or_else(dash),
-            // The last column, for it may be long.
+            // The last column, as tags may be long.
             if row.instance.tags().is_empty() { dash() } else { tags(&row.instance) },
         ]);
     }

@@ -1,4 +1,4 @@
-//! Discovers daytime servers in ZooKeeper, asks them for the time, lists and watches them.
+//! The program `daytime-client`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What the client counts; `docs/metrics.md` has the table.
+//! The metrics of the client; `docs/metrics.md` lists them.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use metrics::{Unit, describe_histogram, histogram};
 
 const REQUEST: &str = "daytime_request_seconds";
 
-/// Tells the recorder what the metrics mean.
+/// Describes the metrics to the recorder.
 pub(crate) fn describe() {
     describe_histogram!(REQUEST, Unit::Seconds, "Time from the first attempt of a request to its end.");
 }
 
-/// Counts a request: all its attempts and pauses.
+/// Records a request, with all its attempts and pauses.
 pub(crate) fn request(answered: bool, took: Duration) {
     let outcome = if answered { "answered" } else { "failed" };
     histogram!(REQUEST, "outcome" => outcome).record(took);

@@ -1,4 +1,4 @@
-//! Standard output: lines, flushed one by one, and errors instead of panics.
+//! Writes to standard output and standard error, without panics.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -7,15 +7,15 @@ use instance::Instance;
 
 use crate::error::Error;
 
-/// Prints one line, at once.
+/// Prints one line on standard output, and flushes it.
 pub(crate) fn line(text: impl Display) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Error::Output)
 }
 
-/// An instance's tags on one line, whatever they hold: `zone=a version="2 beta"`.
+/// An instance's tags on one line, whatever characters they have: `zone=a version="2 beta"`.
 pub(crate) fn tags(instance: &Instance) -> String {
-    // What is printed goes to a terminal, and comes from somewhere else.
+    // Other programs write the tags, and a terminal shows them: control characters are escaped.
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\');
     let word = |text: &str| match !text.is_empty() && text.chars().all(plain) {
         true => text.to_owned(),
@@ -26,8 +26,8 @@ pub(crate) fn tags(instance: &Instance) -> String {
     pairs.join(" ")
 }
 
-/// Tells the user something on standard error. Where nobody listens, nobody is told.
-pub(crate) fn tell(text: impl Display) {
+/// Prints one line on standard error. A line that cannot be written is lost.
+pub(crate) fn print_error(text: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_stay_on_one_line_and_can_be_told_apart() {
+    fn tags_stay_on_one_line_and_unambiguous() {
         let instance = Instance::new("10.0.0.7:80".parse().unwrap());
         assert_eq!(tags(&instance), "");
         let instance =

@@ -1,4 +1,4 @@
-//! Prints joins, leaves and the state of the link, as they happen.
+//! The command `watch`: prints joins, leaves and the state of the link, as they happen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::link::{self, Link};
 use crate::output::{line, tags};
 use crate::release::Release;
 
-/// What happened.
+/// One printed line.
 enum Event {
     Link {
         state: State,
@@ -27,19 +27,20 @@ enum Event {
     Left {
         endpoint: String,
     },
-    /// Its record is another one; only where records are read.
+    /// The record has changed; only with `[discovery] records`.
     Updated {
         old: Arc<Instance>,
         new: Arc<Instance>,
     },
-    /// The first listing is complete; or, as later, a mass disappearance is held back.
+    /// The first list of instances is complete.
     Synced {
         instances: usize,
     },
+    /// A mass disappearance: the view holds these instances.
     Held {
         instances: usize,
     },
-    /// The link is up, and the root cannot be followed; `None` when it can again.
+    /// The link is up, but discovery cannot follow the root; `None` when it can again.
     Trouble {
         root: ZnodePath,
         trouble: Option<Arc<str>>,
@@ -73,7 +74,7 @@ async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool)
     let mut phase = None;
     loop {
         let state = states.latest();
-        // A refusal is the one trouble that somebody has to do something about.
+        // A refused authentication is printed, too: it is the one trouble that needs an operator.
         let now = (state.phase.clone(), state.epoch, state.reconnects, link::is_refusal(&state));
         if phase.as_ref() != Some(&now) {
             phase = Some(now);
@@ -84,7 +85,7 @@ async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool)
                 return Ok(());
             },
             change = changes.next() => match change {
-                Some(change) => printed.tell(change).into_iter().try_for_each(print)?,
+                Some(change) => printed.apply(change).into_iter().try_for_each(print)?,
                 None => return Ok(()),
             },
             changed = views.changed() => {
@@ -96,7 +97,7 @@ async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool)
                     print(Event::Held { instances: view.held })?;
                 }
                 held = view.held;
-                // It is over when the root is followed, not when the link goes, of which another line tells.
+                // The trouble ends when the root is followed again, not when the link is lost, which has its own line.
                 if view.trouble != trouble && (view.trouble.is_some() || view.is_live()) {
                     trouble.clone_from(&view.trouble);
                     print(Event::Trouble { root: root.clone(), trouble: view.trouble.clone() })?;
@@ -106,28 +107,29 @@ async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool)
     }
 }
 
-/// What was told, so that a reset tells the difference and nothing twice.
+/// The instances that were printed, so that a reset prints only the difference.
 #[derive(Debug, Default)]
 struct Printed {
     synced: bool,
-    there: BTreeMap<Endpoint, Arc<Instance>>,
+    instances: BTreeMap<Endpoint, Arc<Instance>>,
 }
 
 impl Printed {
-    fn tell(&mut self, change: Change) -> Vec<Event> {
+    fn apply(&mut self, change: Change) -> Vec<Event> {
         match change {
-            Change::Added(instance) => self.shown(&instance).into_iter().collect(),
-            Change::Removed(instance) => self.left(instance.endpoint()).into_iter().collect(),
-            Change::Updated { new, .. } => self.shown(&new).into_iter().collect(),
+            Change::Added(instance) => self.present(&instance).into_iter().collect(),
+            Change::Removed(instance) => self.absent(instance.endpoint()).into_iter().collect(),
+            Change::Updated { new, .. } => self.present(&new).into_iter().collect(),
             Change::Reset(snapshot) => self.reset(snapshot.instances()),
         }
     }
 
     fn reset(&mut self, now: &[Arc<Instance>]) -> Vec<Event> {
         let kept: BTreeSet<_> = now.iter().map(|instance| instance.endpoint()).collect();
-        let gone: Vec<_> = self.there.keys().filter(|endpoint| !kept.contains(endpoint)).cloned().collect();
-        let mut events: Vec<_> = gone.iter().filter_map(|endpoint| self.left(endpoint)).collect();
-        events.extend(now.iter().filter_map(|instance| self.shown(instance)));
+        let gone: Vec<_> =
+            self.instances.keys().filter(|endpoint| !kept.contains(endpoint)).cloned().collect();
+        let mut events: Vec<_> = gone.iter().filter_map(|endpoint| self.absent(endpoint)).collect();
+        events.extend(now.iter().filter_map(|instance| self.present(instance)));
         if !self.synced {
             self.synced = true;
             events.push(Event::Synced { instances: now.len() });
@@ -135,22 +137,22 @@ impl Printed {
         events
     }
 
-    /// What is new about an instance that is there.
-    fn shown(&mut self, now: &Arc<Instance>) -> Option<Event> {
-        match self.there.insert(now.endpoint().clone(), now.clone()) {
+    /// The line for an instance that is registered now, if anything about it is new.
+    fn present(&mut self, now: &Arc<Instance>) -> Option<Event> {
+        match self.instances.insert(now.endpoint().clone(), now.clone()) {
             None => Some(Event::Joined { endpoint: now.endpoint().to_string() }),
             Some(old) if old == *now => None,
             Some(old) => Some(Event::Updated { old, new: now.clone() }),
         }
     }
 
-    fn left(&mut self, endpoint: &Endpoint) -> Option<Event> {
-        let gone = self.there.remove(endpoint);
+    fn absent(&mut self, endpoint: &Endpoint) -> Option<Event> {
+        let gone = self.instances.remove(endpoint);
         gone.map(|_| Event::Left { endpoint: endpoint.to_string() })
     }
 }
 
-/// Whether the name went from one process to another, as at a restart.
+/// Whether another process registers the instance now, as after a restart.
 fn is_another_process(old: &Instance, new: &Instance) -> bool {
     let incarnation = |instance: &Instance| instance.owner().map(instance::Owner::incarnation);
     incarnation(old) != incarnation(new)
@@ -176,7 +178,10 @@ impl fmt::Display for Event {
             Self::Trouble { root, trouble: Some(trouble) } => write!(f, "! cannot follow {root}: {trouble}"),
             Self::Trouble { root, trouble: None } => write!(f, "= following {root} again"),
             Self::Held { instances } => {
-                write!(f, "! {instances} disappeared together; kept for a while before that is believed")
+                write!(
+                    f,
+                    "! {instances} disappeared at the same time; held until the disappearance is confirmed"
+                )
             }
         }
     }
@@ -214,7 +219,7 @@ mod tests {
         Arc::new(Instance::new(format!("127.0.0.1:{port}").parse().unwrap()))
     }
 
-    /// What the lines say that is there now.
+    /// The endpoints that are registered according to the lines.
     fn replay(lines: &[String]) -> BTreeSet<String> {
         let mut there = BTreeMap::new();
         for line in lines {
@@ -228,27 +233,27 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_after_changes_tells_nothing_twice_and_forgets_nothing() {
-        // Resets come from falling behind, which a reader of the library's snapshots cannot script: so the
-        // joins and leaves are told one by one, and the resets by the sets that they lead to.
+    fn a_reset_after_changes_prints_every_difference_once() {
+        // A reader that falls behind gets a reset, which a test cannot cause: so the test applies single changes, and
+        // resets to sets of instances.
         let mut printed = Printed::default();
         let mut lines = Vec::new();
-        let mut say = |events: Vec<Event>| lines.extend(events.iter().map(ToString::to_string));
-        say(printed.reset(&[instance(1)]));
-        say(printed.tell(Change::Added(instance(2))));
-        say(printed.reset(&[instance(1), instance(2), instance(3)]));
-        say(printed.tell(Change::Removed(instance(1))));
-        say(printed.reset(&[instance(3)]));
+        let mut print = |events: Vec<Event>| lines.extend(events.iter().map(ToString::to_string));
+        print(printed.reset(&[instance(1)]));
+        print(printed.apply(Change::Added(instance(2))));
+        print(printed.reset(&[instance(1), instance(2), instance(3)]));
+        print(printed.apply(Change::Removed(instance(1))));
+        print(printed.reset(&[instance(3)]));
         assert_eq!(replay(&lines), ["127.0.0.1:3".to_owned()].into());
         assert_eq!(lines.iter().filter(|line| line.starts_with('=')).count(), 1, "synced once");
     }
 
     #[test]
-    fn another_record_is_told_once_also_where_a_reset_brings_it() {
+    fn a_changed_record_is_printed_once_also_after_a_reset() {
         let mut printed = Printed::default();
         printed.reset(&[instance(1), instance(2)]);
         let heavy = Arc::new(Instance::clone(&instance(1)).with_weight(7).with_tag("zone", "a"));
-        let events = printed.tell(Change::Updated { old: instance(1), new: heavy.clone() });
+        let events = printed.apply(Change::Updated { old: instance(1), new: heavy.clone() });
         let lines: Vec<_> = events.iter().map(ToString::to_string).collect();
         assert_eq!(lines, ["~ 127.0.0.1:1 weight=7 zone=a"]);
         assert!(printed.reset(&[heavy, instance(2)]).is_empty());

@@ -1,10 +1,10 @@
-//! Checks a configuration and prints what a program would run with.
+//! Checks a configuration and prints the values that a program would run with.
 //!
 //! ```text
 //! cargo run -p daytime-config --example show -- server --config config/ensemble.toml --advertise server1.example
 //! ```
 //!
-//! Exits with 0 if all is well, and with 2 for wrong usage or configuration.
+//! Exits with 0 if the configuration is valid, and with 2 for wrong usage or configuration.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ use daytime_config::{
     ClientFlags, Problems, ServerFlags, ZookeeperFlags, load_client, load_server, parse_command_line,
 };
 
-/// Checks a configuration and prints what a program would run with.
+/// Checks a configuration and prints the values that a program would run with.
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
@@ -24,9 +24,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Program {
-    /// What daytime-server would run with
+    /// Print the configuration of daytime-server
     Server(ServerFlags),
-    /// What daytime-client would run with
+    /// Print the configuration of daytime-client
     Client(ClientFlags),
 }
 

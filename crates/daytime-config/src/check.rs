@@ -1,8 +1,7 @@
-//! Text in, checked value out, or a sentence that says what was expected. Flags, environment and file all
-//! come through here.
+//! Checks of single values: text in, checked value out, or a message with the expected form. Flags, environment and
+//! file share them.
 
 use std::borrow::Cow;
-use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,9 +10,10 @@ use balance::Strategy;
 use toml::de::DeValue;
 use zk_core::{ConfigError, ZnodePath};
 
+use crate::error_chain;
 use crate::settings::Scheme;
 
-/// How much of a wrong value is repeated in a message, in characters.
+/// How much of a wrong value a message shows, in characters.
 const SHOWN: usize = 60;
 
 pub(crate) const DURATION: &str = r#"a duration such as "250ms" or "10s""#;
@@ -26,12 +26,12 @@ pub(crate) const SCHEME: &str = r#""digest" or "sasl""#;
 pub(crate) const USER: &str = "the name of a user";
 pub(crate) const PATH: &str = "the path of a file";
 pub(crate) const NO_PASSWORD_HERE: &str = "a password does not belong in this file, which is copied, shown and \
-     committed; give it in the variable DAYTIME_ZOOKEEPER_PASSWORD, or name a file of its own with password_file";
+     committed; set the variable DAYTIME_ZOOKEEPER_PASSWORD, or name a file of its own with password_file";
 pub(crate) const SERVER_VERSION: &str = r#""auto" or "before-3.6""#;
 pub(crate) const STRATEGY: &str = r#""random" or "round-robin""#;
 pub(crate) const HOST: &str = r#"a string such as "127.0.0.1:2181""#;
 
-/// Leaves out what stands before an `@`: people write `user:password@host` in many places.
+/// Leaves out the text before an `@`: people write `user:password@host` in many places.
 pub(crate) fn redact(text: &str) -> Cow<'_, str> {
     match text.rsplit_once('@') {
         None => text.into(),
@@ -39,7 +39,7 @@ pub(crate) fn redact(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Shows text on one line, in quotes, not at any length, and without what may be a password.
+/// Shows text on one line, in quotes, shortened, and without what may be a password.
 pub(crate) fn quote(text: &str) -> String {
     let text = &*redact(text);
     match text.char_indices().nth(SHOWN) {
@@ -48,7 +48,7 @@ pub(crate) fn quote(text: &str) -> String {
     }
 }
 
-/// Shows a duration as one would write it.
+/// Shows a duration in the form that the file takes.
 pub(crate) fn show(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
@@ -67,15 +67,15 @@ pub(crate) fn in_range(found: Duration, range: &RangeInclusive<Duration>) -> Res
     Err(format!("expected a duration from {min} to {max}, found {}", show(found)))
 }
 
-/// Keeps numbers away from the parser whose sum could exceed what a `Duration` holds, where it panics.
+/// Whether the numbers in the text are small enough for the parser, which panics where their sum overflows a `Duration`.
 fn is_modest(text: &str) -> bool {
     text.len() <= 64 && text.split(|c: char| !c.is_ascii_digit()).all(|digits| digits.len() <= 10)
 }
 
-/// Reads an integer as it could stand in the file: `+5`, `1_000` and `0x10` are some, `010` is none.
+/// Reads an integer as TOML has it: `+5`, `1_000` and `0x10` are integers, `010` is not.
 pub(crate) fn integer(text: &str, range: &RangeInclusive<u64>) -> Result<u64, String> {
     let text = text.trim();
-    // Not with what may stand around a value in a file: a comment, a line end.
+    // A comment or a line end, which TOML allows around a value, is no part of an integer.
     let is_word = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'_'));
     match DeValue::parse(text).ok().filter(|_| is_word).as_ref().map(|value| value.get_ref()) {
         Some(integer @ DeValue::Integer(_)) => integer_value(integer, range),
@@ -95,7 +95,7 @@ pub(crate) fn integer_value(value: &DeValue<'_>, range: &RangeInclusive<u64>) ->
     }
 }
 
-/// What a value of the wrong type is.
+/// Describes a value of the wrong type.
 pub(crate) fn describe(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("the string {}", quote(text)),
@@ -108,7 +108,7 @@ pub(crate) fn describe(value: &DeValue<'_>) -> String {
     }
 }
 
-/// The beginning of a number, of which there may be a megabyte.
+/// The beginning of a number, which may be a megabyte long.
 fn short(digits: &str) -> String {
     match digits.char_indices().nth(24) {
         None => digits.into(),
@@ -129,7 +129,7 @@ pub(crate) fn port(text: &str) -> Result<u16, String> {
     Ok(u16::try_from(port).expect("ports end at 65535"))
 }
 
-/// Refuses a port that stands in the list already.
+/// Refuses a port that is in the list already.
 pub(crate) fn distinct(port: u16, before: &[u16]) -> Result<u16, String> {
     match before.contains(&port) {
         true => Err(format!("expected different ports, found {port} twice")),
@@ -151,14 +151,14 @@ pub(crate) fn ports(ports: &[u16]) -> Result<Vec<u16>, String> {
 
 pub(crate) fn listen(text: &str) -> Result<IpAddr, String> {
     let parsed = text.parse::<IpAddr>();
-    // An IPv4 address mapped into IPv6 is listened on, and advertised, as what it is.
+    // An IPv4 address mapped into IPv6 becomes plain IPv4, for listening and for advertising.
     parsed.map(|ip| ip.to_canonical()).map_err(|_| {
         let hint = if text.parse::<SocketAddr>().is_ok() { "; its port belongs in server.ports" } else { "" };
         format!("expected {LISTEN}, found {}{hint}", quote(text))
     })
 }
 
-/// Reads where metrics are to be found; `None` is nowhere.
+/// Reads the address of the metrics endpoint; `None` for `off`.
 pub(crate) fn metrics(text: &str) -> Result<Option<SocketAddr>, String> {
     if text == "off" {
         return Ok(None);
@@ -199,7 +199,7 @@ pub(crate) fn scheme(text: &str) -> Result<Scheme, String> {
     match text {
         "digest" => Ok(Scheme::Digest),
         "sasl" => Ok(Scheme::Sasl),
-        // It may be "digest:user:password", as others write it.
+        // The text is not shown: it may be "digest:user:password".
         _ => Err(format!("expected {SCHEME}, found something else")),
     }
 }
@@ -223,7 +223,7 @@ pub(crate) fn strategy(text: &str) -> Result<Strategy, String> {
 /// Reads a whole connect string.
 pub(crate) fn ensemble(text: &str) -> Result<zk_core::Config, String> {
     zk_core::Config::new(text)
-        .map_err(|error| format!("expected host:port,host:port or host:port/chroot: {}", chain(&error)))
+        .map_err(|error| format!("expected host:port,host:port or host:port/chroot: {}", error_chain(&error)))
 }
 
 /// Reads a list of hosts, of which the last may carry a chroot, by the rules of a connect string and no others.
@@ -231,7 +231,7 @@ pub(crate) fn hosts(entries: &[&str]) -> Result<zk_core::Config, String> {
     ensemble(&entries.join(","))
 }
 
-/// Looks for what is wrong with one entry of a list of hosts, if anything is.
+/// Checks one entry of a list of hosts.
 pub(crate) fn host(text: &str, last: bool) -> Result<(), String> {
     let refuse = |reason: &str| Err(format!("expected host:port; {reason}"));
     if text.contains(',') {
@@ -240,7 +240,7 @@ pub(crate) fn host(text: &str, last: bool) -> Result<(), String> {
     let entry = text.trim();
     // "scheme://" is no chroot; the parser of hosts has a message for it.
     let found = match entry.find('/').filter(|_| !entry.contains("://")) {
-        Some(_) if !last => return refuse("a chroot is given once, behind the last host"),
+        Some(_) if !last => return refuse("a chroot stands once, behind the last host"),
         // A chroot alone, behind the comma.
         Some(0) => zk_core::Config::new(&format!("host:1{entry}")).err(),
         Some(_) => zk_core::Config::new(entry).err(),
@@ -249,22 +249,10 @@ pub(crate) fn host(text: &str, last: bool) -> Result<(), String> {
     };
     match found {
         None => Ok(()),
-        // Which host it is, the place says.
+        // The place of the problem says which host.
         Some(ConfigError::Host { reason, .. }) => refuse(reason),
-        Some(error) => refuse(&chain(&error)),
+        Some(error) => refuse(&error_chain(&error)),
     }
-}
-
-/// An error and its causes on one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
@@ -293,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_that_no_duration_holds_is_refused() {
+    fn durations_whose_sum_overflows_are_refused() {
         assert!(duration("18446744073709551615s 1000ms", &ANY).is_err());
         assert!(duration("9999999999years 9999999999years 9999999999years", &ANY).is_ok());
     }

@@ -1,4 +1,4 @@
-//! What the programs get: checked values.
+//! The checked values that the programs receive.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -6,37 +6,37 @@ use std::time::Duration;
 use crate::settings::Settings;
 use balance::Strategy;
 
-/// Everything that `daytime-server` is told.
+/// The configuration of `daytime-server`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
     /// Which ensemble to connect to.
     pub zookeeper: zk_core::Config,
-    /// Whether to start a ZooKeeper in this process if nobody answers at that address; false by default.
+    /// Whether to start a ZooKeeper in this process if no server answers at that address; false by default.
     pub embedded: bool,
     /// Where and how to register.
     pub registry: registry::Config,
     /// What to listen on, and how to serve.
     pub server: ServerSettings,
-    /// Where Prometheus finds this program's metrics; nowhere by default.
+    /// The address of the metrics endpoint; `None`, the default, starts none.
     pub metrics: Option<SocketAddr>,
 }
 
-/// Everything that `daytime-client` is told.
+/// The configuration of `daytime-client`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientConfig {
     /// Which ensemble to connect to.
     pub zookeeper: zk_core::Config,
-    /// Whether the link is encrypted, so that nothing but the link can look at a server; false by default.
+    /// Whether the link uses TLS, so that only the link can talk to a server; false by default.
     pub tls: bool,
-    /// What to follow.
+    /// Which root to follow, and how.
     pub discovery: discovery::Config,
-    /// What to ask, and how patiently.
+    /// How to make requests, and how long to wait.
     pub client: ClientSettings,
-    /// Where Prometheus finds this program's metrics; nowhere by default.
+    /// The address of the metrics endpoint; `None`, the default, starts none.
     pub metrics: Option<SocketAddr>,
 }
 
-/// The section `[server]`. The ranges named here hold for whatever was loaded.
+/// The section `[server]`. The loader guarantees the ranges named here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSettings {
     /// The address to listen on, also `0.0.0.0` or `::`; `127.0.0.1` by default.
@@ -45,8 +45,8 @@ pub struct ServerSettings {
     pub ports: Vec<u16>,
     /// Whether to answer on the same ports over UDP, too; false by default.
     pub udp: bool,
-    /// What instances are registered under instead of `host`; never an unspecified address, and always
-    /// there when `host` is one.
+    /// The host to register instead of `host`; never an unspecified address. Without it the server registers `host`, or,
+    /// where `host` is unspecified, its own address on the route to ZooKeeper.
     pub advertise: Option<instance::Host>,
     /// How many connections one port serves at a time: 1 to 1,000,000; 1024 by default.
     pub max_connections: usize,
@@ -54,11 +54,11 @@ pub struct ServerSettings {
     pub connection_timeout: Duration,
     /// How long to keep serving after deregistering: up to 10 s; 300 ms by default, zero stops at once.
     pub settle: Duration,
-    /// How long open connections may finish after that: up to 60 s; 2 s by default, zero closes them at once.
+    /// How long open connections may take to finish after that: up to 60 s; 2 s by default, zero closes them at once.
     pub grace: Duration,
 }
 
-/// The section `[client]`. The ranges named here hold for whatever was loaded.
+/// The section `[client]`. The loader guarantees the ranges named here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientSettings {
     /// How many requests to make, at least 1; 100 by default.

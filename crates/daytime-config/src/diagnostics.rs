@@ -1,13 +1,13 @@
-//! Collects what is wrong, and says at the end where that is.
+//! Collects problems and warnings, and resolves their places at the end.
 
 use std::path::{Path, PathBuf};
 
 use crate::problem::{Place, Problem, Problems};
 
-/// Where a value came from; what comes later overrides what came before.
+/// Where a value came from; a later origin overrides an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Origin {
-    /// Nobody said anything.
+    /// The built-in default.
     Default,
     /// The file, at this byte.
     File(usize),
@@ -17,16 +17,18 @@ pub(crate) enum Origin {
     Flag(&'static str),
 }
 
-/// What is wrong so far.
+/// The problems and warnings so far.
 #[derive(Debug)]
 pub(crate) struct Diagnostics {
     path: PathBuf,
     text: String,
     /// Where lines begin, in bytes.
     lines: Vec<usize>,
+    /// Why the whole file cannot be used.
     unreadable: Option<String>,
-    found: Vec<(Origin, Option<String>, String)>,
-    warned: Vec<(Origin, String, String)>,
+    /// Origin, key and message.
+    problems: Vec<(Origin, Option<String>, String)>,
+    warnings: Vec<(Origin, String, String)>,
 }
 
 impl Origin {
@@ -42,11 +44,11 @@ impl Origin {
 }
 
 impl Diagnostics {
-    /// Begins with a file and the text in it.
+    /// Starts with a file and its text.
     pub(crate) fn new(path: PathBuf, text: String) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
-        Self { path, text, lines, unreadable: None, found: Vec::new(), warned: Vec::new() }
+        Self { path, text, lines, unreadable: None, problems: Vec::new(), warnings: Vec::new() }
     }
 
     /// The folder of the file.
@@ -54,32 +56,32 @@ impl Diagnostics {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// The text that bytes are counted in.
+    /// The text of the file, in which origins count bytes.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Notes that the file as such cannot be used.
+    /// Reports that the whole file cannot be used.
     pub(crate) fn unreadable(&mut self, message: String) {
         self.unreadable = Some(message);
     }
 
-    /// Notes what is wrong with a key.
+    /// Reports a problem of a key.
     pub(crate) fn add(&mut self, origin: Origin, key: impl Into<String>, message: impl Into<String>) {
-        self.found.push((origin, Some(key.into()), message.into()));
+        self.problems.push((origin, Some(key.into()), message.into()));
     }
 
-    /// Notes what works and should not stay as it is.
+    /// Warns of a setting that works but should not stay.
     pub(crate) fn warn(&mut self, origin: Origin, key: impl Into<String>, message: impl Into<String>) {
-        self.warned.push((origin, key.into(), message.into()));
+        self.warnings.push((origin, key.into(), message.into()));
     }
 
-    /// Notes what is wrong at a byte of the file that belongs to no key.
+    /// Reports a problem at a byte of the file that belongs to no key.
     pub(crate) fn add_text(&mut self, at: usize, message: impl Into<String>) {
-        self.found.push((Origin::File(at), None, message.into()));
+        self.problems.push((Origin::File(at), None, message.into()));
     }
 
-    /// The line that holds a byte, from 1.
+    /// The number of the line of a byte, from 1.
     pub(crate) fn line(&self, at: usize) -> usize {
         self.lines.partition_point(|begin| *begin <= at)
     }
@@ -93,25 +95,24 @@ impl Diagnostics {
         }
     }
 
-    /// Ends with everything that was found, in order; or, if nothing is wrong, with the warnings.
+    /// Returns the problems, in order; or the warnings, if there are no problems.
     ///
-    /// Columns are counted here and not before: a file may hold many mistakes in one long line, and only the
-    /// first are listed.
+    /// Columns are counted here, for listed problems only: a long line may have many more mistakes.
     pub(crate) fn into_result(mut self) -> Result<Vec<Problem>, Problems> {
-        let total = self.found.len() + usize::from(self.unreadable.is_some());
+        let total = self.problems.len() + usize::from(self.unreadable.is_some());
         if total == 0 {
-            let warned = std::mem::take(&mut self.warned).into_iter();
-            return Ok(warned
+            let warnings = std::mem::take(&mut self.warnings).into_iter();
+            return Ok(warnings
                 .map(|(origin, key, message)| Problem::new(self.place(origin), Some(key), message))
                 .collect());
         }
-        self.found.sort();
-        let found = std::mem::take(&mut self.found);
+        self.problems.sort();
+        let problems = std::mem::take(&mut self.problems);
         let unreadable = self.unreadable.take();
         let file =
             unreadable.map(|message| Problem::new(Place::File { path: self.path.clone() }, None, message));
         let rest =
-            found.into_iter().map(|(origin, key, message)| Problem::new(self.place(origin), key, message));
+            problems.into_iter().map(|(origin, key, message)| Problem::new(self.place(origin), key, message));
         let listed: Vec<Problem> = file.into_iter().chain(rest).take(Problems::LISTED).collect();
         let omitted = total - listed.len();
         Err(Problems::new(listed, omitted))
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_count_characters_and_lines_survive_crlf() {
+    fn columns_count_characters_and_crlf_is_one_line_end() {
         let text = "a\r\nüü = 1\r\n";
         let mut diagnostics = Diagnostics::new("f".into(), text.into());
         diagnostics.add_text(text.find('=').unwrap(), "late");
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_the_first_hundred_and_counts_the_others() {
+    fn the_first_hundred_problems_are_listed_and_the_others_counted() {
         let mut diagnostics = Diagnostics::new("f".into(), "x".repeat(500));
         for at in (0..500).rev() {
             diagnostics.add_text(at, "m");

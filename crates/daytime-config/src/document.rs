@@ -1,4 +1,4 @@
-//! Walks a parsed file from section to section, and notes everything that is not as the schema says.
+//! Reads a parsed file section by section into the settings, and reports what differs from the schema.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -17,16 +17,16 @@ use crate::{check, schema};
 type Key<'a> = Spanned<DeString<'a>>;
 type Value<'a> = Spanned<DeValue<'a>>;
 
-/// Reads the text that `diagnostics` begins with into `settings`.
+/// Reads the text of `diagnostics` into `settings`.
 pub(crate) fn read(settings: &mut Settings, diagnostics: &mut Diagnostics) {
     let (text, mut repaired) = (diagnostics.text().to_owned(), String::new());
     let (document, broken) = syntax::parse(&text, &mut repaired, diagnostics);
     let mut walk = Walk { broken, diagnostics };
     for (key, value) in &document {
         let name = key.get_ref().as_ref();
-        // A dot in a name means that it was written in quotes.
+        // A name with a dot was written in quotes, and is no section of ours.
         let Some(keys) = schema::keys(name).filter(|_| !name.contains('.')) else {
-            // What the parser made of a broken line has been reported.
+            // A broken line has been reported already.
             if !walk.is_broken(key, value) {
                 let at = Origin::File(key.span().start);
                 walk.diagnostics.add(at, join("", name), schema::unknown_section(name));
@@ -48,7 +48,7 @@ pub(crate) fn join(section: &str, key: &str) -> String {
     if section.is_empty() { key } else { format!("{section}.{key}") }
 }
 
-/// One value with the name it has in messages.
+/// One value and its key as messages show it.
 struct Item<'a, 'i> {
     key: String,
     value: &'a Value<'i>,
@@ -64,7 +64,7 @@ impl Walk<'_> {
         self.broken.has(value.span().start, self.diagnostics.line(key.span().start))
     }
 
-    /// Reads a section, and those within it.
+    /// Reads a section and its subsections.
     fn section(
         &mut self,
         settings: &mut Settings,
@@ -106,7 +106,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Reads one value into its place; `false` if there is no such key.
+    /// Reads one value into its setting; `false` if there is no such key.
     fn item(&mut self, settings: &mut Settings, section: &str, key: &str, item: &Item<'_, '_>) -> bool {
         match section {
             "zookeeper" => self.zookeeper(&mut settings.zookeeper, key, item),
@@ -139,14 +139,14 @@ impl Walk<'_> {
         match key {
             "scheme" => {
                 let scheme = |text: &str| check::scheme(text).map(Some);
-                self.unseen(item, check::SCHEME, scheme, &mut into.scheme);
+                self.confidential(item, check::SCHEME, scheme, &mut into.scheme);
             }
-            "user" => self.unseen(item, check::USER, |text| Ok(Some(text.to_owned())), &mut into.user),
+            "user" => self.confidential(item, check::USER, |text| Ok(Some(text.to_owned())), &mut into.user),
             "password_file" => self.path(item, &mut into.password_file),
             "password" => {
                 let at = Origin::File(item.value.span().start);
                 self.diagnostics.add(at, &item.key, check::NO_PASSWORD_HERE);
-                // Told once is enough: the missing password is this one.
+                // Reported once: the password that is missing elsewhere is this one.
                 into.password.refuse();
             }
             _ => return false,
@@ -239,7 +239,7 @@ impl Walk<'_> {
         true
     }
 
-    /// Keeps a broken value out of the relations.
+    /// Excludes a broken value from the checks between keys.
     fn refuse(&mut self, settings: &mut Settings, section: &str, key: &str) {
         match (section, key) {
             ("zookeeper.auth", "scheme") => settings.zookeeper.auth.scheme.refuse(),
@@ -284,18 +284,18 @@ impl Walk<'_> {
         self.text(item, check::DURATION, |text| check::duration(text, &range), sourced);
     }
 
-    /// The path of another file, which is seen from the folder of this one.
+    /// The path of another file, relative to the folder of this one.
     fn path(&mut self, item: &Item<'_, '_>, sourced: &mut Sourced<Option<PathBuf>>) {
         let folder = self.diagnostics.folder().to_owned();
         let path = |text: &str| match text {
             "" => Err(format!("expected {}, found an empty string", check::PATH)),
             _ => Ok(Some(folder.join(text))),
         };
-        self.unseen(item, check::PATH, path, sourced);
+        self.confidential(item, check::PATH, path, sourced);
     }
 
-    /// Text in whose place a password may stand by mistake: nothing of it is repeated.
-    fn unseen<T>(
+    /// Text that may be a misplaced password: messages do not show it.
+    fn confidential<T>(
         &mut self,
         item: &Item<'_, '_>,
         expected: &str,
@@ -366,13 +366,13 @@ impl Walk<'_> {
             check::host(text(value, check::HOST)?, index == last)
         });
         match wrong.filter(|_| entries.is_some()) {
-            // Each is right for itself.
+            // Every entry is valid, but the list is not.
             Some(wrong) => self.set(item, Err(wrong), sourced),
             None => sourced.refuse(),
         }
     }
 
-    /// Checks each element, given those before it; `None` if one was wrong.
+    /// Checks each element against those before it; `None` if one is wrong.
     fn elements<'a, 'i: 'a, T>(
         &mut self,
         item: &Item<'_, '_>,

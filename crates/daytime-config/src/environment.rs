@@ -1,4 +1,4 @@
-//! The variables that override the file.
+//! The environment variables that override the file.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -14,12 +14,12 @@ pub(crate) const PASSWORD: &str = "DAYTIME_ZOOKEEPER_PASSWORD";
 
 /// The environment variables that may hold settings: those whose names begin with `DAYTIME_`.
 ///
-/// An empty one counts as unset. Programs use [`of_process`](Self::of_process); tests make their own.
+/// An empty one counts as unset. Programs use [`of_process`](Self::of_process); tests collect pairs.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
-    /// Takes a copy of the environment of this process.
+    /// Copies the environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
         std::env::vars_os().collect()
@@ -29,7 +29,7 @@ impl Environment {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
-    /// Overrides what both programs share.
+    /// Overrides the settings that both programs share.
     pub(crate) fn apply_zookeeper(&self, settings: &mut Settings, diagnostics: &mut Diagnostics) {
         let mut reader = Reader { environment: self, diagnostics };
         let into = &mut settings.zookeeper;
@@ -45,7 +45,7 @@ impl Environment {
         reader.read("DAYTIME_METRICS", "metrics.listen", check::metrics, into);
     }
 
-    /// Overrides what only the server reads.
+    /// Overrides the settings of the server.
     pub(crate) fn apply_server(&self, settings: &mut Settings, diagnostics: &mut Diagnostics) {
         let mut reader = Reader { environment: self, diagnostics };
         let into = &mut settings.server;
@@ -58,7 +58,7 @@ impl Environment {
         reader.read("DAYTIME_EMBEDDED", "zookeeper.embedded", check::boolean, into);
     }
 
-    /// Overrides what only the client reads.
+    /// Overrides the settings of the client.
     pub(crate) fn apply_client(&self, settings: &mut Settings, diagnostics: &mut Diagnostics) {
         let mut reader = Reader { environment: self, diagnostics };
         let into = &mut settings.client;
@@ -85,7 +85,7 @@ impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment 
     }
 }
 
-/// Names only: one of the values may be a password.
+/// Shows the names only: a value may be a password.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
@@ -111,7 +111,7 @@ impl Reader<'_> {
     }
 }
 
-/// Reads numbers with commas between them.
+/// Reads port numbers separated by commas.
 fn ports(text: &str) -> Result<Vec<u16>, String> {
     let ports = text.split(',').map(check::port).collect::<Result<Vec<_>, _>>()?;
     check::ports(&ports)

@@ -1,24 +1,24 @@
-//! Reads the file, with care: whatever stands at the path, the answer comes soon and says what is wrong.
+//! Reads a file as text. It never blocks and never reads more than 1 MiB, whatever is at the path.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The longest file that is read, in bytes. What people write by hand has a few thousand.
+/// The longest file that is read, in bytes. Hand-written files have a few thousand.
 const MAX_LEN: u64 = 1 << 20;
 
-/// Why there is no text to look at.
+/// Why a file cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ReadError {
-    /// Nothing stands at the path.
+    /// No file has this path.
     Missing,
-    /// Something stands there that cannot be used.
+    /// What has this path cannot be used.
     Unusable(String),
-    /// The file is not UTF-8; what comes before the first bad byte is.
+    /// The file is not UTF-8; `before` is the text up to the first bad byte.
     NotUtf8 { before: String },
 }
 
-/// Reads a whole file as text, without a byte order mark.
+/// Reads a whole file as text, without its BOM.
 pub(crate) fn read(path: &Path) -> Result<String, ReadError> {
     let metadata = std::fs::metadata(path).map_err(refuse)?;
     if metadata.is_dir() {
@@ -35,7 +35,7 @@ pub(crate) fn read(path: &Path) -> Result<String, ReadError> {
     }
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(MAX_LEN + 1).read_to_end(&mut bytes)).map_err(refuse)?;
-    // It may have grown since, and some files do not tell their length.
+    // The file may have grown, and some files report no length.
     if bytes.len() as u64 > MAX_LEN {
         return Err(too_long(bytes.len() as u64));
     }

@@ -1,4 +1,4 @@
-//! The command line: what both programs take, and what each takes on top of that.
+//! The command line flags: those of both programs, and those of each.
 
 use std::ffi::OsStr;
 use std::net::IpAddr;
@@ -18,25 +18,25 @@ use crate::{check, schema};
 /// The options of both programs. They may stand before or after a subcommand.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ZookeeperFlags {
-    /// Configuration file, which must exist [env: DAYTIME_CONFIG] [default: config/daytime.toml if there is one]
+    /// Configuration file; it must exist [env: DAYTIME_CONFIG] [default: config/daytime.toml, if it exists]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// ZooKeeper servers as host:port,host:port with an optional /chroot [env: DAYTIME_ZOOKEEPER]
+    /// ZooKeeper servers: host:port,host:port, with an optional /chroot at the end [env: DAYTIME_ZOOKEEPER]
     /// [key: zookeeper.hosts] [default: 127.0.0.1:2181]
     #[arg(long, global = true, value_name = "HOSTS", value_parser = Checked(check::ensemble))]
     pub zookeeper: Option<zk_core::Config>,
 
-    /// Znode below which servers are registered [env: DAYTIME_ROOT] [key: zookeeper.root] [default: /go_servers]
+    /// Znode under which servers register [env: DAYTIME_ROOT] [key: zookeeper.root] [default: /go_servers]
     #[arg(long, global = true, value_name = "PATH", value_parser = Checked(check::root))]
     pub root: Option<ZnodePath>,
 
-    /// Session timeout to ask for, 1s to 1h [env: DAYTIME_SESSION_TIMEOUT] [key: zookeeper.session_timeout]
-    /// [default: 10s]
+    /// Session timeout to request from ZooKeeper, 1s to 1h [env: DAYTIME_SESSION_TIMEOUT]
+    /// [key: zookeeper.session_timeout] [default: 10s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(session_timeout))]
     pub session_timeout: Option<Duration>,
 
-    /// Address and port of the Prometheus endpoint /metrics, or off [env: DAYTIME_METRICS]
+    /// Address and port for Prometheus to scrape (path /metrics), or off [env: DAYTIME_METRICS]
     /// [key: metrics.listen] [default: off]
     #[arg(long, global = true, value_name = "ADDR:PORT")]
     pub metrics: Option<String>,
@@ -45,26 +45,27 @@ pub struct ZookeeperFlags {
 /// The options of the server. They may stand before or after a subcommand.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerFlags {
-    /// IP address to listen on, also 0.0.0.0 or :: [env: DAYTIME_HOST] [key: server.host] [default: 127.0.0.1]
+    /// IP address to listen on; 0.0.0.0 or :: for all [env: DAYTIME_HOST] [key: server.host] [default: 127.0.0.1]
     #[arg(long, global = true, value_name = "ADDR", value_parser = Checked(check::listen))]
     pub host: Option<IpAddr>,
 
-    /// Port to listen on, repeatable; replaces all others [env: DAYTIME_PORTS, with commas]
-    /// [key: server.ports] [default: 8897,8898,8899]
+    /// Port to listen on, 1 to 65535; repeat the flag, or use commas, for up to 64 ports
+    /// [env: DAYTIME_PORTS, with commas] [key: server.ports] [default: 8897,8898,8899]
     #[arg(long, global = true, value_name = "PORT", value_parser = Checked(check::port), value_delimiter = ',')]
     pub port: Vec<u16>,
 
-    /// Answer on the same ports over UDP, too [env: DAYTIME_UDP=true] [key: server.udp]
+    /// Answer over UDP, too, on the same ports [env: DAYTIME_UDP=true] [key: server.udp] [default: false]
     #[arg(long, global = true)]
     pub udp: bool,
 
-    /// IP address or host name that clients call, if not the one listened on [env: DAYTIME_ADVERTISE]
-    /// [key: server.advertise]
+    /// IP address or host name to register, for clients to call [env: DAYTIME_ADVERTISE] [key: server.advertise]
+    /// [default: the address of --host; where that is 0.0.0.0 or ::, this machine's address on the route to ZooKeeper]
     #[arg(long, global = true, value_name = "ADDR", value_parser = Checked(check::advertise))]
     pub advertise: Option<instance::Host>,
 
-    /// Start a ZooKeeper in this process, in memory, if nobody answers at the (loopback) address of
-    /// ZooKeeper [env: DAYTIME_EMBEDDED=true] [key: zookeeper.embedded, which --zookeeper switches off]
+    /// Run a ZooKeeper in this process, in memory, if no server answers at the ZooKeeper address and that is a
+    /// loopback address [env: DAYTIME_EMBEDDED=true] [key: zookeeper.embedded, ignored with --zookeeper]
+    /// [default: false]
     #[arg(long, global = true)]
     pub embedded: bool,
 }
@@ -72,7 +73,7 @@ pub struct ServerFlags {
 /// The options of the client. They may stand before or after a subcommand.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientFlags {
-    /// Number of requests to make, at least 1 [env: DAYTIME_ROUNDS] [key: client.rounds] [default: 100]
+    /// Number of requests, at least 1 [env: DAYTIME_ROUNDS] [key: client.rounds] [default: 100]
     #[arg(long, global = true, value_name = "N", value_parser = Checked(rounds))]
     pub rounds: Option<u64>,
 
@@ -80,25 +81,26 @@ pub struct ClientFlags {
     #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(interval))]
     pub interval: Option<Duration>,
 
-    /// How to pick a server, random or round-robin [env: DAYTIME_STRATEGY] [key: client.strategy]
+    /// How to pick a server: random or round-robin [env: DAYTIME_STRATEGY] [key: client.strategy]
     /// [default: random]
     #[arg(long, global = true, value_name = "NAME", value_parser = Checked(check::strategy))]
     pub strategy: Option<Strategy>,
 
-    /// Time for a whole request with its retries, 10ms to 1h [env: DAYTIME_TIMEOUT] [key: client.timeout]
+    /// Time limit of one request, retries included, 10ms to 1h [env: DAYTIME_TIMEOUT] [key: client.timeout]
     /// [default: 5s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(timeout))]
     pub timeout: Option<Duration>,
 
-    /// Time to wait for ZooKeeper and the first server, 100ms to 24h [env: DAYTIME_WAIT] [key: client.wait] [default: 60s]
+    /// Time to wait for ZooKeeper and the first server, 100ms to 24h [env: DAYTIME_WAIT] [key: client.wait]
+    /// [default: 60s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(wait))]
     pub wait: Option<Duration>,
 }
 
 // === Value parsers ===
 
-/// Checks a value, and tells what is wrong with it in our own words. The usual way would repeat the whole value, and
-/// what is mistyped may be a password.
+/// A value parser with messages of our own. Those of `clap` would show the whole value, and a mistyped value may be a
+/// password.
 #[derive(Clone)]
 struct Checked<T>(fn(&str) -> Result<T, String>);
 
@@ -115,11 +117,10 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Checked<T> {
     }
 }
 
-/// Parses the command line of this process; ends it with [`Problems::EXIT_CODE`](crate::Problems::EXIT_CODE) and a
-/// message where that is wrong, and with 0 behind `--help` and `--version`.
+/// Parses the command line of this process. A wrong command line ends the process with a message and
+/// [`Problems::EXIT_CODE`](crate::Problems::EXIT_CODE); `--help` and `--version` end it with 0.
 ///
-/// As `clap`'s own `parse`, except that a message does not repeat what stands before an `@` in a stray argument: it may
-/// be a password.
+/// Unlike `clap`'s own `parse`, no message shows the text before an `@` in a stray argument: it may be a password.
 #[must_use]
 pub fn parse_command_line<C: Parser>() -> C {
     C::try_parse().unwrap_or_else(|error| redacted(error).exit())
@@ -164,7 +165,7 @@ fn wait(text: &str) -> Result<Duration, String> {
 
 // === Overriding ===
 
-// Fields are public, so a value need not have come through the parsers above: ranges are looked at again.
+// The fields are public, so a value may not have passed the parsers above: the ranges are checked again.
 
 impl ZookeeperFlags {
     pub(crate) fn apply(&self, settings: &mut Settings, diagnostics: &mut Diagnostics) {

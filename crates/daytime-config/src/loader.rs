@@ -1,4 +1,4 @@
-//! Puts the layers on top of each other: default, file, environment, flags.
+//! Combines the layers: defaults, file, environment, flags.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::flags::{ClientFlags, ServerFlags, ZookeeperFlags};
 use crate::problem::{Problem, Problems};
 use crate::settings::Settings;
 
-/// The file that is read, if there is one, when nobody names another; relative to the working directory.
+/// The file that is read if no flag or variable names another, and if it exists; relative to the working directory.
 pub const DEFAULT_PATH: &str = "config/daytime.toml";
 
 /// A checked configuration, and where it came from.
@@ -22,11 +22,11 @@ pub struct Loaded<C> {
     pub config: C,
     /// Which file it came from, for a log line at start.
     pub source: Source,
-    /// What works and should not stay as it is, for log lines at start: a secret that others can read.
+    /// Settings that work but should not stay, for log lines at start: a secret that others can read.
     pub warnings: Vec<Problem>,
 }
 
-/// What lies below the environment and the flags. Shows as the path, or as `the built-in defaults`.
+/// The layer below the environment and the flags. Displays as the path, or as `the built-in defaults`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A file.
@@ -35,10 +35,10 @@ pub enum Source {
     Defaults,
 }
 
-/// Loads what `daytime-server` needs, with the environment of this process.
+/// Loads the configuration of `daytime-server`, with the environment of this process.
 ///
 /// # Errors
-/// Everything that is wrong, at once: print it to standard error and exit with [`Problems::EXIT_CODE`].
+/// All mistakes at once: print them to standard error and exit with [`Problems::EXIT_CODE`].
 pub fn load_server(
     zookeeper: &ZookeeperFlags,
     server: &ServerFlags,
@@ -46,10 +46,10 @@ pub fn load_server(
     load_server_in(&Environment::of_process(), zookeeper, server)
 }
 
-/// Loads what `daytime-client` needs, with the environment of this process.
+/// Loads the configuration of `daytime-client`, with the environment of this process.
 ///
 /// # Errors
-/// Everything that is wrong, at once: print it to standard error and exit with [`Problems::EXIT_CODE`].
+/// All mistakes at once: print them to standard error and exit with [`Problems::EXIT_CODE`].
 pub fn load_client(
     zookeeper: &ZookeeperFlags,
     client: &ClientFlags,
@@ -57,7 +57,7 @@ pub fn load_client(
     load_client_in(&Environment::of_process(), zookeeper, client)
 }
 
-/// Loads what `daytime-server` needs, with a given environment.
+/// Loads the configuration of `daytime-server` with `environment` in place of the process's own.
 ///
 /// # Errors
 /// As [`load_server`].
@@ -73,7 +73,7 @@ pub fn load_server_in(
     Ok(Loaded { config: settings.server_config(), source, warnings })
 }
 
-/// Loads what `daytime-client` needs, with a given environment.
+/// Loads the configuration of `daytime-client` with `environment` in place of the process's own.
 ///
 /// # Errors
 /// As [`load_client`].

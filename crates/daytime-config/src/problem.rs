@@ -1,10 +1,9 @@
-//! What is wrong, and where.
+//! The problems of a configuration, and their places.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Everything that is wrong with a configuration, ready to be shown: one line each, without a line end behind
-/// the last.
+/// All problems of a configuration. Displays as one line for each, without a line end behind the last.
 ///
 /// Sorted: the file first, from top to bottom, then the environment, then the command line. At most 100 are
 /// listed; a last line counts the others.
@@ -14,7 +13,7 @@ pub struct Problems {
     omitted: usize,
 }
 
-/// One thing that is wrong. Shows as one line.
+/// One problem, or one warning. Displays as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     place: Place,
@@ -22,11 +21,11 @@ pub struct Problem {
     message: String,
 }
 
-/// Where something wrong was found.
+/// Where a problem is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// The file itself, which could not be read.
+    /// The whole file, which could not be read.
     File {
         /// The file, as it was named.
         path: PathBuf,
@@ -69,7 +68,7 @@ impl Problems {
         &self.listed
     }
 
-    /// How many more there are than are listed.
+    /// How many problems are not listed.
     #[must_use]
     pub fn omitted(&self) -> usize {
         self.omitted
@@ -81,14 +80,14 @@ impl Problem {
         Self { place, key, message }
     }
 
-    /// Where it was found.
+    /// Where the problem is.
     #[must_use]
     pub fn place(&self) -> &Place {
         &self.place
     }
 
-    /// The key it is about, such as `server.ports[1]`; `None` for a file that cannot be read at all and for
-    /// text that belongs to no key.
+    /// The key, such as `server.ports[1]`; `None` for a file that cannot be read at all and for text that belongs
+    /// to no key.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
@@ -128,7 +127,7 @@ impl fmt::Display for Problem {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A path may hold line ends, and a problem is one line.
+        // A path may contain line ends, and a problem is one line.
         let plain = |path: &PathBuf| path.display().to_string().replace(char::is_control, "?");
         match self {
             Self::File { path } => f.write_str(&plain(path)),

@@ -1,9 +1,9 @@
-//! Which sections and keys there are, and which values they take.
+//! The sections, the keys, and the ranges of their values.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Every section with its keys, those within another section behind it, in the order in which a person would look for them.
+/// Every section with its keys, subsections behind their section, in the order of the shipped file.
 pub(crate) const SECTIONS: [(&str, &[&str]); 8] = [
     ("zookeeper", &["hosts", "root", "session_timeout", "server_version", "embedded"]),
     ("zookeeper.auth", &["scheme", "user", "password_file"]),
@@ -28,7 +28,7 @@ pub(crate) const CONNECTION_TIMEOUT: RangeInclusive<Duration> = millis(100, 60_0
 pub(crate) const SETTLE: RangeInclusive<Duration> = millis(0, 10_000);
 pub(crate) const GRACE: RangeInclusive<Duration> = millis(0, 60_000);
 pub(crate) const INTERVAL: RangeInclusive<Duration> = millis(0, HOUR);
-/// Of a whole request, of an attempt and of connecting alike.
+/// For the whole request, one attempt, and connecting.
 pub(crate) const TIMEOUT: RangeInclusive<Duration> = millis(10, HOUR);
 pub(crate) const WAIT: RangeInclusive<Duration> = millis(100, 24 * HOUR);
 
@@ -43,7 +43,7 @@ pub(crate) fn keys(section: &str) -> Option<&'static [&'static str]> {
     SECTIONS.iter().find(|(name, _)| *name == section).map(|(_, keys)| *keys)
 }
 
-/// Says what is wrong with a key that `section` does not have.
+/// The message for a key that `section` does not have.
 pub(crate) fn unknown_key(section: &str, known: &[&str], name: &str) -> String {
     let list = known.join(", ");
     let homes = homes(name);
@@ -55,7 +55,7 @@ pub(crate) fn unknown_key(section: &str, known: &[&str], name: &str) -> String {
     format!("unknown key; {hint}[{section}] has {list}")
 }
 
-/// Says what is wrong with a section that does not exist, or with a key outside of any section.
+/// The message for a section that does not exist, or for a key outside of any section.
 pub(crate) fn unknown_section(name: &str) -> String {
     let homes = homes(name);
     if !homes.is_empty() {
@@ -64,7 +64,7 @@ pub(crate) fn unknown_section(name: &str) -> String {
     let names = SECTIONS.map(|(section, _)| section);
     let hint = nearest(name, &names).map(|near| format!("did you mean [{near}]? ")).unwrap_or_default();
     let list = names.map(|section| format!("[{section}]")).join(", ");
-    format!("unknown section; {hint}there are {list}")
+    format!("unknown section; {hint}the sections are {list}")
 }
 
 /// The sections that have a key of this name, as text.
@@ -73,7 +73,7 @@ fn homes(name: &str) -> String {
     homes.map(|(section, _)| format!("[{section}]")).collect::<Vec<_>>().join(" or ")
 }
 
-/// The name that was probably meant: two letters off at most, and less than half of them.
+/// The known name that was probably meant: it differs by at most two letters, and by fewer than half of its letters.
 fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name: Vec<char> = name.chars().take(32).map(|c| c.to_ascii_lowercase()).collect();
     let scored = known.iter().map(|known| (distance(&name, known), *known));
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn suggests_what_was_probably_meant() {
+    fn a_misspelt_name_gets_the_nearest_known_name() {
         let keys = ["host", "ports", "advertise", "max_connections"];
         let cases = [
             ("port", Some("ports")),

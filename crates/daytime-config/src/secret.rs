@@ -1,4 +1,4 @@
-//! What must not be shown.
+//! A password that is never shown.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 pub(crate) struct Secret(String);
 
 impl Secret {
-    /// Takes what a file or a variable holds: one line, whose end is no part of it.
+    /// Reads a password from the text of a file or a variable: one line, without its line end.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         let line = text.strip_suffix('\n').unwrap_or(text);
         let line = line.strip_suffix('\r').unwrap_or(line);
@@ -18,7 +18,7 @@ impl Secret {
         }
     }
 
-    /// The password itself, for whom it is meant.
+    /// The password itself.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,11 +1,12 @@
-//! Who we are to the ensemble, and how the way there is kept secret: `[zookeeper.auth]`, `[zookeeper.tls]`
-//! and what the ACL of a registration needs of them.
+//! `[zookeeper.auth]` and `[zookeeper.tls]`: the identity that the link authenticates with, and TLS; and what the
+//! ACL of a registration needs of them.
 
 use std::path::{Path, PathBuf};
 
 use crate::check;
 use crate::diagnostics::{Diagnostics, Origin};
 use crate::environment::PASSWORD;
+use crate::error_chain;
 use crate::file::{self, ReadError};
 use crate::secret::Secret;
 use crate::settings::{Auth, Registry, Scheme, Sourced, Tls, Zookeeper};
@@ -14,7 +15,7 @@ const AUTH: &str = "zookeeper.auth";
 #[cfg(not(feature = "tls"))]
 const TLS: &str = "zookeeper.tls";
 
-/// What a link needs beyond its addresses.
+/// The authentication and the encryption of a link.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Security {
     identity: Option<Identity>,
@@ -22,7 +23,7 @@ pub(crate) struct Security {
     tls: Option<zk_core::Tls>,
 }
 
-/// Who we are, proved one way or the other.
+/// The user, and how the link authenticates it.
 #[derive(Clone, Debug)]
 enum Identity {
     Digest(zk_core::Auth),
@@ -46,7 +47,7 @@ impl Security {
     }
 }
 
-/// Reads the files that are named, and notes what does not fit together.
+/// Reads the named files, and reports settings that contradict each other.
 pub(crate) fn check(zookeeper: &Zookeeper, registry: &Registry, diagnostics: &mut Diagnostics) -> Security {
     let security = Security {
         identity: authentication(&zookeeper.auth, diagnostics),
@@ -56,20 +57,19 @@ pub(crate) fn check(zookeeper: &Zookeeper, registry: &Registry, diagnostics: &mu
     #[cfg(not(feature = "tls"))]
     if let Some(at) = zookeeper.tls.section {
         diagnostics.add(Origin::File(at), TLS, "this build has no TLS (cargo feature `tls`)");
-        // The rest of the section is looked at all the same.
+        // Report the other mistakes of the section, too.
         encryption(&zookeeper.tls, diagnostics);
     }
     if let Some((zk_core::Acl::Creator, origin)) = registry.acl.get()
         && zookeeper.auth.section.is_none()
     {
-        let message = "\"creator\" gives the rights to whoever is authenticated, and nobody is: expected a \
-                       section [zookeeper.auth]";
+        let message = "\"creator\" is for a client that authenticates: expected a section [zookeeper.auth]";
         diagnostics.add(origin, "registry.acl", message);
     }
     security
 }
 
-/// The identity that is asked for; `None` if none is, or something is wrong with it.
+/// The configured identity; `None` if there is none, or if it is wrong.
 fn authentication(auth: &Auth, diagnostics: &mut Diagnostics) -> Option<Identity> {
     let Some(at) = auth.section else {
         if let Some((Some(_), origin)) = auth.password.get() {
@@ -85,12 +85,12 @@ fn authentication(auth: &Auth, diagnostics: &mut Diagnostics) -> Option<Identity
     let identity = match scheme? {
         Scheme::Digest => {
             let auth = zk_core::Auth::digest(user?, password?.reveal());
-            auth.map(Identity::Digest).map_err(|error| check::chain(&error))
+            auth.map(Identity::Digest).map_err(|error| error_chain(&error))
         }
         #[cfg(feature = "sasl")]
         Scheme::Sasl => {
             let sasl = zk_core::Sasl::digest_md5(user?, password?.reveal());
-            sasl.map(Identity::Sasl).map_err(|error| check::chain(&error))
+            sasl.map(Identity::Sasl).map_err(|error| error_chain(&error))
         }
         #[cfg(not(feature = "sasl"))]
         Scheme::Sasl => {
@@ -102,7 +102,7 @@ fn authentication(auth: &Auth, diagnostics: &mut Diagnostics) -> Option<Identity
     identity.map_err(|message| diagnostics.add(Origin::File(at), AUTH, message)).ok()
 }
 
-/// The environment's, or else the file's.
+/// The password of the environment, or else of the password file.
 fn password(auth: &Auth, at: usize, diagnostics: &mut Diagnostics) -> Option<Secret> {
     if let (Some(secret), _) = auth.password.get()? {
         return Some(secret.clone());
@@ -114,8 +114,8 @@ fn password(auth: &Auth, at: usize, diagnostics: &mut Diagnostics) -> Option<Sec
     };
     let key = "zookeeper.auth.password_file";
     if std::fs::symlink_metadata(path).is_err() {
-        let message = "no such file, seen from the folder of this one; the name is not repeated here, as it may be \
-                       the password itself";
+        let message = "no such file, relative to the folder of this one; the name is not shown, as it may be the \
+                       password itself";
         diagnostics.add(origin, key, message);
         return None;
     }
@@ -124,7 +124,7 @@ fn password(auth: &Auth, at: usize, diagnostics: &mut Diagnostics) -> Option<Sec
     Secret::read(&text).map_err(|message| refuse(path, origin, key, &message, diagnostics)).ok()
 }
 
-/// The texts of the PEM files of `[zookeeper.tls]`, with where each was named.
+/// The PEM files of `[zookeeper.tls]`: their texts, paths and origins.
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "this build only checks them"))]
 struct Pems<'a> {
     ca: Pem<'a>,
@@ -139,30 +139,32 @@ struct Pem<'a> {
     origin: Origin,
 }
 
-/// Reads the files of the section; `None` if there is none, or something is wrong with it.
+/// Reads the files of the section; `None` if there is no section, or if it is wrong.
 fn pems<'a>(tls: &'a Tls, diagnostics: &mut Diagnostics) -> Option<Pems<'a>> {
     let at = tls.section?;
     let ca = match tls.ca.get() {
         Some((Some(path), origin)) => pem(path, origin, "zookeeper.tls.ca", diagnostics),
         Some((None, _)) => {
-            let message = "expected the path of a file with the certificates that servers are trusted by";
+            let message = "expected the path of a PEM file with the certificates to trust";
             diagnostics.add(Origin::File(at), "zookeeper.tls.ca", message);
             None
         }
         None => None,
     };
-    let mut one =
-        |sourced: &'a Sourced<Option<PathBuf>>, name, other: &Sourced<Option<PathBuf>>, other_name| {
-            let (path, origin) = named(sourced)?;
-            if matches!(other.get(), Some((None, _))) {
-                diagnostics.add(
-                    origin,
-                    name,
-                    format!("expected {other_name} beside it: neither is of use alone"),
-                );
-            }
-            pem(path, origin, name, diagnostics)
-        };
+    let mut one = |sourced: &'a Sourced<Option<PathBuf>>,
+                   name,
+                   other: &Sourced<Option<PathBuf>>,
+                   other_name| {
+        let (path, origin) = named(sourced)?;
+        if matches!(other.get(), Some((None, _))) {
+            diagnostics.add(
+                origin,
+                name,
+                format!("expected {other_name}, too: a certificate needs its key, and a key its certificate"),
+            );
+        }
+        pem(path, origin, name, diagnostics)
+    };
     let (certificate_name, key_name) = ("zookeeper.tls.certificate", "zookeeper.tls.key");
     let certificate = one(&tls.certificate, certificate_name, &tls.key, key_name);
     let key = one(&tls.key, key_name, &tls.certificate, certificate_name);
@@ -181,7 +183,7 @@ fn encryption(tls: &Tls, diagnostics: &mut Diagnostics) {
 fn encryption(tls: &Tls, diagnostics: &mut Diagnostics) -> Option<zk_core::Tls> {
     let Pems { ca, identity } = pems(tls, diagnostics)?;
     let mut refused = |pem: &Pem<'_>, key: &str, error: &dyn std::error::Error| {
-        refuse(pem.path, pem.origin, key, &check::chain(error), diagnostics);
+        refuse(pem.path, pem.origin, key, &error_chain(error), diagnostics);
     };
     let trusting = zk_core::Tls::from_pem(&ca.text);
     let trusting = trusting.map_err(|error| refused(&ca, "zookeeper.tls.ca", &error)).ok()?;
@@ -208,7 +210,7 @@ fn required<'a, T>(
     value.as_ref()
 }
 
-/// Reads a file in PEM form, as far as one can tell.
+/// Reads a file that looks like PEM.
 fn pem<'a>(path: &'a Path, origin: Origin, key: &str, diagnostics: &mut Diagnostics) -> Option<Pem<'a>> {
     let text = read(path, origin, key, diagnostics)?;
     if text.contains("-----BEGIN ") {
@@ -233,7 +235,7 @@ fn refuse(path: &Path, origin: Origin, key: &str, message: &str, diagnostics: &m
     diagnostics.add(origin, key, format!("{}: {message}", check::quote(&path.display().to_string())));
 }
 
-/// Warns of a secret that more people can read than need to.
+/// Warns of a secret that other users can read or change.
 fn warn_if_others_can_read(path: &Path, origin: Origin, key: &str, diagnostics: &mut Diagnostics) {
     #[cfg(unix)]
     {
@@ -243,7 +245,7 @@ fn warn_if_others_can_read(path: &Path, origin: Origin, key: &str, diagnostics: 
         if mode & 0o077 != 0 {
             let path = check::quote(&path.display().to_string());
             let message =
-                format!("{path}: others than its owner may use it (mode {mode:03o}); chmod 600 ends that");
+                format!("{path}: other users have access to this secret (mode {mode:03o}); run chmod 600");
             diagnostics.warn(origin, key, message);
         }
     }

@@ -1,4 +1,4 @@
-//! What was given so far, with where it came from; the built-in defaults; the relations between values.
+//! Every setting with its origin, the built-in defaults, and the relations between settings.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::security::{self, Security};
 #[derive(Clone, Debug)]
 pub(crate) struct Sourced<T> {
     value: T,
-    /// `None` if what was given is wrong: then the value means nothing, and nothing is compared with it.
+    /// `None` if a layer set a wrong value: then `value` means nothing, and nothing is compared with it.
     origin: Option<Origin>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Zookeeper {
     pub(crate) embedded: Sourced<bool>,
     pub(crate) auth: Auth,
     pub(crate) tls: Tls,
-    /// What `check` makes of the two.
+    /// Made of the two by `check`.
     pub(crate) security: Security,
 }
 
@@ -53,11 +53,11 @@ pub(crate) struct Auth {
     pub(crate) scheme: Sourced<Option<Scheme>>,
     pub(crate) user: Sourced<Option<String>>,
     pub(crate) password_file: Sourced<Option<PathBuf>>,
-    /// From the environment. Refused if a file could not say which file to read.
+    /// From the environment. Refused if `password_file` is broken, or if the TOML file has a password.
     pub(crate) password: Sourced<Option<Secret>>,
 }
 
-/// How to prove who we are.
+/// How to authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     Digest,
@@ -121,7 +121,7 @@ impl<T> Sourced<T> {
         Self { value, origin: Some(Origin::Default) }
     }
 
-    /// Takes a value over, or notes why not.
+    /// Stores a valid value, or reports a wrong one.
     pub(crate) fn set(
         &mut self,
         result: Result<T, String>,
@@ -138,12 +138,12 @@ impl<T> Sourced<T> {
         }
     }
 
-    /// The value and where it came from; `None` if what was given is wrong.
+    /// The value and its origin; `None` if a layer set a wrong value.
     pub(crate) fn get(&self) -> Option<(&T, Origin)> {
         self.origin.map(|origin| (&self.value, origin))
     }
 
-    /// Forgets the value, because a wrong one was given in its place.
+    /// Drops the value, because a layer set a wrong one.
     pub(crate) fn refuse(&mut self) {
         self.origin = None;
     }
@@ -212,14 +212,14 @@ impl Default for Settings {
 // === Relations ===
 
 impl Settings {
-    /// Looks at what several keys say together.
+    /// Checks the relations between keys.
     pub(crate) fn check(&mut self, diagnostics: &mut Diagnostics) {
         self.zookeeper.security = security::check(&self.zookeeper, &self.registry, diagnostics);
         self.check_timeouts(diagnostics);
     }
 
-    /// Puts the client's timeouts in order. A whole request that was made shorter by a flag or a variable
-    /// shortens what is inside it; within the file, or the flags, an impossible order is a mistake.
+    /// Puts the client's timeouts in order. A layer that shortens the whole request also shortens the attempt and connect
+    /// timeouts of the layers below; any other wrong order is a mistake.
     fn check_timeouts(&mut self, diagnostics: &mut Diagnostics) {
         let Client { timeout, attempt_timeout, connect_timeout, .. } = &mut self.client;
         at_most(("client.attempt_timeout", attempt_timeout), ("client.timeout", timeout), diagnostics);
@@ -231,7 +231,7 @@ impl Settings {
     }
 }
 
-/// Demands an order of two durations.
+/// Requires `low` to be at most `high`.
 fn at_most(
     (low_key, low): (&str, &mut Sourced<Duration>),
     (high_key, high): (&str, &Sourced<Duration>),
@@ -251,9 +251,9 @@ fn at_most(
     diagnostics.add(low_origin, low_key, message);
 }
 
-// === What comes out ===
+// === Configurations ===
 
-/// The rank of what stands in the file.
+/// The rank of a value from the file.
 const FILE: u8 = Origin::File(0).rank();
 
 const CHECKED: &str = "the schema has the ranges of the libraries";
@@ -273,8 +273,8 @@ impl Settings {
         }
     }
 
-    /// A file that asks for an embedded ZooKeeper means the hosts that stand in it. Who names others has
-    /// to ask for it again.
+    /// `embedded = true` in the file applies to the hosts of the file. Where a flag or a variable sets other hosts, a
+    /// flag or a variable has to ask for an embedded ZooKeeper, too.
     fn embedded(&self) -> bool {
         let overridden = |origin: Option<Origin>| origin.is_some_and(|origin| origin.rank() > FILE);
         let Zookeeper { hosts, embedded, .. } = &self.zookeeper;

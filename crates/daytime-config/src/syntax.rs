@@ -1,8 +1,7 @@
-//! Text that is no TOML: what the parser says, one complaint for each mistake.
+//! Parses TOML, and reports one problem for each syntax error.
 //!
-//! The parser recovers and goes on, so that one missing bracket brings a dozen complaints with it. Of those
-//! within one value, and of those on one line, only the first is kept. What stands below a broken header is not
-//! looked at until the header is repaired.
+//! The parser recovers and goes on, so one missing bracket causes a dozen errors. Of the errors within one value, and
+//! of those on one line, only the first is reported. The keys below a broken header are not checked.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -15,15 +14,15 @@ use crate::diagnostics::{Diagnostics, Origin};
 use crate::document::join;
 use crate::problem::Problems;
 
-/// The parser's word for a line such as `host "x"`, behind which it drops the rest of the file.
+/// The parser's message for a line such as `host "x"`, behind which it drops the rest of the file.
 const NO_VALUE: &str = "key with no value";
 
-/// What of a file is not to be looked at any further, because it has been complained about.
+/// The parts of a file that have been reported, and are not checked any further.
 #[derive(Debug, Default)]
 pub(crate) struct Broken {
-    /// Where values begin.
+    /// The bytes at which broken values begin.
     values: BTreeSet<usize>,
-    /// Lines, from 1.
+    /// The broken lines, from 1.
     lines: BTreeSet<usize>,
 }
 
@@ -34,9 +33,9 @@ impl Broken {
     }
 }
 
-/// Parses text, notes what is wrong with it, and returns what can be made of it.
+/// Parses text, reports its syntax errors, and returns the valid parts.
 ///
-/// `repaired` is a place for the text that is parsed in a second attempt.
+/// `repaired` stores the text of a second attempt.
 pub(crate) fn parse<'a>(
     text: &'a str,
     repaired: &'a mut String,
@@ -60,7 +59,7 @@ fn start(error: &Error) -> usize {
     error.span().map_or(0, |span| span.start)
 }
 
-/// Overwrites the lines of some errors with spaces, so that all other places stay what they are.
+/// Overwrites the lines of some errors with spaces, so that the positions of the other lines do not change.
 fn blank_lines(text: &str, errors: &[Error]) -> String {
     let mut starts = errors.iter().map(start).collect::<BTreeSet<_>>().into_iter().peekable();
     let mut blanked = String::with_capacity(text.len());
@@ -99,7 +98,7 @@ fn report(document: &DeTable<'_>, errors: &[Error], diagnostics: &mut Diagnostic
         }
         count += 1;
         match place {
-            // Errors come in order: nobody will see this one, which is only counted.
+            // Errors come in order, so this one is only counted, not listed.
             _ if count > Problems::LISTED => diagnostics.add_text(at, String::new()),
             Some((span, key)) => {
                 let (at, error) = unclosed(span, errors).map_or((at, error), |error| (span.start, error));
@@ -113,7 +112,7 @@ fn report(document: &DeTable<'_>, errors: &[Error], diagnostics: &mut Diagnostic
     broken
 }
 
-/// The lines below a broken header, down to the next one: nobody knows which section they are in.
+/// The lines from a broken header to the next header: their section is unknown.
 fn below_header(at: usize, diagnostics: &Diagnostics) -> Range<usize> {
     let line = diagnostics.line(at);
     let below = diagnostics.text()[at..].split('\n').skip(1);
@@ -121,14 +120,14 @@ fn below_header(at: usize, diagnostics: &Diagnostics) -> Range<usize> {
     line..line + count + 1
 }
 
-/// The complaint that explains the others: a value that never ends.
+/// The error that explains the others: a value that never ends.
 fn unclosed<'a>(span: &Range<usize>, errors: &'a [Error]) -> Option<&'a Error> {
     let first = errors.partition_point(|error| start(error) < span.start);
     let mut inside = errors[first..].iter().take_while(|error| start(error) <= span.end);
     inside.find(|error| error.message().starts_with("unclosed"))
 }
 
-/// Where values stand, and which keys they belong to; sorted.
+/// The places of values and their keys, sorted.
 fn places(document: &DeTable<'_>) -> Vec<(Range<usize>, String)> {
     let mut places = Vec::new();
     for (section, value) in document {
@@ -144,17 +143,17 @@ fn places(document: &DeTable<'_>) -> Vec<(Range<usize>, String)> {
     places
 }
 
-/// Says which key or section stands in the file twice.
+/// Reports a key or a section that appears in the file twice.
 fn duplicate(document: &DeTable<'_>, error: &Error, diagnostics: &mut Diagnostics) {
     let span = error.span().unwrap_or_default();
     let text = diagnostics.text();
     let name = text.get(span.clone()).unwrap_or_default().trim_matches(['"', '\'']).to_owned();
     let line_begin = text[..span.start].rfind('\n').map_or(0, |line_end| line_end + 1);
     if text[line_begin..span.start].trim_start().starts_with('[') {
-        let message = "this section stands in the file twice; expected all of its keys in one place";
+        let message = "this section appears twice; expected all of its keys in one place";
         return diagnostics.add(Origin::File(span.start), join("", &name), message);
     }
-    // Of the sections whose headers stand above, the nearest.
+    // The nearest section above.
     let headers =
         document.iter().filter(|(_, value)| value.get_ref().is_table() && value.span().start < span.start);
     let section = headers.max_by_key(|(_, value)| value.span().start);
@@ -173,7 +172,7 @@ fn first_of(section: &Spanned<DeValue<'_>>, name: &str) -> Option<usize> {
     Some(key.span().start)
 }
 
-/// The parser's words, except where they mislead.
+/// The parser's message, except where it misleads.
 fn explain(error: &Error) -> String {
     let message = error.message();
     let is_empty = error.span().is_some_and(|span| span.is_empty());

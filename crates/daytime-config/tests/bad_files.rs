@@ -1,10 +1,10 @@
-//! What a wrong file is told: line, key, and what was expected.
+//! The problems of a wrong file: line, key, and the expected value.
 
 mod common;
 
 use common::{Dir, client_problems, lines_and_keys, server_problems};
 
-/// A file, the line and the key that are complained about, and a part of the complaint.
+/// A file, the line and the key of its problem, and a part of the message.
 type Case = (&'static str, usize, &'static str, &'static str);
 
 fn check(cases: &[Case]) {
@@ -21,7 +21,7 @@ fn check(cases: &[Case]) {
 }
 
 #[test]
-fn unknown_sections_and_keys_list_what_there_is() {
+fn an_unknown_section_or_key_lists_the_known_ones() {
     check(&[
         ("[sever]\n", 1, "sever", "did you mean [server]?"),
         (
@@ -30,7 +30,7 @@ fn unknown_sections_and_keys_list_what_there_is() {
             "sever",
             "[zookeeper], [zookeeper.auth], [zookeeper.tls], [registry], [discovery], [server], [client], [metrics]",
         ),
-        ("[server]\n[logging]\nlevel = 'x'\n", 2, "logging", "unknown section; there are [zookeeper]"),
+        ("[server]\n[logging]\nlevel = 'x'\n", 2, "logging", "unknown section; the sections are [zookeeper]"),
         ("[[daytime]]\n", 1, "daytime", "unknown section"),
         ("host = '127.0.0.1'\n", 1, "host", "as a key it belongs in [server]"),
         ("audit_interval = '1s'\n", 1, "audit_interval", "[registry] or [discovery]"),
@@ -52,7 +52,7 @@ fn unknown_sections_and_keys_list_what_there_is() {
 }
 
 #[test]
-fn wrong_types_say_what_was_found() {
+fn a_value_of_the_wrong_type_is_described() {
     check(&[
         ("server = 5\n", 1, "server", "expected one section [server], found the integer 5"),
         ("[[client]]\nrounds = 1\n", 1, "client", "expected one section [client], found an array"),
@@ -105,7 +105,7 @@ fn wrong_types_say_what_was_found() {
 }
 
 #[test]
-fn values_out_of_range_say_the_range() {
+fn a_value_out_of_range_names_the_range() {
     check(&[
         (
             "[zookeeper]\nsession_timeout = '99ms'\n",
@@ -157,7 +157,7 @@ fn values_out_of_range_say_the_range() {
 }
 
 #[test]
-fn text_that_cannot_be_used_says_why() {
+fn unusable_text_is_refused_with_the_reason() {
     check(&[
         ("[zookeeper]\nhosts = []\n", 2, "zookeeper.hosts", "at least one host"),
         ("[zookeeper]\nhosts = ['']\n", 2, "zookeeper.hosts[0]", "empty; expected host:port"),
@@ -206,8 +206,8 @@ fn text_that_cannot_be_used_says_why() {
 }
 
 #[test]
-fn text_that_is_no_toml_is_told_once_for_each_mistake() {
-    // What is said is the parser's where no part of it stands here: the place is ours.
+fn invalid_toml_is_reported_once_for_each_mistake() {
+    // Where no part of the message is expected here, the parser words it.
     check(&[
         ("[server\nhost = '127.0.0.1'\n", 1, "", ""),
         ("[server]]\n", 1, "", ""),
@@ -225,7 +225,7 @@ fn text_that_is_no_toml_is_told_once_for_each_mistake() {
         ("{ \"server\": { \"port\": 1 } }\n", 1, "", ""),
         ("[client]\nwait = '1s'\n\u{0}\n", 3, "", ""),
         ("[client]\nrounds = 1\nwait = '1s'\nrounds = 2\n", 4, "client.rounds", "set twice; first on line 2"),
-        ("[client]\nrounds = 1\n[server]\n[client]\nwait = '1s'\n", 4, "client", "stands in the file twice"),
+        ("[client]\nrounds = 1\n[server]\n[client]\nwait = '1s'\n", 4, "client", "appears twice"),
         ("client.wait = '1s'\n[client]\nrounds = 1\n", 2, "client", "twice"),
         ("\n \u{feff}[client]\n", 2, "", ""),
         ("[client]\rrounds = 0\r", 1, "", ""),
@@ -233,7 +233,7 @@ fn text_that_is_no_toml_is_told_once_for_each_mistake() {
 }
 
 #[test]
-fn relations_that_do_not_hold_name_both_keys_and_lines() {
+fn a_broken_relation_names_both_keys_and_lines() {
     check(&[
         (
             "[client]\nattempt_timeout = '1s'\nconnect_timeout = '2s'\n",
@@ -306,7 +306,7 @@ fn a_problem_shows_as_file_line_column_key_and_message() {
 }
 
 #[test]
-fn what_stands_below_a_broken_header_is_not_guessed_about() {
+fn keys_below_a_broken_header_are_not_checked() {
     let dir = Dir::new();
     let text = "[client]\nrounds = 0\n[server\nhost = 1\n  [zookeeper]\nroot = '/'\n";
     let problems = client_problems(&dir.write(text));

@@ -1,25 +1,12 @@
-//! One value has one verdict, and one meaning, whichever way it comes: by flag, by variable, by file.
+//! Flag, variable and file accept the same values, with the same meaning.
 
 mod common;
 
 use clap::Parser;
-use common::Dir;
-use daytime_config::{
-    ClientConfig, ClientFlags, Environment, ServerConfig, ServerFlags, ZookeeperFlags, load_client_in,
-    load_server_in,
-};
+use common::{Cli, Dir};
+use daytime_config::{ClientConfig, Environment, ServerConfig, load_client_in, load_server_in};
 
-#[derive(Parser)]
-struct Cli {
-    #[command(flatten)]
-    zookeeper: ZookeeperFlags,
-    #[command(flatten)]
-    server: ServerFlags,
-    #[command(flatten)]
-    client: ClientFlags,
-}
-
-/// What both programs make of it; `None` where it is refused.
+/// The configurations of both programs; `None` if the value is refused.
 type Verdict = Option<(ServerConfig, ClientConfig)>;
 
 fn verdict(environment: &Environment, arguments: &[String]) -> Verdict {
@@ -30,15 +17,16 @@ fn verdict(environment: &Environment, arguments: &[String]) -> Verdict {
     Some((server.ok()?.config, client.ok()?.config))
 }
 
-/// How a value is written in the file.
+/// How the file writes a value.
 #[derive(Clone, Copy)]
 enum Kind {
+    /// As a string.
     Text,
-    /// As it is.
+    /// Without quotes.
     Bare,
-    /// As they are, between brackets.
+    /// Without quotes, in brackets.
     BareList,
-    /// Each between commas for itself.
+    /// As strings, split at the commas, in brackets.
     TextList,
 }
 
@@ -266,7 +254,7 @@ const SOCKETS: &[&str] = &[
 const NAMES: &[&str] = &["random", "round-robin", "Random", " random", "random ", "round_robin", "best", "0"];
 
 #[test]
-fn flag_variable_and_file_agree_on_every_odd_value() {
+fn flag_variable_and_file_accept_the_same_values() {
     use Kind::{Bare, BareList, Text, TextList};
     let table: [(&str, &str, &str, Kind, &[&str]); 16] = [
         ("--zookeeper", "ZOOKEEPER", "zookeeper.hosts", TextList, HOSTS),
@@ -289,29 +277,29 @@ fn flag_variable_and_file_agree_on_every_odd_value() {
     let dir = Dir::new();
     let mut differ = Vec::new();
     for (flag, variable, key, kind, values) in table {
-        let mut taken = 0;
+        let mut accepted = 0;
         for value in values {
             let path = dir.write(format!("{key} = {}\n", kind.in_file(value)));
             let file = verdict(&Environment::default(), &[format!("--config={}", path.display())]);
             let environment = [(format!("DAYTIME_{variable}"), *value)].into_iter().collect();
             let by_variable = verdict(&environment, &[]);
             let by_flag = match flag {
-                // It is a switch, and takes no value.
+                // A switch, which takes no value.
                 "" => file.clone(),
                 _ => verdict(&Environment::default(), &[format!("{flag}={value}")]),
             };
-            taken += usize::from(file.is_some());
-            let told = |verdict: &Verdict| if verdict.is_some() { "taken" } else { "refused" };
+            accepted += usize::from(file.is_some());
+            let shown = |verdict: &Verdict| if verdict.is_some() { "accepted" } else { "refused" };
             if file != by_variable || file != by_flag {
                 differ.push(format!(
                     "{key} {value:?}: {} by the file, {} by the variable, {} by the flag",
-                    told(&file),
-                    told(&by_variable),
-                    told(&by_flag)
+                    shown(&file),
+                    shown(&by_variable),
+                    shown(&by_flag)
                 ));
             }
         }
-        assert!((1..values.len()).contains(&taken), "{key}: the table has both kinds of values");
+        assert!((1..values.len()).contains(&accepted), "{key}: some values are valid, and some are not");
     }
     assert!(differ.is_empty(), "{}", differ.join("\n"));
 }

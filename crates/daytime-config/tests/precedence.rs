@@ -7,48 +7,23 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use balance::Strategy;
-use clap::{CommandFactory, Parser, Subcommand};
-use common::Dir;
+use clap::{CommandFactory, Parser};
+use common::{Cli, Dir};
 use daytime_config::{
-    ClientConfig, ClientFlags, Environment, Place, Problems, ServerConfig, ServerFlags, Source,
-    ZookeeperFlags, load_client_in, load_server_in,
+    ClientConfig, ClientFlags, Environment, Place, Problems, ServerConfig, Source, ZookeeperFlags,
+    load_client_in, load_server_in,
 };
-
-#[derive(Debug, Parser)]
-struct ClientCli {
-    #[command(flatten)]
-    zookeeper: ZookeeperFlags,
-    #[command(flatten)]
-    client: ClientFlags,
-    #[command(subcommand)]
-    verb: Option<Verb>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Verb {
-    List,
-}
-
-#[derive(Debug, Parser)]
-struct ServerCli {
-    #[command(flatten)]
-    zookeeper: ZookeeperFlags,
-    #[command(flatten)]
-    server: ServerFlags,
-    #[command(subcommand)]
-    verb: Option<Verb>,
-}
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
 fn client(variables: Variables<'_>, arguments: &[&str]) -> Result<ClientConfig, Problems> {
-    let cli = ClientCli::try_parse_from([&["client"], arguments].concat()).expect("the flags are right");
+    let cli = Cli::try_parse_from([&["client"], arguments].concat()).expect("the flags are right");
     let environment = variables.iter().copied().collect();
     load_client_in(&environment, &cli.zookeeper, &cli.client).map(|loaded| loaded.config)
 }
 
 fn server(variables: Variables<'_>, arguments: &[&str]) -> Result<ServerConfig, Problems> {
-    let cli = ServerCli::try_parse_from([&["server"], arguments].concat()).expect("the flags are right");
+    let cli = Cli::try_parse_from([&["server"], arguments].concat()).expect("the flags are right");
     let environment = variables.iter().copied().collect();
     load_server_in(&environment, &cli.zookeeper, &cli.server).map(|loaded| loaded.config)
 }
@@ -71,7 +46,7 @@ wait = "11s"
 "#;
 
 #[test]
-fn metrics_are_nowhere_until_a_layer_says_where_and_a_higher_one_can_take_them_back() {
+fn metrics_are_off_until_a_layer_sets_an_address_and_a_higher_layer_can_turn_them_off() {
     let dir = Dir::new();
     let path = dir.write("[metrics]\nlisten = '127.0.0.1:1'\n");
     let file = ["--config", path.to_str().unwrap()];
@@ -100,7 +75,7 @@ fn metrics_are_nowhere_until_a_layer_says_where_and_a_higher_one_can_take_them_b
 }
 
 #[test]
-fn the_version_of_the_servers_is_found_out_unless_the_file_says_that_they_are_old() {
+fn the_server_version_is_detected_unless_the_file_sets_it() {
     let dir = Dir::new();
     let with = |version: &str| {
         let path = dir.write(format!("[zookeeper]\nserver_version = '{version}'\n"));
@@ -137,7 +112,7 @@ fn records_are_read_where_the_file_or_a_variable_says_so() {
 }
 
 #[test]
-fn udp_is_off_until_a_layer_asks_for_it() {
+fn udp_is_off_until_a_layer_turns_it_on() {
     let dir = Dir::new();
     let path = dir.write("[server]\nudp = true\n");
     let file = ["--config", path.to_str().unwrap()];
@@ -279,7 +254,7 @@ fn flags_may_stand_before_and_after_a_subcommand() {
 }
 
 #[test]
-fn mistakes_in_variables_are_reported_together_with_those_in_the_file() {
+fn mistakes_of_variables_and_of_the_file_are_reported_at_once() {
     let dir = Dir::new();
     let path = dir.write("[client]\nrounds = 0\n");
     let variables = [
@@ -300,7 +275,7 @@ fn mistakes_in_variables_are_reported_together_with_those_in_the_file() {
 }
 
 #[test]
-fn a_variable_with_bad_ports_says_which() {
+fn a_variable_with_bad_ports_names_the_bad_one() {
     for (value, part) in [
         ("8897,", "found \"\""),
         ("8897,99999", "found 99999"),
@@ -339,7 +314,7 @@ fn a_shorter_request_shortens_its_attempts() {
 }
 
 #[test]
-fn other_hosts_switch_an_embedded_zookeeper_off_unless_it_is_asked_for_there_too() {
+fn hosts_of_a_higher_layer_disable_the_embedded_zookeeper_unless_a_higher_layer_enables_it() {
     let dir = Dir::new();
     let path = dir.write("[zookeeper]\nembedded = true\n");
     let file = ["--config", path.to_str().unwrap()];
@@ -357,13 +332,13 @@ fn other_hosts_switch_an_embedded_zookeeper_off_unless_it_is_asked_for_there_too
 }
 
 #[test]
-fn a_mistake_in_a_flag_names_it() {
+fn a_mistake_in_a_flag_names_the_flag() {
     let ports = server(&[], &["--port", "1,1"]).unwrap_err();
     assert_eq!(ports.to_string(), "--port: server.ports: expected different ports, found 1 twice");
 }
 
 #[test]
-fn a_flag_repairs_a_relation_and_yet_the_file_is_checked() {
+fn a_flag_can_repair_a_relation_but_the_file_is_still_checked() {
     let dir = Dir::new();
     let relation = dir.write("[client]\ntimeout = '500ms'\n");
     let fixed = client(&[], &["--config", relation.to_str().unwrap(), "--timeout", "3s"]).unwrap();
@@ -373,7 +348,7 @@ fn a_flag_repairs_a_relation_and_yet_the_file_is_checked() {
 }
 
 #[test]
-fn values_of_flags_are_checked_where_they_are_parsed() {
+fn the_values_of_flags_are_checked_when_they_are_parsed() {
     let cases = [
         ("--root", "/", "the top of the tree"),
         ("--zookeeper", "zk1,,zk2", "empty"),
@@ -385,7 +360,7 @@ fn values_of_flags_are_checked_where_they_are_parsed() {
         ("--wait", "x", "expected a duration"),
     ];
     for (flag, value, part) in cases {
-        let error = ClientCli::try_parse_from(["client", flag, value]).unwrap_err();
+        let error = Cli::try_parse_from(["client", flag, value]).unwrap_err();
         assert_eq!(error.exit_code(), i32::from(Problems::EXIT_CODE));
         assert!(error.to_string().contains(part) && error.to_string().contains(flag), "{error}");
     }
@@ -395,34 +370,33 @@ fn values_of_flags_are_checked_where_they_are_parsed() {
         ("--advertise", "0.0.0.0", "expected an address that clients can call"),
     ];
     for (flag, value, part) in cases {
-        let error = ServerCli::try_parse_from(["server", flag, value]).unwrap_err();
+        let error = Cli::try_parse_from(["server", flag, value]).unwrap_err();
         assert!(error.to_string().contains(part) && error.to_string().contains(flag), "{error}");
     }
 }
 
 #[test]
-fn flags_that_were_not_parsed_are_checked_all_the_same() {
+fn flags_that_were_not_parsed_are_checked_by_the_loader() {
     let flags = ClientFlags { rounds: Some(0), wait: Some(Duration::MAX), ..ClientFlags::default() };
     let problems = load_client_in(&Environment::default(), &ZookeeperFlags::default(), &flags).unwrap_err();
     assert_eq!(problems.listed().len(), 2, "{problems}");
 }
 
 #[test]
-fn the_help_names_the_variable_of_every_flag() {
-    for command in [ClientCli::command(), ServerCli::command()] {
-        command.clone().debug_assert();
-        for argument in command.get_arguments() {
-            let Some(long) = argument.get_long() else { continue };
-            let variable = format!("[env: DAYTIME_{}", long.replace('-', "_").to_uppercase());
-            let help = argument.get_help().unwrap().to_string();
-            assert!(help.contains(&variable), "--{long}: {help}");
-        }
+fn the_help_names_the_variable_and_the_default_of_every_flag() {
+    let command = Cli::command();
+    command.clone().debug_assert();
+    for argument in command.get_arguments() {
+        let Some(long) = argument.get_long() else { continue };
+        let variable = format!("[env: DAYTIME_{}", long.replace('-', "_").to_uppercase());
+        let help = argument.get_help().unwrap().to_string();
+        assert!(help.contains(&variable) && help.contains("[default: "), "--{long}: {help}");
     }
 }
 
 // === The real environment ===
 
-/// Runs the example with an environment and nothing else of the sort.
+/// Runs the example with these `DAYTIME_` variables and no others.
 fn show(directory: &std::path::Path, variables: Variables<'_>, arguments: &[&str]) -> Output {
     let mut command = Command::new(example());
     for (name, _) in std::env::vars_os() {
@@ -438,7 +412,7 @@ fn show(directory: &std::path::Path, variables: Variables<'_>, arguments: &[&str
         .expect("the example is built")
 }
 
-/// `cargo test` builds the examples of a crate along with its tests, beside them.
+/// `cargo test` builds the examples of a crate along with its tests.
 fn example() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");
     let target = test.parent().and_then(|deps| deps.parent()).expect("tests are built in target/*/deps");

@@ -1,5 +1,4 @@
-//! `[zookeeper.auth]`, `[zookeeper.tls]` and `registry.acl`: what is taken, what is refused, and that no
-//! secret is ever shown.
+//! `[zookeeper.auth]`, `[zookeeper.tls]` and `registry.acl`: valid and refused settings; and that no secret is shown.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -7,7 +6,8 @@ mod common;
 
 use std::path::Path;
 
-use common::{Dir, client_problems, load_client, load_server, server_problems};
+use clap::Parser;
+use common::{Cli, Dir, client_problems, load_client, load_server, server_problems};
 use daytime_config::{ClientFlags, Environment, Loaded, Problems, ServerConfig, ServerFlags, ZookeeperFlags};
 use zk_core::{Acl, Auth};
 
@@ -28,7 +28,7 @@ fn secret_file(dir: &Dir, name: &str, content: &str) {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-/// The connection of a configuration without any security, with this authentication.
+/// The default configuration of the link, with this authentication.
 fn expected(auth: Auth) -> zk_core::Config {
     zk_core::Config::new("127.0.0.1:2181").unwrap().with_auth(auth)
 }
@@ -63,7 +63,7 @@ fn registry(acl: Acl) -> registry::Config {
 }
 
 #[test]
-fn without_the_sections_nothing_is_proved_and_everything_is_open() {
+fn without_the_sections_the_client_does_not_authenticate_and_the_acl_is_open() {
     let dir = Dir::new();
     let loaded = load_server(&dir.write("")).unwrap();
     assert_eq!(loaded.config.zookeeper, zk_core::Config::new("127.0.0.1:2181").unwrap());
@@ -71,13 +71,13 @@ fn without_the_sections_nothing_is_proved_and_everything_is_open() {
 }
 
 #[test]
-fn a_password_in_the_configuration_is_refused_with_the_reason_and_not_repeated() {
+fn a_password_in_the_file_is_refused_with_the_reason_and_not_shown() {
     let dir = Dir::new();
     let path = dir.write(format!("{DIGEST}password = '{SECRET}'\n"));
     let problems = client_problems(&path).to_string();
     let expected = format!(
         "{}:4:12: zookeeper.auth.password: a password does not belong in this file, which is copied, shown and \
-         committed; give it in the variable DAYTIME_ZOOKEEPER_PASSWORD, or name a file of its own with password_file",
+         committed; set the variable DAYTIME_ZOOKEEPER_PASSWORD, or name a file of its own with password_file",
         path.display()
     );
     assert_eq!(problems, expected);
@@ -115,31 +115,15 @@ fn a_password_in_the_configuration_is_refused_with_the_reason_and_not_repeated()
     ] {
         let problems = server_problems(&dir.write(&invalid));
         assert!(!problems.to_string().contains(SECRET), "{invalid}\n{problems}");
-        // Also where a password is there.
+        // Also where the variable has a password.
         let problems = with_variable(&dir.write(&invalid), "another").expect_err("the file is wrong");
         assert!(!problems.to_string().contains(SECRET), "{invalid}\n{problems}");
     }
 }
 
-/// A command line and its variables are shown and kept, too: by terminals, supervisors, logs.
+/// Terminals, supervisors and logs show and keep command lines and variables.
 #[test]
-fn what_may_be_a_password_in_a_flag_or_a_variable_is_not_repeated() {
-    use clap::{Parser, Subcommand};
-    #[derive(Debug, Subcommand)]
-    enum Verb {
-        List,
-    }
-    #[derive(Debug, Parser)]
-    struct Cli {
-        #[command(flatten)]
-        zookeeper: ZookeeperFlags,
-        #[command(flatten)]
-        server: ServerFlags,
-        #[command(flatten)]
-        client: ClientFlags,
-        #[command(subcommand)]
-        verb: Option<Verb>,
-    }
+fn a_possible_password_in_a_flag_or_a_variable_is_not_shown() {
     let secrets = [
         format!("joe:{SECRET}@zk1:2181"),
         format!("joe:hun/{SECRET}@zk1:2181"),
@@ -175,7 +159,7 @@ fn what_may_be_a_password_in_a_flag_or_a_variable_is_not_repeated() {
             assert!(said.contains(flag) && !said.contains(SECRET), "{flag} {secret}: {said}");
         }
     }
-    // Without an @ only a list of hosts is a place for such a thing.
+    // Without an @, only a list of hosts may contain a password.
     for secret in [format!("digest:joe:{SECRET}"), format!("joe:{SECRET}"), format!("zk1,joe:{SECRET}/app")] {
         let environment: Environment = [("DAYTIME_ZOOKEEPER", &secret)].into_iter().collect();
         let (zookeeper, server) = (ZookeeperFlags::default(), ServerFlags::default());
@@ -201,7 +185,7 @@ fn a_password_is_one_line_wherever_it_comes_from() {
     }
 }
 
-/// All that is said about a file, without its path.
+/// The problems of a file, without its path.
 fn said(dir: &Dir, text: &str) -> Vec<String> {
     let path = dir.write(text);
     let folder = dir.path().display().to_string();
@@ -211,7 +195,7 @@ fn said(dir: &Dir, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_missing_or_does_not_fit_is_named_with_its_line() {
+fn missing_and_contradictory_settings_are_reported_with_their_lines() {
     let dir = Dir::new();
     secret_file(&dir, "empty", "\n");
     secret_file(&dir, "two", "one\ntwo\n");
@@ -247,14 +231,14 @@ fn what_is_missing_or_does_not_fit_is_named_with_its_line() {
         (
             "[zookeeper.auth]\nscheme = 'digest'\nuser = 'a'\npassword_file = 'no/such'\n",
             vec![
-                "daytime.toml:4:17: zookeeper.auth.password_file: no such file, seen from the folder of this one; \
-                 the name is not repeated here, as it may be the password itself",
+                "daytime.toml:4:17: zookeeper.auth.password_file: no such file, relative to the folder of this one; \
+                 the name is not shown, as it may be the password itself",
             ],
         ),
         (
             "[registry]\nacl = 'creator'\n",
             vec![
-                "daytime.toml:2:7: registry.acl: \"creator\" gives the rights to whoever is authenticated, and nobody is: expected a section [zookeeper.auth]",
+                "daytime.toml:2:7: registry.acl: \"creator\" is for a client that authenticates: expected a section [zookeeper.auth]",
             ],
         ),
         (
@@ -284,7 +268,7 @@ fn what_is_missing_or_does_not_fit_is_named_with_its_line() {
 }
 
 #[test]
-fn a_secret_that_others_can_read_is_a_warning() {
+fn a_secret_that_other_users_can_read_causes_a_warning() {
     use std::os::unix::fs::PermissionsExt;
     let dir = Dir::new();
     secret_file(&dir, "pw", SECRET);
@@ -295,10 +279,10 @@ fn a_secret_that_others_can_read_is_a_warning() {
     let text = warning.to_string().replace(&format!("{}/", dir.path().display()), "");
     assert_eq!(
         text,
-        "daytime.toml:4:17: zookeeper.auth.password_file: \"pw\": others than its owner may use it (mode 640); \
-         chmod 600 ends that"
+        "daytime.toml:4:17: zookeeper.auth.password_file: \"pw\": other users have access to this secret \
+         (mode 640); run chmod 600"
     );
-    // Nobody reads the file, so nobody minds.
+    // The variable replaces the file, so the file is not checked.
     assert_eq!(with_variable(&path, SECRET).unwrap().warnings, []);
 }
 
@@ -325,7 +309,7 @@ fn sasl_takes_the_same_user_and_password() {
     assert!(!format!("{loaded:?}").contains(SECRET));
 }
 
-/// What is said of `[zookeeper.tls]` in any build, without the line that it cannot be used.
+/// The problems of `[zookeeper.tls]`, without the line about the missing cargo feature.
 fn said_of_tls(dir: &Dir, text: &str) -> Vec<String> {
     let mut said = said(dir, text);
     let no_tls = "daytime.toml:1:12: zookeeper.tls: this build has no TLS (cargo feature `tls`)";
@@ -335,7 +319,7 @@ fn said_of_tls(dir: &Dir, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_files_of_tls_are_looked_at_in_any_build() {
+fn the_files_of_tls_are_checked_in_every_build() {
     let dir = Dir::new();
     secret_file(&dir, "invalid.pem", "no certificate");
     let text = "[zookeeper.tls]\nca = 'invalid.pem'\ncertificate = 'c'\nkye = 'k'\n";
@@ -344,17 +328,18 @@ fn the_files_of_tls_are_looked_at_in_any_build() {
         [
             r#"daytime.toml:2:6: zookeeper.tls.ca: "invalid.pem": expected a PEM file, found no -----BEGIN in it"#,
             r#"daytime.toml:3:15: zookeeper.tls.certificate: "c": no such file"#,
-            "daytime.toml:3:15: zookeeper.tls.certificate: expected zookeeper.tls.key beside it: neither is of use alone",
+            "daytime.toml:3:15: zookeeper.tls.certificate: expected zookeeper.tls.key, too: a certificate needs its key, and a key its certificate",
             "daytime.toml:4:1: zookeeper.tls.kye: unknown key; [zookeeper.tls] has ca, certificate, key",
         ]
     );
-    let nothing = "daytime.toml:1:12: zookeeper.tls.ca: expected the path of a file with the certificates that servers are trusted by";
+    let nothing =
+        "daytime.toml:1:12: zookeeper.tls.ca: expected the path of a PEM file with the certificates to trust";
     assert_eq!(said_of_tls(&dir, "[zookeeper.tls]\n"), [nothing]);
 }
 
 #[test]
 #[cfg(feature = "tls")]
-fn a_pem_file_that_holds_no_certificate_is_named() {
+fn a_pem_file_without_a_certificate_is_named() {
     let dir = Dir::new();
     secret_file(&dir, "ca.pem", "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n");
     let said = said(&dir, "[zookeeper.tls]\nca = 'ca.pem'\n");
@@ -363,7 +348,7 @@ fn a_pem_file_that_holds_no_certificate_is_named() {
 }
 
 #[test]
-fn sections_within_sections_are_found_however_they_are_written() {
+fn subsections_may_be_written_in_every_way_of_toml() {
     let dir = Dir::new();
     for text in [
         "[zookeeper]\nauth = { scheme = 'digest', user = 'joe' }\n",
@@ -378,7 +363,7 @@ fn sections_within_sections_are_found_however_they_are_written() {
     assert!(quoted.contains("unknown section"), "{quoted}");
 }
 
-/// The flags have no place for a password: a command line is seen by every user of the machine.
+/// Every user of a machine can see command lines.
 #[test]
 fn no_flag_takes_a_password() {
     use clap::{Args, Command};

@@ -15,7 +15,7 @@ fn folder() -> PathBuf {
 }
 
 #[test]
-fn every_file_loads() {
+fn every_shipped_file_loads() {
     let mut count = 0;
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
@@ -29,7 +29,7 @@ fn every_file_loads() {
                 .unwrap_or_else(|problems| panic!("{problems}"));
         }
     }
-    assert!(count >= 2, "config/ holds daytime.toml and ensemble.toml");
+    assert!(count >= 2, "config/ has daytime.toml and ensemble.toml");
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn daytime_toml_spells_out_the_defaults() {
     assert_eq!(client.config.client, ClientSettings::default());
     let server = load_server_in(&none, &zookeeper, &ServerFlags::default()).unwrap();
     let mut shipped = load_server(&path).unwrap().config;
-    // The one exception: the shipped file is to work on a machine with nothing installed.
+    // The one exception: the shipped file works on a machine without ZooKeeper.
     assert!(shipped.embedded && !server.config.embedded);
     shipped.embedded = false;
     assert_eq!(shipped, server.config);
@@ -49,7 +49,7 @@ fn daytime_toml_spells_out_the_defaults() {
 }
 
 #[test]
-fn what_is_commented_out_works_when_it_is_not() {
+fn the_commented_settings_load_when_uncommented() {
     let dir = Dir::new();
     for name in ["daytime.toml", "ensemble.toml"] {
         std::fs::write(dir.path().join("zookeeper.password"), "secret\n").unwrap();

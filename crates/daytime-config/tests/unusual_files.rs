@@ -1,4 +1,4 @@
-//! Files that are no text, no files, or not there.
+//! Missing files, files that are not regular, and files that are not text.
 
 mod common;
 
@@ -36,7 +36,7 @@ fn a_directory_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+fn a_socket_or_a_device_is_refused_without_waiting() {
     let dir = Dir::new();
     let socket = dir.path().join("socket");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
@@ -44,7 +44,7 @@ fn what_is_no_regular_file_is_refused_and_not_waited_for() {
     refused_whole("/dev/zero".as_ref(), "expected a regular file");
 }
 
-// Permissions do not keep the superuser out, so the file is one that nobody can read from its start.
+// Permissions do not stop the superuser, so this is a file that nobody can read from its start.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_unreadable_file_is_refused() {
@@ -68,7 +68,7 @@ fn a_file_over_one_mebibyte_is_refused_and_one_below_is_read() {
 }
 
 #[test]
-fn text_that_is_not_utf8_is_refused_where_it_begins() {
+fn text_that_is_not_utf8_is_refused_at_the_first_bad_byte() {
     let dir = Dir::new();
     let problems = client_problems(&dir.write(b"[client]\n# caf\xe9\n"));
     assert_eq!(lines_and_keys(&problems), [(2, String::new())]);
@@ -77,7 +77,7 @@ fn text_that_is_not_utf8_is_refused_where_it_begins() {
 }
 
 #[test]
-fn an_empty_file_is_all_defaults() {
+fn an_empty_file_means_all_defaults() {
     let dir = Dir::new();
     let defaults =
         load_client_in(&Environment::default(), &ZookeeperFlags::default(), &ClientFlags::default());
@@ -92,7 +92,7 @@ fn an_empty_file_is_all_defaults() {
 }
 
 #[test]
-fn a_byte_order_mark_and_windows_line_ends_change_nothing() {
+fn a_bom_and_windows_line_ends_change_nothing() {
     let dir = Dir::new();
     let loaded = load_client(&dir.write("\u{feff}[client]\r\nrounds = 7\r\n")).unwrap();
     assert_eq!(loaded.config.client.rounds, 7);
@@ -123,7 +123,7 @@ fn a_mebibyte_of_mistakes_is_a_hundred_lines_and_a_count() {
     }
 }
 
-/// Pieces of which files are made, and pieces that break them.
+/// Pieces of valid files, and pieces that break them.
 fn piece() -> impl Strategy<Value = String> {
     let known = [
         "[server]\n",
@@ -168,7 +168,7 @@ fn piece() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    // A failure is reported with the text that caused it; nothing is kept on disk.
+    // A failure reports the text that caused it; nothing is stored on disk.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]

@@ -1,4 +1,4 @@
-//! Listens, and keeps the recorder tidy.
+//! The listener, and the upkeep of the recorder.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tracing::{debug, info, warn};
 
 use crate::{StartError, http, recorder};
 
-/// Scrapes at one time. There is one every few seconds, from one or two collectors.
+/// Scrapes at one time. One or two collectors scrape every few seconds.
 const CONNECTIONS: usize = 8;
 /// Callers that may wait to be accepted.
 const BACKLOG: u32 = 128;
@@ -23,10 +23,10 @@ const BACKLOG: u32 = 128;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The wait after a failure to accept.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Histograms gather what they are told until somebody looks: this bounds what that costs.
+/// Histograms keep every sample until a scrape or an upkeep: this interval bounds their memory.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// A Prometheus endpoint that is up. `Drop` closes it; the recorder goes on counting.
+/// A listening Prometheus endpoint. `Drop` closes it; the recorder goes on counting.
 #[derive(Debug)]
 pub struct Endpoint {
     local: SocketAddr,
@@ -49,14 +49,14 @@ impl Endpoint {
         let listener = listen(address).map_err(refused)?;
         let local = listener.local_addr().map_err(refused)?;
         let handle = recorder::install()?;
-        info!(url = %format_args!("http://{local}{}", http::PATH), "metrics");
+        info!(url = %format_args!("http://{local}{}", http::PATH), "metrics endpoint listening");
         let serving = tokio::spawn(async move {
             tokio::join!(accept(&listener, &handle), upkeep(&handle));
         });
         Ok(Self { local, _serving: AbortOnDropHandle::new(serving) })
     }
 
-    /// Where it listens.
+    /// The address that the endpoint listens on.
     #[must_use]
     pub fn local(&self) -> SocketAddr {
         self.local
@@ -66,7 +66,7 @@ impl Endpoint {
 /// Listens; on an unspecified IPv6 address for IPv4, too, whatever the system's default is (`net.ipv6.bindv6only`).
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Connections of an earlier run that linger are no reason to wait.
+    // Old connections in TIME_WAIT must not delay a restart.
     socket.set_reuseaddr(true)?;
     if address.is_ipv6() {
         SockRef::from(&socket).set_only_v6(false)?;
@@ -90,22 +90,22 @@ async fn accept(listener: &TcpListener, handle: &PrometheusHandle) {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                warn!(%error, "cannot accept a scrape; trying on");
+                warn!(%error, retry_in = ?PAUSE, "metrics endpoint cannot accept a connection");
                 sleep(PAUSE).await;
                 continue;
             }
         };
         let Ok(place) = places.clone().try_acquire_owned() else {
-            debug!(%peer, "too many scrapes at once; this one is closed unanswered");
+            debug!(%peer, limit = CONNECTIONS, "scrape closed unanswered: too many at a time");
             continue;
         };
         let handle = handle.clone();
-        // Ends by itself within the deadline.
+        // The task ends within the deadline.
         tokio::spawn(async move {
             match timeout(DEADLINE, http::answer(stream, || handle.render())).await {
-                Ok(Ok(status)) => debug!(%peer, status, "scraped"),
+                Ok(Ok(status)) => debug!(%peer, status, "scrape answered"),
                 Ok(Err(error)) => debug!(%peer, %error, "scrape failed"),
-                Err(_) => debug!(%peer, "scrape took too long"),
+                Err(_) => debug!(%peer, deadline = ?DEADLINE, "scrape timed out"),
             }
             drop(place);
         });

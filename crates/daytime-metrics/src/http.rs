@@ -1,4 +1,4 @@
-//! As much of HTTP as a scrape needs: one request, one answer, and the connection is closed.
+//! The part of HTTP that a scrape needs: one request, one response, then the connection closes.
 
 use std::io;
 
@@ -7,39 +7,39 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// Where the metrics are.
 pub(crate) const PATH: &str = "/metrics";
 
-/// The most that is read of a request, in bytes.
+/// The longest request that is read, in bytes.
 const LONGEST: usize = 8 * 1024;
 
-/// What to answer.
+/// The response to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
+enum Response {
     Metrics { body: bool },
     NotFound,
     NotAllowed,
     BadRequest,
 }
 
-/// Reads a request, answers it, and waits for the caller to close: closing first, with input unread, could
-/// take the answer away from it. Returns the status code.
+/// Reads a request, responds, and waits for the caller to close. Closing first, with input unread, would reset the
+/// connection, and the caller could lose the response. Returns the status code.
 pub(crate) async fn answer(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     render: impl FnOnce() -> String,
 ) -> io::Result<u16> {
-    let answer = decide(&read_head(&mut stream).await?);
-    let (status, text) = match answer {
-        Answer::Metrics { .. } => ("200 OK", render()),
-        Answer::NotFound => ("404 Not Found", format!("the metrics are at {PATH}\n")),
-        Answer::NotAllowed => ("405 Method Not Allowed", "only GET and HEAD\n".into()),
-        Answer::BadRequest => ("400 Bad Request", "no HTTP/1 request\n".into()),
+    let kind = decide(&read_head(&mut stream).await?);
+    let (status, text) = match kind {
+        Response::Metrics { .. } => ("200 OK", render()),
+        Response::NotFound => ("404 Not Found", format!("the metrics are at {PATH}\n")),
+        Response::NotAllowed => ("405 Method Not Allowed", "only GET and HEAD\n".into()),
+        Response::BadRequest => ("400 Bad Request", "not an HTTP/1 request\n".into()),
     };
-    let allow = if answer == Answer::NotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
-    let kind = if matches!(answer, Answer::Metrics { .. }) { "; version=0.0.4" } else { "" };
+    let allow = if kind == Response::NotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
+    let parameters = if matches!(kind, Response::Metrics { .. }) { "; version=0.0.4" } else { "" };
     let mut response = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain{kind}; charset=utf-8\r\nContent-Length: {}\r\n\
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain{parameters}; charset=utf-8\r\nContent-Length: {}\r\n\
          {allow}Connection: close\r\n\r\n",
         text.len()
     );
-    if answer != (Answer::Metrics { body: false }) {
+    if kind != (Response::Metrics { body: false }) {
         response.push_str(&text);
     }
     stream.write_all(response.as_bytes()).await?;
@@ -50,7 +50,7 @@ pub(crate) async fn answer(
     Ok(status[..3].parse().expect("a status begins with its code"))
 }
 
-/// Reads up to the empty line behind the headers, or to the limit.
+/// Reads to the empty line behind the headers, or to the limit.
 async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut part = [0; 1024];
@@ -66,20 +66,20 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>>
     Ok(head)
 }
 
-fn decide(head: &[u8]) -> Answer {
+fn decide(head: &[u8]) -> Response {
     let whole = head.windows(4).any(|four| four == b"\r\n\r\n");
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let words: Vec<&str> = std::str::from_utf8(line).unwrap_or_default().split(' ').collect();
-    let [method, target, version] = words[..] else { return Answer::BadRequest };
+    let [method, target, version] = words[..] else { return Response::BadRequest };
     if !whole || !version.starts_with("HTTP/1.") {
-        return Answer::BadRequest;
+        return Response::BadRequest;
     }
     let path = target.split('?').next().unwrap_or_default();
     match (path, method) {
-        (PATH, "GET") => Answer::Metrics { body: true },
-        (PATH, "HEAD") => Answer::Metrics { body: false },
-        (PATH, _) => Answer::NotAllowed,
-        _ => Answer::NotFound,
+        (PATH, "GET") => Response::Metrics { body: true },
+        (PATH, "HEAD") => Response::Metrics { body: false },
+        (PATH, _) => Response::NotAllowed,
+        _ => Response::NotFound,
     }
 }
 
@@ -88,19 +88,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_get_and_head_of_the_one_path_get_the_figures() {
+    fn only_get_and_head_of_the_metrics_path_get_the_metrics() {
         let cases = [
-            ("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", Answer::Metrics { body: true }),
-            ("GET /metrics?a=b HTTP/1.0\r\n\r\n", Answer::Metrics { body: true }),
-            ("HEAD /metrics HTTP/1.1\r\n\r\n", Answer::Metrics { body: false }),
-            ("POST /metrics HTTP/1.1\r\n\r\n", Answer::NotAllowed),
-            ("GET / HTTP/1.1\r\n\r\n", Answer::NotFound),
-            ("GET /metrics/ HTTP/1.1\r\n\r\n", Answer::NotFound),
-            ("GET /metrics HTTP/1.1\r\n", Answer::BadRequest),
-            ("GET /metrics\r\n\r\n", Answer::BadRequest),
-            ("PRI * HTTP/2.0\r\n\r\n", Answer::BadRequest),
-            ("\u{16}\u{3}\u{1}", Answer::BadRequest),
-            ("", Answer::BadRequest),
+            ("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", Response::Metrics { body: true }),
+            ("GET /metrics?a=b HTTP/1.0\r\n\r\n", Response::Metrics { body: true }),
+            ("HEAD /metrics HTTP/1.1\r\n\r\n", Response::Metrics { body: false }),
+            ("POST /metrics HTTP/1.1\r\n\r\n", Response::NotAllowed),
+            ("GET / HTTP/1.1\r\n\r\n", Response::NotFound),
+            ("GET /metrics/ HTTP/1.1\r\n\r\n", Response::NotFound),
+            ("GET /metrics HTTP/1.1\r\n", Response::BadRequest),
+            ("GET /metrics\r\n\r\n", Response::BadRequest),
+            ("PRI * HTTP/2.0\r\n\r\n", Response::BadRequest),
+            ("\u{16}\u{3}\u{1}", Response::BadRequest),
+            ("", Response::BadRequest),
         ];
         for (head, expected) in cases {
             assert_eq!(decide(head.as_bytes()), expected, "{head:?}");

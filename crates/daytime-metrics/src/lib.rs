@@ -1,25 +1,5 @@
-//! The Prometheus endpoint of `daytime-server` and `daytime-client`.
-//!
-//! # What it is for
-//!
-//! Programs and libraries of this project count through the facade `metrics`, which does nothing until a
-//! program asks for the metrics. [`Endpoint::start`] does that: it installs a recorder and answers
-//! `GET /metrics` with everything that was counted since, in the text format of Prometheus. Which metrics
-//! there are is listed in `docs/metrics.md`.
-//!
-//! # What it promises
-//!
-//! - Either it listens when `start` returns, or it says why not.
-//! - Nobody who calls it can hold it up or use it up: few connections at a time, each with a deadline and a
-//!   limit to what is read of it.
-//! - Histograms whose names end in `_seconds` have buckets from 0.5 ms to 10 s.
-//!
-//! # What it does not
-//!
-//! It has no TLS and no passwords. Give it a loopback address or one of a network that may know the metrics.
-//! What was counted before `start` is not in them.
-//!
-//! # Example
+//! The Prometheus endpoint of `daytime-server` and `daytime-client`. [`Endpoint::start`] installs a recorder for the
+//! facade `metrics` and answers `GET /metrics` with everything that the process has counted since.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,6 +9,19 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! `docs/metrics.md` lists the metrics. Without an endpoint, counting through the facade does nothing.
+//!
+//! # Promises
+//!
+//! - When `start` returns `Ok`, the endpoint listens; otherwise the error says why it does not.
+//! - No caller can block or exhaust the endpoint: at most 8 connections at a time, each with 5 s and 8 KiB of request.
+//! - Histograms whose names end in `_seconds` have buckets from 0.5 ms to 10 s.
+//!
+//! # Limits
+//!
+//! - No TLS and no passwords: listen on a loopback address, or in a network that may see the metrics.
+//! - What the process counted before `start` is lost.
 
 mod endpoint;
 mod http;
@@ -52,8 +45,8 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
-    /// Another recorder was installed in this process.
-    #[error("this process records its metrics elsewhere already")]
+    /// The process has another recorder.
+    #[error("this process has another metrics recorder already")]
     Installed,
 }
 

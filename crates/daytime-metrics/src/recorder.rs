@@ -1,4 +1,4 @@
-//! The one recorder of a process.
+//! The recorder, one for each process.
 
 use std::sync::OnceLock;
 
@@ -6,11 +6,11 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::StartError;
 
-/// Seconds: from a call on one machine to the longest timeouts.
+/// In seconds: from a call within one machine to the longest timeouts.
 const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// Installs the recorder, unless that was done before.
+/// Installs the recorder; a second call returns the handle of the first.
 pub(crate) fn install() -> Result<PrometheusHandle, StartError> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     let handle = HANDLE.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! The endpoint as a collector meets it.
+//! The endpoint, as a collector uses it.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -21,7 +21,7 @@ async fn ask(address: SocketAddr, request: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_scrape_gets_what_was_counted_in_prometheus_text() {
+async fn a_scrape_gets_the_counted_metrics_in_prometheus_text() {
     let endpoint = Endpoint::start(LOCAL).await.unwrap();
     metrics::describe_counter!("teas_total", "Cups of tea.");
     metrics::counter!("teas_total", "kind" => "green").increment(2);
@@ -48,11 +48,11 @@ async fn a_scrape_gets_what_was_counted_in_prometheus_text() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_that_say_nothing_or_too_much_do_not_use_it_up() {
+async fn silent_callers_and_long_requests_do_not_exhaust_the_endpoint() {
     let endpoint = Endpoint::start(LOCAL).await.unwrap();
     let flood = ask(endpoint.local(), &[b'x'; 9000]).await;
     assert!(flood.starts_with("HTTP/1.1 400 "), "{flood}");
-    // More than have a place; they are cut off, and then there is room again.
+    // As many as are served at a time: the deadline closes them, and later scrapes are answered.
     let mut silent = Vec::new();
     for _ in 0..8 {
         silent.push(TcpStream::connect(endpoint.local()).await.unwrap());
@@ -70,12 +70,12 @@ async fn callers_that_say_nothing_or_too_much_do_not_use_it_up() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(Duration::from_secs(20), served).await.expect("the silent ones hold their places");
+    timeout(Duration::from_secs(20), served).await.expect("the silent connections are closed");
     drop(silent);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_address_in_use_is_an_error_that_names_it_and_dropping_frees_it() {
+async fn an_address_in_use_is_an_error_that_names_it_and_drop_frees_the_address() {
     let taken = TcpListener::bind(LOCAL).await.unwrap();
     let address = taken.local_addr().unwrap();
     let error = Endpoint::start(address).await.unwrap_err();
@@ -85,5 +85,5 @@ async fn an_address_in_use_is_an_error_that_names_it_and_dropping_frees_it() {
     let endpoint = Endpoint::start(address).await.unwrap();
     drop(endpoint);
     let freed = async { while TcpStream::connect(address).await.is_ok() {} };
-    timeout(Duration::from_secs(10), freed).await.expect("it goes on listening");
+    timeout(Duration::from_secs(10), freed).await.expect("the endpoint stops listening");
 }

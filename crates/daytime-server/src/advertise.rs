@@ -1,4 +1,4 @@
-//! Under which address an instance is registered.
+//! The address that the instances register.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -10,47 +10,48 @@ use tracing::{info, warn};
 
 use crate::lookup;
 
+/// The time between two attempts to find an address.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The host to register: what was asked for; or what is listened on; or, for an unspecified address
-/// (`0.0.0.0`, `::`), our address on the route to the ensemble, which is waited for. Each try takes two seconds at
-/// most.
+/// The host to register: the configured one; or the listen address; or, where that is unspecified (`0.0.0.0`, `::`), our
+/// address on the route to ZooKeeper. Waits until there is such an address; each attempt takes two seconds at most.
 ///
 /// # Cancel safety
 /// Safe.
-pub(crate) async fn advertised(wanted: Option<Host>, listen: IpAddr, ensemble: &[zk_core::Host]) -> Host {
-    if let Some(wanted) = wanted {
-        return wanted;
+pub(crate) async fn advertised(configured: Option<Host>, listen: IpAddr, ensemble: &[zk_core::Host]) -> Host {
+    if let Some(configured) = configured {
+        return configured;
     }
-    // `::ffff:0.0.0.0` is all of IPv4, written as IPv6.
+    // `::ffff:0.0.0.0` is `0.0.0.0` mapped into IPv6.
     let listen = listen.to_canonical();
     if !listen.is_unspecified() {
         return listen.into();
     }
-    let mut known = String::new();
+    let mut logged = String::new();
     loop {
-        match towards(listen, ensemble).await {
+        match route_to_any(listen, ensemble).await {
             Ok(address) => {
-                info!(%address, "advertising our address on the route to the ensemble");
                 if address.is_loopback() {
-                    warn!(%address, "the advertised address is a loopback one: only this machine can use it");
+                    warn!(%address, "advertising a loopback address: only clients on this machine can call it");
+                } else {
+                    info!(%address, "advertising the address on the route to ZooKeeper");
                 }
                 return address.into();
             }
             Err(cause) => {
-                if known != cause {
-                    warn!(%cause, "no address to advertise yet; --advertise sets one");
+                if logged != cause {
+                    warn!(%cause, "no address to advertise yet, retrying; --advertise sets one");
                 }
-                known = cause;
+                logged = cause;
                 sleep(PAUSE).await;
             }
         }
     }
 }
 
-/// Our address on the way to the first host, in the order of the list, that has one; else why there is none. Connecting
-/// a UDP socket asks the kernel for the route, and sends nothing.
-async fn towards(listen: IpAddr, ensemble: &[zk_core::Host]) -> Result<IpAddr, String> {
+/// Our address on the route to the first host, in the order of the list, that has a route; or why none has. Connecting a
+/// UDP socket asks the kernel for the route, and sends nothing.
+async fn route_to_any(listen: IpAddr, ensemble: &[zk_core::Host]) -> Result<IpAddr, String> {
     let mut causes = Vec::new();
     for found in lookup::addresses(ensemble).await {
         match found {
@@ -72,10 +73,10 @@ async fn towards(listen: IpAddr, ensemble: &[zk_core::Host]) -> Result<IpAddr, S
 }
 
 async fn route(listen: IpAddr, server: SocketAddr) -> std::io::Result<IpAddr> {
-    // An IPv4 address that is written as IPv6 is reached, and left, by IPv4.
+    // The route to an IPv4 address mapped into IPv6 is an IPv4 route.
     let server = SocketAddr::new(server.ip().to_canonical(), server.port());
     if listen.is_ipv4() && server.is_ipv6() {
-        return Err(std::io::Error::other("is IPv6, and we listen on IPv4"));
+        return Err(std::io::Error::other("an IPv6 address, but this server listens on IPv4"));
     }
     let any: SocketAddr = if server.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
     let socket = UdpSocket::bind(any).await?;
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn ipv4_written_as_ipv6_is_ipv4() {
+    async fn an_ipv4_address_mapped_into_ipv6_is_ipv4() {
         let any = "::ffff:0.0.0.0".parse().unwrap();
         let ours = Host::from("127.0.0.1".parse::<IpAddr>().unwrap());
         assert_eq!(advertised(None, any, &hosts("127.0.0.1:2181")).await, ours);
@@ -108,10 +109,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_asked_for_or_listened_on_needs_no_route() {
-        let wanted = Host::from("10.1.2.3".parse::<IpAddr>().unwrap());
+    async fn a_configured_host_or_a_listen_address_needs_no_route() {
+        let configured = Host::from("10.1.2.3".parse::<IpAddr>().unwrap());
         let any = "0.0.0.0".parse().unwrap();
-        assert_eq!(advertised(Some(wanted.clone()), any, &[]).await, wanted);
+        assert_eq!(advertised(Some(configured.clone()), any, &[]).await, configured);
         let listen: IpAddr = "127.0.0.2".parse().unwrap();
         assert_eq!(advertised(None, listen, &[]).await, Host::from(listen));
     }

@@ -1,10 +1,10 @@
-//! The command line.
+//! The command line, the signals and the exit code of the program.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use daytime_config::{ServerFlags, ZookeeperFlags};
+use daytime_config::{Problems, ServerFlags, ZookeeperFlags, error_chain};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -14,18 +14,12 @@ use crate::error::Error;
 
 /// Answers with the time (RFC 867) on every configured port, and keeps each port registered in ZooKeeper.
 ///
-/// Every port listens and accepts before any is registered; if one cannot be listened on, none is
-/// registered. ZooKeeper may start later, restart, or be away for any time: the server goes on answering,
-/// and is registered again as soon as it can be.
+/// The server listens on all of its ports before it registers any; if it cannot listen on one of them, it registers none.
+/// ZooKeeper may start later, restart, or be away for any time: the server goes on answering, and registers again as soon
+/// as it can.
 ///
-/// When file descriptors run out it stops accepting until some are free, and keeps a few for its connection to
-/// ZooKeeper. When a listening socket dies it deregisters everything and ends with exit code 1. Standard output
-/// is not used; a log that cannot be written is lost, and nothing else.
-///
-/// SIGTERM, SIGINT, SIGHUP, SIGQUIT and what else asks a program to stop deregisters, serves on for a moment,
-/// finishes open connections, closes the ZooKeeper session and ends. What comes within a second of the first is
-/// the same stop; a later one ends within half a second, with as much of that as can be done by then. A signal
-/// that was ignored at the start (SIGHUP under nohup) stays ignored; SIGUSR1 and SIGUSR2 do nothing.
+/// When file descriptors run out, the server stops accepting until some are free; it keeps 16 back for its link to
+/// ZooKeeper. When a listening socket dies, it deregisters everything and exits with 1.
 #[derive(Debug, Parser)]
 #[command(name = "daytime-server", version, after_help = AFTER_HELP)]
 struct Cli {
@@ -36,19 +30,34 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Flags beat the environment, the environment beats the file, the file beats the defaults.
-RUST_LOG sets what is logged on standard error: info by default; registry=debug,info for more. Empty is unset;
-what is wrong in it is told, and the rest is used.
+Configuration:
+  A flag beats the environment, the environment beats the file, the file beats the default.
 
-Exit codes: 0 stopped when asked to; 1 a port cannot be listened on, ZooKeeper refused the authentication at the
-start, or a second signal, a second or more after the first, cut the end short; 2 wrong usage or configuration.
+Log:
+  The log goes to standard error. RUST_LOG filters it: info by default; registry=debug,info logs more. An empty \
+  RUST_LOG counts as unset; invalid directives are reported, and the others are used. A log line that cannot be written \
+  is lost, and nothing else. Standard output is not used.
+
+Signals:
+  SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM, SIGXCPU and SIGPWR stop the server: it deregisters, serves on for a \
+  moment (server.settle, 300ms by default), finishes open connections (server.grace, 2s by default), closes the \
+  ZooKeeper session and exits.
+  Signals within 1s of the first belong to the same stop. A later one ends the server within 500ms, with as much of \
+  the above as that time allows.
+  A signal that was ignored at the start, such as SIGHUP under nohup, stays ignored. SIGUSR1 and SIGUSR2 do nothing.
+
+Exit codes:
+  0  The server was stopped by a signal.
+  1  The server cannot listen on a port or on the metrics address, too few file descriptors are free, a listening \
+  socket died, ZooKeeper refused the authentication before the first session, or a second signal cut the stop short.
+  2  The command line or the configuration is wrong.
 
 Examples:
-  daytime-server                               # three ports, as config/daytime.toml says
-  daytime-server --port 9001                   # one port
+  daytime-server                  # ports 8897, 8898 and 8899
+  daytime-server --port 9001      # one port
   daytime-server --config config/ensemble.toml --advertise 10.0.0.7";
 
-/// The program: parses the command line, runs, and tells how it went.
+/// The program: parses the command line, runs the server, and returns the exit code.
 pub fn main() -> ExitCode {
     let cli: Cli = daytime_config::parse_command_line();
     zk_program::log::init("info,zookeeper_client=error");
@@ -56,10 +65,10 @@ pub fn main() -> ExitCode {
         Ok(loaded) => loaded,
         Err(problems) => {
             let _ = writeln!(std::io::stderr(), "{problems}");
-            return ExitCode::from(2);
+            return ExitCode::from(Problems::EXIT_CODE);
         }
     };
-    info!(source = %loaded.source, "configuration");
+    info!(source = %loaded.source, "configuration loaded");
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
@@ -71,7 +80,7 @@ pub fn main() -> ExitCode {
         let mut signals = Signals::install(&[Signal::SIGUSR1, Signal::SIGUSR2])?;
         let (stop, stopped) = oneshot::channel();
         let (force, forced) = oneshot::channel();
-        let mut running = std::pin::pin!(crate::run_until(loaded.config, told(stopped), told(forced)));
+        let mut running = std::pin::pin!(crate::run_until(loaded.config, sent(stopped), sent(forced)));
         tokio::select! {
             biased;
             outcome = &mut running => return outcome.map(|()| ExitCode::SUCCESS),
@@ -82,31 +91,25 @@ pub fn main() -> ExitCode {
         tokio::select! {
             biased;
             outcome = &mut running => return outcome.map(|()| ExitCode::SUCCESS),
-            signal = signals.stop_again(first) => warn!(%signal, "stopping at once"),
+            signal = signals.stop_again(first) => warn!(%signal, "second signal: stopping at once"),
         }
         let _ = force.send(());
         running.await.map(|()| ExitCode::FAILURE)
     });
-    // What is left is cut off: nothing may hold up the end.
+    // Does not wait for the remaining tasks: nothing may delay the exit.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|error| failed(&error))
 }
 
-/// Resolves when it is told; never, if it cannot be told any more.
-async fn told(word: oneshot::Receiver<()>) {
-    if word.await.is_err() {
+/// Resolves when the value is sent; never, if the sender is dropped.
+async fn sent(receiver: oneshot::Receiver<()>) {
+    if receiver.await.is_err() {
         std::future::pending().await
     }
 }
 
 fn failed(error: &Error) -> ExitCode {
-    let mut causes = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        causes.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    // Not a log line: it has to be seen whatever is logged.
-    let _ = writeln!(std::io::stderr(), "daytime-server: {error}{causes}");
+    // Not a log line: it has to show at every log level.
+    let _ = writeln!(std::io::stderr(), "daytime-server: {}", error_chain(error));
     ExitCode::FAILURE
 }

@@ -1,4 +1,4 @@
-//! A ZooKeeper in this process, for a machine that has none.
+//! A ZooKeeper in this process, for a machine without one.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,16 +11,14 @@ use zk_embedded::{Server, Shutdown};
 
 use crate::lookup;
 
-/// How long somebody at the address may take to accept a connection.
+/// How long a server at the address may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the clients of other processes may take to be told of the end.
+/// How long the shutdown may take to notify the clients of other processes.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Starts a ZooKeeper at the ensemble's address, if that is one loopback address and nobody answers there.
-///
-/// Losing the race for the address to another process is as good as finding somebody there. Takes three seconds at
-/// most.
+/// Starts a ZooKeeper at the ensemble's address, if that is one loopback address where no server listens. Uses the server
+/// of another process that binds the address at the same time. Takes three seconds at most.
 ///
 /// # Cancel safety
 /// Dropping the future starts nothing.
@@ -28,23 +26,23 @@ pub(crate) async fn start_where_nobody_answers(ensemble: &zk_core::Config) -> Op
     let address = match loopback(ensemble).await {
         Ok(address) => address,
         Err(reason) => {
-            warn!(%reason, "no embedded ZooKeeper is started");
+            warn!(%reason, "embedded ZooKeeper not started");
             return None;
         }
     };
     match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {}
         Ok(Ok(_)) => {
-            info!(%address, "somebody answers here: no embedded ZooKeeper is needed");
+            info!(%address, "embedded ZooKeeper not needed: a server listens at this address");
             return None;
         }
-        // Somebody who is too busy to accept, or trouble of our own: neither says that nobody is there.
+        // A busy server, or a problem of this machine: neither means that no server is there.
         Ok(Err(error)) => {
-            warn!(%address, %error, "no embedded ZooKeeper is started: it cannot be told whether somebody answers here");
+            warn!(%address, %error, "embedded ZooKeeper not started: cannot find out whether a server listens at this address");
             return None;
         }
         Err(_) => {
-            warn!(%address, "no embedded ZooKeeper is started: somebody is there, and does not accept");
+            warn!(%address, timeout = ?CONNECT_TIMEOUT, "embedded ZooKeeper not started: connecting to this address timed out, so a server may be there");
             return None;
         }
     }
@@ -52,17 +50,17 @@ pub(crate) async fn start_where_nobody_answers(ensemble: &zk_core::Config) -> Op
         Ok(server) => {
             warn!(
                 %address,
-                "nobody answered here: this process runs a ZooKeeper of its own, in memory; it forgets \
-                 everything when this process ends"
+                "embedded ZooKeeper started, as no server listened at this address; it is in memory and loses \
+                 all data when this process ends"
             );
             Some(server)
         }
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            info!(%address, "another process was faster: its ZooKeeper is used");
+            info!(%address, "embedded ZooKeeper not needed: another process has just bound this address");
             None
         }
         Err(error) => {
-            warn!(%address, %error, "no embedded ZooKeeper could be started");
+            warn!(%address, %error, "embedded ZooKeeper cannot start");
             None
         }
     }
@@ -79,12 +77,13 @@ async fn loopback(ensemble: &zk_core::Config) -> Result<SocketAddr, String> {
     found.find(|address| address.ip().is_loopback()).ok_or_else(|| "the host is not this machine".into())
 }
 
-/// Stops it, as the last thing of all.
+/// Stops the embedded ZooKeeper, after everything else.
 pub(crate) async fn stop(server: Option<Server>) {
     if let Some(server) = server {
         if timeout(SHUTDOWN_TIMEOUT, server.shutdown(Shutdown::CloseConnections)).await.is_err() {
-            warn!("the embedded ZooKeeper was not done in time");
+            warn!(timeout = ?SHUTDOWN_TIMEOUT, "embedded ZooKeeper stopped without notifying all clients");
+        } else {
+            info!("embedded ZooKeeper stopped");
         }
-        info!("the embedded ZooKeeper has stopped, and forgotten everything");
     }
 }

@@ -19,13 +19,13 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// A port could be listened on, and is not any more.
+    /// A listening socket failed for good. The instances were deregistered.
     #[error("the listening socket of {address} is dead")]
     Dead {
         /// The address.
         address: SocketAddr,
     },
-    /// A port cannot be answered on over UDP. Nothing was registered.
+    /// A UDP port cannot be bound. Nothing was registered.
     #[error("cannot listen on {address} over UDP; nothing was registered")]
     ListenUdp {
         /// The address.
@@ -34,25 +34,25 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The metrics cannot be offered. Nothing was registered.
-    #[error("no metrics endpoint; nothing was registered")]
+    /// The metrics endpoint cannot start. Nothing was registered.
+    #[error("cannot start the metrics endpoint; nothing was registered")]
     Metrics(#[from] daytime_metrics::StartError),
-    /// There can be no link to ZooKeeper in this process. Nothing was registered.
-    #[error("no link to ZooKeeper can be started; nothing was registered")]
+    /// This process cannot start a link to ZooKeeper. Nothing was registered.
+    #[error("cannot start a link to ZooKeeper; nothing was registered")]
     Link(#[from] zk_core::StartError),
-    /// There is no room for callers: what cannot be served is not registered.
-    #[error("no file descriptors are left for callers; nothing was registered")]
+    /// Too few file descriptors are left for callers. Nothing was registered.
+    #[error("too few file descriptors to serve callers; nothing was registered")]
     Descriptors(#[source] io::Error),
-    /// ZooKeeper refused the authentication before it had granted a session. Nothing was registered.
+    /// ZooKeeper refused the authentication before the first session. Nothing was registered.
     #[error("ZooKeeper refuses [zookeeper.auth]; nothing was registered")]
     Authentication(#[source] zk_core::ConnectError),
-    /// An instance has no usable endpoint.
-    #[error("no endpoint to register")]
+    /// An instance has an invalid endpoint.
+    #[error("invalid endpoint, cannot register")]
     Endpoint(#[from] EndpointError),
     /// An instance cannot be registered.
     #[error("cannot register")]
     Register(#[from] RegisterError),
-    /// The system refuses what every program needs.
+    /// The system refuses threads, signal handlers or file descriptors.
     #[error("cannot start")]
     Start(#[from] io::Error),
 }

@@ -1,4 +1,4 @@
-//! A shutdown that can be forced: then all that is left of it has one deadline.
+//! A shutdown that can be forced: then one deadline bounds all of its remaining steps.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,26 +7,26 @@ use futures_util::FutureExt;
 use futures_util::future::Shared;
 use tokio::time::{Instant, sleep_until};
 
-/// How long the rest of the shutdown may take once it is forced.
+/// How long the remaining steps may take once the shutdown is forced.
 pub(crate) const FORCED_SHUTDOWN: Duration = Duration::from_millis(500);
 
-/// When the shutdown has to be over. It may be forced at any time, or never.
+/// The deadline of a forced shutdown. The shutdown may be forced at any time, or never.
 #[derive(Debug)]
 pub(crate) struct Forced<F: Future<Output = Instant>>(Shared<F>);
 
 impl Forced<std::future::Pending<Instant>> {
-    /// Is forced when `force` resolves.
+    /// The shutdown is forced when `force` resolves.
     pub(crate) fn on(force: impl Future<Output = ()>) -> Forced<impl Future<Output = Instant>> {
         Forced(force.map(|()| Instant::now() + FORCED_SHUTDOWN).shared())
     }
 }
 
 impl<F: Future<Output = Instant>> Forced<F> {
-    /// Does `step` to its end, or, once the shutdown is forced, until `reserved` before its deadline: then it drops the
-    /// step and returns `None`.
+    /// Runs `step` to its end. In a forced shutdown it drops the step at `reserved` before the deadline, and returns
+    /// `None`.
     ///
     /// # Cancel safety
-    /// That of `step`; the deadline stands.
+    /// As that of `step`; the deadline does not move.
     pub(crate) async fn run<T>(&self, reserved: Duration, step: impl Future<Output = T>) -> Option<T> {
         let cut = async { sleep_until(self.0.clone().await - reserved).await };
         tokio::select! {
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn unless_forced_every_step_takes_its_time() {
+    async fn steps_are_not_bounded_unless_forced() {
         let forced = Forced::on(pending());
         let begun = Instant::now();
         assert_eq!(forced.run(FORCED_SHUTDOWN, sleep(10 * FORCED_SHUTDOWN)).await, Some(()));
@@ -54,16 +54,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn once_forced_all_that_hangs_takes_half_a_second_together() {
+    async fn all_hanging_steps_of_a_forced_shutdown_take_half_a_second() {
         let begun = Instant::now();
         let forced = Forced::on(sleep(3 * FORCED_SHUTDOWN));
         let hangs = pending::<()>;
         assert_eq!(forced.run(FORCED_SHUTDOWN / 2, hangs()).await, None);
         assert_eq!(begun.elapsed(), 3 * FORCED_SHUTDOWN + FORCED_SHUTDOWN / 2);
-        assert_eq!(forced.run(FORCED_SHUTDOWN, hangs()).await, None, "there is no time for this one");
+        assert_eq!(forced.run(FORCED_SHUTDOWN, hangs()).await, None, "no time is left for this step");
         assert_eq!(begun.elapsed(), 3 * FORCED_SHUTDOWN + FORCED_SHUTDOWN / 2);
         assert_eq!(forced.run(Duration::ZERO, hangs()).await, None);
         assert_eq!(begun.elapsed(), 4 * FORCED_SHUTDOWN);
-        assert_eq!(forced.run(Duration::ZERO, ready(7)).await, Some(7), "what takes no time is always done");
+        assert_eq!(
+            forced.run(Duration::ZERO, ready(7)).await,
+            Some(7),
+            "a step that is ready is always done"
+        );
     }
 }

@@ -1,19 +1,25 @@
-//! Answers with the time on every configured port, registered in ZooKeeper.
+//! A daytime server (RFC 867) that keeps each of its ports registered in ZooKeeper. [`main`] is the program; [`run`] and
+//! [`run_until`] are the server without command line and signals, for tests and embedding.
 //!
-//! A thin program over the crates `registry` and `zk-core`; it shows them at work in the order that
-//! matters: bind, listen, accept, *then* register; deregister, settle, drain, *then* close.
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use daytime_config::{ServerFlags, ZookeeperFlags, load_server};
+//! let config = load_server(&ZookeeperFlags::default(), &ServerFlags::default())?.config;
+//! let ctrl_c = async { tokio::signal::ctrl_c().await.expect("the signal can be received") };
+//! daytime_server::run(config, ctrl_c).await?;
+//! # Ok(())
+//! # }
+//! ```
 //!
-//! Every port answers over TCP and, where asked to, over UDP (RFC 867 knows both). Over UDP anybody can forge a
-//! caller's address, so what may be the work of a loop or of a reflection gets no answer; who may be answered
-//! is one pure function. Where an address for metrics is given, Prometheus finds there what the server and the
-//! libraries below it count.
+//! The program is thin; the crates `registry` and `zk-core` do the work. It shows the order that matters: bind, listen,
+//! accept, *then* register; deregister, settle, drain, *then* close.
 //!
-//! What cannot mend itself ends the program with an error: a port or the address for metrics that cannot be
-//! listened on, before anything is registered, and an authentication that ZooKeeper refuses before it has
-//! granted a session. Everything else is waited out.
-//!
-//! [`main`] is the program; [`run`] and [`run_until`] are the same with the signals left out, for tests and
-//! embedding.
+//! - Every port answers over TCP and, if configured, over UDP. Senders of datagrams can be forged, so a datagram that
+//!   could start a loop or hit a third party gets no answer; one pure function decides.
+//! - With an address for metrics, Prometheus can scrape the metrics of the server and its libraries.
+//! - The server ends with an error where waiting cannot help: it cannot listen on a port or on the address for metrics
+//!   (before it registers anything), or ZooKeeper refuses the authentication before the first session. It waits for
+//!   everything else.
 
 mod advertise;
 mod answer;
@@ -25,7 +31,6 @@ mod forced;
 mod lookup;
 mod metrics;
 mod refused;
-
 mod serve;
 
 use std::future::Future;
@@ -49,33 +54,32 @@ pub use error::Error;
 use crate::forced::{FORCED_SHUTDOWN, Forced};
 use crate::serve::{Limits, Serving, UdpSocket};
 
-/// How long the ensemble may take to confirm that the instances are gone. Together with settling,
-/// draining and closing it stays below five seconds with the default configuration.
+/// How long the ensemble may take to confirm that the instances are gone. With settling, draining and closing the stop
+/// stays below five seconds with the default configuration.
 const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(1);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many callers may wait to be accepted; the system may allow fewer. A caller beyond it is not turned away
-/// but may hang: the kernel has forgotten it, and nobody tells it.
+/// How many connections may wait to be accepted; the system may allow fewer. A caller beyond the limit gets no error but
+/// may hang: the kernel drops its handshake without notice.
 const BACKLOG: u32 = 4096;
 
-/// Serves until `shutdown` resolves, or a listening socket dies; then takes the instances out, finishes what
-/// is under way, and returns.
+/// Serves until `shutdown` resolves, or a listening socket dies; then deregisters the instances, settles, drains the open
+/// connections, closes the session, and returns.
 ///
 /// # Errors
-/// If ZooKeeper refuses the authentication before it has granted a session.
-/// If one of the ports, or the address of the metrics, cannot be listened on, or file descriptors are too short to
-/// serve with: then nothing is registered. If one of the listening sockets dies: then all are taken out.
+/// - If ZooKeeper refuses the authentication before the first session, if the server cannot listen on one of the ports or
+///   on the address for metrics, or if file descriptors are short. Nothing is registered then.
+/// - If one of the listening sockets dies. All instances are deregistered then.
 ///
 /// # Cancel safety
-/// Dropping the future stops serving at once. The session is closed in the background, if the runtime
-/// lives long enough.
+/// Dropping the future stops serving at once. The session closes in the background, if the runtime lives long enough.
 pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     run_until(config, shutdown, std::future::pending()).await
 }
 
-/// The same, with an end that can be cut short: once `force` resolves, after `shutdown`, it returns within half a
-/// second. By then it has taken out the instances and closed the session, if the ensemble answers; it has not
-/// waited for anybody else.
+/// As [`run`], with a shutdown that can be forced: once `force` resolves, after `shutdown`, it returns within half a
+/// second. By then it has deregistered the instances and closed the session, if the ensemble replies in time; it has not
+/// waited for callers.
 ///
 /// # Errors
 /// As [`run`].
@@ -91,7 +95,7 @@ pub async fn run_until(
     let mut shutdown = std::pin::pin!(shutdown);
     let settings = &config.server;
 
-    // All of them or none: a server that lacks a port is a mistake to be noticed at once.
+    // All ports or none: a missing port is a mistake that has to show at once.
     let mut listeners = Vec::with_capacity(settings.ports.len());
     for port in &settings.ports {
         let address = SocketAddr::new(settings.host, *port);
@@ -108,7 +112,7 @@ pub async fn run_until(
         Some(address) => Some(daytime_metrics::Endpoint::start(address).await?),
         None => None,
     };
-    // Before callers take what there is.
+    // Before callers use descriptors up.
     descriptors::require()?;
     metrics::describe();
     let serving = Serving::new();
@@ -128,8 +132,9 @@ pub async fn run_until(
         tokio::select! {
             biased;
             () = &mut shutdown => {
-                // Before there was anything to register.
+                // Nothing is registered yet.
                 drain(&serving, settings.grace, &forced).await;
+                info!("stopped");
                 return Ok(());
             }
             started = embedded::start_where_nobody_answers(&config.zookeeper) => started,
@@ -144,7 +149,7 @@ pub async fn run_until(
             return Err(error.into());
         }
     };
-    // A server that lacks a port now is taken out as one that was asked to stop, and says that it failed.
+    // A dead listener stops the server like a signal, but with an error.
     let mut end = std::pin::pin!(async {
         tokio::select! {
             biased;
@@ -155,7 +160,7 @@ pub async fn run_until(
     });
     let registered = tokio::select! {
         biased;
-        // Before there was anything to register.
+        // Nothing is registered yet.
         outcome = &mut end => Ok((Vec::new(), outcome)),
         registered = register(&zk, &config, &bound) => match registered {
             Ok(registrations) => Ok((registrations, end.await)),
@@ -172,32 +177,32 @@ pub async fn run_until(
     };
 
     let deregistering = registrations.iter().map(|registration| registration.deregister(DEREGISTER_TIMEOUT));
-    // Forced, what is not confirmed by half of the time goes with the session, in the other half.
+    // A forced shutdown reserves the second half of its time for closing the session, which also removes the instances.
     let outcomes = forced.run(FORCED_SHUTDOWN / 2, futures_util::future::join_all(deregistering)).await;
     let mut gone = outcomes.is_some();
     for error in outcomes.into_iter().flatten().filter_map(Result::err) {
-        warn!(%error, "not deregistered");
+        warn!(%error, "deregistration not confirmed");
         gone = false;
     }
     if gone && !registrations.is_empty() {
-        info!(instances = registrations.len(), settle = ?settings.settle, "deregistered; serving on while callers learn of it");
+        info!(instances = registrations.len(), settle = ?settings.settle, "settling: serving on while callers learn of the deregistration");
         forced.run(FORCED_SHUTDOWN, tokio::time::sleep(settings.settle)).await;
     }
     drain(&serving, settings.grace, &forced).await;
     forced.run(Duration::ZERO, close(&zk)).await;
     forced.run(Duration::ZERO, embedded::stop(zookeeper)).await;
-    info!("done");
+    info!("stopped");
     outcome
 }
 
-/// Listens, with room for a burst of callers; on an unspecified IPv6 address for IPv4 callers, too.
+/// Listens with a backlog for a burst of callers; on an unspecified IPv6 address also for IPv4 callers.
 fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Connections of an earlier run that linger are no reason to wait.
+    // Old connections in TIME_WAIT must not delay a restart.
     socket.set_reuseaddr(true)?;
     if address.is_ipv6() {
-        // On `::` for both families, whatever the system's default is (`net.ipv6.bindv6only`): the address that is
-        // advertised may be of either.
+        // `::` is for both families, whatever the system's default is (`net.ipv6.bindv6only`): the advertised address may
+        // be of either.
         SockRef::from(&socket).set_only_v6(false)?;
     }
     socket.bind(address)?;
@@ -206,7 +211,7 @@ fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, local))
 }
 
-/// Declares every port's instance.
+/// Registers an instance for each port.
 async fn register(zk: &Zk, config: &ServerConfig, bound: &[SocketAddr]) -> Result<Vec<Registration>, Error> {
     let settings = &config.server;
     let host =
@@ -215,18 +220,21 @@ async fn register(zk: &Zk, config: &ServerConfig, bound: &[SocketAddr]) -> Resul
     let mut registrations = Vec::with_capacity(bound.len());
     for local in bound {
         let endpoint = Endpoint::new(host.clone(), local.port())?;
-        // The listener is ours alone: it is bound without SO_REUSEPORT.
+        // No other process can listen on this port: the listener is bound without SO_REUSEPORT.
         registrations.push(registrar.register(Instance::new(endpoint), Socket::Bound(*local))?);
     }
     Ok(registrations)
 }
 
-/// Takes nobody in any more, and lets who is in finish.
+/// Stops accepting, and lets the open connections finish.
 async fn drain(serving: &Serving, grace: Duration, forced: &Forced<impl Future<Output = Instant>>) {
+    info!(?grace, "draining: finishing open connections");
     match forced.run(FORCED_SHUTDOWN, serving.drain(grace)).await {
         Some(0) => {}
-        Some(unfinished) => warn!(connections = unfinished, ?grace, "connections cut off"),
-        None => warn!("connections cut off: no time to let them finish"),
+        Some(unfinished) => {
+            warn!(connections = unfinished, ?grace, "closing connections that have not finished")
+        }
+        None => warn!("closing open connections at once: the shutdown is forced"),
     }
 }
 

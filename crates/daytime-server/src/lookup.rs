@@ -1,4 +1,4 @@
-//! Host names become addresses, in bounded time.
+//! Resolves host names within a time limit.
 
 use std::future::Future;
 use std::io;
@@ -9,10 +9,10 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 use zk_core::Host;
 
-/// How long a name may take. A name service that is away would take half a minute to say so.
+/// How long one name may take. The system's resolver waits half a minute for a name service that is away.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// The addresses of each host, in their order, or why it has none; all within two seconds.
+/// The addresses of each host, in the order of the hosts, or why a host has none; all within two seconds.
 ///
 /// # Cancel safety
 /// Safe. A look-up that hangs does so on a thread of the runtime, which `shutdown_background` does not wait for.
@@ -38,7 +38,7 @@ where
             }
         }
     };
-    // At the same time, as the one whose name service is away must not hold up the others.
+    // At the same time: one slow name must not delay the others.
     join_all(hosts.iter().map(one)).await
 }
 
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn any_number_of_names_that_hang_take_two_seconds() {
+    async fn any_number_of_hanging_names_takes_two_seconds() {
         let ensemble = zk_core::Config::new("a:1,b:2,c:3,127.0.0.1:4").unwrap();
         let begun = Instant::now();
         let found = addresses_by(ensemble.hosts(), async |host| match host.name().parse() {
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_is_its_own() {
+    async fn an_address_resolves_to_itself() {
         let ensemble = zk_core::Config::new("127.0.0.1:7").unwrap();
         assert_eq!(addresses(ensemble.hosts()).await, [Ok(vec![([127, 0, 0, 1], 7).into()])]);
     }

@@ -1,4 +1,4 @@
-//! Answers with the time on every configured port, registered in ZooKeeper.
+//! The program `daytime-server`.
 
 use std::process::ExitCode;
 

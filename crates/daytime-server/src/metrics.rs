@@ -1,28 +1,28 @@
-//! What the server counts; `docs/metrics.md` has the table.
+//! The metrics of the server; `docs/metrics.md` lists them.
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
 const REQUESTS: &str = "daytime_requests_total";
 const CONNECTIONS: &str = "daytime_connections";
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outcome {
-    /// The line was handed to the system for sending.
+    /// The system has taken the line for sending.
     Answered,
     /// The connection broke, or the datagram could not be sent.
     Failed,
-    /// The connection took longer than it may.
+    /// The connection exceeded its time limit.
     TimedOut,
-    /// There were too many connections.
+    /// The server had too many connections, or too few file descriptors.
     TurnedAway,
-    /// A datagram that could be the work of a loop or of a reflection.
+    /// A datagram that could start a loop or hit a third party.
     Ignored,
 }
 
-/// Tells the recorder what the metrics mean.
+/// Describes the metrics to the recorder.
 pub(crate) fn describe() {
-    describe_counter!(REQUESTS, "Requests by transport and by what became of them.");
+    describe_counter!(REQUESTS, "Requests by transport and outcome.");
     describe_gauge!(CONNECTIONS, "Open TCP connections by state.");
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn request(transport: &'static str, outcome: Outcome) {
     counter!(REQUESTS, "transport" => transport, "outcome" => outcome).increment(1);
 }
 
-/// An open connection, counted while it lives: as `answering`, later as `closing`.
+/// Counts an open connection until drop: as `answering`, later as `closing`.
 #[derive(Debug)]
 pub(crate) struct Open(&'static str);
 
@@ -47,7 +47,7 @@ impl Open {
         Self::count("answering")
     }
 
-    /// The line is sent; the caller has yet to close.
+    /// The line is sent; the caller has not closed yet.
     pub(crate) fn closing(&mut self) {
         *self = Self::count("closing");
     }

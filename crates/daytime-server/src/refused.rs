@@ -1,10 +1,9 @@
-//! The one trouble with ZooKeeper that waiting does not mend.
+//! A refused authentication: the one problem with ZooKeeper that ends the server.
 
 use zk_core::{ConnectError, Zk};
 
-/// Resolves when the ensemble refuses our authentication before it has ever granted a session: then the
-/// configuration is wrong. Later it is the ensemble that has changed, and may change back: who serves by
-/// then goes on.
+/// Resolves when the ensemble refuses our authentication before the first session: then the configuration is wrong. A
+/// refusal after the first session does not resolve it: the ensemble has changed, may change back, and the server goes on.
 ///
 /// # Cancel safety
 /// Safe.

@@ -19,12 +19,12 @@ use tracing::error;
 pub(crate) use tcp::Limits;
 pub(crate) use udp::Socket as UdpSocket;
 
-/// Tasks of all ports: the loops that take callers in end at `stop` or with their
-/// socket, the connections when they are done.
+/// The tasks of all ports. Accept and receive loops end at `stop` or with their socket; connection tasks end by
+/// themselves.
 #[derive(Clone, Debug)]
 pub(crate) struct Serving {
     stop: CancellationToken,
-    taking: TaskTracker,
+    receiving: TaskTracker,
     answering: TaskTracker,
     dead: watch::Sender<Option<SocketAddr>>,
 }
@@ -33,7 +33,7 @@ impl Serving {
     pub(crate) fn new() -> Self {
         Self {
             stop: CancellationToken::new(),
-            taking: TaskTracker::new(),
+            receiving: TaskTracker::new(),
             answering: TaskTracker::new(),
             dead: watch::Sender::new(None),
         }
@@ -42,48 +42,48 @@ impl Serving {
     /// Starts to accept on a listener.
     pub(crate) fn accept_on(&self, listener: TcpListener, local: SocketAddr, limits: Limits) {
         let serving = self.clone();
-        // Ends at `stop`, or with the listener.
-        self.taking.spawn(async move {
+        // The task ends at `stop`, or with the listener.
+        self.receiving.spawn(async move {
             tokio::select! {
                 () = serving.stop.cancelled() => {}
                 error = tcp::accept(&listener, local, limits, &serving.answering) => {
-                    error!(%local, %error, "the listening socket is dead");
+                    error!(%local, %error, "listening socket is dead");
                     serving.dead.send_replace(Some(local));
                     return;
                 }
             }
-            tcp::take_those_in_line(&listener, limits, &serving.answering);
+            tcp::accept_backlog(&listener, limits, &serving.answering);
         });
     }
 
-    /// Waits until a listener is dead: nothing can be accepted on it any more. Says which one.
+    /// Waits until a listening socket is dead, and returns its address: it can accept nothing any more.
     ///
     /// # Cancel safety
-    /// Safe: the next call tells it, too.
+    /// Safe: the next call returns the address, too.
     pub(crate) async fn dead_listener(&self) -> SocketAddr {
         let mut dead = self.dead.subscribe();
         let dead = dead.wait_for(Option::is_some).await.ok().and_then(|dead| *dead);
-        dead.expect("the sender is in `self`, and what was waited for is there")
+        dead.expect("the sender is in `self`, and the awaited value is there")
     }
 
     /// Starts to answer on a UDP socket. `own_ports` are the ports that this process answers on.
     pub(crate) fn answer_on(&self, socket: UdpSocket, own_ports: Arc<[u16]>) {
         let stop = self.stop.clone();
-        // Ends at `stop`.
-        self.taking.spawn(async move {
+        // The task ends at `stop`.
+        self.receiving.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = udp::answer_all(&socket, &own_ports) => {}
             }
-            udp::answer_those_in_line(&socket, &own_ports);
+            udp::answer_queued(&socket, &own_ports);
         });
     }
 
-    /// Closes the sockets, and gives the open connections some time to finish. Returns how many did not.
+    /// Closes the sockets, and waits up to `grace` for the open connections. Returns how many have not finished.
     pub(crate) async fn drain(&self, grace: Duration) -> usize {
         self.stop.cancel();
-        self.taking.close();
-        self.taking.wait().await;
+        self.receiving.close();
+        self.receiving.wait().await;
         self.answering.close();
         let _ = timeout(grace, self.answering.wait()).await;
         self.answering.len()
@@ -98,10 +98,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_dead_listener_is_told_and_not_tried_again() {
+    async fn a_dead_listener_is_reported_and_not_retried() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let local = listener.local_addr().unwrap();
-        // The same socket once more: shut down, it does not listen any more.
+        // A second handle of the same socket: after a shutdown the socket does not listen any more.
         let killer = TcpStream::from(OwnedFd::from(listener.try_clone().unwrap()));
         listener.set_nonblocking(true).unwrap();
         let serving = Serving::new();
@@ -110,7 +110,7 @@ mod tests {
         assert!(timeout(Duration::from_millis(50), serving.dead_listener()).await.is_err());
         killer.shutdown(Shutdown::Both).unwrap();
         assert_eq!(timeout(Duration::from_secs(1), serving.dead_listener()).await, Ok(local));
-        serving.taking.close();
-        timeout(Duration::from_secs(1), serving.taking.wait()).await.unwrap();
+        serving.receiving.close();
+        timeout(Duration::from_secs(1), serving.receiving.wait()).await.unwrap();
     }
 }

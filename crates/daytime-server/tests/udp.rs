@@ -1,9 +1,8 @@
-//! RFC 867 over UDP, by real sockets. ZooKeeper is away: who serves does not wait for it.
+//! RFC 867 over UDP, on real sockets. ZooKeeper is away: the server does not wait for it.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener, UdpSocket as StdUdp};
-use std::time::Duration;
 
 use daytime_config::{ServerConfig, ServerSettings};
 use daytime_server::{Error, run};
@@ -11,9 +10,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
-
-const SOON: Duration = Duration::from_secs(10);
+use tokio::time::timeout;
+use zk_testing::{SOON, eventually};
 
 fn config(host: &str, port: u16) -> ServerConfig {
     let host: IpAddr = host.parse().unwrap();
@@ -24,7 +22,7 @@ fn config(host: &str, port: u16) -> ServerConfig {
         advertise: Some("127.0.0.1".parse().unwrap()),
         ..ServerSettings::default()
     };
-    // Nobody listens at port 1.
+    // No process listens on port 1.
     let zookeeper = zk_core::Config::new("127.0.0.1:1").unwrap();
     let registry = registry::Config::new("/go_servers".parse().unwrap());
     ServerConfig { zookeeper, embedded: false, registry, server, metrics: None }
@@ -59,17 +57,17 @@ impl Running {
             "0.0.0.0" | "::" => "127.0.0.1".parse().unwrap(),
             host => host.parse().unwrap(),
         };
-        let deadline = Instant::now() + SOON;
-        while TcpStream::connect((reached, port)).await.is_err() {
-            assert!(Instant::now() < deadline && !server.is_finished(), "the server does not listen");
-            tokio::task::yield_now().await;
-        }
+        let accepts = async || {
+            assert!(!server.is_finished(), "the server has ended");
+            TcpStream::connect((reached, port)).await.is_ok()
+        };
+        eventually("the server accepts connections", accepts).await;
         Self { port, stop, server }
     }
 
     async fn stop(self) {
         let _ = self.stop.send(());
-        timeout(SOON, self.server).await.expect("it stops in time").unwrap().unwrap();
+        timeout(SOON, self.server).await.expect("the server stops in time").unwrap().unwrap();
     }
 }
 
@@ -88,7 +86,7 @@ async fn answer(caller: &UdpSocket) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_datagram_gets_the_line_of_tcp_from_the_address_that_it_was_sent_to() {
+async fn a_datagram_is_answered_like_a_connection_from_the_address_that_it_was_sent_to() {
     let cases = [
         ("127.0.0.1", "127.0.0.1", "127.0.0.1:0"),
         ("::1", "::1", "[::1]:0"),
@@ -115,14 +113,14 @@ async fn a_datagram_gets_the_line_of_tcp_from_the_address_that_it_was_sent_to() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_server_of_our_kind_gets_no_answer() {
+async fn another_daytime_server_gets_no_answer() {
     let server = Running::on("127.0.0.1").await;
     let peer = SocketAddr::new("127.0.0.1".parse().unwrap(), server.port);
     let twin = caller(&format!("127.0.0.2:{}", server.port), peer).await;
     twin.send(b"timestamp").await.unwrap();
     let other = caller("127.0.0.1:0", peer).await;
     other.send(b"127.0.0.2:9999:2026-11-22T12:00:00.123Z\n").await.unwrap();
-    // One socket, one loop: when this one is answered, the others have had their turn.
+    // One loop receives in order: when this caller has its answer, the other datagrams have been received.
     let third = caller("127.0.0.1:0", peer).await;
     third.send(b"timestamp").await.unwrap();
     answer(&third).await;
@@ -134,7 +132,7 @@ async fn another_server_of_our_kind_gets_no_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_in_use_over_udp_only_ends_the_start() {
+async fn a_udp_port_in_use_ends_the_start_with_an_error() {
     let port = free_port();
     let taken = StdUdp::bind(("127.0.0.1", port)).unwrap();
     let error = timeout(SOON, run(config("127.0.0.1", port), std::future::pending())).await.unwrap();
@@ -143,7 +141,7 @@ async fn a_port_in_use_over_udp_only_ends_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_arrived_before_the_end_is_answered_and_the_port_is_free_after_it() {
+async fn datagrams_that_arrived_before_the_stop_are_answered_and_the_port_is_freed() {
     let server = Running::on("127.0.0.1").await;
     let peer = SocketAddr::new("127.0.0.1".parse().unwrap(), server.port);
     let callers = [caller("127.0.0.1:0", peer).await, caller("127.0.0.1:0", peer).await];

@@ -159,10 +159,10 @@ async fn what_was_ignored_at_the_start_stays_ignored_and_what_means_nothing_does
         }
     }
     for meaningless in ["SIGUSR1", "SIGUSR2"] {
-        said(&server, &format!("this signal has no meaning here signal={meaningless}")).await;
+        said(&server, &format!("it has no meaning here signal={meaningless}")).await;
     }
-    said(&watch, "this signal has no meaning here signal=SIGUSR2").await;
-    said(&watch, "SIGUSR1: nothing is held").await;
+    said(&watch, "it has no meaning here signal=SIGUSR2").await;
+    said(&watch, "SIGUSR1: no instances are held").await;
     // What was heard with them has been acted upon when the next one is.
     server.signal(Signal::SIGUSR1);
     let deadline = Instant::now() + SOON;
@@ -215,7 +215,7 @@ async fn a_second_signal_later_than_a_second_waits_for_nobody_and_still_takes_th
     let (zk, bed) = bed().await;
     let before = sessions_of(&zk, 1).await;
     // What it is in when the second one comes: settling, or waiting for a caller.
-    let cases = [("settle = '10s'", "serving on"), ("settle = '0s'\ngrace = '30s'", "serving on")];
+    let cases = [("settle = '10s'", "settling"), ("settle = '0s'\ngrace = '30s'", "draining")];
     for (settings, stage) in cases {
         let port = free_port();
         let file = format!("[server]\nports = [{port}]\nconnection_timeout = '60s'\n{settings}\n");

@@ -1,16 +1,31 @@
-//! What the programs of this project do alike: the log, the runtime, and the signals that ask to stop.
+//! The log, the runtime and the stop signals of a program. `daytime-server`, `daytime-client` and `zk-embedded` share
+//! this crate; a program of your own can use it, too.
 //!
-//! # What it promises
+//! ```no_run
+//! use zk_program::{Signal, Signals};
 //!
-//! - [`log::init`]: a `RUST_LOG` that is set but empty is unset; what is wrong in it is told, and the rest is used.
-//! - [`runtime()`]: where file descriptors are short there is an error, and no panic.
-//! - [`Signals`]: every way in which systems ask a program to stop is heard; what was ignored when the program started
-//!   stays ignored; signals within a second of the first are the same stop.
+//! fn main() -> std::io::Result<()> {
+//!     zk_program::log::init("info");
+//!     zk_program::runtime()?.block_on(async {
+//!         let mut signals = Signals::install(&[Signal::SIGUSR1, Signal::SIGUSR2])?;
+//!         println!("stopped by {}", signals.stop().await);
+//!         Ok(())
+//!     })
+//! }
+//! ```
 //!
-//! # What it does not
+//! # Promises
 //!
-//! It is for programs: a library neither installs a log nor takes signals over. It needs Unix, and a `/proc` as Linux
-//! has it to see what was ignored.
+//! - [`log::init`]: an empty `RUST_LOG` counts as unset. An invalid directive in it is reported on standard error and left
+//!   out; the other directives are used.
+//! - [`runtime()`]: a shortage of file descriptors is an error, not a panic.
+//! - [`Signals`]: every signal by which systems ask a program to stop is received. A signal that was ignored when the
+//!   program started stays ignored. Signals within a second of the first are the same stop ([`SAME_STOP`]).
+//!
+//! # Limits
+//!
+//! The crate is for programs: a library neither installs a log nor takes signals over. It needs Unix, and Linux's `/proc`
+//! to see which signals were ignored.
 
 pub mod log;
 mod runtime;

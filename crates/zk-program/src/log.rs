@@ -1,4 +1,4 @@
-//! The log on standard error, as `RUST_LOG` asks for it.
+//! The log on standard error, filtered by `RUST_LOG`.
 
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
@@ -6,18 +6,18 @@ use std::io::{self, IsTerminal, Write};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{Directive, LevelFilter};
 
-/// The variable that says what is logged.
+/// The environment variable with the directives.
 const VARIABLE: &str = "RUST_LOG";
 
-/// Logs to standard error from now on: what `RUST_LOG` asks for, or the defaults, which are directives of the same
-/// form. What is wrong in the variable is told there in a line, whatever is logged.
+/// Logs to standard error from now on, as the directives in `RUST_LOG` say, or else `defaults`, in the same form.
+/// One line on standard error reports the invalid directives, whatever the log level is.
 ///
 /// # Panics
-/// If the process logs elsewhere already.
+/// If the process has another log already.
 pub fn init(defaults: &str) {
     let Choice { directives, remarks } = choose(std::env::var_os(VARIABLE).as_deref(), defaults);
     if !remarks.is_empty() {
-        // Where nobody listens, nobody is told.
+        // If standard error cannot be written, the line is lost and nothing else.
         let _ = writeln!(io::stderr(), "{VARIABLE}: {}", remarks.join("; "));
     }
     // Standard error may be closed or full: a log line that cannot be written is not worth a panic.
@@ -29,29 +29,30 @@ pub fn init(defaults: &str) {
         .init();
 }
 
-/// What is used, and what is to be said about the rest.
+/// The directives to use, and remarks about the others.
 #[derive(Debug, PartialEq, Eq)]
 struct Choice {
     directives: String,
     remarks: Vec<String>,
 }
 
-fn choose(given: Option<&OsStr>, defaults: &str) -> Choice {
-    let text = given.map(OsStr::to_string_lossy).unwrap_or_default();
+fn choose(variable: Option<&OsStr>, defaults: &str) -> Choice {
+    let text = variable.map(OsStr::to_string_lossy).unwrap_or_default();
     let (mut used, mut remarks) = (Vec::new(), Vec::new());
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         if part.contains(char::REPLACEMENT_CHARACTER) || part.parse::<Directive>().is_err() {
-            remarks.push(format!("{part:?} is no directive such as info or registry=debug, and is left out"));
+            remarks
+                .push(format!("{part:?} is left out: it is not a directive such as info or registry=debug"));
             continue;
         }
-        // A mistyped level is good grammar, and switches everything else off.
+        // A mistyped level is a valid directive for a module of that name, and switches every other module off.
         if !part.contains(['=', '[']) && part.parse::<LevelFilter>().is_err() {
-            remarks.push(format!("{part:?} is no level, and is taken for the name of a module"));
+            remarks.push(format!("{part:?} is not a level, so it is used as the name of a module"));
         }
         used.push(part);
     }
     if used.is_empty() {
-        // All of it was wrong, or there was nothing in it.
+        // All directives were invalid, or there were none.
         return Choice { directives: defaults.into(), remarks };
     }
     Choice { directives: used.join(","), remarks }
@@ -63,13 +64,13 @@ mod tests {
 
     use super::*;
 
-    fn used(given: &str) -> (String, usize) {
-        let choice = choose(Some(OsStr::new(given)), "warn");
+    fn used(variable: &str) -> (String, usize) {
+        let choice = choose(Some(OsStr::new(variable)), "warn");
         (choice.directives, choice.remarks.len())
     }
 
     #[test]
-    fn set_but_empty_is_unset() {
+    fn an_empty_variable_counts_as_unset() {
         assert_eq!(choose(None, "warn"), Choice { directives: "warn".into(), remarks: vec![] });
         for empty in ["", " ", "\t", ",", " , ,"] {
             assert_eq!(used(empty), ("warn".into(), 0), "{empty:?}");
@@ -77,8 +78,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_used_as_it_is() {
-        for right in [
+    fn valid_directives_are_used_unchanged() {
+        for valid in [
             "info",
             "INFO",
             "off",
@@ -88,15 +89,15 @@ mod tests {
             "[keeper]=trace",
             "a[b{c=1}]=debug",
         ] {
-            assert_eq!(used(right).0, right);
+            assert_eq!(used(valid).0, valid);
         }
         assert_eq!(used(" info , registry=debug,"), ("info,registry=debug".into(), 0));
     }
 
     #[test]
-    fn what_is_wrong_is_told_and_the_rest_is_used() {
+    fn an_invalid_directive_is_reported_and_the_others_are_used() {
         assert_eq!(used("registry=debug,zk_core=verbose,info"), ("registry=debug,info".into(), 1));
-        assert_eq!(used("zk_core=verbose"), ("warn".into(), 1), "nothing is left: the defaults");
+        assert_eq!(used("zk_core=verbose"), ("warn".into(), 1), "no valid directive: the defaults are used");
         assert_eq!(used("=,a=b=c"), ("warn".into(), 2));
         let remarks = choose(Some(OsStr::new("zk_core=\u{1b}[2J")), "warn").remarks.join("");
         assert!(remarks.contains(r#""zk_core=\u{1b}[2J""#), "{remarks}");
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_no_level_is_told_as_the_name_that_it_is_taken_for() {
+    fn a_word_that_is_no_level_is_reported_and_used_as_a_module() {
         assert_eq!(used("inof"), ("inof".into(), 1));
         assert_eq!(used("debug,registry"), ("debug,registry".into(), 1));
     }

@@ -1,4 +1,4 @@
-//! The signals that ask to stop, and what the second of them means.
+//! The signals that ask a program to stop, and what a second one means.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -11,13 +11,14 @@ use tokio::signal::unix::{self, SignalKind};
 use tokio::time::Instant;
 use tracing::info;
 
-/// Signals within this time of the first are the same stop: a wrapper that forwards what its whole process group was
-/// sent, `timeout` of GNU, a second Ctrl-C of an impatient hand.
+/// Signals within this time of the first belong to the same stop: a wrapper may forward a signal that its whole process
+/// group received already, as GNU `timeout` does, and a person may press Ctrl-C twice.
 pub const SAME_STOP: Duration = Duration::from_secs(1);
 
-/// All by which systems ask a program to stop, and which would end it at once. What a person or a supervisor sends; the
-/// end of a terminal; an alarm, which a program inherits from who started it; the soft limit of processor time, ahead of
-/// the hard one; the failing power, by which containers are stopped, too.
+/// The signals by which systems ask a program to stop; by default each would end it at once. A person or a supervisor
+/// sends SIGTERM, SIGINT or SIGQUIT; SIGHUP is the end of the terminal; SIGALRM is an alarm that a program inherits from
+/// its parent; SIGXCPU is the soft limit of processor time, ahead of the hard one; SIGPWR is a power failure, and stops
+/// some containers.
 const STOP: &[Signal] = &[
     Signal::SIGTERM,
     Signal::SIGINT,
@@ -29,28 +30,29 @@ const STOP: &[Signal] = &[
     Signal::SIGPWR,
 ];
 
-/// Hears the signals that ask to stop.
+/// Receives the signals that ask the program to stop.
 ///
-/// From [`install`](Self::install) on none of them ends the process any more, for as long as it lives.
+/// From [`install`](Self::install) on, none of them ends the process by itself, for as long as the process lives: `Drop`
+/// does not restore the defaults.
 pub struct Signals {
-    stop: Vec<Heard>,
-    unused: Vec<Heard>,
+    stop: Vec<Received>,
+    unused: Vec<Received>,
 }
 
-struct Heard {
+struct Received {
     signal: Signal,
     stream: unix::Signal,
 }
 
 impl Signals {
-    /// Takes over from the system what asks to stop, and what the program has no use for (`unused`): that is logged, and
-    /// does nothing. What was ignored when the process started stays ignored, as `nohup` wants it for SIGHUP, and a
-    /// shell for SIGINT and SIGQUIT of the jobs that a script starts in the background.
+    /// Takes over the signals that ask to stop, and the signals in `unused`, which are logged and do nothing else. A signal
+    /// that was ignored when the process started stays ignored: `nohup` does so with SIGHUP, and a shell with SIGINT and
+    /// SIGQUIT for the jobs that a script starts in the background.
     ///
-    /// A write beyond the limit for the size of files (`ulimit -f`) fails from now on; it does not end the process.
+    /// From now on a write beyond the file size limit (`ulimit -f`) fails and does not end the process.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// If the system refuses a signal handler.
     ///
     /// # Panics
     /// Outside a tokio runtime with I/O enabled.
@@ -58,29 +60,29 @@ impl Signals {
         let ignored = Ignored::now();
         let (ignored_stop, stop): (Vec<_>, _) = STOP.iter().partition(|signal| ignored.has(**signal));
         if !ignored_stop.is_empty() {
-            info!(signals = ?ignored_stop, "ignored, as it was when this process was started");
+            info!(signals = ?ignored_stop, "signals stay ignored: they were ignored when this process started");
         }
         let unused = unused.iter().copied().filter(|signal| !ignored.has(*signal)).collect();
         if !ignored.has(Signal::SIGXFSZ) {
-            // Nobody needs to hear of it. Logged, it could be the next write that is too long.
+            // Not logged: the log line could be the next write that is too long.
             listen(Signal::SIGXFSZ)?;
         }
         let all = |signals: Vec<Signal>| signals.into_iter().map(listen).collect::<io::Result<_>>();
         Ok(Self { stop: all(stop)?, unused: all(unused)? })
     }
 
-    /// The next signal that asks to stop.
+    /// Waits for the next signal that asks to stop.
     ///
     /// # Cancel safety
     /// No signal is lost if the future is dropped.
     pub async fn stop(&mut self) -> Signal {
         poll_fn(|context| {
-            for Heard { signal, stream } in &mut self.unused {
+            for Received { signal, stream } in &mut self.unused {
                 while stream.poll_recv(context).is_ready() {
-                    info!(%signal, "this signal has no meaning here");
+                    info!(%signal, "signal ignored: it has no meaning here");
                 }
             }
-            for Heard { signal, stream } in &mut self.stop {
+            for Received { signal, stream } in &mut self.stop {
                 if stream.poll_recv(context).is_ready() {
                     return Poll::Ready(*signal);
                 }
@@ -90,7 +92,8 @@ impl Signals {
         .await
     }
 
-    /// The next signal that asks to stop and is not of the same stop as one that came at `first`: see [`SAME_STOP`].
+    /// Waits for the next signal that asks to stop, other than those of the same stop as the signal received at `first`:
+    /// see [`SAME_STOP`].
     ///
     /// # Cancel safety
     /// As [`stop`](Self::stop).
@@ -100,21 +103,22 @@ impl Signals {
             if first.elapsed() > SAME_STOP {
                 return signal;
             }
-            info!(%signal, "the same stop");
+            info!(%signal, "signal ignored: already stopping");
         }
     }
 }
 
 impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = |heard: &[Heard]| heard.iter().map(|heard| heard.signal.as_str()).collect::<Vec<_>>();
+        let names =
+            |received: &[Received]| received.iter().map(|one| one.signal.as_str()).collect::<Vec<_>>();
         let (stop, unused) = (names(&self.stop), names(&self.unused));
         f.debug_struct("Signals").field("stop", &stop).field("unused", &unused).finish()
     }
 }
 
-fn listen(signal: Signal) -> io::Result<Heard> {
-    Ok(Heard { signal, stream: unix::signal(SignalKind::from_raw(signal as i32))? })
+fn listen(signal: Signal) -> io::Result<Received> {
+    Ok(Received { signal, stream: unix::signal(SignalKind::from_raw(signal as i32))? })
 }
 
 /// The signals that this process ignores, as a mask: the lowest bit is signal 1.
@@ -122,7 +126,7 @@ fn listen(signal: Signal) -> io::Result<Heard> {
 struct Ignored(u64);
 
 impl Ignored {
-    /// As Linux tells in `/proc`: the call that tells it everywhere takes unsafe code. Without, none is.
+    /// Reads Linux's `/proc`, as the portable call needs unsafe code. Without `/proc`, no signal counts as ignored.
     fn now() -> Self {
         std::fs::read_to_string("/proc/self/status").map(|status| Self::read(&status)).unwrap_or_default()
     }
@@ -147,7 +151,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(10);
 
     #[test]
-    fn linux_tells_what_is_ignored() {
+    fn the_ignored_signals_are_read_from_proc() {
         // As a shell starts `nohup program &` in a script.
         let ignored = Ignored::read("Name:\tsh\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000007\n");
         for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
@@ -159,13 +163,13 @@ mod tests {
         for invalid in ["", "SigIgn:\tnone\n", "SigCgt:\t0000000000000007\n"] {
             assert_eq!(Ignored::read(invalid), Ignored::default());
         }
-        // Rust ignores it from the start: what is read is true.
+        // Rust ignores SIGPIPE from the start: the real file shows it.
         assert!(Ignored::now().has(Signal::SIGPIPE));
     }
 
-    /// One test, as its signals are the whole process's.
+    /// One test, as signals reach the whole process.
     #[tokio::test]
-    async fn every_way_to_ask_is_heard_and_what_has_no_meaning_asks_nothing() {
+    async fn every_stop_signal_is_received_and_an_unused_signal_stops_nothing() {
         let ignored = Ignored::now();
         let mut signals = Signals::install(&[Signal::SIGUSR1, Signal::SIGUSR2]).unwrap();
         for signal in STOP.iter().copied().filter(|signal| !ignored.has(*signal)) {
@@ -181,7 +185,7 @@ mod tests {
         let first = Instant::now();
         raise(Signal::SIGTERM).unwrap();
         let same = timeout(Duration::from_millis(50), signals.stop_again(first)).await;
-        assert!(same.is_err(), "{same:?} is of the same stop");
+        assert!(same.is_err(), "{same:?} belongs to the same stop");
         raise(Signal::SIGTERM).unwrap();
         let long_ago = first - 2 * SAME_STOP;
         assert_eq!(timeout(SOON, signals.stop_again(long_ago)).await, Ok(Signal::SIGTERM));

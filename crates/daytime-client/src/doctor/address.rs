@@ -1,4 +1,4 @@
-//! Does somebody accept connections at an address?
+//! The step `connect`: does an address accept connections?
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use super::report::{Begun, Step};
 
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// Connects, and hangs up; returns the address if that went well.
+/// Connects and closes; returns the address on success.
 pub(super) async fn connect(address: SocketAddr) -> (Step, Option<SocketAddr>) {
     let begun = Begun::new("connect", address);
     match timeout(DEADLINE, TcpStream::connect(address)).await {
         Ok(Ok(_)) => (begun.fine("accepts connections"), Some(address)),
         Ok(Err(error)) => {
             let hint = match Cause::of(&error) {
-                // Why it does so is the next step's question.
+                // The next step finds out why.
                 Cause::Ended => return (begun.fine("accepts connections"), Some(address)),
                 Cause::NobodyListens => format!(
-                    "nobody listens at {address}: is ZooKeeper running there, and on this port? Where there is \
-                     none, daytime-server --embedded runs one on a loopback address"
+                    "nobody listens at {address}: is ZooKeeper running there, and on this port? Without a \
+                     ZooKeeper, daytime-server --embedded runs one on a loopback address"
                 ),
                 cause => cause.hint(address).unwrap_or_else(unknown),
             };
@@ -30,7 +30,7 @@ pub(super) async fn connect(address: SocketAddr) -> (Step, Option<SocketAddr>) {
         }
         Err(_) => {
             let hint = Cause::Silence.hint(address).unwrap_or_else(unknown);
-            (begun.failed(format!("no answer within {DEADLINE:?}"), hint), None)
+            (begun.failed(format!("no connection within {DEADLINE:?}"), hint), None)
         }
     }
 }

@@ -1,23 +1,23 @@
-//! What an error of the system means, for those that mean one thing.
+//! The causes of system errors that have a single cause.
 
 use std::io;
 
-/// Why a connection does not come about, or ends.
+/// Why a connection fails or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// The other machine answers, and nobody listens there.
+    /// The other machine responds, and no process listens there.
     NobodyListens,
-    /// Packets do not get there.
+    /// There is no route.
     NoWay,
-    /// Nothing comes back.
+    /// Nothing responds.
     Silence,
-    /// This machine does not let us.
+    /// This machine forbids the connection.
     Forbidden,
-    /// This machine has no address, or no port, to call from.
+    /// This machine has no address, or no free port, to connect from.
     NoSource,
-    /// The other side has ended it, after it accepted it. A connect, too, may fail by that: it learns of the end first.
+    /// The other side accepted the connection, then closed it. Even a connect may fail so, if the close is faster.
     Ended,
-    /// One of many things.
+    /// The error has several possible causes.
     Unknown,
 }
 
@@ -37,39 +37,39 @@ impl Cause {
         }
     }
 
-    /// Whether the other side has accepted the connection before it ended it.
+    /// Whether the other side accepted the connection and then closed it.
     pub(super) fn is_end(self) -> bool {
         self == Self::Ended
     }
 
-    /// What to look at when `address` cannot be connected to; `None` where that would be guessing.
+    /// What to look at when a connection to `address` fails; `None` for an unknown cause.
     pub(super) fn hint(self, address: impl std::fmt::Display) -> Option<String> {
         Some(match self {
             Self::NobodyListens => format!("nobody listens at {address}"),
             Self::NoWay => {
-                format!("there is no way from this machine to {address}: check routes and firewalls")
+                format!("there is no route from this machine to {address}: check routes and firewalls")
             }
             Self::Silence => {
-                format!("nothing comes back from {address}: a firewall may drop it, or the host is down")
+                format!("no response from {address}: a firewall drops packets, or the host is down")
             }
             Self::Forbidden => format!(
-                "this machine itself forbids a connection to {address}: look at its firewall rules, and at the \
-                 sandbox that this program may run in"
+                "this machine forbids a connection to {address}: check its firewall rules, and the sandbox of this \
+                 program"
             ),
             Self::NoSource => {
-                format!("this machine has no address, or no free port, from which to call {address}")
+                format!("this machine has no address, or no free port, to connect to {address} from")
             }
             Self::Ended => {
-                format!("{address} accepts connections and ends them: see the log of what runs there")
+                format!("{address} accepts connections and closes them: see the log of the program there")
             }
             Self::Unknown => return None,
         })
     }
 }
 
-/// What is said where an error has no single explanation.
+/// The hint for an error without a single cause.
 pub(super) fn unknown() -> String {
-    "what the system says there is all that is known of the cause".into()
+    "nothing more is known about this error of the system".into()
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_errors_that_mean_one_thing_are_explained() {
+    fn only_errors_with_a_single_cause_get_a_hint() {
         use io::ErrorKind as Kind;
         let of = |kind: Kind| Cause::of(&kind.into());
         assert_eq!(of(Kind::ConnectionRefused), Cause::NobodyListens);

@@ -1,4 +1,4 @@
-//! Does an instance answer?
+//! The step `call`: does an instance answer?
 
 use daytime_config::ClientSettings;
 use instance::Endpoint;
@@ -8,16 +8,16 @@ use super::cause::Cause;
 use super::report::{Begun, Step};
 use crate::connect::{self, AttemptError};
 
-/// Asks an instance for the time, as a round would, once.
+/// Calls an instance once, as a round would.
 pub(super) async fn call(endpoint: Endpoint, settings: &ClientSettings) -> Step {
     let begun = Begun::new("call", &endpoint);
     let limit = settings.attempt_timeout;
-    match timeout(limit, connect::ask(&endpoint, settings.connect_timeout)).await {
+    match timeout(limit, connect::request(&endpoint, settings.connect_timeout)).await {
         Ok(Ok(line)) => begun.fine(format!("answers {line:?}")),
         Ok(Err(error)) => begun.failed(error.to_string(), hint(&error, &endpoint)),
         Err(_) => begun.failed(
             format!("no answer within {limit:?}"),
-            format!("something accepts connections at {endpoint} and says nothing: is it a daytime-server?"),
+            format!("{endpoint} accepts connections but sends nothing: is it a daytime-server?"),
         ),
     }
 }
@@ -25,8 +25,8 @@ pub(super) async fn call(endpoint: Endpoint, settings: &ClientSettings) -> Step 
 fn hint(error: &AttemptError, endpoint: &Endpoint) -> String {
     if error.is_refused() {
         return format!(
-            "nobody listens at {endpoint}: its server may have died a moment ago, and stays listed until its \
-             session ends; if it stays longer, the registration is another's, or a persistent znode"
+            "nobody listens at {endpoint}: its server may have died a moment ago, and stays listed until its session \
+             ends. If it stays longer, another process keeps it registered, or the znode is persistent"
         );
     }
     let address = || {
@@ -37,13 +37,13 @@ fn hint(error: &AttemptError, endpoint: &Endpoint) -> String {
             Some(hint) => format!("{hint}; {}", address()),
             None => address(),
         },
-        AttemptError::ConnectTimeout(_) => format!("nothing comes back from {endpoint}; {}", address()),
+        AttemptError::ConnectTimeout(_) => format!("no response from {endpoint}; {}", address()),
         AttemptError::Read(_) => {
-            format!("{endpoint} accepts connections and ends them: see the log of what runs there")
+            format!("{endpoint} accepts connections and closes them: see the log of the program there")
         }
         AttemptError::Answer(_) => format!(
-            "something accepts connections at {endpoint} and gives no time: is it a daytime-server, and has it \
-             room for more connections (server.max_connections)?"
+            "{endpoint} accepts connections but does not send the time: is it a daytime-server, and is it below its \
+             limit of connections (server.max_connections)?"
         ),
     }
 }

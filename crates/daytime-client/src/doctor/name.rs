@@ -1,4 +1,4 @@
-//! Has a host of the list an address?
+//! The step `name`: does a host of the list have an address?
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::report::{Begun, Step};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Looks up a host; returns its addresses, too.
+/// Resolves a host; returns its addresses, too.
 pub(super) async fn resolve(host: &Host) -> (Step, Vec<SocketAddr>) {
     let begun = Begun::new("name", host);
     let hint = || {
@@ -23,12 +23,14 @@ pub(super) async fn resolve(host: &Host) -> (Step, Vec<SocketAddr>) {
     let mut found: Vec<SocketAddr> = match timeout(DEADLINE, lookup_host((host.name(), host.port()))).await {
         Ok(Ok(found)) => found.collect(),
         Ok(Err(error)) => return (begun.failed(error.to_string(), hint()), Vec::new()),
-        Err(_) => return (begun.failed(format!("no answer within {DEADLINE:?}"), hint()), Vec::new()),
+        Err(_) => {
+            return (begun.failed(format!("name not resolved within {DEADLINE:?}"), hint()), Vec::new());
+        }
     };
     found.sort();
     found.dedup();
     if found.is_empty() {
-        return (begun.failed("it has no address", hint()), found);
+        return (begun.failed("has no address", hint()), found);
     }
     if host.name().parse::<IpAddr>().is_ok() {
         return (begun.fine("is an address"), found);

@@ -1,4 +1,4 @@
-//! The timeline: one line a step, and at the end what to do about the first that failed.
+//! The report: one line for each step, and at the end a hint for the first failure.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,23 +9,23 @@ use tokio::time::Instant;
 use crate::error::Error;
 use crate::output::line;
 
-/// What was tried, and what came of it.
+/// A finished step.
 #[derive(Debug)]
 pub(super) struct Step {
     /// The kind of step.
     pub(super) name: &'static str,
-    /// What it was about: a host, an address, a path.
+    /// The host, address or path that was checked.
     pub(super) subject: String,
     pub(super) took: Duration,
-    pub(super) finding: Finding,
+    pub(super) outcome: Outcome,
 }
 
-/// What a step has found.
+/// The outcome of a step.
 #[derive(Debug)]
-pub(super) enum Finding {
-    /// All is well, and this is so.
+pub(super) enum Outcome {
+    /// The step succeeded, with this detail.
     Fine(String),
-    /// This is wrong, and that may help.
+    /// The step failed, and the hint may help.
     Failed { what: String, hint: String },
 }
 
@@ -43,19 +43,19 @@ impl Begun {
     }
 
     pub(super) fn fine(self, detail: impl Into<String>) -> Step {
-        self.end(Finding::Fine(detail.into()))
+        self.end(Outcome::Fine(detail.into()))
     }
 
     pub(super) fn failed(self, what: impl Into<String>, hint: impl Into<String>) -> Step {
-        self.end(Finding::Failed { what: what.into(), hint: hint.into() })
+        self.end(Outcome::Failed { what: what.into(), hint: hint.into() })
     }
 
-    fn end(self, finding: Finding) -> Step {
-        Step { name: self.name, subject: self.subject, took: self.at.elapsed(), finding }
+    fn end(self, outcome: Outcome) -> Step {
+        Step { name: self.name, subject: self.subject, took: self.at.elapsed(), outcome }
     }
 }
 
-/// Prints steps as they end, and remembers what is said at the end.
+/// Prints steps as they end, and keeps the hint of the first failure.
 #[derive(Debug)]
 pub(super) struct Report {
     began: Instant,
@@ -79,14 +79,14 @@ impl Report {
         } else {
             line(step.to_text(at))?
         }
-        if let Finding::Failed { hint, .. } = step.finding {
+        if let Outcome::Failed { hint, .. } = step.outcome {
             self.failed += 1;
             self.hint.get_or_insert(hint);
         }
         Ok(())
     }
 
-    /// Prints the hint that belongs to the first failure.
+    /// Prints the hint of the first failure.
     pub(super) fn end(self) -> Result<(), Error> {
         let Some(hint) = self.hint else { return Ok(()) };
         if self.as_json {
@@ -100,9 +100,9 @@ impl Report {
 
 impl Step {
     fn to_text(&self, at: Duration) -> String {
-        let (word, detail) = match &self.finding {
-            Finding::Fine(detail) => ("ok", detail),
-            Finding::Failed { what, .. } => ("FAILED", what),
+        let (word, detail) = match &self.outcome {
+            Outcome::Fine(detail) => ("ok", detail),
+            Outcome::Failed { what, .. } => ("FAILED", what),
         };
         let Self { name, subject, took, .. } = self;
         format!("{:>7.3}s  {word:<6}  {name:<9}  {subject}: {detail} ({took:.1?})", at.as_secs_f64())
@@ -110,9 +110,9 @@ impl Step {
 
     fn to_json(&self, at: Duration) -> serde_json::Value {
         let ms = |duration: Duration| (duration.as_secs_f64() * 1e6).round() / 1e3;
-        let (ok, detail, hint) = match &self.finding {
-            Finding::Fine(detail) => (true, detail, None),
-            Finding::Failed { what, hint } => (false, what, Some(hint)),
+        let (ok, detail, hint) = match &self.outcome {
+            Outcome::Fine(detail) => (true, detail, None),
+            Outcome::Failed { what, hint } => (false, what, Some(hint)),
         };
         json!({
             "step": self.name, "subject": self.subject, "ok": ok, "detail": detail, "hint": hint,

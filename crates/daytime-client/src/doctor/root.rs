@@ -1,4 +1,4 @@
-//! Is the root there, may we read it, and what is below it?
+//! The steps `root`, `rights` and `instances`: does the root exist, may the client list it, and what is registered?
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use super::report::{Begun, Step};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Names of other children that are shown.
+/// How many names of other children are printed.
 const SHOWN: usize = 3;
 
-/// Looks whether the root exists.
+/// Checks whether the root exists.
 pub(super) async fn exists(connection: &Connection, root: &ZnodePath) -> (Step, bool) {
     let begun = Begun::new("root", root);
     let look = async {
-        // The server may lag behind what others have seen.
+        // The server may lag behind the others of the ensemble.
         connection.sync(root).await?;
         connection.stat(root).await
     };
@@ -31,7 +31,7 @@ pub(super) async fn exists(connection: &Connection, root: &ZnodePath) -> (Step, 
             (begun.failed("does not exist", hint), false)
         }
         Ok(Err(error)) => (failed(begun, root, &error), false),
-        Err(_) => (begun.failed(format!("no answer within {DEADLINE:?}"), silent()), false),
+        Err(_) => (begun.failed(format!("no reply within {DEADLINE:?}"), silent()), false),
     }
 }
 
@@ -41,11 +41,11 @@ pub(super) async fn list(connection: &Connection, root: &ZnodePath) -> (Step, Op
     match timeout(DEADLINE, connection.children(root)).await {
         Ok(Ok((names, _))) => (begun.fine("the list can be read"), Some(names)),
         Ok(Err(error)) => (failed(begun, root, &error), None),
-        Err(_) => (begun.failed(format!("no answer within {DEADLINE:?}"), silent()), None),
+        Err(_) => (begun.failed(format!("no reply within {DEADLINE:?}"), silent()), None),
     }
 }
 
-/// Tells the children that are instances from the others.
+/// Separates the instances from other children.
 pub(super) fn instances(root: &ZnodePath, names: Vec<String>) -> (Step, Vec<Endpoint>) {
     let begun = Begun::new("instances", root);
     let (mut endpoints, mut others) = (Vec::new(), Vec::new());
@@ -56,7 +56,7 @@ pub(super) fn instances(root: &ZnodePath, names: Vec<String>) -> (Step, Vec<Endp
         }
     }
     endpoints.sort();
-    // Other programs may have written one in several spellings.
+    // Other programs may register one endpoint in several spellings.
     endpoints.dedup();
     others.sort();
     let skipped = match others.len() {
@@ -83,19 +83,20 @@ pub(super) fn instances(root: &ZnodePath, names: Vec<String>) -> (Step, Vec<Endp
 pub(super) fn failed(begun: Begun, root: &ZnodePath, error: &Error) -> Step {
     let hint = match error.kind() {
         ErrorKind::Denied => format!(
-            "the ACL of {root} does not let this client read: give it a user that may in [zookeeper.auth], or \
-             have the ACL changed (zkCli.sh: getAcl {root})"
+            "the ACL of {root} does not let this client read: set a user with that right in [zookeeper.auth], or \
+             change the ACL (zkCli.sh: getAcl {root})"
         ),
         ErrorKind::NoNode => format!("{root} was deleted a moment ago: try again"),
         ErrorKind::Timeout(_)
         | ErrorKind::ConnectionLost(_)
         | ErrorKind::NotConnected
         | ErrorKind::SessionOver => silent(),
-        _ => "what the server says there is all that is known of the cause: see its log".into(),
+        _ => "nothing more is known about this error: see the log of the server".into(),
     };
     begun.failed(error.kind().to_string(), hint)
 }
 
 pub(super) fn silent() -> String {
-    "the connection broke or the server stalled after it had granted the session: see its log".into()
+    "the connection broke or the server stalled after it had granted the session: see the log of the server"
+        .into()
 }

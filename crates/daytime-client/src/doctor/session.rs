@@ -1,4 +1,4 @@
-//! Does the ensemble grant a session?
+//! The step `session`: does the ensemble grant a session?
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use zk_core::{ConnectError, Connection, StartError};
 use super::report::{Begun, Step};
 use crate::link::{self, Link};
 
-/// What takes longer than this is no state to be in.
+/// An ensemble that needs longer than this to grant a session needs an operator.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Begins a session; returns a connection if there is one.
+/// Starts the link; returns a connection if the ensemble grants a session.
 ///
 /// # Errors
-/// If this process can have no link.
+/// If this process cannot start a link.
 pub(super) async fn begin(
     config: &ClientConfig,
     link: &Link,
@@ -40,21 +40,21 @@ pub(super) async fn begin(
         }
         (None, Some(trouble @ ConnectError::AuthFailed { .. })) => begun.failed(
             trouble.to_string(),
-            "the server does not know this user, its password is another one, or the server wants to know who is \
-             there and nothing says so: see [zookeeper.auth]",
+            "the server does not know this user, the password is wrong, or the server requires authentication and none \
+             is configured: see [zookeeper.auth]",
         ),
         (None, Some(trouble @ ConnectError::NotAuthenticated { scheme, .. })) => begun.failed(
             trouble.to_string(),
-            format!("the server lets everybody in and asks nobody: is {scheme} set up there? See [zookeeper.auth]"),
+            format!("the server does not check authentication: is {scheme} set up there? See [zookeeper.auth]"),
         ),
         (None, trouble) => {
             let cause = trouble.as_ref().map(|trouble| format!(": {trouble}")).unwrap_or_default();
             let hint = if config.tls {
-                "see [zookeeper.tls]: do the servers speak TLS on this port, has `ca` signed their certificates, for \
-                 the names in zookeeper.hosts, and do they trust `certificate`, if they ask for one?"
+                "see [zookeeper.tls]: do the servers use TLS on this port, has `ca` signed their certificates for the \
+                 names in zookeeper.hosts, and do they trust `certificate`, if they require one?"
             } else {
-                "the server answers but grants no session, and only its log says why: a leader that is being \
-                 elected does so, for one, or a full disk"
+                "the server accepts connections but grants no session: see its log. Possible causes are an election of \
+                 a leader or a full disk"
             };
             begun.failed(format!("none within {deadline:?}{cause}"), hint)
         }

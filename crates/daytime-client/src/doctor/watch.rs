@@ -1,4 +1,4 @@
-//! By which kind of watch can the root be followed?
+//! The step `watch`: which kind of watch does the server support?
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use super::root;
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Sets a watch as `discovery` does, and says what a change will cost. A server that refuses recursive watches is
-/// followed all the same.
+/// Sets a watch as `discovery` does, and reports what a change costs. A server that refuses recursive watches is no
+/// failure: discovery uses one-shot watches there.
 pub(super) async fn set(connection: &Connection, path: &ZnodePath) -> Step {
     let begun = Begun::new("watch", path);
     if !connection.has_recursive_watches() {
@@ -25,6 +25,6 @@ pub(super) async fn set(connection: &Connection, path: &ZnodePath) -> Step {
             error.kind()
         )),
         Ok(Err(error)) => root::failed(begun, path, &error),
-        Err(_) => begun.failed(format!("no answer within {DEADLINE:?}"), root::silent()),
+        Err(_) => begun.failed(format!("no reply within {DEADLINE:?}"), root::silent()),
     }
 }

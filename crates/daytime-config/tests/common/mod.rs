@@ -1,15 +1,34 @@
-//! Files to load, and what loading them says.
+//! A command line, files to load, and the problems of loading them.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::path::{Path, PathBuf};
 
+use clap::{Parser, Subcommand};
 use daytime_config::{
     ClientConfig, ClientFlags, Environment, Loaded, Place, Problems, ServerConfig, ServerFlags,
     ZookeeperFlags, load_client_in, load_server_in,
 };
 
-/// A directory of its own, gone when dropped.
+/// The flags of both programs, with a subcommand.
+#[derive(Debug, Parser)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) zookeeper: ZookeeperFlags,
+    #[command(flatten)]
+    pub(crate) server: ServerFlags,
+    #[command(flatten)]
+    pub(crate) client: ClientFlags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List,
+}
+
+/// A temporary directory, deleted on drop.
 pub(crate) struct Dir(tempfile::TempDir);
 
 impl Dir {
@@ -21,7 +40,7 @@ impl Dir {
         self.0.path()
     }
 
-    /// Writes the one file of this directory.
+    /// Writes `daytime.toml`.
     pub(crate) fn write(&self, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.0.path().join("daytime.toml");
         std::fs::write(&path, content).expect("there is room for a file");
@@ -49,7 +68,7 @@ pub(crate) fn server_problems(path: &Path) -> Problems {
     load_server(path).expect_err("the file is wrong")
 }
 
-/// Line and key of each problem; 0 for a problem of the whole file, no text for no key.
+/// Line and key of each problem; line 0 for a problem of the whole file, an empty key for none.
 pub(crate) fn lines_and_keys(problems: &Problems) -> Vec<(usize, String)> {
     let line = |place: &Place| if let Place::Line { line, .. } = place { *line } else { 0 };
     problems

@@ -1,13 +1,13 @@
-//! Complaints that do not fill the log.
+//! Limits how often a recurring warning is logged.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The time between two log lines about the same trouble of one port.
+/// The time between two log lines about the same problem of one port.
 const BETWEEN: Duration = Duration::from_secs(10);
 
-/// Keeps a complaint that could be made with every caller down to one in a while.
+/// Admits one log line in ten seconds, where every call could cause one.
 #[derive(Debug, Default)]
 pub(super) struct LogLimiter {
     last: Option<Instant>,

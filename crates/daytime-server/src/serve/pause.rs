@@ -1,14 +1,14 @@
-//! How long to wait when the system refuses to hand over callers.
+//! The pause after a failed accept or receive.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 const FIRST: Duration = Duration::from_millis(20);
-/// Accepting goes on this long after the trouble is over, at the latest.
+/// The longest pause: accepting resumes at most this long after the problem is solved.
 const CAP: Duration = Duration::from_millis(500);
 
-/// Waits that double: at once again would only burn the processor.
+/// Pauses that double, as retrying at once would burn processor time.
 #[derive(Debug)]
 pub(super) struct Pause(Duration);
 

@@ -1,4 +1,4 @@
-//! RFC 867 over TCP: a connection is an answer.
+//! RFC 867 over TCP: each connection gets one answer.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,14 +17,14 @@ use zk_core::fd_reserve;
 
 use super::log_limiter::LogLimiter;
 use super::pause::Pause;
-use crate::answer::reply;
+use crate::answer::answer_line;
 use crate::metrics::{self, Open, Outcome};
 
-/// The most that is read from a caller after the answer, in bytes. RFC 867 has us throw it away, and the
-/// tutorial's client sends nine bytes.
+/// How much is read from a caller after the answer, in bytes. RFC 867 discards the input; the tutorial's client sends
+/// nine bytes.
 const DRAIN_LIMIT: u64 = 64 * 1024;
 
-/// What bounds the connections.
+/// The limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Connections at one time, for each port.
@@ -33,8 +33,8 @@ pub(crate) struct Limits {
     pub(crate) deadline: Duration,
 }
 
-/// Accepts until the listener is dead, and hands each connection to a task of `answering`. Returns what the
-/// system says about its death.
+/// Accepts until the listening socket fails for good, and starts a task of `answering` for each connection. Returns the
+/// error of the socket.
 pub(super) async fn accept(
     listener: &TcpListener,
     local: SocketAddr,
@@ -47,23 +47,23 @@ pub(super) async fn accept(
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
-            // The caller's affair, and over already.
+            // The caller has gone.
             Err(error) if gave_up(&error) => continue,
-            // It is no listening socket any more, and will not become one again.
+            // The socket does not listen any more, and never will.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return error,
             Err(error) => {
                 if failing.admits() {
-                    warn!(%local, %error, "cannot accept; trying on");
+                    warn!(%local, %error, "cannot accept connections, retrying");
                 }
                 pause.wait().await;
                 continue;
             }
         };
-        // The link to ZooKeeper comes first: without it there is no registration, and there are no callers.
+        // The link to ZooKeeper comes first: without it the server is not registered and gets no calls.
         if !fd_reserve().is_whole() {
             drop(stream);
             if failing.admits() {
-                warn!(%local, "cannot accept: the last file descriptors are for the link to ZooKeeper; trying on");
+                warn!(%local, "cannot accept connections, retrying: file descriptors are low, the rest is for the link to ZooKeeper");
             }
             metrics::request("tcp", Outcome::TurnedAway);
             pause.wait().await;
@@ -72,12 +72,12 @@ pub(super) async fn accept(
         pause = Pause::default();
         let Ok(place) = places.clone().try_acquire_owned() else {
             if full.admits() {
-                warn!(%local, limit = limits.connections, "too many connections; some are closed unanswered");
+                warn!(%local, limit = limits.connections, "too many connections: closing new ones unanswered");
             }
             metrics::request("tcp", Outcome::TurnedAway);
             continue;
         };
-        // Ends by itself within the deadline.
+        // The task ends within the deadline.
         answering.spawn(async move {
             answer_within(limits.deadline, stream, peer).await;
             drop(place);
@@ -85,8 +85,8 @@ pub(super) async fn accept(
     }
 }
 
-/// Takes in who was accepted by the kernel already: they would be reset when the listener is closed.
-pub(super) fn take_those_in_line(listener: &TcpListener, limits: Limits, answering: &TaskTracker) {
+/// Answers the connections in the backlog: closing the listener would reset them.
+pub(super) fn accept_backlog(listener: &TcpListener, limits: Limits, answering: &TaskTracker) {
     while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
         answering.spawn(answer_within(limits.deadline, stream, peer));
     }
@@ -95,7 +95,7 @@ pub(super) fn take_those_in_line(listener: &TcpListener, limits: Limits, answeri
 async fn answer_within(deadline: Duration, stream: TcpStream, peer: SocketAddr) {
     let outcome = match timeout(deadline, answer(stream)).await {
         Ok(Ok(())) => {
-            debug!(%peer, "answered");
+            debug!(%peer, "call answered");
             Outcome::Answered
         }
         Ok(Err(error)) => {
@@ -103,7 +103,7 @@ async fn answer_within(deadline: Duration, stream: TcpStream, peer: SocketAddr) 
             Outcome::Failed
         }
         Err(_) => {
-            debug!(%peer, "connection took too long");
+            debug!(%peer, ?deadline, "connection timed out");
             Outcome::TimedOut
         }
     };
@@ -117,14 +117,13 @@ fn gave_up(error: &io::Error) -> bool {
     )
 }
 
-/// Sends the line, then waits for the caller to close. Closing first would lose the line where the caller
-/// has sent something that we have not read: the kernel resets such a connection, and a reset discards
-/// what the caller has not read yet.
+/// Sends the line, then waits for the caller to close. With unread input, closing first would make the kernel reset the
+/// connection, and a reset discards what the caller has not read yet.
 async fn answer(mut stream: TcpStream) -> io::Result<()> {
     let mut open = Open::answering();
     let local = stream.local_addr()?;
-    // On `::` an IPv4 caller is seen as ::ffff:127.0.0.1, which is not what it has dialled.
-    let line = reply((local.ip().to_canonical(), local.port()).into(), Timestamp::now());
+    // A listener on `::` shows IPv4 addresses as ::ffff:127.0.0.1; the caller has dialled 127.0.0.1.
+    let line = answer_line((local.ip().to_canonical(), local.port()).into(), Timestamp::now());
     stream.write_all(line.as_bytes()).await?;
     stream.shutdown().await?;
     open.closing();

@@ -1,8 +1,8 @@
-//! RFC 867 over UDP: one datagram for one, whatever stands in it.
+//! RFC 867 over UDP: one datagram answers one, whatever its content.
 //!
-//! Whoever can forge a sender's address can have us send to a stranger, or set two services on each other
-//! for ever. So some datagrams get no answer: see [`may_answer`]. An answer is one datagram of about fifty
-//! bytes, sent to where the question came from and from the address that it went to.
+//! A forged sender address could direct answers at a third party, or start an endless loop between two services. So some
+//! datagrams get no answer: see [`may_answer`]. An answer is one datagram of about fifty bytes, sent from the address
+//! that was called.
 
 mod socket;
 
@@ -17,18 +17,17 @@ pub(crate) use socket::Socket;
 use self::socket::Datagram;
 use super::log_limiter::LogLimiter;
 use super::pause::Pause;
-use crate::answer::{is_reply, reply};
+use crate::answer::{answer_line, is_answer};
 use crate::metrics::{self, Outcome};
 
-/// Below it are the ports of services, among them all that are known to answer an answer: echo (7), daytime
-/// (13), quote of the day (17), chargen (19), time (37), domain (53), TFTP (69), NTP (123). Callers are given
-/// higher ones by their systems.
+/// The lowest port of a caller: systems assign callers no port below it. There the services are, also those that answer
+/// an answer: echo (7), daytime (13), quote of the day (17), chargen (19), time (37), domain (53), TFTP (69), NTP (123).
 const FIRST_CALLER: u16 = 1024;
 
-/// How many datagrams are still answered when we stop. It bounds the end under a flood.
+/// How many queued datagrams are answered at a stop: a flood must not delay it.
 const LAST_ANSWERS: usize = 1024;
 
-/// Answers for ever.
+/// Answers datagrams for ever.
 pub(super) async fn answer_all(socket: &Socket, own_ports: &Arc<[u16]>) {
     let local = socket.local();
     let mut pause = Pause::default();
@@ -41,7 +40,7 @@ pub(super) async fn answer_all(socket: &Socket, own_ports: &Arc<[u16]>) {
             }
             Err(error) => {
                 if failing.admits() {
-                    warn!(%local, %error, "cannot receive over UDP; trying on");
+                    warn!(%local, %error, "cannot receive over UDP, retrying");
                 }
                 pause.wait().await;
             }
@@ -49,8 +48,8 @@ pub(super) async fn answer_all(socket: &Socket, own_ports: &Arc<[u16]>) {
     }
 }
 
-/// Answers what has arrived already.
-pub(super) fn answer_those_in_line(socket: &Socket, own_ports: &Arc<[u16]>) {
+/// Answers the datagrams that have arrived already.
+pub(super) fn answer_queued(socket: &Socket, own_ports: &Arc<[u16]>) {
     for _ in 0..LAST_ANSWERS {
         let Ok(datagram) = socket.receive_now() else { return };
         answer(socket, own_ports, &datagram);
@@ -61,16 +60,16 @@ fn answer(socket: &Socket, own_ports: &[u16], datagram: &Datagram) {
     let Datagram { from, to, .. } = *datagram;
     let local = SocketAddr::new(to.to_canonical(), socket.local().port());
     if !may_answer(datagram, own_ports) {
-        debug!(%local, peer = %from, "datagram not answered");
+        debug!(%local, peer = %from, "datagram ignored");
         return metrics::request("udp", Outcome::Ignored);
     }
-    let line = reply(local, Timestamp::now());
+    let line = answer_line(local, Timestamp::now());
     let outcome = match socket.send(line.as_bytes(), datagram) {
         Ok(()) => {
             debug!(%local, peer = %from, "datagram answered");
             Outcome::Answered
         }
-        // A queue that is full, a peer without a route: who asks over UDP asks again.
+        // A full queue, or no route to the peer: a caller over UDP has to ask again anyway.
         Err(error) => {
             debug!(%local, peer = %from, %error, "answer not sent");
             Outcome::Failed
@@ -79,11 +78,11 @@ fn answer(socket: &Socket, own_ports: &[u16], datagram: &Datagram) {
     metrics::request("udp", outcome);
 }
 
-/// Whether a datagram can be a caller's. It is not, if it
+/// Whether a datagram may be answered. A datagram is ignored if it
 ///
-/// * comes from the port of another service, or from one of ours: two services would talk for ever;
-/// * is an answer such as we give: it comes from one of our kind on another port;
-/// * was sent to many, by broadcast or multicast: each of them would answer to the same victim.
+/// * comes from the port of another service or from a port of ours: two services would answer each other for ever;
+/// * is itself an answer line: its sender is another daytime server;
+/// * was sent by broadcast or multicast: each receiver would answer to the same, perhaps forged, sender.
 fn may_answer(datagram: &Datagram, own_ports: &[u16]) -> bool {
     let Datagram { from, to, sent_to_one, begin, .. } = datagram;
     let port = from.port();
@@ -96,7 +95,7 @@ fn may_answer(datagram: &Datagram, own_ports: &[u16]) -> bool {
         && *sent_to_one
         && one(*to)
         && one(from.ip())
-        && !is_reply(begin)
+        && !is_answer(begin)
 }
 
 #[cfg(test)]
@@ -132,12 +131,12 @@ mod tests {
     #[test]
     fn an_answer_is_not_answered() {
         let local = "10.0.0.1:9999".parse().unwrap();
-        let line = reply(local, Timestamp::now());
+        let line = answer_line(local, Timestamp::now());
         assert!(!may_answer(&datagram("10.0.0.1:9999", "10.0.0.2", &line), &[8897]));
     }
 
     #[test]
-    fn what_was_sent_to_many_is_not_answered() {
+    fn a_datagram_sent_by_broadcast_or_multicast_is_not_answered() {
         for to in ["255.255.255.255", "224.0.0.1", "ff02::1", "::ffff:224.0.0.1"] {
             assert!(!may_answer(&datagram("10.0.0.1:40000", to, ""), &[]), "{to}");
         }

@@ -283,7 +283,7 @@ async fn fault_34_an_operator_s_signal_has_who_watches_and_who_asks_believe_it_a
     // A word that is given too early is answered, harms nobody, and does not count for later.
     for process in [&watch, &asking] {
         process.signal(Signal::SIGUSR1);
-        until("it is answered", SOON, || said(process, "SIGUSR1: nothing is held")).await.unwrap();
+        until("it is answered", SOON, || said(process, "SIGUSR1: no instances are held")).await.unwrap();
     }
     let deletes: Vec<_> = ports[..9].iter().map(|port| MultiOp::delete(path(&name(*port)), None)).collect();
     writer.multi(&deletes).await.unwrap();
@@ -299,7 +299,7 @@ async fn fault_34_an_operator_s_signal_has_who_watches_and_who_asks_believe_it_a
     let last = BTreeSet::from([name(ports[9])]);
     until("believed", PROPAGATION, || replay(&events(&watch)) == last).await.unwrap();
     assert!(said(&watch, &format!("released={held}")), "{}", watch.err());
-    until("released", SOON, || said(&asking, "SIGUSR1: what is held is believed gone")).await.unwrap();
+    until("released", SOON, || said(&asking, "SIGUSR1: releasing the held instances")).await.unwrap();
     let told_by = asking.out().len();
     answers(&asking, told_by + 50).await.unwrap();
     let late: BTreeSet<_> = asking.out()[told_by + 10..]

@@ -210,7 +210,7 @@ async fn fault_41_servers_that_answer_badly_cost_time_and_no_request() {
             // Cut off from above, which is no error of the attempt.
             Bad::Tarpit | Bad::Trickle => None,
             Bad::Half => Some("connection broke"),
-            Bad::Flood => Some("more than 4 KiB"),
+            Bad::Flood => Some("longer than 4 KiB"),
         };
         let clear = why.is_none_or(|why| !failed.is_empty() && failed.iter().all(|line| line.contains(why)));
         assert!(clear, "{:?}: {failed:#?}", fake.kind);

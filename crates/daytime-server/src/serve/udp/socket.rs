@@ -1,8 +1,7 @@
-//! A UDP socket that knows to which of this machine's addresses a datagram was sent.
+//! A UDP socket that reports to which of this machine's addresses a datagram was sent.
 //!
-//! On `0.0.0.0` and `::` the plain calls tell nothing about that, and the kernel would send the answer
-//! from whichever address the route begins with: a caller that is particular about who answers it would
-//! throw the answer away.
+//! On `0.0.0.0` and `::` the plain calls do not report it, and the kernel would send the answer from the address of the
+//! route. A caller that accepts answers from the called address only would drop such an answer.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
@@ -17,8 +16,8 @@ use socket2::{Domain, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-/// How much of a datagram is looked at, in bytes: more than an answer of ours has.
-const LOOKED_AT: usize = 256;
+/// How much of a datagram is read, in bytes: more than an answer line has.
+const READ_LIMIT: usize = 256;
 
 /// A bound socket.
 #[derive(Debug)]
@@ -27,23 +26,23 @@ pub(crate) struct Socket {
     local: SocketAddr,
 }
 
-/// A datagram that was received.
+/// A received datagram.
 #[derive(Clone, Debug)]
 pub(super) struct Datagram {
     pub(super) from: SocketAddr,
     /// The address that it was sent to.
     pub(super) to: IpAddr,
-    /// Whether that is this machine's own, as far as the kernel says; not a broadcast address.
+    /// Whether `to` is an address of this machine as far as the kernel reports it, and not a broadcast address.
     pub(super) sent_to_one: bool,
-    /// The content; of a long one the beginning.
+    /// The content, or the beginning of a long one.
     pub(super) begin: Vec<u8>,
 }
 
 impl Socket {
-    /// Takes the address for itself; an unspecified IPv6 address for IPv4, too.
+    /// Binds the address; an unspecified IPv6 address also for IPv4.
     ///
     /// # Errors
-    /// If it is in use, or not this machine's.
+    /// If the address is in use, or not one of this machine.
     ///
     /// # Panics
     /// Outside a tokio runtime with I/O enabled.
@@ -52,9 +51,9 @@ impl Socket {
         if address.is_ipv4() {
             setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         } else {
-            // Whatever the system's default is (`net.ipv6.bindv6only`). It is too late once there is an address.
+            // Overrides the system's default (`net.ipv6.bindv6only`). Possible only before bind.
             socket.set_only_v6(false)?;
-            // Tells the destination of IPv4 datagrams, too, as ::ffff:127.0.0.1.
+            // Also reports the destination of IPv4 datagrams, as ::ffff:127.0.0.1.
             setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
         }
         socket.set_nonblocking(true)?;
@@ -64,12 +63,12 @@ impl Socket {
         Ok(Self { socket, local })
     }
 
-    /// What it is bound to.
+    /// The bound address.
     pub(crate) fn local(&self) -> SocketAddr {
         self.local
     }
 
-    /// The next datagram.
+    /// Receives the next datagram.
     ///
     /// # Cancel safety
     /// No datagram is lost if the future is dropped.
@@ -77,27 +76,31 @@ impl Socket {
         self.socket.async_io(Interest::READABLE, || receive(&self.socket)).await
     }
 
-    /// The next datagram of those that have arrived.
+    /// Receives the next datagram that has arrived already; `WouldBlock` if there is none.
     pub(super) fn receive_now(&self) -> io::Result<Datagram> {
         receive(&self.socket)
     }
 
-    /// Sends to where a datagram came from, from where it was sent to. Does not wait.
+    /// Answers a datagram: sends to its sender, from the address that it was sent to. Does not wait.
     pub(super) fn send(&self, content: &[u8], to: &Datagram) -> io::Result<()> {
         send(&self.socket, content, to)
     }
 }
 
 fn receive(socket: &UdpSocket) -> io::Result<Datagram> {
-    let mut content = [0; LOOKED_AT];
-    let mut facts = nix::cmsg_space!(in_pktinfo, in6_pktinfo);
+    let mut content = [0; READ_LIMIT];
+    let mut control = nix::cmsg_space!(in_pktinfo, in6_pktinfo);
     let mut parts = [IoSliceMut::new(&mut content)];
-    let received =
-        recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut facts), MsgFlags::MSG_DONTWAIT)?;
-    let from = received.address.as_ref().and_then(address).ok_or_else(|| incomplete("no sender"))?;
+    let received = recvmsg::<SockaddrStorage>(
+        socket.as_raw_fd(),
+        &mut parts,
+        Some(&mut control),
+        MsgFlags::MSG_DONTWAIT,
+    )?;
+    let from = received.address.as_ref().and_then(address).ok_or_else(|| incomplete("no sender address"))?;
     let mut to = None;
-    for fact in received.cmsgs()? {
-        match fact {
+    for message in received.cmsgs()? {
+        match message {
             ControlMessageOwned::Ipv4PacketInfo(info) => {
                 let [at, here] = [info.ipi_addr, info.ipi_spec_dst].map(|ip| u32::from_be(ip.s_addr));
                 to = Some((IpAddr::V4(at.into()), at == here));
@@ -108,7 +111,7 @@ fn receive(socket: &UdpSocket) -> io::Result<Datagram> {
             _ => {}
         }
     }
-    let (to, sent_to_one) = to.ok_or_else(|| incomplete("no destination"))?;
+    let (to, sent_to_one) = to.ok_or_else(|| incomplete("no destination address"))?;
     let length = received.bytes;
     Ok(Datagram { from, to, sent_to_one, begin: content[..length].to_vec() })
 }
@@ -117,8 +120,8 @@ fn send(socket: &UdpSocket, content: &[u8], to: &Datagram) -> io::Result<()> {
     let (fd, content) = (socket.as_raw_fd(), [IoSlice::new(content)]);
     match to.from {
         SocketAddr::V4(peer) => {
-            let IpAddr::V4(here) = to.to else { return Err(incomplete("two families")) };
-            // Interface 0: by whichever way leads there.
+            let IpAddr::V4(here) = to.to else { return Err(incomplete("addresses of two families")) };
+            // Interface 0: the kernel chooses the route.
             let from = in_pktinfo {
                 ipi_ifindex: 0,
                 ipi_spec_dst: nix::libc::in_addr { s_addr: u32::from(here).to_be() },
@@ -128,7 +131,7 @@ fn send(socket: &UdpSocket, content: &[u8], to: &Datagram) -> io::Result<()> {
             sendmsg(fd, &content, &from, MsgFlags::MSG_DONTWAIT, Some(&SockaddrIn::from(peer)))?;
         }
         SocketAddr::V6(peer) => {
-            let IpAddr::V6(here) = to.to else { return Err(incomplete("two families")) };
+            let IpAddr::V6(here) = to.to else { return Err(incomplete("addresses of two families")) };
             let from = in6_pktinfo {
                 // The scope of a link-local peer names the interface.
                 ipi6_ifindex: peer.scope_id(),
@@ -150,5 +153,5 @@ fn address(address: &SockaddrStorage) -> Option<SocketAddr> {
 }
 
 fn incomplete(what: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("the system told {what}"))
+    io::Error::new(io::ErrorKind::InvalidData, format!("the system reported {what}"))
 }
