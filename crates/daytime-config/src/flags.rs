@@ -18,82 +18,93 @@ use crate::{check, schema};
 /// The options of both programs. They may stand before or after a subcommand.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ZookeeperFlags {
-    /// Configuration file; it must exist [env: DAYTIME_CONFIG] [default: config/daytime.toml, if it exists]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Configuration file; it must exist
+    /// [env: DAYTIME_CONFIG] [default: config/daytime.toml, if it exists]
+    #[arg(long, global = true, value_name = "FILE", verbatim_doc_comment)]
     pub config: Option<PathBuf>,
 
-    /// ZooKeeper servers: host:port,host:port, with an optional /chroot at the end [env: DAYTIME_ZOOKEEPER]
-    /// [key: zookeeper.hosts] [default: 127.0.0.1:2181]
-    #[arg(long, global = true, value_name = "HOSTS", value_parser = Checked(check::ensemble))]
+    /// ZooKeeper servers: host:port,host:port, with an optional /chroot
+    /// [env: DAYTIME_ZOOKEEPER] [key: zookeeper.hosts]
+    /// [default: 127.0.0.1:2181]
+    #[arg(long, global = true, value_name = "HOSTS", value_parser = Checked(check::ensemble), verbatim_doc_comment)]
     pub zookeeper: Option<zk_core::Config>,
 
-    /// Znode under which servers register [env: DAYTIME_ROOT] [key: zookeeper.root] [default: /go_servers]
-    #[arg(long, global = true, value_name = "PATH", value_parser = Checked(check::root))]
+    /// Znode under which servers register
+    /// [env: DAYTIME_ROOT] [key: zookeeper.root] [default: /go_servers]
+    #[arg(long, global = true, value_name = "PATH", value_parser = Checked(check::root), verbatim_doc_comment)]
     pub root: Option<ZnodePath>,
 
-    /// Session timeout to request from ZooKeeper, 1s to 1h [env: DAYTIME_SESSION_TIMEOUT]
-    /// [key: zookeeper.session_timeout] [default: 10s]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(session_timeout))]
+    /// Session timeout to request from ZooKeeper, 1s to 1h
+    /// [env: DAYTIME_SESSION_TIMEOUT] [key: zookeeper.session_timeout]
+    /// [default: 10s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(session_timeout), verbatim_doc_comment)]
     pub session_timeout: Option<Duration>,
 
-    /// Address and port for Prometheus to scrape (path /metrics), or off [env: DAYTIME_METRICS]
-    /// [key: metrics.listen] [default: off]
-    #[arg(long, global = true, value_name = "ADDR:PORT")]
+    /// Address and port for Prometheus to scrape (path /metrics), or off
+    /// [env: DAYTIME_METRICS] [key: metrics.listen] [default: off]
+    #[arg(long, global = true, value_name = "ADDR:PORT", verbatim_doc_comment)]
     pub metrics: Option<String>,
 }
 
 /// The options of the server. They may stand before or after a subcommand.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerFlags {
-    /// IP address to listen on; 0.0.0.0 or :: for all [env: DAYTIME_HOST] [key: server.host] [default: 127.0.0.1]
-    #[arg(long, global = true, value_name = "ADDR", value_parser = Checked(check::listen))]
+    /// IP address to listen on; 0.0.0.0 or :: for all
+    /// [env: DAYTIME_HOST] [key: server.host] [default: 127.0.0.1]
+    #[arg(long, global = true, value_name = "ADDR", value_parser = Checked(check::listen), verbatim_doc_comment)]
     pub host: Option<IpAddr>,
 
-    /// Port to listen on, 1 to 65535; repeat the flag, or use commas, for up to 64 ports
-    /// [env: DAYTIME_PORTS, with commas] [key: server.ports] [default: 8897,8898,8899]
-    #[arg(long, global = true, value_name = "PORT", value_parser = Checked(check::port), value_delimiter = ',')]
+    /// Port to listen on, 1 to 65535; up to 64, by commas or repeated flags
+    /// [env: DAYTIME_PORTS] [key: server.ports] [default: 8897,8898,8899]
+    #[arg(long, global = true, value_name = "PORT", value_parser = Checked(check::port), value_delimiter = ',', verbatim_doc_comment)]
     pub port: Vec<u16>,
 
-    /// Answer over UDP, too, on the same ports [env: DAYTIME_UDP=true] [key: server.udp] [default: false]
-    #[arg(long, global = true)]
+    /// Answer over UDP, too, on the same ports
+    /// [env: DAYTIME_UDP=true] [key: server.udp] [default: false]
+    #[arg(long, global = true, verbatim_doc_comment)]
     pub udp: bool,
 
-    /// IP address or host name to register, for clients to call [env: DAYTIME_ADVERTISE] [key: server.advertise]
-    /// [default: the address of --host; where that is 0.0.0.0 or ::, this machine's address on the route to ZooKeeper]
-    #[arg(long, global = true, value_name = "ADDR", value_parser = Checked(check::advertise))]
+    /// IP address or host name to register, for clients to call
+    /// [env: DAYTIME_ADVERTISE] [key: server.advertise]
+    /// [default: the address of --host; for 0.0.0.0 and :: the address of
+    /// this machine on the route to ZooKeeper]
+    #[arg(long, global = true, value_name = "ADDR", value_parser = Checked(check::advertise), verbatim_doc_comment)]
     pub advertise: Option<instance::Host>,
 
-    /// Run a ZooKeeper in this process, in memory, if no server answers at the ZooKeeper address and that is a
-    /// loopback address [env: DAYTIME_EMBEDDED=true] [key: zookeeper.embedded, ignored with --zookeeper]
-    /// [default: false]
-    #[arg(long, global = true)]
+    /// Run a ZooKeeper in this process, in memory, if the ZooKeeper address
+    /// is a loopback address where no server answers
+    /// [env: DAYTIME_EMBEDDED=true] [default: false]
+    /// [key: zookeeper.embedded, ignored with --zookeeper]
+    #[arg(long, global = true, verbatim_doc_comment)]
     pub embedded: bool,
 }
 
 /// The options of the client. They may stand before or after a subcommand.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientFlags {
-    /// Number of requests, at least 1 [env: DAYTIME_ROUNDS] [key: client.rounds] [default: 100]
-    #[arg(long, global = true, value_name = "N", value_parser = Checked(rounds))]
+    /// Number of requests, at least 1
+    /// [env: DAYTIME_ROUNDS] [key: client.rounds] [default: 100]
+    #[arg(long, global = true, value_name = "N", value_parser = Checked(rounds), verbatim_doc_comment)]
     pub rounds: Option<u64>,
 
-    /// Time from one request to the next, 0s to 1h [env: DAYTIME_INTERVAL] [key: client.interval] [default: 1s]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(interval))]
+    /// Time from one request to the next, 0s to 1h
+    /// [env: DAYTIME_INTERVAL] [key: client.interval] [default: 1s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(interval), verbatim_doc_comment)]
     pub interval: Option<Duration>,
 
-    /// How to pick a server: random or round-robin [env: DAYTIME_STRATEGY] [key: client.strategy]
-    /// [default: random]
-    #[arg(long, global = true, value_name = "NAME", value_parser = Checked(check::strategy))]
+    /// How to pick a server: random or round-robin
+    /// [env: DAYTIME_STRATEGY] [key: client.strategy] [default: random]
+    #[arg(long, global = true, value_name = "NAME", value_parser = Checked(check::strategy), verbatim_doc_comment)]
     pub strategy: Option<Strategy>,
 
-    /// Time limit of one request, retries included, 10ms to 1h [env: DAYTIME_TIMEOUT] [key: client.timeout]
-    /// [default: 5s]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(timeout))]
+    /// Time limit of one request, retries included, 10ms to 1h
+    /// [env: DAYTIME_TIMEOUT] [key: client.timeout] [default: 5s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(timeout), verbatim_doc_comment)]
     pub timeout: Option<Duration>,
 
-    /// Time to wait for ZooKeeper and the first server, 100ms to 24h [env: DAYTIME_WAIT] [key: client.wait]
-    /// [default: 60s]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(wait))]
+    /// Time to wait for ZooKeeper and the first server, 100ms to 24h
+    /// [env: DAYTIME_WAIT] [key: client.wait] [default: 60s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(wait), verbatim_doc_comment)]
     pub wait: Option<Duration>,
 }
 

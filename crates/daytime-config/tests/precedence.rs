@@ -383,7 +383,7 @@ fn flags_that_were_not_parsed_are_checked_by_the_loader() {
 }
 
 #[test]
-fn the_help_names_the_variable_and_the_default_of_every_flag() {
+fn the_help_names_the_variable_and_the_default_of_every_flag_within_80_columns() {
     let command = Cli::command();
     command.clone().debug_assert();
     for argument in command.get_arguments() {
@@ -391,6 +391,8 @@ fn the_help_names_the_variable_and_the_default_of_every_flag() {
         let variable = format!("[env: DAYTIME_{}", long.replace('-', "_").to_uppercase());
         let help = argument.get_help().unwrap().to_string();
         assert!(help.contains(&variable) && help.contains("[default: "), "--{long}: {help}");
+        // 80 columns, less the indentation: no line has to wrap.
+        assert!(help.lines().all(|line| line.len() <= 70), "--{long}: {help}");
     }
 }
 
