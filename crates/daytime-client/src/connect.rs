@@ -17,7 +17,7 @@ const LONGEST: u64 = 4 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AttemptError {
     /// The server could not be connected to.
-    #[error("no connection: {0}")]
+    #[error("cannot connect: {0}")]
     Connect(io::Error),
     /// The server did not accept in time.
     #[error("no connection within {0:?}")]

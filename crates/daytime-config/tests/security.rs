@@ -259,7 +259,7 @@ fn missing_and_contradictory_settings_are_reported_with_their_lines() {
             "{problems}"
         );
     }
-    let problems = with_variable(&dir.write(""), SECRET).expect_err("a password for nobody").to_string();
+    let problems = with_variable(&dir.write(""), SECRET).expect_err("a password without a user").to_string();
     assert_eq!(
         problems,
         "DAYTIME_ZOOKEEPER_PASSWORD: zookeeper.auth: expected a section [zookeeper.auth] in the file, with scheme \

@@ -7,7 +7,7 @@ const ROOM: usize = 16;
 
 /// Takes the fd reserve of the link, and checks that enough descriptors are left for the link and the first callers.
 ///
-/// A lower limit is a mistake that ends the start: a server that accepts nobody, or cannot always connect to ZooKeeper,
+/// A lower limit is a mistake that ends the start: a server that accepts no calls, or cannot always connect to ZooKeeper,
 /// must not be registered.
 pub(crate) fn require() -> Result<(), crate::Error> {
     zk_core::prepare()?;
