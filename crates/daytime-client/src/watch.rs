@@ -180,7 +180,7 @@ impl fmt::Display for Event {
             Self::Held { instances } => {
                 write!(
                     f,
-                    "! {instances} disappeared at the same time; held until the disappearance is confirmed"
+                    "! {instances} disappeared at the same time; held for a while, in case they come back"
                 )
             }
         }

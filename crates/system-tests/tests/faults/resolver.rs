@@ -62,7 +62,7 @@ async fn inner_44() {
     let asked = Instant::now();
     until("it goes on", SOON, || server.err().contains("not resolved within")).await.unwrap();
     assert!(asked.elapsed() > Duration::from_secs(1), "the name service answers");
-    until("it goes on", SOON, || server.err().contains("no embedded ZooKeeper")).await.unwrap();
+    until("it goes on", SOON, || server.err().contains("embedded ZooKeeper not started")).await.unwrap();
 }
 
 /// Sends SIGTERM at a moment, in milliseconds; returns how long the end took.
