@@ -104,7 +104,7 @@ mod tests {
 
     /// As in a container, or in a root that is no mount point, where a network namespace is all that is granted.
     #[test]
-    fn namespaces_that_are_granted_in_part_are_none() {
+    fn namespaces_granted_only_in_part_are_refused() {
         let Some(_) = namespaces("a probe that is told what is missing") else { return };
         let part = || {
             let mut unshare = Command::new("unshare");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_had_is_told_in_one_line() {
+    fn a_refusal_of_namespaces_is_reported_in_one_line() {
         let mut refused = Command::new("sh");
         refused.args(["-c", "echo no >&2; echo way >&2; exit 1"]);
         assert_eq!(probe(refused), Err("no; way".into()));

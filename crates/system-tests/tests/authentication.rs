@@ -41,7 +41,7 @@ async fn said(process: &Process, text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refusal_before_the_first_session_ends_both_programs_and_names_the_cause() {
+async fn an_authentication_refused_before_the_first_session_ends_both_programs_and_names_the_cause() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let zk = refusing(free_port()).start().await.unwrap();
     let bed = bed(&zk);
@@ -67,7 +67,7 @@ async fn a_refusal_before_the_first_session_ends_both_programs_and_names_the_cau
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refusal_after_a_session_leaves_the_programs_running_and_is_told() {
+async fn an_authentication_refused_after_a_session_is_logged_and_both_programs_run_on() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let zk_port = free_port();
     let mut zk = Server::builder().port(zk_port).start().await.unwrap();

@@ -77,7 +77,7 @@ async fn by_hand(zk: &Server) -> raw::Client {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_all_is_well_every_step_says_so_and_the_code_is_0() {
+async fn a_healthy_service_passes_every_step_with_exit_code_0() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = bed(&[&zk]);
@@ -111,7 +111,7 @@ async fn where_all_is_well_every_step_says_so_and_the_code_is_0() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_name_without_an_address_is_a_failure_also_where_another_server_is_enough() {
+async fn a_host_without_an_address_is_a_failure_even_if_another_host_works() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = bed(&[&zk]);
@@ -126,7 +126,7 @@ async fn a_name_without_an_address_is_a_failure_also_where_another_server_is_eno
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_that_refuses_is_told_from_one_that_is_no_zookeeper_s() {
+async fn a_refused_connection_and_a_port_of_another_protocol_get_different_hints() {
     let bed = bed(&[]);
     let nobody = format!("127.0.0.1:{}", free_port());
     let found = examine(&bed, &nobody).await;
@@ -160,7 +160,7 @@ async fn a_port_that_refuses_is_told_from_one_that_is_no_zookeeper_s() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_zookeeper_that_takes_no_more_connections_from_here_is_known_by_its_limit() {
+async fn a_server_with_too_many_connections_is_diagnosed_with_its_limit() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let zk = zk_testing::Server::builder().max_client_connections(1).start().await.unwrap();
     // The connections by which its start was noticed may still count.
@@ -181,7 +181,7 @@ async fn a_zookeeper_that_takes_no_more_connections_from_here_is_known_by_its_li
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_hangs_costs_a_deadline_and_no_more() {
+async fn a_hung_server_fails_its_step_within_the_deadline() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = bed(&[&zk]);
@@ -209,7 +209,7 @@ async fn bereaved(settings: zk_testing::ServerBuilder, detail: &str, hint: &str)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_without_its_quorum_serves_nobody_or_only_readers() {
+async fn a_server_without_quorum_is_diagnosed_with_and_without_read_only_mode() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     bereaved(zk_testing::Server::builder(), "serves nobody", "part of no quorum").await;
     let readers = zk_testing::Server::builder().java_property("readonlymode.enabled", true);
@@ -217,7 +217,7 @@ async fn a_server_without_its_quorum_serves_nobody_or_only_readers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_root_that_is_missing_empty_or_closed_is_told_apart() {
+async fn a_missing_an_empty_and_a_denied_root_get_different_hints() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = bed(&[&zk]);
@@ -268,7 +268,7 @@ async fn an_instance_that_refuses_is_named_and_the_others_are_called() {
 
 /// ZooKeeper's own option for many watches: the client follows by one-shot watches there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_refuses_recursive_watches_is_followed_and_the_doctor_says_by_what() {
+async fn a_server_that_refuses_recursive_watches_is_followed_by_one_shot_watches_and_the_doctor_says_so() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let optimized = "org.apache.zookeeper.server.watch.WatchManagerOptimized";
     let zk = zk_testing::Server::builder().java_property("zookeeper.watchManagerName", optimized);

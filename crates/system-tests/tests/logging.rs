@@ -44,7 +44,7 @@ async fn stopped(process: Process) -> String {
 }
 
 #[tokio::test]
-async fn a_filter_that_is_set_but_empty_is_unset() {
+async fn an_empty_rust_log_is_unset() {
     for empty in ["", " ", ","] {
         for program in both(&bed(empty)) {
             said(&program, "WARN zk_core").await;
@@ -54,7 +54,7 @@ async fn a_filter_that_is_set_but_empty_is_unset() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_in_a_filter_is_told_once_and_the_rest_is_used() {
+async fn a_wrong_directive_of_rust_log_is_reported_once_and_the_rest_is_used() {
     for program in both(&bed("zk_core=debug,registry=verbose")) {
         said(&program, "DEBUG zk_core").await;
         let log = stopped(program).await;

@@ -98,7 +98,7 @@ async fn twenty_rounds_get_twenty_answers_from_three_ports() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_server_joins_the_rounds_of_a_running_client() {
+async fn a_running_client_asks_a_new_server_as_soon_as_it_is_listed() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_zk, bed) = bed().await;
     let ports = free_ports(2);
@@ -117,7 +117,7 @@ async fn a_new_server_joins_the_rounds_of_a_running_client() {
 
 /// The tutorial's client sends `timestamp` first, and lost three answers of four to connection resets.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_requests_that_send_something_first_get_whole_lines() {
+async fn ten_thousand_callers_that_send_something_first_get_whole_lines() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_zk, bed) = bed().await;
     let port = free_port();
@@ -217,7 +217,7 @@ async fn failing_servers_of_every_kind_cost_no_round() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_round_that_nobody_answers_fails_in_time_and_the_exit_code_says_so() {
+async fn a_round_without_an_answer_fails_in_time_and_ends_the_client_with_1() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
     let _registration = register_by_hand(&zk, &[free_port()]).await;
@@ -229,7 +229,7 @@ async fn a_round_that_nobody_answers_fails_in_time_and_the_exit_code_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_client_waits_for_zookeeper_and_for_a_server_and_says_what_for() {
+async fn the_client_waits_for_zookeeper_and_for_a_server_and_names_which() {
     let Some(_) = test_zookeeper::require() else { return };
     let (mut zk, bed) = bed().await;
     zk.kill().await;
@@ -301,7 +301,7 @@ async fn list_prints_a_table_or_json_wherever_the_flags_stand() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn weight_and_tags_are_listed_and_watched_where_records_are_asked_for() {
+async fn list_shows_weight_and_tags_and_watch_shows_them_with_records_on() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
     let by_hand = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
@@ -453,7 +453,7 @@ async fn slow_callers_are_cut_off_and_too_many_are_turned_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn listening_everywhere_registers_the_address_on_the_route_or_the_one_given() {
+async fn a_server_on_every_address_registers_the_one_on_the_route_or_the_advertised_one() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_zk, bed) = bed().await;
     let port = free_port();
@@ -470,7 +470,7 @@ async fn listening_everywhere_registers_the_address_on_the_route_or_the_one_give
 }
 
 #[tokio::test]
-async fn a_machine_with_nothing_installed_needs_nothing() {
+async fn a_server_without_a_zookeeper_starts_an_embedded_one_that_others_use() {
     let bed = TestBed::new(programs(), vec![]);
     let (zookeeper, ports) = (free_port(), free_ports(2));
     let file = format!("[zookeeper]\nhosts = ['127.0.0.1:{zookeeper}']\nembedded = true\n");
@@ -502,7 +502,7 @@ async fn a_machine_with_nothing_installed_needs_nothing() {
 }
 
 #[tokio::test]
-async fn an_embedded_zookeeper_is_for_one_loopback_address_only() {
+async fn an_embedded_zookeeper_is_started_for_one_loopback_address_only() {
     let bed = TestBed::new(programs(), vec![]);
     for (hosts, reason) in
         [("192.0.2.1:2181", "not this machine"), ("127.0.0.1:1,127.0.0.1:2", "more than one host")]
@@ -547,7 +547,7 @@ async fn metrics_with(port: u16, line: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn both_programs_tell_prometheus_what_they_did() {
+async fn both_programs_serve_metrics_to_prometheus() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
     let ports = free_ports(4);
@@ -582,7 +582,7 @@ async fn both_programs_tell_prometheus_what_they_did() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_address_for_metrics_that_is_taken_ends_a_program_before_it_registers() {
+async fn a_metrics_address_in_use_ends_a_program_before_it_registers() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_zk, bed) = bed().await;
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -602,7 +602,7 @@ async fn an_address_for_metrics_that_is_taken_ends_a_program_before_it_registers
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_an_authenticated_server_creates_is_its_own_and_everybody_reads_it() {
+async fn an_authenticated_server_owns_its_znodes_and_everybody_reads_them() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
     let port = free_port();
@@ -640,7 +640,7 @@ async fn what_an_authenticated_server_creates_is_its_own_and_everybody_reads_it(
 }
 
 #[tokio::test]
-async fn a_server_that_still_looks_for_its_address_can_be_stopped() {
+async fn a_signal_stops_a_server_that_still_looks_for_its_address() {
     let bed = TestBed::new(programs(), vec![]);
     let port = free_port();
     let nowhere = ["--zookeeper", "no-such-host.invalid:2181", "--host", "0.0.0.0", "--port"];
@@ -655,7 +655,7 @@ async fn a_server_that_still_looks_for_its_address_can_be_stopped() {
 }
 
 #[tokio::test]
-async fn wrong_use_and_wrong_configuration_end_with_2_and_say_all() {
+async fn wrong_usage_and_configuration_end_with_2_and_name_every_mistake() {
     let bed = TestBed::new(programs(), vec![]);
     bed.write("bad.toml", "[zookeeper]\nhosts = []\nsesion_timeout = '1s'\n[server]\nports = [0]\n");
     for process in

@@ -122,7 +122,7 @@ async fn no_session_but(before: &BTreeSet<String>, zk: &Server, whose: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_way_to_ask_a_server_to_stop_takes_it_out() {
+async fn every_stop_signal_deregisters_the_server_and_closes_its_session() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
     let before = sessions_of(&zk, 1).await;
@@ -143,7 +143,7 @@ async fn every_way_to_ask_a_server_to_stop_takes_it_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_ignored_at_the_start_stays_ignored_and_what_means_nothing_does_nothing() {
+async fn signals_ignored_at_the_start_stay_ignored_and_sigusr1_and_sigusr2_stop_nothing() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_zk, bed) = bed().await;
     let port = free_port();
@@ -184,7 +184,7 @@ async fn what_was_ignored_at_the_start_stays_ignored_and_what_means_nothing_does
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_signals_of_one_stop_are_one_stop() {
+async fn two_signals_within_a_second_are_one_stop() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
     let before = sessions_of(&zk, 1).await;
@@ -210,7 +210,7 @@ async fn two_signals_of_one_stop_are_one_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_signal_later_than_a_second_waits_for_nobody_and_still_takes_the_server_out() {
+async fn a_second_signal_after_a_second_forces_the_stop_and_still_deregisters() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
     let before = sessions_of(&zk, 1).await;
@@ -267,7 +267,7 @@ async fn busy(bed: &TestBed, through: &Proxy, command: &str) -> Process {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_ends_the_client_its_session_ends_with_it() {
+async fn every_stop_signal_closes_the_client_s_session() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
     let through = Proxy::start(zk.addr()).await.unwrap();
@@ -292,7 +292,7 @@ async fn whatever_ends_the_client_its_session_ends_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn when_nobody_reads_on_or_waiting_is_over_the_client_s_session_ends_with_it() {
+async fn a_closed_pipe_and_an_exceeded_wait_close_the_client_s_session() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
     let port = free_port();
@@ -327,7 +327,7 @@ async fn when_nobody_reads_on_or_waiting_is_over_the_client_s_session_ends_with_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_stands_still_does_not_keep_the_client_from_ending() {
+async fn a_blocked_reader_does_not_keep_the_client_from_ending() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
     let port = free_port();

@@ -45,7 +45,7 @@ async fn session(zk: &Server) -> Client {
 // === 30: a thousand changes a second ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_30_a_thousand_changes_a_second_end_in_the_truth_and_in_little_memory() {
+async fn fault_30_a_thousand_changes_a_second_end_in_the_last_state_and_in_little_memory() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let writer = session(&zk).await;
@@ -158,7 +158,7 @@ async fn fault_31_forty_thousand_children_are_listed_once() {
 
 /// `jute.maxbuffer` limits what a server reads, and what Java's clients do; not what it answers us.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_32_a_list_many_times_over_zookeepers_buffer_is_followed_all_the_same() {
+async fn fault_32_a_list_larger_than_jute_maxbuffer_is_read_and_followed() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let small = zk_testing::Server::builder().java_property("jute.maxbuffer", 4096);
     let zk = small.start().await.unwrap();
@@ -214,7 +214,7 @@ async fn fault_34_a_mass_disappearance_is_held_and_then_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_soon_for_all() {
+async fn fault_34_eight_killed_servers_of_ten_leave_at_once_for_callers_and_after_the_hold_for_watchers() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -260,7 +260,7 @@ async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_so
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_34_an_operator_s_signal_has_who_watches_and_who_asks_believe_it_at_once() {
+async fn fault_34_sigusr1_makes_clients_believe_a_mass_disappearance_at_once() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);

@@ -73,7 +73,7 @@ async fn fault_17_a_server_that_only_the_client_cannot_reach_is_ejected_for_grow
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_17_a_client_that_reaches_no_server_goes_on_trying_them_all() {
+async fn fault_17_a_client_that_reaches_no_server_keeps_trying_each() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);

@@ -69,7 +69,7 @@ fn the_time_moved(exit: &Exit, jumps: &[(Instant, Instant)]) -> Verdict {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_37_a_wall_clock_that_jumps_moves_nothing_but_the_answered_time() {
+async fn fault_37_a_jump_of_the_wall_clock_changes_only_the_answered_time() {
     let Some(_) = test_zookeeper::require() else { return };
     let Some(library) = faketime() else { return };
     let zk = Server::start().await.unwrap();

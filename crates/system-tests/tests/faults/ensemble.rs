@@ -13,7 +13,7 @@ use crate::support::*;
 // === 8: the servers of an ensemble are restarted, one after another ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_08_a_rolling_restart_of_the_ensemble_is_not_noticed() {
+async fn fault_08_a_rolling_restart_of_the_ensemble_keeps_every_session_and_znode() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let mut ensemble = Ensemble::start(3).await.unwrap();
     let bed = TestBed::new(real(), addresses(&ensemble));
@@ -63,7 +63,7 @@ fn addresses(ensemble: &Ensemble) -> Vec<SocketAddr> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_11_a_hung_server_is_left_for_another_one() {
+async fn fault_11_a_link_to_a_hung_server_moves_to_another_one_in_the_same_session() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let ensemble = Ensemble::start(3).await.unwrap();
     let bed = TestBed::new(real(), addresses(&ensemble));
@@ -109,7 +109,7 @@ async fn fault_11_a_hung_server_is_left_for_another_one() {
 
 /// A server that hangs for longer than the session timeout, and wakes up, ends every session at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_11_the_only_server_may_hang_for_short_and_for_long() {
+async fn fault_11_a_hung_only_server_costs_no_instance_whether_sessions_survive_or_end() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let zk = zk_testing::Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);

@@ -47,7 +47,7 @@ pub(crate) fn run(program: &str, arguments: &str) {
 const WHY_15: &str = "a partition in one direction takes a network namespace";
 
 #[tokio::test]
-async fn fault_15_a_partition_in_either_direction_is_admitted_and_mended() {
+async fn fault_15_a_server_notices_a_partition_in_either_direction_and_registers_again() {
     run_inside("namespace::inner_15", WHY_15).await;
 }
 
@@ -179,7 +179,7 @@ async fn inner_15() {
 const WHY_36: &str = "another table of host names takes a mount namespace";
 
 #[tokio::test]
-async fn fault_36_names_are_looked_up_anew_and_dead_hosts_cost_no_time() {
+async fn fault_36_host_names_are_resolved_for_each_connect_and_dead_hosts_do_not_delay_it() {
     run_inside("namespace::inner_36", WHY_36).await;
 }
 

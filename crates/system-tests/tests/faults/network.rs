@@ -21,7 +21,7 @@ fn links(watch: &Process) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_16_a_client_cut_from_zookeeper_goes_on_with_what_it_knows() {
+async fn fault_16_a_client_cut_from_zookeeper_keeps_its_set_and_says_that_it_is_stale() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -74,7 +74,7 @@ async fn fault_16_a_client_cut_from_zookeeper_goes_on_with_what_it_knows() {
 // === 22: a slow ZooKeeper ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_22_a_slow_zookeeper_is_no_outage_and_callers_do_not_wait_for_it() {
+async fn fault_22_a_slow_zookeeper_suspends_no_link_and_delays_no_request() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);

@@ -14,12 +14,12 @@ use crate::support::*;
 const WHY: &str = "another default for IPv6 sockets takes a network namespace";
 
 #[tokio::test]
-async fn listening_everywhere_serves_both_families_whatever_the_systems_default_is() {
+async fn a_server_on_every_address_serves_ipv4_and_ipv6_whatever_bindv6only_says() {
     run_inside("options::inner_both_families", WHY).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "run by listening_everywhere_serves_both_families_whatever_the_systems_default_is"]
+#[ignore = "run by a_server_on_every_address_serves_ipv4_and_ipv6_whatever_bindv6only_says"]
 async fn inner_both_families() {
     assert!(is_inside());
     run("ip", "link set lo up");

@@ -24,7 +24,7 @@ async fn stopped(process: Process) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_46_a_server_that_cannot_log_serves_on() {
+async fn fault_46_a_server_that_cannot_log_keeps_serving() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -50,7 +50,7 @@ async fn fault_46_a_server_that_cannot_log_serves_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_46_a_client_that_cannot_tell_its_troubles_asks_on() {
+async fn fault_46_a_client_that_cannot_log_keeps_asking() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -68,7 +68,7 @@ async fn fault_46_a_client_that_cannot_tell_its_troubles_asks_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_46_a_client_that_cannot_print_says_so_and_ends_and_quietly_if_nobody_reads_on() {
+async fn fault_46_a_client_that_cannot_print_ends_with_1_or_with_0_if_its_reader_has_gone() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(default_log(real()), vec![zk.addr()]);

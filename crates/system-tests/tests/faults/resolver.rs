@@ -17,7 +17,7 @@ const WHY: &str = "a name service of its own takes a mount namespace";
 const MOMENTS: [u64; 6] = [0, 300, 1_000, 1_950, 2_050, 4_000];
 
 #[tokio::test]
-async fn fault_44_sigterm_is_heard_while_no_name_is_resolved() {
+async fn fault_44_sigterm_ends_a_program_while_the_name_service_is_silent() {
     run_inside("resolver::inner_44", WHY).await;
 }
 

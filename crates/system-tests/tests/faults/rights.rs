@@ -70,7 +70,7 @@ async fn until_listed(bed: &TestBed, port: u16) {
 // === 27: an ACL denies ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_27_a_server_that_may_not_register_serves_on_and_registers_when_it_may() {
+async fn fault_27_a_server_without_the_right_to_register_keeps_serving_and_registers_once_it_has_it() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(default_log(real()), vec![zk.addr()]);
@@ -99,7 +99,7 @@ async fn fault_27_a_server_that_may_not_register_serves_on_and_registers_when_it
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_27_a_client_that_may_not_list_says_so_and_goes_on_when_it_may() {
+async fn fault_27_a_client_without_the_right_to_list_says_so_and_follows_once_it_has_it() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     // Nobody else can look, either.
@@ -140,7 +140,7 @@ async fn fault_27_a_client_that_may_not_list_says_so_and_goes_on_when_it_may() {
 const DIGEST: &str = "[zookeeper.auth]\nscheme = 'digest'\nuser = 'daytime'\n[registry]\nacl = 'creator'\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_creator_registers_everybody_can_read_and_nobody_else_can_delete() {
+async fn acl_creator_lets_everybody_read_and_only_the_creator_delete() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(with_password("hunter2"), vec![zk.addr()]);
@@ -201,7 +201,7 @@ mod sasl {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn fault_28_who_is_known_by_sasl_is_served_and_a_wrong_password_ends_the_programs() {
+    async fn fault_28_a_sasl_user_is_served_and_a_wrong_password_ends_the_programs() {
         let Some(_) = test_zookeeper::require_apache() else { return };
         let zk = zk_testing::Server::builder().sasl(&[("daytime", "hunter2")]).require_sasl(true);
         let zk = zk.start().await.unwrap();
@@ -220,7 +220,7 @@ mod sasl {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn fault_28_a_server_that_knows_no_sasl_is_not_taken_for_one_that_believed_us() {
+    async fn fault_28_a_server_without_sasl_ends_the_programs_as_not_authenticated() {
         let Some(_) = test_zookeeper::require_apache() else { return };
         let zk = zk_testing::Server::start().await.unwrap();
         all_end(&bed(&zk, "hunter2"), "ignores the sasl authentication").await;
@@ -249,7 +249,7 @@ mod tls {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn everything_works_over_tls_with_certificates_on_both_sides() {
+    async fn both_programs_work_over_tls_with_certificates_on_both_sides() {
         let Some(_) = test_zookeeper::require_apache() else { return };
         let authority = Authority::new().unwrap();
         let identity = authority.issue_server(&["127.0.0.1"]).unwrap();
@@ -269,7 +269,7 @@ mod tls {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_server_that_is_not_trusted_is_not_used_and_tls_is_named() {
+    async fn an_untrusted_server_is_not_used_and_tls_is_named() {
         let Some(_) = test_zookeeper::require_apache() else { return };
         let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
         let identity = authority.issue_server(&["127.0.0.1"]).unwrap();

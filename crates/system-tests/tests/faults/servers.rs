@@ -111,7 +111,7 @@ fn answered_by(client: &Process, port: u16) -> Vec<Instant> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_03_a_server_that_stands_still_for_a_moment_stays_registered_and_costs_no_request() {
+async fn fault_03_a_server_frozen_for_half_the_timeout_stays_registered_and_costs_no_request() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -140,7 +140,7 @@ async fn fault_03_a_server_that_stands_still_for_a_moment_stays_registered_and_c
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_04_a_server_that_stood_still_too_long_registers_again_and_claims_nothing_before() {
+async fn fault_04_a_server_frozen_beyond_the_timeout_registers_again_once_and_answers_nobody_before() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -219,7 +219,7 @@ async fn fault_05_graceful_stops_under_load_cost_not_even_an_attempt() {
 // === 6: SIGTERM while ZooKeeper is down ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_06_sigterm_without_zookeeper_still_ends_in_time() {
+async fn fault_06_sigterm_without_zookeeper_ends_the_server_in_time() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -271,7 +271,7 @@ async fn fault_23_a_restarted_server_is_never_missing() {
 // === 42: the configuration is wrong ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_42_a_wrong_configuration_ends_both_programs_before_anything_is_begun() {
+async fn fault_42_a_wrong_configuration_ends_both_programs_before_they_listen_or_register() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -309,7 +309,7 @@ async fn fault_42_a_wrong_configuration_ends_both_programs_before_anything_is_be
 // === 43: a port is in use ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_43_a_port_in_use_means_no_znode_and_a_clear_end() {
+async fn fault_43_a_port_in_use_ends_the_server_with_1_and_without_a_znode() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -329,7 +329,7 @@ async fn fault_43_a_port_in_use_means_no_znode_and_a_clear_end() {
 // === 44: SIGTERM at any moment of the start ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_44_sigterm_at_any_moment_of_the_start_leaves_nothing() {
+async fn fault_44_sigterm_at_any_moment_of_the_start_leaves_no_znode() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);

@@ -48,7 +48,7 @@ fn sessions(server: &Process) -> Vec<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_14_twenty_expiries_in_a_row_leave_nothing_behind() {
+async fn fault_14_twenty_expired_sessions_in_a_row_leave_one_znode_and_leak_nothing() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -150,7 +150,7 @@ fn converged(registrations: &[(Zk, Registration)], readers: &[(Zk, Discovery)], 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_35_a_herd_that_lost_its_sessions_comes_back_spread_out_and_frugal() {
+async fn fault_35_seventy_expired_sessions_come_back_spread_out_and_with_few_requests() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let proxy = Proxy::start(zk.addr()).await.unwrap();

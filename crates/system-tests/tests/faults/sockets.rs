@@ -66,7 +66,7 @@ fn room_for(connections: u64) -> Option<()> {
 // === 38: file descriptors run out ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_38_without_file_descriptors_a_server_neither_spins_nor_loses_its_session() {
+async fn fault_38_a_server_without_file_descriptors_neither_spins_nor_loses_its_session() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let link = Proxy::start(zk.addr()).await.unwrap();
@@ -249,7 +249,7 @@ impl BadCaller {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_39_odd_callers_are_cut_off_and_good_ones_get_their_line() {
+async fn fault_39_bad_callers_are_cut_off_and_good_ones_get_their_line() {
     let Some(_) = test_zookeeper::require() else { return };
     let Some(_) = room_for(1000) else { return };
     let zk = Server::start().await.unwrap();
@@ -389,7 +389,7 @@ async fn fault_40_ten_thousand_callers_at_once_are_answered_or_turned_away_clean
 // === 45: the listening socket dies ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_45_a_server_whose_listening_socket_dies_takes_itself_out() {
+async fn fault_45_a_server_whose_listening_socket_dies_deregisters_and_ends_with_1() {
     let Some(_) = test_zookeeper::require() else { return };
     let why = "a listening socket is destroyed by ss -K";
     let Some(_) = root(why) else { return };

@@ -45,7 +45,7 @@ async fn everything_works(bed: &TestBed) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn zookeeper_3_4_is_enough_whether_it_is_named_or_found_out() {
+async fn both_programs_work_on_zookeeper_3_4_whether_configured_or_detected() {
     for version in ["auto", "before-3.6"] {
         let server = zk_embedded::Server::builder().version(Version::V3_4).tick(TICK);
         let zk = server.start().await.unwrap();
@@ -56,7 +56,7 @@ async fn zookeeper_3_4_is_enough_whether_it_is_named_or_found_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_observer_serves_as_any_other_and_a_read_only_server_is_waited_out() {
+async fn an_observer_serves_like_any_member_and_a_read_only_server_is_waited_out() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let mut ensemble = Ensemble::builder(3).with_observer().read_only_mode().start().await.unwrap();
     let observer = ensemble.observers()[0].addr();

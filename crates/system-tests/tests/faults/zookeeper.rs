@@ -13,7 +13,7 @@ use crate::support::*;
 // === 7: the leader of an ensemble is killed ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_07_a_killed_leader_is_not_noticed() {
+async fn fault_07_a_killed_leader_costs_no_session_and_no_znode() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let mut ensemble = Ensemble::start(3).await.unwrap();
     let bed = TestBed::new(real(), ensemble.servers().iter().map(zk_testing::Server::addr).collect());
@@ -40,7 +40,7 @@ async fn fault_07_a_killed_leader_is_not_noticed() {
 // === 9: an outage shorter than the session timeout ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_09_a_short_outage_changes_nothing() {
+async fn fault_09_a_short_outage_costs_no_session_and_no_znode() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut zk = Server::start().await.unwrap();
     // The most that the server grants: what is left of it after the outage is enough on a busy machine, too.
@@ -103,7 +103,7 @@ pub(crate) async fn row_10(programs: Programs) -> Verdict {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_10_a_long_outage_costs_nobody_who_lives() {
+async fn fault_10_a_long_outage_removes_only_the_server_that_died() {
     let Some(_) = test_zookeeper::require() else { return };
     row_10(real()).await.unwrap();
 }
@@ -141,7 +141,7 @@ async fn fault_12_a_server_whose_session_expires_registers_again() {
 // === 33: ZooKeeper's data is lost ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_33_lost_data_is_written_again_and_callers_see_no_empty_set() {
+async fn fault_33_servers_register_again_after_a_loss_of_data_and_callers_see_no_empty_set() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
