@@ -1,4 +1,4 @@
-//! What the programs set on their sockets themselves, where the system's defaults are others.
+//! Socket options that the programs set themselves, whatever the system's defaults are.
 
 use std::net::{SocketAddr, UdpSocket as StdUdp};
 
@@ -31,10 +31,10 @@ async fn inner_both_families() {
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
     let (port, metrics) = (free_port(), free_port());
-    let (given, listen) = (port.to_string(), format!("[::]:{metrics}"));
-    let everywhere = ["--zookeeper", bed.hosts(), "--host", "::", "--udp", "--port", &given];
+    let (port_text, listen) = (port.to_string(), format!("[::]:{metrics}"));
+    let everywhere = ["--zookeeper", bed.hosts(), "--host", "::", "--udp", "--port", &port_text];
     let _server = bed.server_with(&[&everywhere[..], &["--metrics", &listen]].concat());
-    // The address on the route to the ensemble, which is an IPv4 one.
+    // The server registers its address on the route to the ensemble, which is an IPv4 one.
     bed.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
     for host in ["127.0.0.1", "::1"] {
         let at = |port| SocketAddr::new(host.parse().unwrap(), port);
@@ -43,7 +43,7 @@ async fn inner_both_families() {
         stream.read_to_string(&mut line).await.unwrap();
         assert!(line.starts_with(&at(port).to_string()), "{line:?}");
 
-        // That of a caller is of one family.
+        // The caller's socket is of one family.
         let socket = StdUdp::bind(at(0)).unwrap();
         socket.set_nonblocking(true).unwrap();
         let socket = UdpSocket::from_std(socket).unwrap();
