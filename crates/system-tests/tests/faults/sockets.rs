@@ -207,7 +207,7 @@ async fn a_server_without_dev_null_is_listed_and_answers() {
 
 // === 39: bad callers ===
 
-/// What a bad caller does with its connection, for ever or until the server cuts it off.
+/// What a bad caller does with its connection, for ever or until the server closes it.
 #[derive(Clone, Copy)]
 enum BadCaller {
     /// Nothing.
