@@ -1,4 +1,4 @@
-//! A way to one server that can be shut, so that what is sent is lost and nobody is told.
+//! A TCP forwarder that turns into a black hole: it accepts connections, and neither forwards nor answers.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-/// Forwards TCP connections to a server, and counts them. `Drop` ends it.
+/// Forwards TCP connections to a server, or swallows them, and counts both. `Drop` ends it.
 #[derive(Debug)]
 pub struct BlackHole {
-    open: watch::Sender<bool>,
+    passes: watch::Sender<bool>,
     arrivals: Arc<Mutex<Vec<Instant>>>,
     accepting: JoinHandle<()>,
 }
@@ -23,7 +23,7 @@ impl BlackHole {
     /// Listens at an address, and forwards to another.
     pub async fn start(listen: SocketAddr, server: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
-        let (open, is_open) = watch::channel(true);
+        let (passes, is_passing) = watch::channel(true);
         let arrivals: Arc<Mutex<Vec<Instant>>> = Arc::default();
         let into = arrivals.clone();
         let accepting = tokio::spawn(async move {
@@ -31,23 +31,23 @@ impl BlackHole {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 into.lock().push(Instant::now());
-                connections.spawn(forward(client, server, is_open.clone()));
+                connections.spawn(forward(client, server, is_passing.clone()));
             }
         });
-        Ok(Self { open, arrivals, accepting })
+        Ok(Self { passes, arrivals, accepting })
     }
 
-    /// From now on connections are accepted, and nothing comes back; open ones fall silent, too.
-    pub fn shut(&self) {
-        self.open.send_replace(false);
+    /// Accepts connections from now on, and forwards nothing; open connections fall silent, too.
+    pub fn swallow(&self) {
+        self.passes.send_replace(false);
     }
 
-    /// Forwards new connections again. What was lost stays lost.
-    pub fn open(&self) {
-        self.open.send_replace(true);
+    /// Forwards new connections again. Swallowed ones stay silent.
+    pub fn pass(&self) {
+        self.passes.send_replace(true);
     }
 
-    /// When each connection came.
+    /// The moment of each connection, swallowed ones included.
     pub fn arrivals(&self) -> Vec<Instant> {
         self.arrivals.lock().clone()
     }
@@ -59,20 +59,20 @@ impl Drop for BlackHole {
     }
 }
 
-async fn forward(mut client: TcpStream, server: SocketAddr, mut open: watch::Receiver<bool>) {
-    let passing = async {
+async fn forward(mut client: TcpStream, server: SocketAddr, mut passes: watch::Receiver<bool>) {
+    let forwarding = async {
         // An error is the end of the connection, which both sides see.
         if let Ok(mut server) = TcpStream::connect(server).await {
             let _ = copy_bidirectional(&mut client, &mut server).await;
         }
     };
-    let shut = async {
-        let _ = open.wait_for(|open| !open).await;
+    let swallowed = async {
+        let _ = passes.wait_for(|passes| !passes).await;
     };
     tokio::select! {
         biased;
         // The connection to the server is dropped, that to the client is kept.
-        () = shut => std::future::pending().await,
-        () = passing => {}
+        () = swallowed => std::future::pending().await,
+        () = forwarding => {}
     }
 }

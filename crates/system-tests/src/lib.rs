@@ -1,4 +1,4 @@
-//! The harness of the fault matrix: the real programs as processes, an independent observer, checks.
+//! The harness of the system tests: the real programs as processes, an independent observer of ZooKeeper, faults.
 
 mod black_hole;
 mod observer;
@@ -11,15 +11,27 @@ pub use black_hole::BlackHole;
 pub use observer::{Node, Observer, Sighting};
 pub use process::{Exit, Process, Programs};
 pub use requirements::{heavy, namespaces, program, root, skipped, unshared};
-pub use test_bed::{PROPAGATION, TICK, TestBed, free_port, free_ports};
+pub use test_bed::{PROPAGATION, TICK, TestBed, all_of, free_port, free_ports, name, register_by_hand};
 pub use zk_testing::{SESSION, SOON};
 
 /// The outcome of a row: what was violated, if anything.
 pub type Verdict = Result<(), String>;
 
-/// What this system says of an error. So a test knows which one a program was told, and leans on nobody's wording.
-pub fn in_its_words(error: nix::errno::Errno) -> String {
+/// This system's message for an error: a test that looks for it in a log does not depend on anybody's wording.
+pub fn os_message(error: nix::errno::Errno) -> String {
     std::io::Error::from(error).to_string()
+}
+
+/// The programs as cargo has built them for the test program that calls this.
+#[macro_export]
+macro_rules! programs {
+    () => {
+        $crate::Programs {
+            server: env!("CARGO_BIN_EXE_system-daytime-server").into(),
+            client: env!("CARGO_BIN_EXE_system-daytime-client").into(),
+            environment: vec![],
+        }
+    };
 }
 
 /// Ends a row with a violation unless the condition holds.

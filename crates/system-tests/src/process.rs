@@ -1,4 +1,4 @@
-//! The programs, as processes.
+//! The programs as processes, and what they print.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
+use zk_testing::{SOON, holds_within};
 
 /// Which programs a row is run with.
 #[derive(Clone, Debug)]
@@ -79,10 +80,11 @@ impl Process {
         arguments: &[String],
         environment: &[(&'static str, &'static str)],
     ) -> io::Result<Self> {
-        // Whoever runs the tests may ignore signals, as `nohup` and a script's background jobs do: not the program.
+        // The shell that runs the tests may ignore signals, as `nohup` and scripts do for background jobs. The program
+        // must not.
         let mut command = Command::new("env");
         command.arg("--default-signal").arg(program);
-        // What a developer has set for a program must not reach the tests.
+        // A developer's settings for a program must not reach the tests.
         let ours = |name: &std::ffi::OsString| name.to_string_lossy().starts_with("DAYTIME_");
         for name in std::env::vars_os().map(|(name, _)| name).filter(ours) {
             command.env_remove(name);
@@ -110,7 +112,7 @@ impl Process {
 
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        // It may have ended: then there is nobody to signal.
+        // The process may have ended already.
         let _ = kill(self.pid, signal);
     }
 
@@ -119,28 +121,70 @@ impl Process {
         let _ = self.child.kill().await;
     }
 
-    /// What it has printed on standard output so far.
+    /// The lines that it has printed on standard output so far, with the moment of each.
     pub fn out(&self) -> Vec<(Instant, String)> {
         self.out.get()
     }
 
-    /// What it has logged so far.
+    /// Its log so far, which is its standard error.
     pub fn err(&self) -> String {
         let lines: Vec<_> = self.err.get().into_iter().map(|(_, line)| line).collect();
         lines.join("\n")
     }
 
-    /// What it has logged so far, line by line, with the moment of each.
+    /// The lines of its log so far, with the moment of each.
     pub fn log(&self) -> Vec<(Instant, String)> {
         self.err.get()
     }
 
-    /// Whether it has ended: it holds its standard error until then.
+    /// Whether its log contains a text.
+    pub fn has_logged(&self, text: &str) -> bool {
+        self.err().contains(text)
+    }
+
+    /// Whether it has printed a line with a text.
+    pub fn has_printed(&self, text: &str) -> bool {
+        self.out.lines.lock().iter().any(|(_, line)| line.contains(text))
+    }
+
+    /// Waits until its log contains a text, for at most [`SOON`].
+    ///
+    /// # Panics
+    /// With the log, if it does not.
+    pub async fn until_logged(&self, text: &str) {
+        let logged = holds_within(&format!("{text:?} is logged"), SOON, async || self.has_logged(text)).await;
+        logged.unwrap_or_else(|late| panic!("{late}:\n{}", self.err()));
+    }
+
+    /// Waits until it has printed a line with a text, for at most [`SOON`].
+    ///
+    /// # Panics
+    /// With its output, if it has not.
+    pub async fn until_printed(&self, text: &str) {
+        let claim = format!("{text:?} is printed");
+        let printed = holds_within(&claim, SOON, async || self.has_printed(text)).await;
+        printed.unwrap_or_else(|late| panic!("{late}: {:?}\n{}", self.out(), self.err()));
+    }
+
+    /// Waits until it has printed so many lines, for at most [`SOON`].
+    ///
+    /// # Errors
+    /// The log, if it has not.
+    pub async fn until_lines(&self, count: usize) -> Result<(), String> {
+        let printed = async || self.out.lines.lock().len() >= count;
+        let printed = holds_within(&format!("{count} lines are printed"), SOON, printed).await;
+        printed.map_err(|late| format!("{late}:\n{}", self.err()))
+    }
+
+    /// Whether it has ended: its standard error is open until then.
     pub fn has_ended(&self) -> bool {
         self.err.reader.is_finished()
     }
 
     /// Waits for its end.
+    ///
+    /// # Errors
+    /// The log, if it still runs after that time.
     pub async fn exit(mut self, within: Duration) -> Result<Exit, String> {
         let status = match timeout(within, self.child.wait()).await {
             Ok(Ok(status)) => status,

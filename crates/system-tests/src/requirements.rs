@@ -1,14 +1,14 @@
-//! What a test may need beyond a developer's machine at work: much of it, its root account, or one more program.
+//! What a test may need beyond a plain machine: much of its processor and memory, root, namespaces, one more program.
 //!
-//! A test asks for exactly what it will use, by using it: what is there in a smaller form is of no help to it.
+//! A check uses exactly what the test will use: a part of it is of no help to the test. Where something is missing, a line
+//! `SKIPPED ...` on standard error says what, and what the test would show.
 
-use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
 use nix::unistd::Uid;
 
 /// Whether a test may take much of the machine: only with the environment variable `FAULTS=all`, which
-/// `scripts/test --all` sets. Otherwise it says on standard error what is skipped, and why.
+/// `scripts/test --all` sets.
 pub fn heavy(why: &str) -> Option<()> {
     if std::env::var("FAULTS").as_deref() == Ok("all") {
         return Some(());
@@ -17,7 +17,7 @@ pub fn heavy(why: &str) -> Option<()> {
     None
 }
 
-/// Whether a test has the rights of root. Otherwise it says on standard error what is skipped, and why.
+/// Whether a test has the rights of root.
 pub fn root(why: &str) -> Option<()> {
     if Uid::effective().is_root() {
         return Some(());
@@ -26,11 +26,10 @@ pub fn root(why: &str) -> Option<()> {
     None
 }
 
-/// Whether there is a program, as `scripts/test` would install it with a package of Debian's. Otherwise it says on
-/// standard error what is skipped, and why.
+/// Whether a program is on the path. `scripts/test` installs it with a package of Debian's.
 ///
 /// # Panics
-/// If it is not there and `CI` is set: where everything is expected to run, a skipped test is a failure.
+/// If it is missing and `CI` is set: where everything is expected to run, a skipped test is a failure.
 pub fn program(name: &str, package: &str, why: &str) -> Option<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     if std::env::split_paths(&path).any(|folder| folder.join(name).is_file()) {
@@ -42,18 +41,16 @@ pub fn program(name: &str, package: &str, why: &str) -> Option<()> {
     None
 }
 
-/// Begins a command in network, mount and process namespaces of its own, whose processes end with it.
-///
-/// What follows is the program and its arguments.
+/// Begins a command in network, mount and process namespaces of its own, whose processes end with it. The caller adds
+/// the program and its arguments.
 pub fn unshared() -> Command {
     let mut unshare = Command::new("unshare");
     unshare.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
     unshare
 }
 
-/// Whether a test can have what [`unshared`] gives, and change it: join networks, and show another file in the
-/// place of one. Not every place where tests run grants that, to root either. Otherwise it says on standard error what is
-/// skipped, and why.
+/// Whether a test can have the namespaces of [`unshared`] and change them: join networks, and mount one file over
+/// another. Not every machine grants that, even to root.
 pub fn namespaces(why: &str) -> Option<()> {
     root(why)?;
     program("ip", "iproute2", why)?;
@@ -66,8 +63,8 @@ pub fn namespaces(why: &str) -> Option<()> {
     }
 }
 
-/// Does in namespaces what the tests do there. It begins with a look whether these are another mount namespace than
-/// ours, which is told to it: what is mounted must not be mounted on this machine.
+/// Does in namespaces what the tests do there. Its argument is the caller's mount namespace: it ends if it runs in that
+/// one, as a mount must not be seen on this machine.
 const CHANGES: &str = r#"set -e
 here=$(readlink /proc/self/ns/mnt)
 [ -n "$here" ] && [ "$here" != "$1" ] || { echo "no mount namespace of its own" >&2; exit 1; }
@@ -89,11 +86,9 @@ fn probe(mut namespaces: Command) -> Result<(), String> {
     Err(String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; "))
 }
 
-/// Says on standard error that a test is skipped, for what reason, and what it would show. The test harness
-/// does not swallow it, as it does what `eprintln!` prints.
+/// Says on standard error that a test is skipped, for what reason, and what it would show.
 pub fn skipped(reason: &str, why: &str) {
-    // Where nobody listens, nobody is told.
-    let _ = writeln!(io::stderr(), "SKIPPED ({reason}): {why}");
+    zk_testing::skipped(format_args!("{why} ({reason})"));
 }
 
 #[cfg(test)]
@@ -102,21 +97,21 @@ mod tests {
 
     use super::*;
 
-    /// As in a container, or in a root that is no mount point, where a network namespace is all that is granted.
+    /// As in a container, or in a root that is no mount point, where only a network namespace is granted.
     #[test]
-    fn namespaces_that_are_granted_in_part_are_none() {
-        let Some(_) = namespaces("a probe that is told what is missing") else { return };
+    fn namespaces_granted_only_in_part_are_refused() {
+        let Some(_) = namespaces("a probe names the namespace that is missing") else { return };
         let part = || {
             let mut unshare = Command::new("unshare");
             unshare.args(["--net", "--"]);
             unshare
         };
-        assert!(part().arg("true").status().unwrap().success(), "in part they are");
+        assert!(part().arg("true").status().unwrap().success(), "a network namespace is granted");
         assert_eq!(probe(part()), Err("no mount namespace of its own".into()));
     }
 
     #[test]
-    fn what_cannot_be_had_is_told_in_one_line() {
+    fn a_refusal_of_namespaces_is_reported_in_one_line() {
         let mut refused = Command::new("sh");
         refused.args(["-c", "echo no >&2; echo way >&2; exit 1"]);
         assert_eq!(probe(refused), Err("no; way".into()));

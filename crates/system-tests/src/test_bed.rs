@@ -1,25 +1,27 @@
-//! A ZooKeeper, the programs around it, and the numbers that the rows count with.
+//! The programs around a ZooKeeper, and the bounds that the fault matrix counts with.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use zk_testing::SESSION;
+use zk_testing::raw::{Client, CreateMode};
+use zk_testing::{SESSION, SOON};
 
-use crate::observer::Observer;
+use crate::observer::{Node, Observer};
 use crate::process::{Process, Programs};
 
 /// ZooKeeper's tick in the tests.
 pub const TICK: Duration = Duration::from_millis(200);
-/// From ZooKeeper's event to somebody's view, on one busy machine: P in the fault matrix.
+/// From ZooKeeper's event to a view, on one busy machine: P in the fault matrix.
 pub const PROPAGATION: Duration = Duration::from_millis(250);
 
 /// The root under which the programs register by default.
 const ROOT: &str = "/go_servers";
 
-/// What the programs of one row share.
+/// What the programs of one test share: the ensemble, a folder, an observer.
 #[derive(Debug)]
 pub struct TestBed {
     programs: Programs,
@@ -31,7 +33,7 @@ pub struct TestBed {
 }
 
 impl TestBed {
-    /// A bed around the servers of a ZooKeeper.
+    /// A test bed at the servers of a ZooKeeper.
     pub fn new(programs: Programs, servers: Vec<SocketAddr>) -> Self {
         let hosts: Vec<_> = servers.iter().map(SocketAddr::to_string).collect();
         let folder = TempDir::new().expect("a temporary folder");
@@ -86,7 +88,7 @@ impl TestBed {
         self.run_in(shell, &self.programs.server, arguments)
     }
 
-    /// Starts a client like that.
+    /// Starts a client by such a shell.
     pub fn client_in(&self, shell: &str, arguments: &[&str]) -> Process {
         self.run_in(shell, &self.programs.client, arguments)
     }
@@ -96,7 +98,7 @@ impl TestBed {
         &self.hosts
     }
 
-    /// Writes a file into the folder in which the programs run; who reads it sees the old one or the new one.
+    /// Writes a file into the folder in which the programs run; a reader sees the old one or the new one.
     pub fn write(&self, name: &str, text: &str) {
         let path = self.folder.path().join(name);
         let parent = path.parent().map_or(Ok(()), std::fs::create_dir_all);
@@ -109,6 +111,15 @@ impl TestBed {
     /// The folder in which the programs run.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Waits until these ports of 127.0.0.1 are registered and nothing else is, for at most [`SOON`].
+    ///
+    /// # Panics
+    /// With the znodes, if they are not.
+    pub async fn registered(&self, ports: &[u16]) -> BTreeMap<String, Node> {
+        let registered = self.observer.until("all registered", SOON, all_of(ports)).await;
+        registered.unwrap_or_else(|late| panic!("{late}"))
     }
 
     fn common(&self) -> Vec<String> {
@@ -130,10 +141,34 @@ impl TestBed {
     }
 }
 
+/// The endpoint, and the znode's name, of a server at a port of this machine.
+pub fn name(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
+/// Whether the znodes are those of these ports, and no others.
+pub fn all_of(ports: &[u16]) -> impl Fn(&BTreeMap<String, Node>) -> bool + use<> {
+    let names: BTreeSet<_> = ports.iter().copied().map(name).collect();
+    move |nodes| nodes.keys().cloned().collect::<BTreeSet<_>>() == names
+}
+
+/// Registers endpoints that the test serves itself, or that nobody serves, for as long as the session is kept.
+///
+/// # Panics
+/// If ZooKeeper refuses.
+pub async fn register_by_hand(zookeeper: SocketAddr, endpoints: &[String]) -> Client {
+    let client = Client::connect(zookeeper, Duration::from_secs(4)).await.expect("a session");
+    client.create_all(ROOT).await.expect("a root");
+    for endpoint in endpoints {
+        client.create(&format!("{ROOT}/{endpoint}"), b"", CreateMode::Ephemeral).await.expect("a znode");
+    }
+    client
+}
+
 /// A port that nobody listens on.
 pub fn free_port() -> u16 {
-    // Below the range from which the system takes the ports of outgoing connections: there a thousand
-    // requests of a test would sooner or later sit on a port that a server is about to bind.
+    // Below the range from which the system takes the ports of outgoing connections: with thousands of requests, one of
+    // them would sooner or later take a port that a server is about to bind.
     const FIRST: u16 = 20_000;
     const COUNT: u32 = 12_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -147,7 +182,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// Several of them, all different.
+/// Several ports that nobody listens on, all different.
 pub fn free_ports(count: usize) -> Vec<u16> {
     (0..count).map(|_| free_port()).collect()
 }

@@ -1,4 +1,4 @@
-//! What a process takes of the machine, as Linux tells in `/proc`.
+//! The processor time, memory and file descriptors of a process, as Linux shows them in `/proc`.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ const JIFFY: Duration = Duration::from_millis(10);
 /// The processor time used so far by all threads, ended ones included.
 ///
 /// # Panics
-/// If there is no such process, as all functions here.
+/// If there is no such process, as all functions of this module.
 pub fn processor_time(pid: Pid) -> Duration {
     let stat = read(pid, "stat");
-    // The second field is the program's name in brackets, and may hold anything.
+    // The second field is the program's name in brackets, with any characters.
     let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let jiffies = |field: usize| fields.get(field).and_then(|text| text.parse::<u32>().ok());
     match (jiffies(11), jiffies(12)) {

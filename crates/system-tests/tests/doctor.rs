@@ -1,4 +1,4 @@
-//! `daytime-client doctor` names what is wrong, at each step where something can be.
+//! `daytime-client doctor` names the fault, at each step that can fail.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -6,28 +6,20 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use system_tests::{Exit, Process, Programs, TestBed, free_port};
+use system_tests::{Exit, TestBed, free_port, name, programs};
 use test_zookeeper::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::time::Instant;
 use zk_testing::{Ensemble, SOON, eventually, raw};
 
-fn programs() -> Programs {
-    Programs {
-        server: env!("CARGO_BIN_EXE_system-daytime-server").into(),
-        client: env!("CARGO_BIN_EXE_system-daytime-client").into(),
-        environment: vec![],
-    }
-}
-
 fn bed(servers: &[&Server]) -> TestBed {
-    TestBed::new(programs(), servers.iter().map(|server| server.addr()).collect())
+    TestBed::new(programs!(), servers.iter().map(|server| server.addr()).collect())
 }
 
-/// What the doctor said: a word for each step, and the hint.
+/// What the doctor printed: its steps, and the hint.
 struct Diagnosis {
     code: Option<i32>,
+    /// Name, success and detail of each step.
     steps: Vec<(String, bool, String)>,
     hint: Option<String>,
 }
@@ -50,10 +42,10 @@ impl Diagnosis {
         Self { code: exit.code, steps, hint }
     }
 
-    /// All steps that were taken, the failed ones with a mark.
+    /// The names of all steps that were taken, with `!` at those that failed.
     fn course(&self) -> String {
-        let word = |(step, ok, _): &(String, bool, String)| format!("{step}{}", if *ok { "" } else { "!" });
-        self.steps.iter().map(word).collect::<Vec<_>>().join(" ")
+        let name = |(step, ok, _): &(String, bool, String)| format!("{step}{}", if *ok { "" } else { "!" });
+        self.steps.iter().map(name).collect::<Vec<_>>().join(" ")
     }
 
     #[track_caller]
@@ -61,8 +53,8 @@ impl Diagnosis {
         assert_eq!(self.course(), course, "{:?}", self.steps);
         let failed = self.steps.iter().find(|(_, ok, _)| !ok).expect("a step failed");
         assert!(failed.2.contains(detail), "no {detail:?} in {failed:?}");
-        let said = self.hint.as_deref().unwrap_or_default();
-        assert!(said.contains(hint), "no {hint:?} in {said:?}");
+        let shown = self.hint.as_deref().unwrap_or_default();
+        assert!(shown.contains(hint), "no {hint:?} in {shown:?}");
         assert_eq!(self.code, Some(1));
     }
 }
@@ -77,14 +69,13 @@ async fn by_hand(zk: &Server) -> raw::Client {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_all_is_well_every_step_says_so_and_the_code_is_0() {
+async fn a_healthy_service_passes_every_step_with_exit_code_0() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = bed(&[&zk]);
     let port = free_port();
     let _server = bed.server(&[port]);
-    let one = |nodes: &std::collections::BTreeMap<_, _>| nodes.len() == 1;
-    bed.observer.until("registered", SOON, one).await.unwrap();
+    bed.registered(&[port]).await;
     by_hand(&zk).await.create("/go_servers/left-out", b"", raw::CreateMode::Persistent).await.unwrap();
 
     let found = examine(&bed, bed.hosts()).await;
@@ -111,7 +102,7 @@ async fn where_all_is_well_every_step_says_so_and_the_code_is_0() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_name_without_an_address_is_a_failure_also_where_another_server_is_enough() {
+async fn a_host_without_an_address_is_a_failure_even_if_another_host_works() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = bed(&[&zk]);
@@ -126,7 +117,7 @@ async fn a_name_without_an_address_is_a_failure_also_where_another_server_is_eno
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_that_refuses_is_told_from_one_that_is_no_zookeeper_s() {
+async fn a_refused_connection_and_a_port_of_another_protocol_get_different_hints() {
     let bed = bed(&[]);
     let nobody = format!("127.0.0.1:{}", free_port());
     let found = examine(&bed, &nobody).await;
@@ -160,20 +151,18 @@ async fn a_port_that_refuses_is_told_from_one_that_is_no_zookeeper_s() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_zookeeper_that_takes_no_more_connections_from_here_is_known_by_its_limit() {
+async fn a_server_with_too_many_connections_is_diagnosed_with_its_limit() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let zk = zk_testing::Server::builder().max_client_connections(1).start().await.unwrap();
-    // The connections by which its start was noticed may still count.
-    let deadline = Instant::now() + SOON;
-    let _holder = loop {
-        match raw::Client::connect(zk.addr(), Duration::from_secs(4)).await {
-            Ok(client) => break client,
-            Err(error) => assert!(Instant::now() < deadline, "{error}"),
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+    // The connections that waited for the server's start may still count.
+    let mut only = None;
+    eventually("the one connection is there", async || {
+        only = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.ok();
+        only.is_some()
+    })
+    .await;
     let bed = bed(&[]);
-    // What the kernel says depends on who is faster: each time it has to be understood.
+    // Whether the client sees an end or a reset of the connection is a race: the doctor has to know both.
     for _ in 0..5 {
         let found = examine(&bed, &zk.addr().to_string()).await;
         found.expect("name connect zookeeper!", "ended it at once", "maxClientCnxns");
@@ -181,7 +170,7 @@ async fn a_zookeeper_that_takes_no_more_connections_from_here_is_known_by_its_li
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_hangs_costs_a_deadline_and_no_more() {
+async fn a_hung_server_fails_its_step_within_the_deadline() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = bed(&[&zk]);
@@ -190,34 +179,33 @@ async fn a_server_that_hangs_costs_a_deadline_and_no_more() {
     found.expect("name connect zookeeper!", "no answer within 3s", "a hung or overloaded ZooKeeper");
 }
 
-/// Leaves one of three servers, and examines that until it has noticed.
-async fn bereaved(settings: zk_testing::ServerBuilder, detail: &str, hint: &str) {
+/// Kills two of three servers, and examines the third until it has noticed.
+async fn without_quorum(settings: zk_testing::ServerBuilder, detail: &str, hint: &str) {
     let mut ensemble = Ensemble::start_with(3, settings).await.unwrap();
     for index in [0, 1] {
         ensemble.server(index).kill().await;
     }
     let bed = bed(&[]);
     let last = ensemble.server(2).addr().to_string();
-    let deadline = Instant::now() + SOON;
-    loop {
-        let found = examine(&bed, &last).await;
-        if found.steps.last().is_some_and(|(_, _, said)| said.contains(detail)) {
-            return found.expect("name connect zookeeper!", detail, hint);
-        }
-        assert!(Instant::now() < deadline, "{:?}", found.steps);
-    }
+    let mut found = examine(&bed, &last).await;
+    eventually(detail, async || {
+        found = examine(&bed, &last).await;
+        found.steps.last().is_some_and(|(_, _, shown)| shown.contains(detail))
+    })
+    .await;
+    found.expect("name connect zookeeper!", detail, hint);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_without_its_quorum_serves_nobody_or_only_readers() {
+async fn a_server_without_quorum_is_diagnosed_with_and_without_read_only_mode() {
     let Some(_) = test_zookeeper::require_apache() else { return };
-    bereaved(zk_testing::Server::builder(), "serves nobody", "part of no quorum").await;
+    without_quorum(zk_testing::Server::builder(), "serves nobody", "part of no quorum").await;
     let readers = zk_testing::Server::builder().java_property("readonlymode.enabled", true);
-    bereaved(readers, "read-only", "lost touch with the majority").await;
+    without_quorum(readers, "read-only", "lost touch with the majority").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_root_that_is_missing_empty_or_closed_is_told_apart() {
+async fn a_missing_an_empty_and_a_denied_root_get_different_hints() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = bed(&[&zk]);
@@ -251,8 +239,7 @@ async fn an_instance_that_refuses_is_named_and_the_others_are_called() {
     // Below the free ports, so that it comes first.
     let dead = "/go_servers/127.0.0.1:1";
     client.create(dead, b"", raw::CreateMode::Ephemeral).await.unwrap();
-    let both = |nodes: &std::collections::BTreeMap<_, _>| nodes.len() == 2;
-    bed.observer.until("registered", SOON, both).await.unwrap();
+    bed.registered(&[port, 1]).await;
     let found = examine(&bed, bed.hosts()).await;
     found.expect(
         "name connect zookeeper session root rights watch instances call! call",
@@ -266,23 +253,22 @@ async fn an_instance_that_refuses_is_named_and_the_others_are_called() {
     assert!(exit.err.contains("1 of 10 steps failed"), "{}", exit.err);
 }
 
-/// ZooKeeper's own option for many watches: the client follows by one-shot watches there.
+/// The option of ZooKeeper that is meant for many watches refuses recursive ones.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_refuses_recursive_watches_is_followed_and_the_doctor_says_by_what() {
+async fn a_server_that_refuses_recursive_watches_is_followed_by_one_shot_watches_and_the_doctor_says_so() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let optimized = "org.apache.zookeeper.server.watch.WatchManagerOptimized";
     let zk = zk_testing::Server::builder().java_property("zookeeper.watchManagerName", optimized);
     let zk = zk.start().await.unwrap();
-    let bed = TestBed::new(programs(), vec![zk.addr()]);
+    let bed = TestBed::new(programs!(), vec![zk.addr()]);
     let watch = bed.client(&["watch", "--json"]);
-    let printed = |process: &Process, event: &str, endpoint: &str| {
-        process.out().iter().any(|(_, line)| line.contains(event) && line.contains(endpoint))
+    let printed = |event: &str, port: u16| {
+        watch.out().iter().any(|(_, line)| line.contains(event) && line.contains(&name(port)))
     };
     let ports = [free_port(), free_port()];
     for port in ports {
         let server = bed.server(&[port]);
-        let endpoint = format!("127.0.0.1:{port}");
-        eventually("the event is printed", async || printed(&watch, "joined", &endpoint)).await;
+        eventually("the join is printed", async || printed("joined", port)).await;
         if port == ports[0] {
             let found = examine(&bed, bed.hosts()).await;
             assert_eq!(found.course(), "name connect zookeeper session root rights watch instances call");
@@ -290,6 +276,6 @@ async fn a_server_that_refuses_recursive_watches_is_followed_and_the_doctor_says
             assert!(detail.starts_with("one-shot") && detail.contains("WatchManagerOptimized"), "{detail}");
         }
         server.signal(Signal::SIGTERM);
-        eventually("the event is printed", async || printed(&watch, "left", &endpoint)).await;
+        eventually("the leave is printed", async || printed("left", port)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What the two programs do for a user, on a real ZooKeeper.
+//! What the two programs do for a user.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -8,36 +8,19 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use system_tests::{Exit, PROPAGATION, Process, Programs, TestBed, free_port, free_ports, in_its_words};
+use system_tests::{
+    Exit, PROPAGATION, Process, TestBed, free_port, free_ports, name, os_message, programs, register_by_hand,
+};
 use test_zookeeper::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
-use zk_testing::SOON;
-use zk_testing::raw;
-
-fn programs() -> Programs {
-    Programs {
-        server: env!("CARGO_BIN_EXE_system-daytime-server").into(),
-        client: env!("CARGO_BIN_EXE_system-daytime-client").into(),
-        environment: vec![],
-    }
-}
+use zk_testing::{SOON, eventually, holds_within, raw};
 
 async fn bed() -> (Server, TestBed) {
     let zk = Server::start().await.unwrap();
-    let bed = TestBed::new(programs(), vec![zk.addr()]);
+    let bed = TestBed::new(programs!(), vec![zk.addr()]);
     (zk, bed)
-}
-
-fn name(port: u16) -> String {
-    format!("127.0.0.1:{port}")
-}
-
-async fn registered(bed: &TestBed, ports: &[u16]) -> BTreeMap<String, system_tests::Node> {
-    let names: BTreeSet<_> = ports.iter().copied().map(name).collect();
-    let all = |nodes: &BTreeMap<_, _>| nodes.keys().cloned().collect::<BTreeSet<String>>() == names;
-    bed.observer.until("all registered", SOON, all).await.unwrap()
 }
 
 async fn ended(process: Process) -> Exit {
@@ -48,32 +31,13 @@ fn lines(exit: &Exit) -> Vec<&str> {
     exit.out.iter().map(|(_, line)| line.as_str()).collect()
 }
 
-async fn said(process: &Process, text: &str) {
-    let deadline = Instant::now() + SOON;
-    while !process.err().contains(text) {
-        assert!(Instant::now() < deadline, "{text:?} was not said:\n{}", process.err());
-        sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// Registers addresses that others serve.
-async fn register_by_hand(zk: &Server, ports: &[u16]) -> raw::Client {
-    let client = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
-    client.create_all("/go_servers").await.unwrap();
-    for port in ports {
-        let path = format!("/go_servers/{}", name(*port));
-        client.create(&path, b"", raw::CreateMode::Ephemeral).await.unwrap();
-    }
-    client
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_rounds_get_twenty_answers_from_three_ports() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_zk, bed) = bed().await;
     let ports = free_ports(3);
     let _server = bed.server(&ports);
-    let nodes = registered(&bed, &ports).await;
+    let nodes = bed.registered(&ports).await;
     let owners: BTreeSet<_> = nodes.values().map(|node| node.owner).collect();
     assert_eq!(owners.len(), 1, "one process, one session");
     assert!(!owners.contains(&0), "EPHEMERAL");
@@ -98,31 +62,31 @@ async fn twenty_rounds_get_twenty_answers_from_three_ports() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_server_joins_the_rounds_of_a_running_client() {
+async fn a_running_client_asks_a_new_server_as_soon_as_it_is_listed() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_zk, bed) = bed().await;
     let ports = free_ports(2);
     let _first = bed.server(&ports[..1]);
-    registered(&bed, &ports[..1]).await;
+    bed.registered(&ports[..1]).await;
     let client = bed.client(&["--rounds", "300", "--interval", "10ms", "--strategy", "round-robin"]);
     let _second = bed.server(&ports[1..]);
-    registered(&bed, &ports).await;
+    bed.registered(&ports).await;
     let listed = Instant::now();
     let exit = ended(client).await;
     assert_eq!(exit.code, Some(0));
     let (first_answer, _) = exit.out.iter().find(|(_, line)| line.starts_with(&name(ports[1]))).unwrap();
     let after = first_answer.saturating_duration_since(listed);
-    assert!(after < PROPAGATION, "it was first asked {after:?} after it was listed");
+    assert!(after < PROPAGATION, "the new server was first asked {after:?} after it was listed");
 }
 
 /// The tutorial's client sends `timestamp` first, and lost three answers of four to connection resets.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_requests_that_send_something_first_get_whole_lines() {
+async fn ten_thousand_callers_that_send_something_first_get_whole_lines() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_zk, bed) = bed().await;
     let port = free_port();
     let _server = bed.server(&[port]);
-    registered(&bed, &[port]).await;
+    bed.registered(&[port]).await;
     let ask = |count: usize| async move {
         for _ in 0..count {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -146,7 +110,7 @@ async fn a_caller_that_sends_after_the_answer_is_not_reset() {
     let (_zk, bed) = bed().await;
     let port = free_port();
     let _server = bed.server(&[port]);
-    registered(&bed, &[port]).await;
+    bed.registered(&[port]).await;
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     stream.write_all(b"timestamp").await.unwrap();
     let mut line = String::new();
@@ -163,20 +127,20 @@ async fn a_caller_that_sends_after_the_answer_is_not_reset() {
 async fn failing_servers_of_every_kind_cost_no_round() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
-    // Answers as it should; without a newline, as the tutorial's server does.
+    // Answers well, but without a newline, as the tutorial's server does.
     let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
     // Resets after half an answer.
     let resets = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    // Closes without a word.
+    // Closes without an answer.
     let closes = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    // Accepts, and says nothing.
+    // Accepts, and sends nothing.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     // Sends without end.
     let babbles = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut ports: Vec<_> =
-        [&good, &resets, &closes, &silent, &babbles].map(|l| l.local_addr().unwrap().port()).to_vec();
-    ports.push(free_port());
-    let _registrations = register_by_hand(&zk, &ports).await;
+    let [good_port, resets_port, closes_port, silent_port, babbles_port] =
+        [&good, &resets, &closes, &silent, &babbles].map(|l| l.local_addr().unwrap().port());
+    let ports = [good_port, resets_port, closes_port, silent_port, babbles_port, free_port()];
+    let _registrations = register_by_hand(zk.addr(), &ports.map(name)).await;
     tokio::spawn(async move {
         loop {
             let (mut stream, _) = good.accept().await.unwrap();
@@ -196,9 +160,9 @@ async fn failing_servers_of_every_kind_cost_no_round() {
         }
     });
     tokio::spawn(async move {
-        let mut held = Vec::new();
+        let mut open = Vec::new();
         loop {
-            held.push(silent.accept().await.unwrap());
+            open.push(silent.accept().await.unwrap());
         }
     });
     tokio::spawn(async move {
@@ -210,17 +174,17 @@ async fn failing_servers_of_every_kind_cost_no_round() {
     let exit = ended(bed.client(&["--rounds", "30", "--interval", "1ms"])).await;
     assert_eq!(exit.code, Some(0), "{}", exit.err);
     assert_eq!(lines(&exit), ["the time"; 30]);
-    let (reset, refused) = (in_its_words(Errno::ECONNRESET), in_its_words(Errno::ECONNREFUSED));
+    let (reset, refused) = (os_message(Errno::ECONNRESET), os_message(Errno::ECONNREFUSED));
     for cause in [&reset, "invalid answer: it is empty", &refused, "4 KiB"] {
         assert!(exit.err.contains(cause), "{cause} did not happen");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_round_that_nobody_answers_fails_in_time_and_the_exit_code_says_so() {
+async fn a_round_without_an_answer_fails_in_time_and_ends_the_client_with_1() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
-    let _registration = register_by_hand(&zk, &[free_port()]).await;
+    let _registration = register_by_hand(zk.addr(), &[name(free_port())]).await;
     let started = Instant::now();
     let exit = ended(bed.client(&["--rounds", "2", "--interval", "1ms", "--timeout", "300ms"])).await;
     assert_eq!((exit.code, exit.out.len()), (Some(1), 0));
@@ -229,14 +193,14 @@ async fn a_round_that_nobody_answers_fails_in_time_and_the_exit_code_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_client_waits_for_zookeeper_and_for_a_server_and_says_what_for() {
+async fn the_client_waits_for_zookeeper_and_for_a_server_and_names_which() {
     let Some(_) = test_zookeeper::require() else { return };
     let (mut zk, bed) = bed().await;
     zk.kill().await;
     let client = bed.client(&["--rounds", "3", "--interval", "1ms"]);
-    said(&client, "waiting for ZooKeeper").await;
+    client.until_logged("waiting for ZooKeeper").await;
     zk.start_again().await.unwrap();
-    said(&client, "waiting for an instance under /go_servers").await;
+    client.until_logged("waiting for an instance under /go_servers").await;
     let port = free_port();
     let _server = bed.server(&[port]);
     let exit = ended(client).await;
@@ -265,7 +229,7 @@ async fn list_prints_a_table_or_json_wherever_the_flags_stand() {
 
     let ports = free_ports(2);
     let _server = bed.server(&ports);
-    let nodes = registered(&bed, &ports).await;
+    let nodes = bed.registered(&ports).await;
     let other = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
     other.create("/go_servers/127.0.0.1:1", b"", raw::CreateMode::Persistent).await.unwrap();
     other.create("/go_servers/left-out", b"", raw::CreateMode::Persistent).await.unwrap();
@@ -301,7 +265,7 @@ async fn list_prints_a_table_or_json_wherever_the_flags_stand() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn weight_and_tags_are_listed_and_watched_where_records_are_asked_for() {
+async fn list_shows_weight_and_tags_and_watch_shows_them_with_records_on() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
     let by_hand = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
@@ -315,30 +279,22 @@ async fn weight_and_tags_are_listed_and_watched_where_records_are_asked_for() {
 
     bed.write("config/daytime.toml", "[discovery]\nrecords = true\n");
     let (watch, json) = (bed.client(&["watch"]), bed.client(&["watch", "--json"]));
-    let printed = |process: &Process, part: &str| process.out().iter().any(|(_, line)| line.contains(part));
-    let eventually = async |process: &Process, part: &str| {
-        let deadline = Instant::now() + SOON;
-        while !printed(process, part) {
-            assert!(Instant::now() < deadline, "no {part:?} in {:?}", process.out());
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
     for process in [&watch, &json] {
-        eventually(process, &name(1)).await;
+        process.until_printed(&name(1)).await;
     }
     bed.write("config/daytime.toml", "");
     let names_only = bed.client(&["watch"]);
-    eventually(&names_only, &name(1)).await;
+    names_only.until_printed(&name(1)).await;
     by_hand.set(&path, br#"{"Weight":8,"Tags":{"zone":"b"}}"#, None).await.unwrap();
-    eventually(&watch, &format!("~ {} weight=8 zone=b", name(1))).await;
-    eventually(&json, r#""event":"updated""#).await;
+    watch.until_printed(&format!("~ {} weight=8 zone=b", name(1))).await;
+    json.until_printed(r#""event":"updated""#).await;
     let updated = json.out().into_iter().find(|(_, line)| line.contains("updated")).unwrap().1;
     let updated: serde_json::Value = serde_json::from_str(&updated).unwrap();
     assert_eq!((updated["weight"].as_u64(), updated["tags"]["zone"].as_str()), (Some(8), Some("b")));
-    // What goes by names has seen later changes, and nothing of this one.
+    // A client without records has seen a later change, and nothing of this one.
     by_hand.create(&format!("/go_servers/{}", name(2)), b"", raw::CreateMode::Ephemeral).await.unwrap();
-    eventually(&names_only, &name(2)).await;
-    assert!(!printed(&names_only, "~ "), "{:?}", names_only.out());
+    names_only.until_printed(&name(2)).await;
+    assert!(!names_only.has_printed("~ "), "{:?}", names_only.out());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -359,27 +315,20 @@ async fn watch_prints_joins_leaves_and_the_link_until_interrupted() {
             .map(|(_, line)| describe(line).split_whitespace().collect::<Vec<_>>().join(" "))
             .collect()
     };
-    let eventually = async |expected: &str| {
-        let deadline = Instant::now() + SOON;
-        while !events(&watch).iter().any(|line| line == expected) {
-            assert!(Instant::now() < deadline, "no {expected:?} in {:?}", events(&watch));
-            sleep(Duration::from_millis(10)).await;
-        }
+    let count = |expected: &str| events(&watch).iter().filter(|event| *event == expected).count();
+    let printed = async |expected: &str| {
+        eventually(&format!("{expected:?} is printed"), async || count(expected) > 0).await
     };
-    eventually("synced 0").await;
+    printed("synced 0").await;
     let port = free_port();
     let server = bed.server(&[port]);
-    eventually(&format!("joined {}", name(port))).await;
+    printed(&format!("joined {}", name(port))).await;
     server.signal(Signal::SIGTERM);
-    eventually(&format!("left {}", name(port))).await;
+    printed(&format!("left {}", name(port))).await;
     zk.kill().await;
-    eventually("link suspended").await;
+    printed("link suspended").await;
     zk.start_again().await.unwrap();
-    let deadline = Instant::now() + SOON;
-    while events(&watch).iter().filter(|line| *line == "link connected").count() < 2 {
-        assert!(Instant::now() < deadline, "{:?}", events(&watch));
-        sleep(Duration::from_millis(10)).await;
-    }
+    eventually("the link is connected again", async || count("link connected") == 2).await;
     for process in [&watch, &text] {
         process.signal(Signal::SIGINT);
     }
@@ -398,11 +347,11 @@ async fn standard_output_that_cannot_be_written_ends_the_client_without_a_panic(
     let (_zk, bed) = bed().await;
     let port = free_port();
     let _server = bed.server(&[port]);
-    registered(&bed, &[port]).await;
+    bed.registered(&[port]).await;
     let hosts = bed.hosts().to_owned();
     let output = tokio::task::spawn_blocking(move || {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        Command::new(programs().client)
+        Command::new(programs!().client)
             .args(["--zookeeper", &hosts, "--rounds", "3", "--interval", "1ms"])
             .stdout(full)
             .stderr(Stdio::piped())
@@ -423,9 +372,9 @@ async fn slow_callers_are_cut_off_and_too_many_are_turned_away() {
     let file = format!("[server]\nports = [{port}]\nmax_connections = 3\nconnection_timeout = '500ms'\n");
     bed.write("small.toml", &file);
     let _server = bed.server_with(&["--config", "small.toml", "--zookeeper", bed.hosts()]);
-    registered(&bed, &[port]).await;
+    bed.registered(&[port]).await;
 
-    // These read the line, and never close.
+    // These callers read the line, and never close.
     let mut slow = Vec::new();
     for _ in 0..3 {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -439,86 +388,84 @@ async fn slow_callers_are_cut_off_and_too_many_are_turned_away() {
     let read = timeout(Duration::from_millis(400), turned_away.read_to_string(&mut line)).await;
     assert!(matches!(read, Ok(Ok(0) | Err(_))), "{read:?} {line:?}");
     // When their time is over there is room again.
-    let deadline = Instant::now() + Duration::from_secs(2);
-    loop {
+    holds_within("the slow callers are cut off", Duration::from_secs(2), async || {
         let mut line = String::new();
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        if stream.read_to_string(&mut line).await.is_ok() && line.ends_with("Z\n") {
-            break;
-        }
-        assert!(Instant::now() < deadline, "the slow ones hold their places");
-        sleep(Duration::from_millis(20)).await;
-    }
+        stream.read_to_string(&mut line).await.is_ok() && line.ends_with("Z\n")
+    })
+    .await
+    .unwrap();
     drop(slow);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn listening_everywhere_registers_the_address_on_the_route_or_the_one_given() {
+async fn a_server_on_every_address_registers_the_one_on_the_route_or_the_advertised_one() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_zk, bed) = bed().await;
     let port = free_port();
     let port_text = port.to_string();
     let everywhere = ["--zookeeper", bed.hosts(), "--host", "0.0.0.0", "--port", &port_text];
     let server = bed.server_with(&everywhere);
-    registered(&bed, &[port]).await;
+    bed.registered(&[port]).await;
     assert!(server.err().contains("loopback"), "a warning that only this machine can use it");
     server.signal(Signal::SIGTERM);
     assert_eq!(ended(server).await.code, Some(0));
     let _server = bed.server_with(&[&everywhere[..], &["--advertise", "time.example"]].concat());
-    let given = |nodes: &BTreeMap<_, _>| nodes.keys().eq([&format!("time.example:{port}")]);
-    bed.observer.until("the given name", SOON, given).await.unwrap();
+    let advertised = |nodes: &BTreeMap<_, _>| nodes.keys().eq([&format!("time.example:{port}")]);
+    bed.observer.until("the advertised name is registered", SOON, advertised).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_machine_with_nothing_installed_needs_nothing() {
-    let bed = TestBed::new(programs(), vec![]);
+async fn a_server_without_a_zookeeper_starts_an_embedded_one_that_others_use() {
+    let bed = TestBed::new(programs!(), vec![]);
     let (zookeeper, ports) = (free_port(), free_ports(2));
     let file = format!("[zookeeper]\nhosts = ['127.0.0.1:{zookeeper}']\nembedded = true\n");
     bed.write("config/daytime.toml", &format!("{file}[server]\nports = [{}]\n", ports[0]));
     let client = bed.client_with(&["--rounds", "3", "--interval", "1ms"]);
-    said(&client, "waiting for ZooKeeper").await;
+    client.until_logged("waiting for ZooKeeper").await;
     let first = bed.server_with(&[]);
     let exit = ended(client).await;
     assert_eq!((exit.code, exit.out.len()), (Some(0), 3), "{}", exit.err);
     assert!(first.err().contains("it is in memory and loses all data"), "{}", first.err());
 
-    // The next one finds the first one's.
+    // The next server uses the ZooKeeper of the first one.
     let second = bed.server_with(&["--port", &ports[1].to_string()]);
-    said(&second, "a server listens at this address").await;
-    let exit = ended(bed.client_with(&["list", "--json"])).await;
-    let deadline = Instant::now() + SOON;
-    let mut rows = lines(&exit).join("");
-    while !ports.iter().all(|port| rows.contains(&name(*port))) {
-        assert!(Instant::now() < deadline, "{rows}");
-        rows = lines(&ended(bed.client_with(&["list", "--json"])).await).join("");
-    }
-    // And lives on without it.
+    second.until_logged("a server listens at this address").await;
+    eventually("both servers are listed", async || {
+        let rows = lines(&ended(bed.client_with(&["list", "--json"])).await).join("");
+        ports.iter().all(|port| rows.contains(&name(*port)))
+    })
+    .await;
+    // The second server outlives that ZooKeeper.
     first.signal(Signal::SIGTERM);
     let exit = first.exit(Duration::from_secs(5)).await.unwrap();
     assert_eq!(exit.code, Some(0), "{}", exit.err);
-    assert!(TcpStream::connect(("127.0.0.1", zookeeper)).await.is_err(), "it stopped last, but it stopped");
-    said(&second, "connection lost").await;
-    TcpStream::connect(("127.0.0.1", ports[1])).await.expect("it still serves");
+    assert!(
+        TcpStream::connect(("127.0.0.1", zookeeper)).await.is_err(),
+        "the embedded ZooKeeper stopped last, but it stopped"
+    );
+    second.until_logged("connection lost").await;
+    TcpStream::connect(("127.0.0.1", ports[1])).await.expect("the second server still serves");
 }
 
 #[tokio::test]
-async fn an_embedded_zookeeper_is_for_one_loopback_address_only() {
-    let bed = TestBed::new(programs(), vec![]);
+async fn an_embedded_zookeeper_is_started_for_one_loopback_address_only() {
+    let bed = TestBed::new(programs!(), vec![]);
     for (hosts, reason) in
         [("192.0.2.1:2181", "not this machine"), ("127.0.0.1:1,127.0.0.1:2", "more than one host")]
     {
         let port = free_port().to_string();
         let server = bed.server_with(&["--zookeeper", hosts, "--embedded", "--port", &port]);
-        said(&server, reason).await;
+        server.until_logged(reason).await;
         server.signal(Signal::SIGTERM);
         assert_eq!(ended(server).await.code, Some(0));
     }
-    // Hosts from a flag are meant as they are: nothing is started there unless it is asked for.
+    // For hosts from a flag nothing is started unless another flag asks for it.
     let nobody = name(free_port());
     let port = free_port().to_string();
     bed.write("config/daytime.toml", "[zookeeper]\nembedded = true\n");
     let server = bed.server_with(&["--zookeeper", &nobody, "--port", &port]);
-    said(&server, "cannot connect").await;
+    server.until_logged("cannot connect").await;
     assert!(!server.err().contains("embedded"), "{}", server.err());
 }
 
@@ -534,20 +481,19 @@ async fn scrape(port: u16) -> String {
     request.await.unwrap_or_default()
 }
 
-async fn metrics_with(port: u16, line: &str) -> String {
-    let deadline = Instant::now() + SOON;
-    loop {
-        let metrics = scrape(port).await;
-        if metrics.contains(&format!("\n{line}\n")) {
-            return metrics;
-        }
-        assert!(Instant::now() < deadline, "no {line:?} in\n{metrics}");
-        sleep(Duration::from_millis(10)).await;
-    }
+/// Waits until the metrics of a program contain each of these texts.
+async fn until_metrics(port: u16, parts: &[&str]) {
+    let (mut metrics, mut missing) = (String::new(), Vec::new());
+    let shown = holds_within("the metrics are shown", SOON, async || {
+        metrics = scrape(port).await;
+        missing = parts.iter().filter(|part| !metrics.contains(**part)).collect();
+        missing.is_empty()
+    });
+    shown.await.unwrap_or_else(|late| panic!("{late}: no {missing:?} in\n{metrics}"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn both_programs_tell_prometheus_what_they_did() {
+async fn both_programs_serve_metrics_to_prometheus() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
     let ports = free_ports(4);
@@ -555,34 +501,36 @@ async fn both_programs_tell_prometheus_what_they_did() {
     let server =
         ["--zookeeper", bed.hosts(), "--udp", "--port", &ports[0].to_string(), "--metrics", &metrics[0]];
     let _server = bed.server_with(&server);
-    registered(&bed, &ports[..1]).await;
-    // And one that refuses.
-    let _registration = register_by_hand(&zk, &ports[1..2]).await;
+    bed.registered(&ports[..1]).await;
+    // And an instance that refuses.
+    let _registration = register_by_hand(zk.addr(), &[name(ports[1])]).await;
     let client =
         ["--rounds", "1000", "--interval", "5ms", "--strategy", "round-robin", "--metrics", &metrics[1]];
     let client = bed.client(&client);
-    let metrics = metrics_with(ports[3], "balance_ejected 1").await;
-    for part in [
+    let of_client = [
+        "\nbalance_ejected 1\n",
         "# TYPE daytime_request_seconds histogram",
         "daytime_request_seconds_bucket{outcome=\"answered\",le=\"5\"}",
         "balance_attempts_total{outcome=\"refused\"}",
         "balance_retries_total ",
-    ] {
-        assert!(metrics.contains(part), "no {part:?} in\n{metrics}");
-    }
+    ];
+    until_metrics(ports[3], &of_client).await;
     drop(client);
 
     let datagrams = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     datagrams.send_to(b"", ("127.0.0.1", ports[0])).await.unwrap();
-    metrics_with(ports[2], "daytime_requests_total{transport=\"udp\",outcome=\"answered\"} 1").await;
-    let metrics = metrics_with(ports[2], "daytime_connections{state=\"closing\"} 0").await;
-    assert!(metrics.contains("daytime_requests_total{transport=\"tcp\",outcome=\"answered\"}"), "{metrics}");
+    let of_server = [
+        "\ndaytime_requests_total{transport=\"udp\",outcome=\"answered\"} 1\n",
+        "\ndaytime_requests_total{transport=\"tcp\",outcome=\"answered\"}",
+        "\ndaytime_connections{state=\"closing\"} 0\n",
+    ];
+    until_metrics(ports[2], &of_server).await;
     let _caller = TcpStream::connect(("127.0.0.1", ports[0])).await.unwrap();
-    metrics_with(ports[2], "daytime_connections{state=\"closing\"} 1").await;
+    until_metrics(ports[2], &["\ndaytime_connections{state=\"closing\"} 1\n"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_address_for_metrics_that_is_taken_ends_a_program_before_it_registers() {
+async fn a_metrics_address_in_use_ends_a_program_before_it_registers() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_zk, bed) = bed().await;
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -597,12 +545,12 @@ async fn an_address_for_metrics_that_is_taken_ends_a_program_before_it_registers
     }
     let nothing = BTreeMap::is_empty;
     bed.observer.until("nothing was registered", SOON, nothing).await.unwrap();
-    // Who looks once and ends needs no endpoint.
+    // `list` reads once and ends: it serves no metrics.
     assert_eq!(ended(bed.client(&["list", "--metrics", &address])).await.code, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_an_authenticated_server_creates_is_its_own_and_everybody_reads_it() {
+async fn an_authenticated_server_owns_its_znodes_and_everybody_reads_them() {
     let Some(_) = test_zookeeper::require() else { return };
     let (zk, bed) = bed().await;
     let port = free_port();
@@ -613,7 +561,7 @@ async fn what_an_authenticated_server_creates_is_its_own_and_everybody_reads_it(
     let for_all = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     std::fs::set_permissions(bed.folder().join("config/zookeeper.password"), for_all).unwrap();
     let server = bed.server_with(&["--zookeeper", bed.hosts(), "--port", &port.to_string()]);
-    registered(&bed, &[port]).await;
+    bed.registered(&[port]).await;
 
     let stranger = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
     let path = format!("/go_servers/{}", name(port));
@@ -640,13 +588,13 @@ async fn what_an_authenticated_server_creates_is_its_own_and_everybody_reads_it(
 }
 
 #[tokio::test]
-async fn a_server_that_still_looks_for_its_address_can_be_stopped() {
-    let bed = TestBed::new(programs(), vec![]);
+async fn a_signal_stops_a_server_that_still_looks_for_its_address() {
+    let bed = TestBed::new(programs!(), vec![]);
     let port = free_port();
     let nowhere = ["--zookeeper", "no-such-host.invalid:2181", "--host", "0.0.0.0", "--port"];
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let server = bed.server_with(&[&nowhere[..], &[&port.to_string()]].concat());
-        said(&server, "no address to advertise yet").await;
+        server.until_logged("no address to advertise yet").await;
         server.signal(signal);
         let exit = server.exit(Duration::from_secs(5)).await.unwrap();
         assert_eq!(exit.code, Some(0), "{}", exit.err);
@@ -655,8 +603,8 @@ async fn a_server_that_still_looks_for_its_address_can_be_stopped() {
 }
 
 #[tokio::test]
-async fn wrong_use_and_wrong_configuration_end_with_2_and_say_all() {
-    let bed = TestBed::new(programs(), vec![]);
+async fn wrong_usage_and_configuration_end_with_2_and_name_every_mistake() {
+    let bed = TestBed::new(programs!(), vec![]);
     bed.write("bad.toml", "[zookeeper]\nhosts = []\nsesion_timeout = '1s'\n[server]\nports = [0]\n");
     for process in
         [bed.server_with(&["--config", "bad.toml"]), bed.client_with(&["list", "--config", "bad.toml"])]

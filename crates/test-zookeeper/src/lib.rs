@@ -1,19 +1,22 @@
 //! The ZooKeeper that this project's tests run on: Apache's, an older one, or the embedded one, by one switch.
 //!
-//! With the environment variable `ZK_TEST_SERVER=embedded` a [`Server`] is the embedded one of the crate
-//! `zk-embedded`, in the test's own process; otherwise it is Apache ZooKeeper. A test does not notice: the
-//! embedded one, too, can be killed and come back with its sessions and znodes, by a real refusal of its
-//! port and a clock that stands still meanwhile.
+//! | `ZK_TEST_SERVER` | a [`Server`] is |
+//! | --- | --- |
+//! | not set | Apache ZooKeeper where it is installed; elsewhere the embedded one, and one line on standard error says so |
+//! | `apache` | Apache ZooKeeper |
+//! | `embedded` | the embedded one of the crate `zk-embedded`, in the test's own process; with `ZK_TEST_VERSION=3.4` it behaves as that version |
+//! | `old` | an Apache ZooKeeper of 3.4 from the folder that `ZOOKEEPER_OLD_HOME` names |
 //!
-//! `ZK_TEST_SERVER=old` is an Apache ZooKeeper of 3.4 from the folder that `ZOOKEEPER_OLD_HOME` names, and
-//! `ZK_TEST_SERVER=embedded ZK_TEST_VERSION=3.4` the embedded one that behaves as such. A test of what these
-//! do not know asks [`is_old`].
+//! With the variable `CI` set, a missing Apache ZooKeeper fails the tests: the embedded one takes its place only where
+//! `ZK_TEST_SERVER` says so.
+//!
+//! A test does not notice the difference: the embedded one, too, can be killed and come back with its sessions and
+//! znodes, by a real refusal of its port and a clock that stands still meanwhile. It begins with [`require`]. A test that
+//! only Apache ZooKeeper can serve (ensembles, files, SASL, TLS) uses `zk_testing` directly, and begins with
+//! [`require_apache`]. A test of what ZooKeeper 3.4 does not know asks [`is_old`].
 //!
 //! With `ZK_TEST_WATCHES=one-shot` the server, Apache's or the embedded one, knows recursive watches and refuses them,
 //! as ZooKeeper does with `watchManagerName=...WatchManagerOptimized`. A test of these asks [`has_recursive_watches`].
-//!
-//! What only makes sense on the real one (ensembles, files) uses `zk_testing` directly, and begins with
-//! [`require_apache`].
 
 mod choice;
 mod embedded;
@@ -43,7 +46,7 @@ pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 /// # Panics
 /// If the variables that choose the server make no sense.
 pub fn is_embedded() -> bool {
-    matches!(Choice::of_environment(), Choice::Embedded(_))
+    matches!(Choice::of_environment(), Choice::Embedded(_) | Choice::EmbeddedInstead(_))
 }
 
 /// Whether the tests run on a server of 3.4, real or embedded: one that knows neither containers nor
@@ -72,22 +75,32 @@ pub fn has_recursive_watches() -> bool {
     Wanted::of_environment().has_recursive_watches()
 }
 
-/// Whether a test can run: always on the embedded server, else where Apache ZooKeeper is installed. Where
-/// it is not, it says so; with the variable `CI` set it panics, unless it is the old one that is missing.
+/// Whether a test can run: always on the embedded server, be it chosen or in the place of an Apache ZooKeeper that is
+/// not installed. `None`, after a line `SKIPPED ...` on standard error, where `ZK_TEST_SERVER` demands a server that is
+/// not there.
+///
+/// # Panics
+/// As [`is_embedded`]; and without Apache ZooKeeper if the variable `CI` is set, unless it is the old one that is missing.
 pub fn require() -> Option<()> {
     match Choice::of_environment() {
         Choice::Apache => zk_testing::require().map(|_| ()),
         Choice::Old => zk_testing::require_old().map(|_| ()),
-        Choice::Embedded(_) => Some(()),
+        Choice::Embedded(_) | Choice::EmbeddedInstead(_) => Some(()),
     }
 }
 
-/// Whether a test that only Apache ZooKeeper can serve can run. With any other server in its place there is
-/// nothing to run: the tests on Apache ZooKeeper have it.
+/// Whether a test that only Apache ZooKeeper can serve can run. `None`, after a line `SKIPPED ...` on standard error,
+/// with any other server.
+///
+/// # Panics
+/// As [`require`].
 pub fn require_apache() -> Option<()> {
-    match Choice::of_environment() {
-        Choice::Apache => zk_testing::require().map(|_| ()),
-        Choice::Old | Choice::Embedded(_) => None,
+    match Choice::of_environment().why_not_apache() {
+        None => zk_testing::require().map(|_| ()),
+        Some(reason) => {
+            zk_testing::skipped(format_args!("only Apache ZooKeeper can serve this test: {reason}"));
+            None
+        }
     }
 }
 
@@ -106,8 +119,8 @@ impl Server {
         Ok(Self(match server {
             Choice::Apache => Kind::Apache(Box::new(apache.start().await?)),
             Choice::Old => Kind::Apache(Box::new(apache.old().start().await?)),
-            Choice::Embedded(version) => {
-                let server = Embedded::start(version, refuses_recursive_watches);
+            Choice::Embedded(_) | Choice::EmbeddedInstead(_) => {
+                let server = Embedded::start(server.version(), refuses_recursive_watches);
                 Kind::Embedded(Box::new(server.await?))
             }
         }))
@@ -161,7 +174,7 @@ impl Server {
         }
     }
 
-    /// Freezes it: its port accepts, and nobody answers.
+    /// Freezes it: its port accepts connections, and no reply comes.
     ///
     /// # Errors
     /// If it is killed.

@@ -1,4 +1,4 @@
-//! What an error says is said once: no layer of a chain repeats the next one. A file for each crate.
+//! No layer of an error chain repeats the text of its cause. One file for each crate.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -18,14 +18,14 @@ fn assert_each_layer_is_its_own(error: &dyn Error) {
     let (mut layer, mut next) = (error, error.source());
     assert!(!layer.to_string().is_empty());
     while let Some(cause) = next {
-        assert!(!layer.to_string().contains(&cause.to_string()), "{layer} says {cause}, too");
+        assert!(!layer.to_string().contains(&cause.to_string()), "{layer} repeats {cause}");
         (layer, next) = (cause, cause.source());
     }
 }
 
-/// The walk finds what it is for.
+/// The check finds a layer that repeats its cause.
 #[test]
-#[should_panic(expected = "too")]
+#[should_panic(expected = "repeats")]
 fn an_error_that_repeats_its_cause_is_found() {
     #[derive(Debug)]
     struct Twice(std::fmt::Error);

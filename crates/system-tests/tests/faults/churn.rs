@@ -18,7 +18,7 @@ use crate::support::*;
 const ROOT: &str = "/go_servers";
 const MIB: u64 = 1024 * 1024;
 
-/// `daytime-client watch --json`, without the observer of a bed, which would read every znode all the time.
+/// `daytime-client watch --json` without a test bed, whose observer would read every znode all the time.
 fn watch(hosts: &str) -> (Process, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["--zookeeper", hosts, "--session-timeout", "2s", "watch", "--json"].map(str::to_owned);
@@ -26,7 +26,7 @@ fn watch(hosts: &str) -> (Process, TempDir) {
     (Process::start(&real().client, folder.path(), &arguments, &default_log).unwrap(), folder)
 }
 
-/// How many lines tell of an event.
+/// How many events of a kind are printed.
 fn count(watch: &Process, event: &str) -> usize {
     let event = format!("\"event\":\"{event}\"");
     watch.out().iter().filter(|(_, line)| line.contains(&event)).count()
@@ -45,11 +45,11 @@ async fn session(zk: &Server) -> Client {
 // === 30: a thousand changes a second ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_30_a_thousand_changes_a_second_end_in_the_truth_and_in_little_memory() {
+async fn fault_30_a_thousand_changes_a_second_end_in_the_last_state_and_in_little_memory() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let writer = session(&zk).await;
-    // So many that what goes within a second is never most of them: that would be held back.
+    // So many that what goes within a second is never most of them, which would be held.
     let all: Vec<_> = (1..=4000).map(name).collect();
     let mut truth = BTreeSet::new();
     for thousand in all[..2000].chunks(1000) {
@@ -62,7 +62,7 @@ async fn fault_30_a_thousand_changes_a_second_end_in_the_truth_and_in_little_mem
     let before = usage::peak_memory(watch.pid());
 
     let started = Instant::now();
-    let mut changes = 0u32;
+    let mut written = 0u32;
     for batch in 0..250u32 {
         let mut operations = Vec::new();
         for step in 0..20 {
@@ -80,24 +80,21 @@ async fn fault_30_a_thousand_changes_a_second_end_in_the_truth_and_in_little_mem
         try_join_all(operations.iter().map(|operation| writer.multi(std::slice::from_ref(operation))))
             .await
             .unwrap();
-        changes += 20;
+        written += 20;
         sleep_until(started + Duration::from_millis(20) * (batch + 1)).await;
     }
-    let rate = f64::from(changes) / started.elapsed().as_secs_f64();
-    // A machine that is busy with other tests may not make a thousand.
+    let rate = f64::from(written) / started.elapsed().as_secs_f64();
+    // A machine that is busy with other tests may not reach a thousand.
     assert!(rate > 250.0, "the fault did not take effect: {rate} changes a second");
     let last = Instant::now();
-    while replay(&events(&watch)) != truth {
-        assert!(last.elapsed() < SOON, "I2: not the last state");
-        sleep(Duration::from_millis(5)).await;
-    }
-    // By when it was printed: to read it all here takes its time.
+    until("I2: the last state", SOON, || replay(&changes(&watch)) == truth).await.unwrap();
+    // Measured by the moment of the print: to parse it all here takes its time.
     let printed = watch.out().last().unwrap().0;
     let took = printed.saturating_duration_since(last);
     assert!(took < PROPAGATION, "I2: the last state came {took:?} after the last change");
     assert_eq!(count(&watch, "held"), 0);
     let grown = usage::peak_memory(watch.pid()) - before;
-    println!("{rate:.0} changes/s, {} printed, memory grown by {grown} bytes", events(&watch).len());
+    println!("{rate:.0} changes/s, {} printed, memory grown by {grown} bytes", changes(&watch).len());
     assert!(grown < 16 * MIB, "I10: memory has grown by {grown} bytes");
 }
 
@@ -129,7 +126,7 @@ async fn very_many_children(total: usize) {
     writer.delete(&path(&names[total / 2]), None).await.unwrap();
     until("one less", half, || count(&watch, "left") == 1).await.unwrap();
     println!("one more and one less: {:?}", changed.elapsed());
-    // The link itself asks for a sign of life, at the root of the tree.
+    // The link itself reads the root of the tree as a sign of life.
     let reads: Vec<_> = proxy
         .requests()
         .into_iter()
@@ -154,11 +151,11 @@ async fn fault_31_forty_thousand_children_are_listed_once() {
     very_many_children(40_000).await;
 }
 
-// === 32: more than ZooKeeper's buffer takes ===
+// === 32: a list larger than jute.maxbuffer ===
 
-/// `jute.maxbuffer` limits what a server reads, and what Java's clients do; not what it answers us.
+/// `jute.maxbuffer` limits the requests that a server reads and the replies that Java clients read, not the replies to us.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_32_a_list_many_times_over_zookeepers_buffer_is_followed_all_the_same() {
+async fn fault_32_a_list_larger_than_jute_maxbuffer_is_read_and_followed() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let small = zk_testing::Server::builder().java_property("jute.maxbuffer", 4096);
     let zk = small.start().await.unwrap();
@@ -177,7 +174,7 @@ async fn fault_32_a_list_many_times_over_zookeepers_buffer_is_followed_all_the_s
     assert_eq!(watch.log().iter().filter(|(_, line)| line.contains("WARN")).count(), 0, "{}", watch.err());
 }
 
-// === 34: most of the instances disappear together ===
+// === 34: most of the instances disappear at once ===
 
 /// H by default.
 const HOLD: Duration = Duration::from_secs(4);
@@ -188,16 +185,16 @@ async fn fault_34_a_mass_disappearance_is_held_and_then_believed() {
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
     let ports = free_ports(10);
-    // They listen all the time: only their znodes go.
+    // The ports listen all the time: only their znodes go.
     let mut listeners = Vec::new();
     for port in &ports {
         listeners.push(TcpListener::bind(("127.0.0.1", *port)).await.unwrap());
     }
-    let writer = register_by_hand(&zk, &ports.iter().copied().map(name).collect::<Vec<_>>()).await;
+    let writer = register_by_hand(zk.addr(), &ports.iter().copied().map(name).collect::<Vec<_>>()).await;
     let watch = bed.client(&["watch", "--json"]);
-    prints(&watch, 10).await.unwrap();
+    until_changes(&watch, 10).await.unwrap();
 
-    // One goes: that is believed at once.
+    // One goes, which is believed at once.
     writer.delete(&path(&name(ports[9])), None).await.unwrap();
     until("one has left", PROPAGATION, || count(&watch, "left") == 1).await.unwrap();
     sleep(Duration::from_secs(1)).await;
@@ -205,16 +202,16 @@ async fn fault_34_a_mass_disappearance_is_held_and_then_believed() {
     let deletes: Vec<_> = ports[..8].iter().map(|port| MultiOp::delete(path(&name(*port)), None)).collect();
     writer.multi(&deletes).await.unwrap();
     let gone = Instant::now();
-    until("it says so", PROPAGATION, || count(&watch, "held") > 0).await.unwrap();
+    until("the hold is printed", PROPAGATION, || count(&watch, "held") > 0).await.unwrap();
     sleep_until(gone + HOLD - PROPAGATION).await;
-    // The deletions may arrive in drips, of which the first are believed: as long as half are left.
-    assert!(replay(&events(&watch)).len() >= 5, "held: {:?}", events(&watch));
+    // The deletions may arrive one by one, and the first are believed: as long as half of the set is left.
+    assert!(replay(&changes(&watch)).len() >= 5, "held: {:?}", changes(&watch));
     until("believed", 2 * PROPAGATION, || count(&watch, "left") == 9).await.unwrap();
-    assert_eq!(replay(&events(&watch)), BTreeSet::from([name(ports[8])]));
+    assert_eq!(replay(&changes(&watch)), BTreeSet::from([name(ports[8])]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_soon_for_all() {
+async fn fault_34_eight_killed_servers_of_ten_leave_at_once_for_callers_and_after_the_hold_for_watchers() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -222,9 +219,9 @@ async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_so
     let mut servers: Vec<_> = ports.chunks(2).map(|two| bed.server(two)).collect();
     bed.observer.until("ten", SOON, all_of(&ports)).await.unwrap();
     let watch = bed.client(&["watch", "--json"]);
-    prints(&watch, 10).await.unwrap();
+    until_changes(&watch, 10).await.unwrap();
     let asking = bed.client(&FOR_EVER);
-    answers(&asking, 100).await.unwrap();
+    until_answers(&asking, 100).await.unwrap();
     let dead: BTreeSet<_> = ports[..8].iter().copied().map(name).collect();
     let living: BTreeSet<_> = ports[8..].iter().copied().map(name).collect();
 
@@ -233,22 +230,22 @@ async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_so
     }
     let killed = Instant::now();
     bed.observer.until("their sessions have ended", gone_within(), all_of(&ports[8..])).await.unwrap();
-    // Who only looks believes it when the hold is over; with less than half held, some went before. Where a
-    // busy machine has cost it its link, the hold begins anew.
+    // The watching client believes it after the hold; the first few before, while half of the set was left. Where a busy
+    // machine has cost it its link, the hold begins anew.
     let following = || {
         let log = watch.log();
         log.iter().rev().find_map(|(at, line)| line.contains("following").then_some(*at))
     };
-    while replay(&events(&watch)) != living {
+    while replay(&changes(&watch)) != living {
         let held_since = following().unwrap_or(killed).max(killed + gone_within());
-        let printed = &events(&watch)[10..];
+        let printed = &changes(&watch)[10..];
         assert!(held_since.elapsed() < HOLD + PROPAGATION, "I4: {printed:?}\n{}", watch.err());
         sleep(Duration::from_millis(10)).await;
     }
-    assert!(killed.elapsed() > HOLD, "it was held: {:?}", events(&watch));
+    assert!(killed.elapsed() > HOLD, "the disappearance was held: {:?}", changes(&watch));
     assert_eq!(count(&watch, "left"), 8);
-    // Who dials finds out at once.
-    answers_on(&asking).await.unwrap();
+    // The asking client finds that they refuse, at once.
+    still_answered(&asking).await.unwrap();
     let log = asking.log();
     let believed: BTreeSet<_> = log
         .iter()
@@ -260,52 +257,51 @@ async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_so
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_34_an_operator_s_signal_has_who_watches_and_who_asks_believe_it_at_once() {
+async fn fault_34_sigusr1_makes_clients_believe_a_mass_disappearance_at_once() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
-    // Held for longer than this test takes; found by the programs in the folder that they run in.
+    // A hold that is longer than this test. The programs read the file in the folder that they run in.
     bed.write("config/daytime.toml", "[discovery]\nhold = '10m'\n");
     let ports = free_ports(10);
-    // They serve all the time, so that nobody goes for refusing a connection: only their znodes go.
+    // The ports serve all the time, so that none goes for a refused connection: only their znodes go.
     let elsewhere = test_zookeeper::Server::start().await.unwrap();
     let unlisted = TestBed::new(real(), vec![elsewhere.addr()]);
     let _server = unlisted.server(&ports);
-    unlisted.observer.until("they serve", SOON, all_of(&ports)).await.unwrap();
+    unlisted.registered(&ports).await;
     let names: BTreeSet<_> = ports.iter().copied().map(name).collect();
-    let writer = register_by_hand(&zk, &names.iter().cloned().collect::<Vec<_>>()).await;
+    let writer = register_by_hand(zk.addr(), &names.iter().cloned().collect::<Vec<_>>()).await;
     let watch = bed.client(&["watch", "--json"]);
-    prints(&watch, 10).await.unwrap();
+    until_changes(&watch, 10).await.unwrap();
     let asking = bed.client(&FOR_EVER);
-    answers(&asking, 100).await.unwrap();
-    let said = |process: &Process, text: &str| process.err().contains(text);
+    until_answers(&asking, 100).await.unwrap();
 
-    // A word that is given too early is answered, harms nobody, and does not count for later.
+    // A signal before the hold is answered, and does not count for later.
     for process in [&watch, &asking] {
         process.signal(Signal::SIGUSR1);
-        until("it is answered", SOON, || said(process, "SIGUSR1: no instances are held")).await.unwrap();
+        process.until_logged("SIGUSR1: no instances are held").await;
     }
     let deletes: Vec<_> = ports[..9].iter().map(|port| MultiOp::delete(path(&name(*port)), None)).collect();
     writer.multi(&deletes).await.unwrap();
-    until("it says so", SOON, || count(&watch, "held") > 0).await.unwrap();
+    until("the hold is printed", SOON, || count(&watch, "held") > 0).await.unwrap();
     sleep(Duration::from_secs(1)).await;
-    // The deletions may arrive in drips, of which the first are believed: as long as half are left.
-    let held = replay(&events(&watch)).len() - 1;
-    assert!(held >= 4, "held: {:?}", events(&watch));
+    // The deletions may arrive one by one, and the first are believed: as long as half of the set is left.
+    let held = replay(&changes(&watch)).len() - 1;
+    assert!(held >= 4, "held: {:?}", changes(&watch));
 
     for process in [&watch, &asking] {
         process.signal(Signal::SIGUSR1);
     }
     let last = BTreeSet::from([name(ports[9])]);
-    until("believed", PROPAGATION, || replay(&events(&watch)) == last).await.unwrap();
-    assert!(said(&watch, &format!("released={held}")), "{}", watch.err());
-    until("released", SOON, || said(&asking, "SIGUSR1: releasing the held instances")).await.unwrap();
-    let told_by = asking.out().len();
-    answers(&asking, told_by + 50).await.unwrap();
-    let late: BTreeSet<_> = asking.out()[told_by + 10..]
+    until("believed", PROPAGATION, || replay(&changes(&watch)) == last).await.unwrap();
+    assert!(watch.has_logged(&format!("released={held}")), "{}", watch.err());
+    asking.until_logged("SIGUSR1: releasing the held instances").await;
+    let answered_before = asking.out().len();
+    until_answers(&asking, answered_before + 50).await.unwrap();
+    let late: BTreeSet<_> = asking.out()[answered_before + 10..]
         .iter()
         .filter_map(|(_, line)| Some(line[..line.match_indices(':').nth(1)?.0].to_owned()))
         .collect();
-    assert_eq!(late, last, "who asks goes to the one that is left");
-    answers_on(&asking).await.unwrap();
+    assert_eq!(late, last, "the asking client calls the one that is left");
+    still_answered(&asking).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Rows in which the clock on the wall is to blame.
+//! Rows in which the wall clock jumps.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,11 +15,11 @@ use crate::support::*;
 
 // === 37: the wall clock jumps ===
 
-/// The library that shows its processes another time, as Debian's package `faketime` has it.
+/// The library of Debian's package `faketime`, which shows another time to the process that loads it.
 fn faketime() -> Option<String> {
     let places = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
     let mut places = places.map(|place| place.path().join("faketime/libfaketimeMT.so.1"));
-    // One of another architecture is there, too, and does nothing.
+    // A library of another architecture does nothing.
     let found = places.find(|place| place.exists() && shows_another_time(place));
     if found.is_none() {
         assert!(std::env::var_os("CI").is_none(), "CI is set, and there is no libfaketime");
@@ -47,7 +47,7 @@ fn ahead((printed, line): &(Instant, String)) -> f64 {
     time.duration_since(printed).as_secs_f64()
 }
 
-/// All answers after a jump, and before the next one, are that much ahead. A jump happens between two moments.
+/// All answers between a jump and the next one are ahead by the jump. Each jump happens between two moments.
 fn the_time_moved(exit: &Exit, jumps: &[(Instant, Instant)]) -> Verdict {
     for (step, ((_, at), (expected, setting))) in jumps.iter().zip(JUMPS).enumerate() {
         let until = jumps.get(step + 1).map(|(before, _)| *before);
@@ -69,14 +69,14 @@ fn the_time_moved(exit: &Exit, jumps: &[(Instant, Instant)]) -> Verdict {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_37_a_wall_clock_that_jumps_moves_nothing_but_the_answered_time() {
+async fn fault_37_a_jump_of_the_wall_clock_changes_only_the_answered_time() {
     let Some(_) = test_zookeeper::require() else { return };
     let Some(library) = faketime() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
     let clock = |setting: &str| bed.write("clock", &format!("{setting}\n"));
     clock("+0");
-    // Read anew for every look at the clock. The monotonic clock stays true, as it does when a wall clock jumps.
+    // The file is read for every look at the clock. The monotonic clock stays true, as when a wall clock jumps.
     let faked = format!(
         "exec env LD_PRELOAD={library} FAKETIME_TIMESTAMP_FILE=clock FAKETIME_NO_CACHE=1 \
          FAKETIME_DONT_FAKE_MONOTONIC=1 \"$@\""
@@ -86,9 +86,9 @@ async fn fault_37_a_wall_clock_that_jumps_moves_nothing_but_the_answered_time() 
         ports.iter().map(|port| bed.server_in(&faked, &["--port", &port.to_string()])).collect();
     let before = bed.observer.until("both", SOON, all_of(&ports)).await.unwrap();
     let watch = bed.client_in(&faked, &["watch", "--json"]);
-    prints(&watch, 2).await.unwrap();
+    until_changes(&watch, 2).await.unwrap();
     let client = bed.client_in(&faked, &["--rounds", "600", "--interval", "20ms"]);
-    answers(&client, 20).await.unwrap();
+    until_answers(&client, 20).await.unwrap();
 
     let began = Instant::now();
     let mut jumps = Vec::new();
@@ -98,10 +98,10 @@ async fn fault_37_a_wall_clock_that_jumps_moves_nothing_but_the_answered_time() 
         clock(setting);
         jumps.push((before, Instant::now()));
     }
-    let exit = answered(client, 600).await.unwrap();
+    let exit = all_answered(client, 600).await.unwrap();
     the_time_moved(&exit, &jumps).unwrap();
     assert!(!exit.err.contains("attempt failed"), "an attempt failed: {}", exit.err);
-    // No more than an answer each 20 ms: no timer fires again and again to catch up.
+    // No more than an answer each 20 ms: no timer fires in a row to catch up.
     let seconds = exit.out.windows(100).map(|hundred| hundred[99].0 - hundred[0].0);
     let shortest = seconds.min().unwrap();
     assert!(shortest > Duration::from_millis(1000), "a hundred rounds in {shortest:?}");
@@ -110,8 +110,8 @@ async fn fault_37_a_wall_clock_that_jumps_moves_nothing_but_the_answered_time() 
     assert_eq!(after, before, "I7: the same znodes of the same sessions");
     let names: Vec<_> = ports.iter().copied().map(name).collect();
     never_missing(&bed.observer.since(began), &names).unwrap();
-    assert_eq!(events(&watch).len(), 2, "nobody came or went, and printed: {:?}", watch.out());
-    // A busy machine may cost it a connection; each jump would cost it one.
+    assert_eq!(changes(&watch).len(), 2, "a jump is no join and no leave: {:?}", watch.out());
+    // A busy machine may cost the client a connection; a fault in its timers would cost one a jump.
     let lost = watch.out().into_iter().filter(|(_, line)| line.contains("suspended")).count();
     assert!(lost <= 1, "{:?}", watch.out());
     for server in &servers {
@@ -121,8 +121,8 @@ async fn fault_37_a_wall_clock_that_jumps_moves_nothing_but_the_answered_time() 
             log.lines().filter(|line| trouble.iter().any(|word| line.contains(word))).collect();
         assert!(lines.is_empty(), "{lines:#?}");
     }
-    // It works on: what changes now is printed.
+    // The client goes on: a later change is printed.
     let third = free_port();
     let _third = bed.server_in(&faked, &["--port", &third.to_string()]);
-    prints(&watch, 3).await.unwrap();
+    until_changes(&watch, 3).await.unwrap();
 }

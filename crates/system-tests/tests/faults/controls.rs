@@ -1,4 +1,4 @@
-//! Negative controls: a harness that cannot fail proves nothing.
+//! Negative controls: rows that a bad server must fail, as a harness that cannot fail proves nothing.
 
 use std::future::Future;
 
@@ -12,7 +12,7 @@ use crate::zookeeper::{row_10, row_12};
 /// Runs a row with a stand-in, and returns what it violated.
 async fn violation(verdict: impl Future<Output = Verdict>) -> String {
     let verdict = timeout(4 * SOON, verdict).await.expect("a verdict");
-    verdict.expect_err("the row lets pass what it is there to catch")
+    verdict.expect_err("the row passes a server that it must catch")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

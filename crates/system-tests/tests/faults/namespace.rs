@@ -1,4 +1,4 @@
-//! Rows that need a network, and a table of host names, of their own: the inner half of each runs in namespaces.
+//! Rows that need a network and a hosts file of their own: the inner half of each runs in namespaces.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
@@ -15,7 +15,7 @@ use crate::support::*;
 
 /// Set for an inner half.
 const INSIDE: &str = "SYSTEM_TESTS_NAMESPACE";
-/// A hardware address that nobody has: what is sent there is lost, without a word.
+/// A hardware address that no interface has: packets to it are lost, without an error.
 const NOBODY: &str = "02:00:00:00:00:99";
 
 /// Runs the inner half of a test in network, mount and process namespaces, whose processes end with it.
@@ -30,7 +30,7 @@ pub(crate) async fn run_inside(test: &str, why: &str) {
     assert!(output.status.success() && out.contains("1 passed"), "{err}\n{out}");
 }
 
-/// Whether this is the inside of namespaces that may be changed at will.
+/// Whether this is the inner half of a test, in namespaces that it may change.
 pub(crate) fn is_inside() -> bool {
     let inside = std::env::var_os(INSIDE).is_some();
     assert!(inside, "run by the test of the same name without `inner_`");
@@ -42,50 +42,47 @@ pub(crate) fn run(program: &str, arguments: &str) {
     assert!(done.unwrap_or_else(|error| panic!("{program}: {error}")).success(), "{program} {arguments}");
 }
 
-// === 15: the way to ZooKeeper is open in one direction only ===
+// === 15: packets to ZooKeeper, or those from it, are lost ===
 
 const WHY_15: &str = "a partition in one direction takes a network namespace";
 
 #[tokio::test]
-async fn fault_15_a_partition_in_either_direction_is_admitted_and_mended() {
+async fn fault_15_a_server_notices_a_partition_in_either_direction_and_registers_again() {
     run_inside("namespace::inner_15", WHY_15).await;
 }
 
-/// A second namespace, joined to this one by a wire: here is 10.9.0.1, there 10.9.0.2.
-struct There(Child);
+/// A second network namespace, with a link to this one: this one is 10.9.0.1, the second one 10.9.0.2.
+struct SecondNetwork(Child);
 
-impl There {
-    async fn join() -> Self {
+impl SecondNetwork {
+    async fn create() -> Self {
         run("ip", "link set lo up");
         let holder =
             Command::new("unshare").args(["--net", "sleep", "600"]).kill_on_drop(true).spawn().unwrap();
-        let there = Self(holder);
+        let second = Self(holder);
         let inode = |path: String| std::fs::metadata(path).map(|found| found.ino());
         let own = inode("/proc/self/ns/net".into()).unwrap();
-        let deadline = Instant::now() + SOON;
-        while inode(there.path()).is_ok_and(|other| other == own) {
-            assert!(Instant::now() < deadline, "no second namespace");
-            sleep(Duration::from_millis(5)).await;
-        }
-        let pid = there.0.id().unwrap();
+        let is_there = || inode(second.path()).is_ok_and(|other| other != own);
+        until("there is a second network namespace", SOON, is_there).await.unwrap();
+        let pid = second.0.id().unwrap();
         run("ip", &format!("link add here type veth peer name there netns {pid}"));
         run("ip", "addr add 10.9.0.1/24 dev here");
         run("ip", "link set here up");
-        there.run("link set lo up");
-        there.run("addr add 10.9.0.2/24 dev there");
-        there.run("link set there up");
-        there
+        second.run("link set lo up");
+        second.run("addr add 10.9.0.2/24 dev there");
+        second.run("link set there up");
+        second
     }
 
     fn path(&self) -> String {
-        format!("/proc/{}/ns/net", self.0.id().expect("it sleeps"))
+        format!("/proc/{}/ns/net", self.0.id().expect("`sleep` runs"))
     }
 
     fn run(&self, arguments: &str) {
         run("nsenter", &format!("--net={} ip {arguments}", self.path()));
     }
 
-    /// Starts a daytime server there.
+    /// Starts a daytime server in it.
     fn server(&self, arguments: &[&str]) -> Process {
         let program = real().server.display().to_string();
         let net = format!("--net={}", self.path());
@@ -97,17 +94,17 @@ impl There {
 
 #[derive(Clone, Copy, Debug)]
 enum Lost {
-    /// What the program sends.
+    /// Packets to ZooKeeper.
     Requests,
-    /// What ZooKeeper sends.
+    /// Packets from ZooKeeper.
     Replies,
 }
 
 impl Lost {
-    fn begin(self, there: &There) {
+    fn begin(self, second: &SecondNetwork) {
         match self {
             Self::Requests => {
-                there.run(&format!("neigh replace 10.9.0.1 lladdr {NOBODY} dev there nud permanent"))
+                second.run(&format!("neigh replace 10.9.0.1 lladdr {NOBODY} dev there nud permanent"))
             }
             Self::Replies => {
                 run("ip", &format!("neigh replace 10.9.0.2 lladdr {NOBODY} dev here nud permanent"))
@@ -115,9 +112,9 @@ impl Lost {
         }
     }
 
-    fn end(self, there: &There) {
+    fn end(self, second: &SecondNetwork) {
         match self {
-            Self::Requests => there.run("neigh del 10.9.0.1 dev there"),
+            Self::Requests => second.run("neigh del 10.9.0.1 dev there"),
             Self::Replies => run("ip", "neigh del 10.9.0.2 dev here"),
         }
     }
@@ -127,59 +124,59 @@ impl Lost {
 #[ignore = "run by fault_15"]
 async fn inner_15() {
     assert!(is_inside());
-    let there = There::join().await;
+    let second = SecondNetwork::create().await;
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
     // ZooKeeper itself listens on the loopback interface only.
-    let door: SocketAddr = format!("10.9.0.1:{}", free_port()).parse().unwrap();
-    let _gate = BlackHole::start(door, zk.addr()).await.unwrap();
+    let entrance: SocketAddr = format!("10.9.0.1:{}", free_port()).parse().unwrap();
+    let _forwarder = BlackHole::start(entrance, zk.addr()).await.unwrap();
     let port = free_port().to_string();
     let server =
-        there.server(&["--zookeeper", &door.to_string(), "--session-timeout", "2s", "--port", &port]);
+        second.server(&["--zookeeper", &entrance.to_string(), "--session-timeout", "2s", "--port", &port]);
     let mut nodes = bed.observer.until("the server", SOON, |nodes| nodes.len() == 1).await.unwrap();
     let watch = bed.client(&["watch", "--json"]);
-    prints(&watch, 1).await.unwrap();
+    until_changes(&watch, 1).await.unwrap();
 
     for (round, lost) in [Lost::Requests, Lost::Replies].into_iter().enumerate() {
         let cut = Instant::now();
-        lost.begin(&there);
-        // I9: it does not go on to believe that it is registered.
-        let honest = SESSION * 2 / 5 + SESSION / 20 + PROPAGATION;
+        lost.begin(&second);
+        // I9: the server notices that its registration is unconfirmed.
+        let noticed = SESSION * 2 / 5 + SESSION / 20 + PROPAGATION;
         while server.err().matches("connection lost: suspended").count() == round {
-            assert!(cut.elapsed() < honest, "{lost:?}: not noticed within {honest:?}:\n{}", server.err());
+            assert!(cut.elapsed() < noticed, "{lost:?}: not noticed within {noticed:?}:\n{}", server.err());
             sleep(Duration::from_millis(5)).await;
         }
-        // I4: ZooKeeper may hear its pings up to then.
+        // I4: until then ZooKeeper may have received its pings.
         let gone = gone_within() + SESSION * 2 / 5;
         bed.observer
             .until("gone", gone, |nodes| nodes.is_empty())
             .await
             .unwrap_or_else(|error| panic!("{lost:?}: {error}"));
-        // One instance of one is no mass: the caller knows at once.
+        // A single instance is no mass disappearance: the client believes it at once.
         let count = 2 * (round + 1);
-        prints(&watch, count).await.unwrap();
+        until_changes(&watch, count).await.unwrap();
         sleep(SESSION).await;
 
-        lost.end(&there);
+        lost.end(&second);
         let within = BACKOFF + Duration::from_secs(2);
         let back = bed.observer.until("back", within, |nodes| nodes.len() == 1).await;
         let back = back.unwrap_or_else(|error| panic!("{lost:?}: {error}:\n{}", server.err()));
         assert_eq!(back.keys().collect::<Vec<_>>(), nodes.keys().collect::<Vec<_>>(), "the same name");
         assert_ne!(back, nodes, "by another session");
         owned(&back).unwrap();
-        prints(&watch, count + 1).await.unwrap();
+        until_changes(&watch, count + 1).await.unwrap();
         sleep(gone_within()).await;
         assert_eq!(bed.observer.now().as_ref(), Some(&back), "I7: and so it stays");
         nodes = back;
     }
 }
 
-// === 36: the name of the ensemble leads elsewhere; hosts that are dead ===
+// === 36: the name of the ensemble resolves to another address; hosts that are dead ===
 
 const WHY_36: &str = "another table of host names takes a mount namespace";
 
 #[tokio::test]
-async fn fault_36_names_are_looked_up_anew_and_dead_hosts_cost_no_time() {
+async fn fault_36_host_names_are_resolved_for_each_connect_and_dead_hosts_do_not_delay_it() {
     run_inside("namespace::inner_36", WHY_36).await;
 }
 
@@ -187,30 +184,31 @@ async fn fault_36_names_are_looked_up_anew_and_dead_hosts_cost_no_time() {
 #[ignore = "run by fault_36"]
 async fn inner_36() {
     assert!(is_inside());
-    let there = There::join().await;
+    let second = SecondNetwork::create().await;
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("hosts");
-    let name_leads_to = |address: &str| {
-        // Written in place: the mount shows this very file.
+    let name_resolves_to = |address: &str| {
+        // Written in place, as this very file is mounted.
         std::fs::write(&table, format!("127.0.0.1 localhost\n{address} zookeeper.test\n")).unwrap();
     };
-    name_leads_to("127.0.0.2");
+    name_resolves_to("127.0.0.2");
     run("mount", &format!("--bind {} /etc/hosts", table.display()));
 
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
-    let (door, dead) = (free_port(), free_port());
-    let old = BlackHole::start(SocketAddr::from(([127, 0, 0, 2], door)), zk.addr()).await.unwrap();
-    // One host refuses, one is a black hole, one has no address, and one leads to ZooKeeper.
+    let (port_of_zk, dead) = (free_port(), free_port());
+    let old = BlackHole::start(SocketAddr::from(([127, 0, 0, 2], port_of_zk)), zk.addr()).await.unwrap();
+    // One host refuses, one swallows packets, one has no address, and one is ZooKeeper.
     run("ip", &format!("neigh replace 10.9.0.77 lladdr {NOBODY} dev here nud permanent"));
-    let hosts =
-        format!("127.0.0.1:{dead},10.9.0.77:{door},no-such-host.invalid:{door},zookeeper.test:{door}");
+    let hosts = format!(
+        "127.0.0.1:{dead},10.9.0.77:{port_of_zk},no-such-host.invalid:{port_of_zk},zookeeper.test:{port_of_zk}"
+    );
     let common = ["--zookeeper", &hosts, "--session-timeout", "2s"];
     for _ in 0..5 {
         let started = Instant::now();
         let port = free_port();
         let server = bed.server_with(&[&common[..], &["--port", &port.to_string()]].concat());
-        // Two connect timeouts of 2 s are what may be needed; those that fail do not hold up the others.
+        // Within two connect timeouts of 2 s: a host that fails does not delay the others.
         bed.observer.until("registered", Duration::from_secs(4), all_of(&[port])).await.unwrap();
         println!("registered after {:?}", started.elapsed());
         server.signal(nix::sys::signal::Signal::SIGTERM);
@@ -221,17 +219,15 @@ async fn inner_36() {
     let port = free_port();
     let server = bed.server_with(&[&common[..], &["--port", &port.to_string()]].concat());
     let before = bed.observer.until("registered", SOON, all_of(&[port])).await.unwrap();
-    // The ensemble moves: the old address is gone, the name leads to the new one.
+    // The ensemble moves: the old address is gone, the name resolves to the new one.
     drop(old);
-    let new = BlackHole::start(SocketAddr::from(([127, 0, 0, 3], door)), zk.addr()).await.unwrap();
-    name_leads_to("127.0.0.3");
-    let moved = Instant::now();
-    while !server.err().contains("connected again, same session") {
-        assert!(moved.elapsed() < SESSION, "not found at its new address:\n{}", server.err());
-        sleep(Duration::from_millis(5)).await;
-    }
+    let new = BlackHole::start(SocketAddr::from(([127, 0, 0, 3], port_of_zk)), zk.addr()).await.unwrap();
+    name_resolves_to("127.0.0.3");
+    let resumed = || server.has_logged("connected again, same session");
+    let resumed = until("the link is at the new address", SESSION, resumed).await;
+    resumed.unwrap_or_else(|late| panic!("{late}:\n{}", server.err()));
     assert!(!new.arrivals().is_empty());
     sleep(gone_within() + TICK).await;
     assert_eq!(bed.observer.now(), Some(before), "I7: the same session, the same znode");
-    drop(there);
+    drop(second);
 }

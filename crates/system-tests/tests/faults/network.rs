@@ -1,4 +1,4 @@
-//! Rows in which the way to ZooKeeper is to blame: cut, slow, open in one direction only, or moved.
+//! Rows in which the network to ZooKeeper is cut or slow.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn links(watch: &Process) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_16_a_client_cut_from_zookeeper_goes_on_with_what_it_knows() {
+async fn fault_16_a_client_cut_from_zookeeper_keeps_its_set_and_says_that_it_is_stale() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -32,9 +32,9 @@ async fn fault_16_a_client_cut_from_zookeeper_goes_on_with_what_it_knows() {
         let hosts = proxy.connect_string();
         let common = ["--zookeeper", &hosts, "--session-timeout", "2s"];
         let watch = bed.client_with(&[&common[..], &["watch", "--json"]].concat());
-        prints(&watch, 3).await.unwrap();
+        until_changes(&watch, 3).await.unwrap();
         let asking = bed.client_with(&[&common[..], &FOR_EVER].concat());
-        answers(&asking, 20).await.unwrap();
+        until_answers(&asking, 20).await.unwrap();
         clients.push((watch, asking));
     }
 
@@ -42,7 +42,7 @@ async fn fault_16_a_client_cut_from_zookeeper_goes_on_with_what_it_knows() {
     hangs.hang().await.unwrap();
     refuses.refuse().await;
     sleep_until(cut + 2 * SESSION).await;
-    // What changes meanwhile is not seen; who dies is gone past.
+    // The clients do not see these changes; requests go past the dead server.
     servers.remove(0).kill().await;
     let dead = ports.remove(0);
     let new = free_port();
@@ -50,10 +50,10 @@ async fn fault_16_a_client_cut_from_zookeeper_goes_on_with_what_it_knows() {
     ports.push(new);
     sleep_until(cut + 10 * SESSION).await;
     for (watch, asking) in &clients {
-        assert_eq!(events(watch).len(), 3, "I1: {:?}", events(watch));
-        assert_eq!(links(watch).last().unwrap(), "lost", "it says that it does not know: {:?}", links(watch));
+        assert_eq!(changes(watch).len(), 3, "I1: {:?}", changes(watch));
+        assert_eq!(links(watch).last().unwrap(), "lost", "the view is shown as stale: {:?}", links(watch));
         assert!(links(watch).contains(&"suspended".to_owned()), "{:?}", links(watch));
-        answers_on(asking).await.unwrap();
+        still_answered(asking).await.unwrap();
     }
 
     hangs.pass().await.unwrap();
@@ -61,20 +61,20 @@ async fn fault_16_a_client_cut_from_zookeeper_goes_on_with_what_it_knows() {
     let healed = Instant::now();
     let within = BACKOFF + Duration::from_secs(1) + PROPAGATION;
     for (watch, asking) in &clients {
-        prints(watch, 5).await.unwrap();
+        until_changes(watch, 5).await.unwrap();
         assert!(healed.elapsed() < within, "I2: it took {:?}", healed.elapsed());
         assert_eq!(links(watch).last().unwrap(), "connected");
-        let events = events(watch);
-        assert_eq!(replay(&events), ports.iter().copied().map(name).collect());
-        assert!(events[3..].contains(&("left".to_owned(), name(dead))), "{events:?}");
-        answers_on(asking).await.unwrap();
+        let changes = changes(watch);
+        assert_eq!(replay(&changes), ports.iter().copied().map(name).collect());
+        assert!(changes[3..].contains(&("left".to_owned(), name(dead))), "{changes:?}");
+        still_answered(asking).await.unwrap();
     }
 }
 
 // === 22: a slow ZooKeeper ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_22_a_slow_zookeeper_is_no_outage_and_callers_do_not_wait_for_it() {
+async fn fault_22_a_slow_zookeeper_suspends_no_link_and_delays_no_request() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -83,11 +83,11 @@ async fn fault_22_a_slow_zookeeper_is_no_outage_and_callers_do_not_wait_for_it()
     let (session, each_way) = (Duration::from_secs(4), Duration::from_millis(500));
     let hosts = proxy.connect_string();
     let common = ["--zookeeper", &hosts, "--session-timeout", "4s"];
-    // The root is there already, as it is in an ensemble that has served before.
+    // The root exists already, as in an ensemble that is in use.
     let first = bed.server(&[free_port()]);
     bed.observer.until("the root", SOON, |nodes| nodes.len() == 1).await.unwrap();
     first.kill().await;
-    bed.observer.until("nobody", SOON, |nodes| nodes.is_empty()).await.unwrap();
+    bed.observer.until("no server", SOON, |nodes| nodes.is_empty()).await.unwrap();
 
     proxy.delay(each_way).await.unwrap();
     let port = free_port();
@@ -98,10 +98,10 @@ async fn fault_22_a_slow_zookeeper_is_no_outage_and_callers_do_not_wait_for_it()
     assert!(took < 6 * 2 * each_way, "registered after {took:?}");
     let watch = bed.client_with(&[&common[..], &["watch", "--json"]].concat());
     let client = bed.client_with(&[&common[..], &["--rounds", "1200", "--interval", "10ms"]].concat());
-    prints(&watch, 1).await.unwrap();
-    answers(&client, 1).await.unwrap();
+    until_changes(&watch, 1).await.unwrap();
+    until_answers(&client, 1).await.unwrap();
 
-    let exit = answered(client, 1200).await.unwrap();
+    let exit = all_answered(client, 1200).await.unwrap();
     let gap = longest_gap(&exit);
     assert!(gap < each_way, "a request has waited for ZooKeeper: {gap:?}");
     sleep_until(started + 4 * session).await;
@@ -109,5 +109,5 @@ async fn fault_22_a_slow_zookeeper_is_no_outage_and_callers_do_not_wait_for_it()
     assert_eq!(after, before, "I7");
     assert_eq!(links(&watch), ["lost", "connected"], "the link never went down");
     assert!(!server.err().contains("suspended"), "{}", server.err());
-    assert_eq!(events(&watch).len(), 1, "{:?}", events(&watch));
+    assert_eq!(changes(&watch).len(), 1, "{:?}", changes(&watch));
 }

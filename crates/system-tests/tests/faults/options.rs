@@ -1,4 +1,4 @@
-//! What the programs set on their sockets themselves, where the system's defaults are others.
+//! Socket options that the programs set themselves, whatever the system's defaults are.
 
 use std::net::{SocketAddr, UdpSocket as StdUdp};
 
@@ -14,12 +14,12 @@ use crate::support::*;
 const WHY: &str = "another default for IPv6 sockets takes a network namespace";
 
 #[tokio::test]
-async fn listening_everywhere_serves_both_families_whatever_the_systems_default_is() {
+async fn a_server_on_every_address_serves_ipv4_and_ipv6_whatever_bindv6only_says() {
     run_inside("options::inner_both_families", WHY).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "run by listening_everywhere_serves_both_families_whatever_the_systems_default_is"]
+#[ignore = "run by a_server_on_every_address_serves_ipv4_and_ipv6_whatever_bindv6only_says"]
 async fn inner_both_families() {
     assert!(is_inside());
     run("ip", "link set lo up");
@@ -31,10 +31,10 @@ async fn inner_both_families() {
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
     let (port, metrics) = (free_port(), free_port());
-    let (given, listen) = (port.to_string(), format!("[::]:{metrics}"));
-    let everywhere = ["--zookeeper", bed.hosts(), "--host", "::", "--udp", "--port", &given];
+    let (port_text, listen) = (port.to_string(), format!("[::]:{metrics}"));
+    let everywhere = ["--zookeeper", bed.hosts(), "--host", "::", "--udp", "--port", &port_text];
     let _server = bed.server_with(&[&everywhere[..], &["--metrics", &listen]].concat());
-    // The address on the route to the ensemble, which is an IPv4 one.
+    // The server registers its address on the route to the ensemble, which is an IPv4 one.
     bed.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
     for host in ["127.0.0.1", "::1"] {
         let at = |port| SocketAddr::new(host.parse().unwrap(), port);
@@ -43,7 +43,7 @@ async fn inner_both_families() {
         stream.read_to_string(&mut line).await.unwrap();
         assert!(line.starts_with(&at(port).to_string()), "{line:?}");
 
-        // That of a caller is of one family.
+        // The caller's socket is of one family.
         let socket = StdUdp::bind(at(0)).unwrap();
         socket.set_nonblocking(true).unwrap();
         let socket = UdpSocket::from_std(socket).unwrap();

@@ -1,10 +1,10 @@
-//! Rows in which nobody takes what a program prints.
+//! Rows in which a program cannot write its output.
 
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use system_tests::{PROPAGATION, Process, TestBed, free_port, in_its_words};
+use system_tests::{PROPAGATION, Process, TestBed, free_port, os_message};
 use test_zookeeper::Server;
 use tokio::net::TcpStream;
 
@@ -12,9 +12,9 @@ use crate::support::*;
 
 // === 46: standard output and standard error are full, or closed ===
 
-/// Both on a full disk.
+/// Both outputs on a full disk.
 const ALL_FULL: &str = "exec \"$@\" >/dev/full 2>&1";
-/// Both into a pipe whose reader has gone.
+/// Both outputs into a pipe whose reader has gone.
 const ALL_GONE: &str = "mkfifo gone.$$; : <gone.$$ & exec \"$@\" >gone.$$ 2>&1";
 
 async fn stopped(process: Process) {
@@ -24,7 +24,7 @@ async fn stopped(process: Process) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_46_a_server_that_cannot_log_serves_on() {
+async fn fault_46_a_server_that_cannot_log_keeps_serving() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -37,10 +37,10 @@ async fn fault_46_a_server_that_cannot_log_serves_on() {
         let to = to.to_string_lossy().into_owned();
         assert!(to == "/dev/full" || to.contains("gone."), "the fault did not take effect: {to}");
     }
-    // Something to log: ZooKeeper goes and comes.
+    // The servers log an outage of ZooKeeper.
     zk.kill().await;
     zk.start_again().await.unwrap();
-    answered(bed.client(&["--rounds", "100", "--interval", "10ms"]), 100).await.unwrap();
+    all_answered(bed.client(&["--rounds", "100", "--interval", "10ms"]), 100).await.unwrap();
     tokio::time::sleep(gone_within()).await;
     let after = bed.observer.until("both", PROPAGATION, all_of(&ports)).await.unwrap();
     assert_eq!(after, before, "I7");
@@ -50,25 +50,25 @@ async fn fault_46_a_server_that_cannot_log_serves_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_46_a_client_that_cannot_tell_its_troubles_asks_on() {
+async fn fault_46_a_client_that_cannot_log_keeps_asking() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
     let port = free_port();
     let _server = bed.server(&[port]);
-    // Something to complain of: nobody listens there.
+    // The client logs that nobody listens there.
     let dead = free_port();
     assert!(TcpStream::connect(("127.0.0.1", dead)).await.is_err());
-    let _by_hand = register_by_hand(&zk, &[name(dead)]).await;
+    let _by_hand = register_by_hand(zk.addr(), &[name(dead)]).await;
     bed.observer.until("both", SOON, all_of(&[port, dead])).await.unwrap();
     for silent in ["exec \"$@\" 2>/dev/full", "mkfifo err.$$; : <err.$$ & exec \"$@\" 2>err.$$"] {
         let client = bed.client_in(silent, &["--rounds", "50", "--interval", "10ms"]);
-        answered(client, 50).await.unwrap();
+        all_answered(client, 50).await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_46_a_client_that_cannot_print_says_so_and_ends_and_quietly_if_nobody_reads_on() {
+async fn fault_46_a_client_that_cannot_print_ends_with_1_or_with_0_if_its_reader_has_gone() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(default_log(real()), vec![zk.addr()]);
@@ -82,11 +82,11 @@ async fn fault_46_a_client_that_cannot_print_says_so_and_ends_and_quietly_if_nob
         let exit = full.exit(Duration::from_secs(3)).await.unwrap_or_else(|e| panic!("{command:?}: {e}"));
         assert_eq!(exit.code, Some(1), "{command:?}: {}", exit.err);
         let error = exit.err.lines().last().unwrap_or_default();
-        let full = in_its_words(Errno::ENOSPC);
+        let full = os_message(Errno::ENOSPC);
         assert!(error.contains("standard output") && error.contains(&full), "{command:?}: {}", exit.err);
         no_panic(&exit.err).unwrap();
     }
-    // The reader takes one line, as `head -1` does; what tells of a server that comes finds nobody.
+    // The reader takes one line, as `head -1` does; the line about the next server finds no reader.
     let head = "mkfifo out.$$; { read -r line; echo \"$line\" >&2; } <out.$$ & exec \"$@\" >out.$$";
     for command in [commands[0], commands[3]] {
         let client = bed.client_in(head, command);
@@ -95,7 +95,7 @@ async fn fault_46_a_client_that_cannot_print_says_so_and_ends_and_quietly_if_nob
         let _comes = bed.server(&[port]);
         let exit = client.exit(SOON).await.unwrap();
         assert_eq!(exit.code, Some(0), "{command:?}: {}", exit.err);
-        let said: Vec<_> = exit.err.lines().filter(|line| !line.contains(" INFO ")).collect();
-        assert_eq!(said.len(), 1, "{command:?}: {said:#?}");
+        let others: Vec<_> = exit.err.lines().filter(|line| !line.contains(" INFO ")).collect();
+        assert_eq!(others.len(), 1, "{command:?}: {others:#?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Row 44 where the name service is away: who asks it waits for half a minute.
+//! Row 44 with a silent name service: a look-up takes half a minute.
 
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::support::*;
 
 const WHY: &str = "a name service of its own takes a mount namespace";
 
-/// In the middle of the first look-up, about when it is given up, and in a later one.
+/// Milliseconds: in the middle of the first look-up, about at its timeout, and in a later look-up.
 const MOMENTS: [u64; 6] = [0, 300, 1_000, 1_950, 2_050, 4_000];
 
 #[tokio::test]
-async fn fault_44_sigterm_is_heard_while_no_name_is_resolved() {
+async fn fault_44_sigterm_ends_a_program_while_the_name_service_is_silent() {
     run_inside("resolver::inner_44", WHY).await;
 }
 
@@ -26,7 +26,7 @@ async fn fault_44_sigterm_is_heard_while_no_name_is_resolved() {
 async fn inner_44() {
     assert!(is_inside());
     run("ip", "link set lo up");
-    // Takes every question, and answers none.
+    // A name service that takes every question, and answers none.
     let _silent = UdpSocket::bind("127.0.0.53:53").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("resolv.conf");
@@ -34,7 +34,7 @@ async fn inner_44() {
     run("mount", &format!("--bind {} /etc/resolv.conf", table.display()));
 
     let bed = TestBed::new(real(), vec![]);
-    // Who looks for an embedded ZooKeeper's place, who looks for its address, and who does neither.
+    // Servers that look for an embedded ZooKeeper's address, for their own address, and for the ensemble only.
     let starts: [&[&str]; 3] = [&["--embedded", "--udp"], &["--host", "0.0.0.0"], &[]];
     for start in starts {
         let named = ["--zookeeper", "one.test,two.test,three.test:2181"];
@@ -44,14 +44,14 @@ async fn inner_44() {
             let port = free_port().to_string();
             let server = bed.server_with(&[&hosts[..], start, &["--port", &port]].concat());
             async move {
-                until("it listens", SOON, || server.err().contains("listening")).await.unwrap();
+                server.until_logged("listening").await;
                 ended_soon(server, moment, start).await
             }
         });
         let longest = join_all(ended).await.into_iter().max();
         println!("server {start:?}: {longest:?}");
     }
-    // The client, too; and the fault has taken effect.
+    // The client.
     for command in ["watch", "list", "doctor"] {
         let client = bed.client_with(&[command, "--zookeeper", "one.test:2181"]);
         let took = ended_soon(client, 1_000, &[command]).await;
@@ -59,10 +59,11 @@ async fn inner_44() {
     }
     let server =
         bed.server_with(&["--zookeeper", "one.test", "--embedded", "--port", &free_port().to_string()]);
+    // The fault took effect.
     let asked = Instant::now();
-    until("it goes on", SOON, || server.err().contains("not resolved within")).await.unwrap();
+    server.until_logged("not resolved within").await;
     assert!(asked.elapsed() > Duration::from_secs(1), "the name service answers");
-    until("it goes on", SOON, || server.err().contains("embedded ZooKeeper not started")).await.unwrap();
+    server.until_logged("embedded ZooKeeper not started").await;
 }
 
 /// Sends SIGTERM at a moment, in milliseconds; returns how long the end took.

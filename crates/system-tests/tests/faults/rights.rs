@@ -1,4 +1,4 @@
-//! Rows in which somebody may not do what it wants to, or is not believed to be who it says it is.
+//! Rows in which ZooKeeper denies a request, or refuses the authentication or the TLS handshake.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use test_zookeeper::Server;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
+use zk_testing::eventually;
 use zk_testing::raw::{Acl, Client, CreateMode, Error, permission};
 
 use crate::support::*;
@@ -17,7 +18,7 @@ const ROOT: &str = "/go_servers";
 /// B + 1 s.
 const MENDED: Duration = BACKOFF.saturating_add(Duration::from_secs(1));
 
-/// The real programs, with a password and what a user would see of their logs.
+/// The real programs with a password, and with the log that they write by default.
 fn with_password(password: &'static str) -> Programs {
     let environment =
         vec![("DAYTIME_ZOOKEEPER_PASSWORD", password), ("RUST_LOG", "info,zookeeper_client=error")];
@@ -28,18 +29,10 @@ async fn session(zk: &Server) -> Client {
     Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap()
 }
 
-fn said(process: &Process, text: &str) -> bool {
-    process.err().contains(text)
-}
-
-fn printed(process: &Process, text: &str) -> bool {
-    process.out().iter().any(|(_, line)| line.contains(text))
-}
-
 async fn serves(port: u16) {
     let mut line = String::new();
     TcpStream::connect(("127.0.0.1", port)).await.unwrap().read_to_string(&mut line).await.unwrap();
-    assert!(line.ends_with("Z\n"), "it serves: {line:?}");
+    assert!(line.ends_with("Z\n"), "not the whole line: {line:?}");
 }
 
 async fn stops(server: Process) {
@@ -49,28 +42,25 @@ async fn stops(server: Process) {
     no_panic(&exit.err).unwrap();
 }
 
-/// What `list` ends with, within a time.
+/// The output of `list`, which must end within a time.
 async fn listed(bed: &TestBed, within: Duration) -> system_tests::Exit {
     bed.client(&["list", "--json", "--wait", "5s"]).exit(within).await.unwrap()
 }
 
-/// Waits until `list` shows a server, where no observer may look.
+/// Waits until `list` shows a server, where an observer has no rights.
 async fn until_listed(bed: &TestBed, port: u16) {
-    let deadline = Instant::now() + SOON;
-    loop {
+    eventually(&format!("{} is listed", name(port)), async || {
         let exit = listed(bed, SOON).await;
         assert_eq!(exit.code, Some(0), "{}", exit.err);
-        if exit.out.iter().any(|(_, line)| line.contains(&name(port))) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{:?}", exit.out);
-    }
+        exit.out.iter().any(|(_, line)| line.contains(&name(port)))
+    })
+    .await;
 }
 
 // === 27: an ACL denies ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_27_a_server_that_may_not_register_serves_on_and_registers_when_it_may() {
+async fn fault_27_a_server_without_the_right_to_register_keeps_serving_and_registers_once_it_has_it() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(default_log(real()), vec![zk.addr()]);
@@ -80,7 +70,7 @@ async fn fault_27_a_server_that_may_not_register_serves_on_and_registers_when_it
     let (port, other) = (free_port(), free_port());
     let (server, short) = (bed.server(&[port]), bed.server(&[other]));
     for process in [&server, &short] {
-        until("it is printed", SOON, || said(process, "access denied")).await.unwrap();
+        process.until_logged("access denied").await;
     }
     stops(short).await;
 
@@ -99,13 +89,13 @@ async fn fault_27_a_server_that_may_not_register_serves_on_and_registers_when_it
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_27_a_client_that_may_not_list_says_so_and_goes_on_when_it_may() {
+async fn fault_27_a_client_without_the_right_to_list_says_so_and_follows_once_it_has_it() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
-    // Nobody else can look, either.
+    // Without an observer, which could not read the root, either.
     let bed = TestBed::new(default_log(real()), vec![]).through(zk.addr());
     let port = free_port();
-    let _registration = register_by_hand(&zk, &[name(port)]).await;
+    let _registration = register_by_hand(zk.addr(), &[name(port)]).await;
     let admin = session(&zk).await;
     let no_read = Acl::new(permission::ALL & !permission::READ, "world", "anyone");
     admin.set_acl(ROOT, &[no_read]).await.unwrap();
@@ -117,8 +107,8 @@ async fn fault_27_a_client_that_may_not_list_says_so_and_goes_on_when_it_may() {
     let gave_up = "gave up after 1s: cannot follow /go_servers: ";
     assert!(asking.code == Some(1) && asking.err.contains(gave_up), "{asking:?}");
     let (watch, json) = (bed.client(&["watch"]), bed.client(&["watch", "--json"]));
-    until("it is printed", SOON, || printed(&watch, "! cannot follow /go_servers: ")).await.unwrap();
-    until("it is printed", SOON, || printed(&json, r#""event":"trouble""#)).await.unwrap();
+    watch.until_printed("! cannot follow /go_servers: ").await;
+    json.until_printed(r#""event":"trouble""#).await;
     let before = watch.log().len();
     sleep(Duration::from_secs(3)).await;
     let lines = watch.log().split_off(before);
@@ -128,9 +118,9 @@ async fn fault_27_a_client_that_may_not_list_says_so_and_goes_on_when_it_may() {
     let mended = Instant::now();
     for process in [&watch, &json] {
         let left = MENDED.saturating_sub(mended.elapsed());
-        until("it is shown", left, || printed(process, &name(port))).await.unwrap();
+        until("the server is shown", left, || process.has_printed(&name(port))).await.unwrap();
     }
-    until("it is over", SOON, || printed(&watch, "= following /go_servers again")).await.unwrap();
+    watch.until_printed("= following /go_servers again").await;
     for process in [watch, json] {
         process.signal(Signal::SIGINT);
         assert_eq!(process.exit(SOON).await.unwrap().code, Some(0));
@@ -140,7 +130,7 @@ async fn fault_27_a_client_that_may_not_list_says_so_and_goes_on_when_it_may() {
 const DIGEST: &str = "[zookeeper.auth]\nscheme = 'digest'\nuser = 'daytime'\n[registry]\nacl = 'creator'\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_creator_registers_everybody_can_read_and_nobody_else_can_delete() {
+async fn acl_creator_lets_everybody_read_and_only_the_creator_delete() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(with_password("hunter2"), vec![zk.addr()]);
@@ -159,18 +149,18 @@ async fn what_the_creator_registers_everybody_can_read_and_nobody_else_can_delet
         assert!(ours.id.starts_with("daytime:") && !ours.id.contains("hunter2"), "{path}: {ours:?}");
         assert_eq!(ours.permissions, permission::ALL, "{path}");
     }
-    stranger.get(&path).await.expect("it can be read");
+    stranger.get(&path).await.expect("everybody can read it");
     stranger.add_auth("digest", b"daytime:guessed").await.unwrap();
     assert!(matches!(stranger.delete(&path, None).await, Err(Error::NoAuth)));
     assert!(matches!(stranger.set(&path, b"", None).await, Err(Error::NoAuth)));
     let beside = format!("{ROOT}/{}", name(1));
     assert!(matches!(stranger.create(&beside, b"", CreateMode::Ephemeral).await, Err(Error::NoAuth)));
 
-    // Who only looks needs to be nobody.
-    let nobody = TestBed::new(default_log(real()), vec![]).through(zk.addr());
-    let answers = nobody.client(&["--rounds", "3", "--interval", "1ms"]).exit(SOON).await.unwrap();
-    assert_eq!((answers.code, answers.out.len()), (Some(0), 3), "{}", answers.err);
-    until_listed(&nobody, port).await;
+    // A client needs no authentication to read.
+    let anonymous = TestBed::new(default_log(real()), vec![]).through(zk.addr());
+    let asking = anonymous.client(&["--rounds", "3", "--interval", "1ms"]).exit(SOON).await.unwrap();
+    assert_eq!((asking.code, asking.out.len()), (Some(0), 3), "{}", asking.err);
+    until_listed(&anonymous, port).await;
     assert!(!server.err().contains("hunter2"));
     stops(server).await;
     bed.observer.until("gone", SESSION, all_of(&[])).await.unwrap();
@@ -190,7 +180,7 @@ mod sasl {
         bed
     }
 
-    /// Both programs end at once, and say why.
+    /// Both programs end at once, with the reason.
     async fn all_end(bed: &TestBed, why: &str) {
         let processes = [bed.server(&[free_port()]), bed.client(&["--rounds", "1"]), bed.client(&["list"])];
         for process in processes {
@@ -201,7 +191,7 @@ mod sasl {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn fault_28_who_is_known_by_sasl_is_served_and_a_wrong_password_ends_the_programs() {
+    async fn fault_28_a_sasl_user_is_served_and_a_wrong_password_ends_the_programs() {
         let Some(_) = test_zookeeper::require_apache() else { return };
         let zk = zk_testing::Server::builder().sasl(&[("daytime", "hunter2")]).require_sasl(true);
         let zk = zk.start().await.unwrap();
@@ -220,7 +210,7 @@ mod sasl {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn fault_28_a_server_that_knows_no_sasl_is_not_taken_for_one_that_believed_us() {
+    async fn fault_28_a_server_without_sasl_ends_the_programs_as_not_authenticated() {
         let Some(_) = test_zookeeper::require_apache() else { return };
         let zk = zk_testing::Server::start().await.unwrap();
         all_end(&bed(&zk, "hunter2"), "ignores the sasl authentication").await;
@@ -237,7 +227,7 @@ mod tls {
 
     const TLS: &str = "[zookeeper.tls]\nca = 'ca.pem'\ncertificate = 'client.pem'\nkey = 'client.key'\n";
 
-    /// Programs that trust whom `trusted` has signed, and show what `authority` has issued.
+    /// Programs that trust the certificates that `trusted` has signed, and present one that `authority` has issued.
     fn bed(zk: &zk_testing::Server, trusted: &Authority, authority: &Authority) -> TestBed {
         let bed = TestBed::new(default_log(real()), vec![zk.addr()]).through(zk.secure_addr().unwrap());
         let client = authority.issue_client("daytime").unwrap();
@@ -249,7 +239,7 @@ mod tls {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn everything_works_over_tls_with_certificates_on_both_sides() {
+    async fn both_programs_work_over_tls_with_certificates_on_both_sides() {
         let Some(_) = test_zookeeper::require_apache() else { return };
         let authority = Authority::new().unwrap();
         let identity = authority.issue_server(&["127.0.0.1"]).unwrap();
@@ -269,7 +259,7 @@ mod tls {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_server_that_is_not_trusted_is_not_used_and_tls_is_named() {
+    async fn an_untrusted_server_is_not_used_and_tls_is_named() {
         let Some(_) = test_zookeeper::require_apache() else { return };
         let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
         let identity = authority.issue_server(&["127.0.0.1"]).unwrap();
@@ -281,20 +271,20 @@ mod tls {
         let doctor = bed.client(&["doctor", "--wait", "5s"]).exit(SOON).await.unwrap();
         let hint = doctor.out.iter().find(|(_, line)| line.starts_with("hint: "));
         assert!(hint.is_some_and(|(_, hint)| hint.contains("[zookeeper.tls]")), "{doctor:?}");
-        until("the server tells", SOON, || said(&server, "TLS")).await.unwrap();
+        server.until_logged("TLS").await;
         assert_eq!(bed.observer.now().map(|nodes| nodes.len()), Some(0));
         stops(server).await;
 
-        // Nor does it serve who has nothing to show.
+        // The server wants a certificate of the client, which has none now.
         bed.write("config/ca.pem", authority.certificate_pem());
         bed.write("config/daytime.toml", "[zookeeper.tls]\nca = 'ca.pem'\n");
         names_tls(&bed).await;
     }
 
-    /// Who cannot connect says while it waits that TLS is the reason.
+    /// A client that waits for ZooKeeper logs that TLS is the reason.
     async fn names_tls(bed: &TestBed) {
         let list = bed.client(&["list", "--wait", "60s"]);
-        until("the client tells", SOON, || list.err().contains("TLS: ")).await.unwrap();
+        list.until_logged("TLS: ").await;
         assert!(list.out().is_empty());
         list.kill().await;
     }

@@ -1,4 +1,4 @@
-//! Rows in which a daytime server is killed, stopped or started.
+//! Rows in which a daytime server is killed, frozen, stopped or started.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use system_tests::{
-    Node, PROPAGATION, Process, Programs, SESSION, TestBed, Verdict, free_port, free_ports, in_its_words,
+    Node, PROPAGATION, Process, Programs, SESSION, TestBed, Verdict, free_port, free_ports, os_message,
     require_that,
 };
 use test_zookeeper::Server;
@@ -22,10 +22,10 @@ pub(crate) async fn row_01(programs: Programs) -> Verdict {
     let bed = TestBed::new(programs, vec![zk.addr()]);
     let (ports, mut servers, _) = three_servers(&bed).await?;
     let client = bed.client(&["--rounds", "400", "--interval", "10ms"]);
-    answers(&client, 50).await?;
+    until_answers(&client, 50).await?;
     servers.remove(0).kill().await;
     bed.observer.until("I4: the dead one is gone", gone_within(), all_of(&ports[1..])).await?;
-    let exit = answered(client, 400).await?;
+    let exit = all_answered(client, 400).await?;
     let gap = longest_gap(&exit);
     require_that!(gap < Duration::from_millis(500), "{gap:?} without an answer");
     Ok(())
@@ -48,60 +48,63 @@ async fn fault_02_with_all_servers_killed_each_request_fails_in_time_and_the_nex
     let bed = TestBed::new(real(), vec![zk.addr()]);
     let (mut ports, servers, _) = three_servers(&bed).await.unwrap();
     let watch = bed.client(&["watch", "--json"]);
-    prints(&watch, 3).await.unwrap();
+    until_changes(&watch, 3).await.unwrap();
     let client = bed.client(&["--rounds", "100000", "--interval", "20ms", "--timeout", "300ms"]);
-    answers(&client, 20).await.unwrap();
+    until_answers(&client, 20).await.unwrap();
     let killed = Instant::now();
     for server in servers {
         server.kill().await;
     }
     let dead = Instant::now();
     bed.observer.until("I4: none is left", gone_within(), all_of(&[])).await.unwrap();
-    // Who asks finds that they refuse, and believes at once that they are gone.
+    // The asking client finds that they refuse, and believes at once that they are gone.
     let empty = "there are no endpoints";
     until("I4: the asking client knows", PROPAGATION + 2 * DEADLINE, || client.err().contains(empty))
         .await
         .unwrap();
-    // Who only watches holds a mass disappearance back before believing it.
-    let held = SESSION + Duration::from_secs(2) + PROPAGATION;
-    until("I4: the watching client knows", held, || events(&watch).len() == 6).await.unwrap();
+    // The watching client holds a mass disappearance before it believes it.
+    let within = SESSION + Duration::from_secs(2) + PROPAGATION;
+    until("I4: the watching client knows", within, || changes(&watch).len() == 6).await.unwrap();
 
     let port = free_port();
     ports.push(port);
     let _server = bed.server(&[port]);
     bed.observer.until("the first new server", SOON, all_of(&ports[3..])).await.unwrap();
     let registered = Instant::now();
-    // A request that has found nothing may be asleep before it looks again.
+    // A request that has found no endpoint may pause before it looks again.
     let used = || client.out().iter().any(|(_, line)| line.starts_with(&name(port)));
     until("the new server is used", PROPAGATION + DEADLINE, used).await.unwrap();
-    until("the new server is printed", PROPAGATION, || events(&watch).len() == 7).await.unwrap();
+    until("the new server is printed", PROPAGATION, || changes(&watch).len() == 7).await.unwrap();
 
-    // Answers and errors together: one for each request, none later than the deadline allows.
+    // Answers and errors in one sequence: one for each request, none later than the deadline allows.
     let failures: Vec<_> = client.log().into_iter().filter(|(_, line)| line.starts_with("round ")).collect();
     assert!(failures.len() >= 10, "the fault did not take effect: {failures:?}");
     for (_, line) in &failures {
         let clear = line.contains("no answer in") && (line.contains("refused") || line.contains(empty));
-        assert!(clear, "what failed, and why? {line}");
+        assert!(clear, "the cause is missing: {line}");
     }
     let ended = client.out().into_iter().chain(failures).map(|(at, _)| at);
     let mut ended: Vec<_> = ended.filter(|at| *at >= killed && *at <= registered).collect();
     ended.extend([dead, registered]);
     ended.sort();
     let gap = ended.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
-    assert!(gap < DEADLINE + PROPAGATION, "{gap:?} without a word to a request of {DEADLINE:?}");
+    assert!(
+        gap < DEADLINE + PROPAGATION,
+        "{gap:?} without an answer or an error, with a deadline of {DEADLINE:?}"
+    );
 }
 
-// === 3 and 4: a server stands still ===
+// === 3 and 4: a server is frozen ===
 
 const ATTEMPT: Duration = Duration::from_millis(500);
 
-/// A client that gives each attempt half a second, and asks every 10 ms.
+/// A client that asks every 10 ms, with half a second for each attempt.
 async fn impatient(bed: &TestBed, rounds: usize) -> Result<Process, String> {
     bed.write("impatient.toml", "[client]\nattempt_timeout = \"500ms\"\nstrategy = \"round-robin\"\n");
     let rounds = rounds.to_string();
     let arguments = ["--config", "impatient.toml", "--rounds", &rounds, "--interval", "10ms"];
     let client = bed.client(&arguments);
-    answers(&client, 50).await?;
+    until_answers(&client, 50).await?;
     Ok(client)
 }
 
@@ -111,36 +114,36 @@ fn answered_by(client: &Process, port: u16) -> Vec<Instant> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_03_a_server_that_stands_still_for_a_moment_stays_registered_and_costs_no_request() {
+async fn fault_03_a_server_frozen_for_half_the_timeout_stays_registered_and_costs_no_request() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
     let (ports, servers, before) = three_servers(&bed).await.unwrap();
     let watch = bed.client(&["watch", "--json"]);
-    prints(&watch, 3).await.unwrap();
+    until_changes(&watch, 3).await.unwrap();
     let client = impatient(&bed, 500).await.unwrap();
     servers[0].signal(Signal::SIGSTOP);
     let stopped = Instant::now();
-    // Its last sign of life was up to 3/8 T ago: with more than 5/8 T more it may lose its session.
+    // Its last ping was up to 3/8 T ago: after more than 5/8 T it may lose its session.
     sleep_until(stopped + SESSION / 2).await;
     let during = answered_by(&client, ports[0]).into_iter().filter(|at| *at > stopped + PROPAGATION);
     assert_eq!(during.count(), 0, "the fault did not take effect");
     servers[0].signal(Signal::SIGCONT);
     let going = Instant::now();
-    // The second trial at the latest has failed meanwhile: the third comes within 400 ms and a quarter, after
-    // an attempt that may be under way.
+    // At most the second trial has failed meanwhile: the third comes within 400 ms and a quarter, after an attempt that
+    // may be under way.
     let back = || answered_by(&client, ports[0]).last().is_some_and(|at| *at > going);
     until("it is used again", Duration::from_millis(1000) + PROPAGATION, back).await.unwrap();
-    let gap = longest_gap(&answered(client, 500).await.unwrap());
+    let gap = longest_gap(&all_answered(client, 500).await.unwrap());
     assert!(gap < ATTEMPT + PROPAGATION, "I3: {gap:?} without an answer");
     sleep_until(going + gone_within()).await;
     let after = bed.observer.until("all three", PROPAGATION, all_of(&ports)).await.unwrap();
     assert_eq!(after, before, "I7: the same znodes of the same sessions");
-    assert_eq!(events(&watch).len(), 3, "I7: {:?}", events(&watch));
+    assert_eq!(changes(&watch).len(), 3, "I7: {:?}", changes(&watch));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_04_a_server_that_stood_still_too_long_registers_again_and_claims_nothing_before() {
+async fn fault_04_a_server_frozen_beyond_the_timeout_registers_again_once_and_answers_nobody_before() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -152,7 +155,7 @@ async fn fault_04_a_server_that_stood_still_too_long_registers_again_and_claims_
     let gone = Instant::now();
     sleep_until(stopped + 3 * SESSION).await;
     let still = bed.observer.until("two", PROPAGATION, all_of(&ports[1..])).await.unwrap();
-    let says_before = servers[0].log().len();
+    let logged_before = servers[0].log().len();
     servers[0].signal(Signal::SIGCONT);
     let within = BACKOFF + Duration::from_secs(1);
     let after = bed.observer.until("registered again", within, all_of(&ports)).await.unwrap();
@@ -163,24 +166,24 @@ async fn fault_04_a_server_that_stood_still_too_long_registers_again_and_claims_
     for (name, node) in still {
         assert_eq!((after.get(&name), before.get(&name)), (Some(&node), Some(&node)), "I7: the others");
     }
-    // It is asked again, and nobody got an answer from it while it was not listed.
+    // It is asked again; while it was not listed, no request got an answer from it.
     until("it is used again", SOON, || answered_by(&client, ports[0]).last() > Some(&registered))
         .await
         .unwrap();
     let unlisted = |at: &Instant| *at > gone + PROPAGATION && *at < registered - PROPAGATION;
     let answers = answered_by(&client, ports[0]);
     assert_eq!(answers.iter().filter(|at| unlisted(at)).count(), 0, "I9: answers of an unlisted server");
-    answered(client, 800).await.unwrap();
-    // I9: it says once more that it is registered, by the new session, after it has made the znode.
-    let log = servers[0].log().split_off(says_before);
-    let says = |what: &str| log.iter().position(|(_, line)| line.contains(what));
+    all_answered(client, 800).await.unwrap();
+    // I9: it logs once more that it is registered, by the new session, after it has created the znode.
+    let log = servers[0].log().split_off(logged_before);
+    let logged = |what: &str| log.iter().position(|(_, line)| line.contains(what));
     let (created, registered) =
-        (says(" created"), log.iter().filter(|(_, line)| line.contains(" registered ")));
+        (logged(" created"), log.iter().filter(|(_, line)| line.contains(" registered ")));
     let registered: Vec<_> = registered.collect();
     let log: Vec<_> = log.iter().map(|(_, line)| line).collect();
     assert_eq!(registered.len(), 1, "{log:#?}");
-    assert!(created.is_some() && created < says(" registered "), "{log:#?}");
-    // I5, for good: not even the end of what is left of the old session changes anything.
+    assert!(created.is_some() && created < logged(" registered "), "{log:#?}");
+    // I5: the end of the old session does not take the new znode away.
     sleep(gone_within()).await;
     let later = bed.observer.until("all three", PROPAGATION, all_of(&ports)).await.unwrap();
     assert_eq!(later, after);
@@ -193,7 +196,7 @@ pub(crate) async fn row_05(programs: Programs) -> Verdict {
     let bed = TestBed::new(programs, vec![zk.addr()]);
     let (ports, servers, _) = three_servers(&bed).await?;
     let client = bed.client(&["--rounds", "1200", "--interval", "5ms", "--strategy", "round-robin"]);
-    answers(&client, 50).await?;
+    until_answers(&client, 50).await?;
     let mut again = Vec::new();
     for (port, server) in ports.iter().zip(servers) {
         let others: Vec<_> = ports.iter().copied().filter(|other| other != port).collect();
@@ -204,9 +207,9 @@ pub(crate) async fn row_05(programs: Programs) -> Verdict {
         again.push(bed.server(&[*port]));
         bed.observer.until("it is back", SOON, all_of(&ports)).await?;
     }
-    let exit = answered(client, 1200).await?;
+    let exit = all_answered(client, 1200).await?;
     let failed: Vec<_> = exit.err.lines().filter(|line| line.contains("attempt failed")).collect();
-    require_that!(failed.is_empty(), "attempts failed, although each stop was announced: {failed:#?}");
+    require_that!(failed.is_empty(), "attempts failed, although each server deregistered first: {failed:#?}");
     Ok(())
 }
 
@@ -219,7 +222,7 @@ async fn fault_05_graceful_stops_under_load_cost_not_even_an_attempt() {
 // === 6: SIGTERM while ZooKeeper is down ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_06_sigterm_without_zookeeper_still_ends_in_time() {
+async fn fault_06_sigterm_without_zookeeper_ends_the_server_in_time() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -243,7 +246,7 @@ pub(crate) async fn row_23(programs: Programs) -> Verdict {
     let server = bed.server(&ports);
     let before = bed.observer.until("the server", SOON, all_of(&ports)).await?;
     let watch = bed.client(&["watch", "--json"]);
-    prints(&watch, 2).await?;
+    until_changes(&watch, 2).await?;
     let killed = Instant::now();
     server.kill().await;
     sleep(Duration::from_millis(200)).await;
@@ -258,7 +261,7 @@ pub(crate) async fn row_23(programs: Programs) -> Verdict {
     let later = bed.observer.until("still there", PROPAGATION, all_of(&ports)).await?;
     require_that!(later == after, "I7: {after:?} became {later:?}");
     never_missing(&bed.observer.since(killed), &names)?;
-    require_that!(events(&watch).len() == 2, "a caller saw a gap: {:?}", events(&watch));
+    require_that!(changes(&watch).len() == 2, "a client saw a gap: {:?}", changes(&watch));
     Ok(())
 }
 
@@ -271,7 +274,7 @@ async fn fault_23_a_restarted_server_is_never_missing() {
 // === 42: the configuration is wrong ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_42_a_wrong_configuration_ends_both_programs_before_anything_is_begun() {
+async fn fault_42_a_wrong_configuration_ends_both_programs_before_they_listen_or_register() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -309,7 +312,7 @@ async fn fault_42_a_wrong_configuration_ends_both_programs_before_anything_is_be
 // === 43: a port is in use ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_43_a_port_in_use_means_no_znode_and_a_clear_end() {
+async fn fault_43_a_port_in_use_ends_the_server_with_1_and_without_a_znode() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -319,7 +322,7 @@ async fn fault_43_a_port_in_use_means_no_znode_and_a_clear_end() {
     let exit = bed.server(&ports).exit(Duration::from_secs(1)).await.unwrap();
     assert_eq!(exit.code, Some(1));
     let error = exit.err.lines().last().unwrap_or_default();
-    let in_use = in_its_words(Errno::EADDRINUSE);
+    let in_use = os_message(Errno::EADDRINUSE);
     assert!(error.contains(&name(ports[1])) && error.contains(&in_use), "{}", exit.err);
     sleep(gone_within()).await;
     let seen = bed.observer.since(started);
@@ -329,7 +332,7 @@ async fn fault_43_a_port_in_use_means_no_znode_and_a_clear_end() {
 // === 44: SIGTERM at any moment of the start ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_44_sigterm_at_any_moment_of_the_start_leaves_nothing() {
+async fn fault_44_sigterm_at_any_moment_of_the_start_leaves_no_znode() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(real(), vec![zk.addr()]);
@@ -348,7 +351,7 @@ async fn fault_44_sigterm_at_any_moment_of_the_start_leaves_nothing() {
         }
         server.signal(Signal::SIGTERM);
         let exit = server.exit(Duration::from_secs(2)).await.unwrap_or_else(|e| panic!("round {round}: {e}"));
-        // Before it has taken the signals over it is the system that ends it.
+        // Before the program handles signals, SIGTERM ends it by default.
         assert!(exit.code == Some(0) || (exit.code.is_none() && !seen), "round {round}: {exit:?}");
         bed.observer.until("nothing is left", PROPAGATION, all_of(&[])).await.unwrap();
     }

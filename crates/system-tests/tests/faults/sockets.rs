@@ -1,5 +1,4 @@
-//! Rows in which a server's sockets are to blame: no descriptors for them, bad callers, too many of them, a
-//! listener that dies.
+//! Rows about a server's sockets: no file descriptors for them, bad callers, ten thousand callers, a dead listener.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -31,7 +30,7 @@ async fn connect(port: u16) -> io::Result<TcpStream> {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await
 }
 
-/// Asks for the time, as a caller does that says something first or nothing, and reads to the end.
+/// Asks for the time, as a caller that may send something first, and reads to the end.
 async fn ask(port: u16, first: &[u8]) -> Verdict {
     let asking = async {
         let mut stream = connect(port).await?;
@@ -66,31 +65,31 @@ fn room_for(connections: u64) -> Option<()> {
 // === 38: file descriptors run out ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_38_without_file_descriptors_a_server_neither_spins_nor_loses_its_session() {
+async fn fault_38_a_server_without_file_descriptors_neither_spins_nor_loses_its_session() {
     let Some(_) = test_zookeeper::require() else { return };
     let zk = Server::start().await.unwrap();
     let link = Proxy::start(zk.addr()).await.unwrap();
     let bed = TestBed::new(default_log(real()), vec![zk.addr()]).through(link.addr());
     let port = free_port();
-    // Longer than the session timeout: no caller goes in time to make room.
+    // Longer than the session timeout: no caller is cut off in time to make room.
     bed.write("patient.toml", "[server]\nconnection_timeout = \"60s\"\n");
     let arguments = ["--config", "patient.toml", "--port", &port.to_string()];
     let server = bed.server_in("ulimit -n 64; exec \"$@\"", &arguments);
     let before = bed.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
-    let calm = descriptors(server.pid());
+    let at_rest = descriptors(server.pid());
 
     let exhausted = Instant::now();
     let mut idle = Vec::new();
     for _ in 0..100 {
         idle.push(connect(port).await.unwrap());
     }
-    until("it cannot accept", SOON, || server.err().contains("cannot accept")).await.unwrap();
-    let (began, used, said) = (Instant::now(), processor_time(server.pid()), server.log().len());
+    server.until_logged("cannot accept").await;
+    let (began, used, lines) = (Instant::now(), processor_time(server.pid()), server.log().len());
     sleep_until(began + Duration::from_secs(2)).await;
     let used = processor_time(server.pid()) - used;
-    let said = server.log().len() - said;
+    let lines = server.log().len() - lines;
     assert!(used < Duration::from_millis(400), "I10: {used:?} of processor time in 2 s");
-    assert!(said < 100, "I10: {said} lines in 2 s");
+    assert!(lines < 100, "I10: {lines} lines in 2 s");
     assert!(ask(port, b"").await.is_err(), "the fault did not take effect");
 
     // The link to ZooKeeper breaks, and a new one needs descriptors.
@@ -106,15 +105,15 @@ async fn fault_38_without_file_descriptors_a_server_neither_spins_nor_loses_its_
     while let Err(error) = ask(port, b"").await {
         assert!(freed.elapsed() < Duration::from_secs(1), "{error}");
     }
-    let room = || descriptors(server.pid()) <= calm;
-    until("nothing is left of it", CONNECTION, room).await.unwrap();
+    let room = || descriptors(server.pid()) <= at_rest;
+    until("the descriptors are closed", CONNECTION, room).await.unwrap();
     sleep(gone_within()).await;
     let after = bed.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
     assert_eq!(after, before, "I7: the same znode of the same session");
     never_missing(&bed.observer.since(exhausted), &[name(port)]).unwrap();
 }
 
-/// A server that has all it needs while callers leave it none, one or two: then its link breaks.
+/// The link breaks while callers leave the server no descriptor, one or two.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_38_the_link_gets_its_descriptors_however_few_the_callers_leave() {
     let Some(_) = test_zookeeper::require() else { return };
@@ -138,14 +137,14 @@ async fn fault_38_the_link_gets_its_descriptors_however_few_the_callers_leave() 
         let calls = idle.len();
         for reconnects in 1..=2 {
             link.cut().await;
-            // Who knocks now would take what the broken link has left.
+            // Callers that come now would take the descriptors of the broken link.
             for _ in 0..50 {
                 idle.push(connect(port).await.unwrap());
             }
             let again = format!("reconnects={reconnects}");
             until("connected again", SESSION, || server.err().contains(&again)).await.unwrap();
         }
-        assert!(calls > 4, "{calls} callers do not make a crowd");
+        assert!(calls > 4, "only {calls} callers");
         let after = bed.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
         assert_eq!(after, before, "{free} free: the same znode of the same session");
         no_panic(&server.err()).unwrap();
@@ -156,8 +155,8 @@ async fn fault_38_the_link_gets_its_descriptors_however_few_the_callers_leave() 
     }
 }
 
-/// What cannot be served is not registered: whatever the limit, a server that is listed answers, and any other one
-/// has ended and said why.
+/// A server that cannot serve does not register: whatever the limit, a server that is listed answers, and any other one
+/// ends with the reason.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_38_with_any_limit_of_descriptors_a_server_either_ends_or_is_listed_and_answers() {
     let Some(_) = test_zookeeper::require() else { return };
@@ -187,10 +186,10 @@ async fn fault_38_with_any_limit_of_descriptors_a_server_either_ends_or_is_liste
             no_panic(&exit.err).unwrap();
         }
     }
-    assert!(ended > 1 && listed > 1, "{ended} ended, {listed} listed: not the limits that matter");
+    assert!(ended > 1 && listed > 1, "{ended} ended, {listed} listed: the limits miss the boundary");
 }
 
-/// A container or a jail may have no devices.
+/// A container may have no devices.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_without_dev_null_is_listed_and_answers() {
     let Some(_) = root("a server without /dev/null is listed and answers") else { return };
@@ -208,12 +207,12 @@ async fn a_server_without_dev_null_is_listed_and_answers() {
 
 // === 39: bad callers ===
 
-/// What a bad caller does with its connection, for ever or until the server has had enough.
+/// What a bad caller does with its connection, for ever or until the server closes it.
 #[derive(Clone, Copy)]
 enum BadCaller {
     /// Nothing.
     Idles,
-    /// Says at once that nothing will come, and does not go.
+    /// Shuts down its side at once, and does not go.
     IsHalfOpen,
     /// Comes and goes with a reset, again and again.
     Resets,
@@ -249,7 +248,7 @@ impl BadCaller {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_39_odd_callers_are_cut_off_and_good_ones_get_their_line() {
+async fn fault_39_bad_callers_are_cut_off_and_good_ones_get_their_line() {
     let Some(_) = test_zookeeper::require() else { return };
     let Some(_) = room_for(1000) else { return };
     let zk = Server::start().await.unwrap();
@@ -257,7 +256,7 @@ async fn fault_39_odd_callers_are_cut_off_and_good_ones_get_their_line() {
     let port = free_port();
     let server = bed.server(&[port]);
     let before = bed.observer.until("the server", SOON, all_of(&[port])).await.unwrap();
-    let calm = descriptors(server.pid());
+    let at_rest = descriptors(server.pid());
 
     let mut bad = JoinSet::new();
     for (kind, count) in [
@@ -274,13 +273,13 @@ async fn fault_39_odd_callers_are_cut_off_and_good_ones_get_their_line() {
     for _ in 0..5 {
         resets.spawn(async move {
             loop {
-                // It may well be that the server sees the end of it first.
+                // The server may close it first.
                 let _ = BadCaller::Resets.call(port).await;
                 sleep(Duration::from_millis(5)).await;
             }
         });
     }
-    until("they are all there", SOON, || descriptors(server.pid()) > calm + 500).await.unwrap();
+    until("all bad callers are connected", SOON, || descriptors(server.pid()) > at_rest + 500).await.unwrap();
     let there = Instant::now();
     for round in 0..100 {
         let (silent, talking) = tokio::join!(ask(port, b""), ask(port, b"timestamp"));
@@ -289,8 +288,8 @@ async fn fault_39_odd_callers_are_cut_off_and_good_ones_get_their_line() {
     }
     resets.shutdown().await;
     let left = CONNECTION.saturating_sub(there.elapsed()) + Duration::from_secs(1);
-    until("the bad ones are cut", left, || descriptors(server.pid()) <= calm).await.unwrap();
-    assert!(!bad.is_empty(), "it was not the callers who ended it");
+    until("the bad ones are cut", left, || descriptors(server.pid()) <= at_rest).await.unwrap();
+    assert!(!bad.is_empty(), "the server, not the callers, ended the connections");
     no_panic(&server.err()).unwrap();
     let after = bed.observer.until("the server", PROPAGATION, all_of(&[port])).await.unwrap();
     assert_eq!(after, before, "I7");
@@ -309,7 +308,7 @@ enum Outcome {
     Mangled(String),
 }
 
-/// One of many callers, from an address of its own choice: one address has too few ports for all.
+/// One of many callers, from one of several addresses: one address has too few ports for all.
 async fn call(from: Ipv4Addr, port: u16, all_have_come: Arc<Barrier>) -> Outcome {
     let mut answer = Vec::new();
     let calling = async {
@@ -319,7 +318,7 @@ async fn call(from: Ipv4Addr, port: u16, all_have_come: Arc<Barrier>) -> Outcome
         let read = match connected {
             Ok(mut stream) => {
                 let read = stream.read_to_end(&mut answer).await;
-                // Kept, so that all are there at the same time.
+                // The connection is kept until all callers have come.
                 return Ok((read.map(drop), Some(stream)));
             }
             Err(error) => Err(error),
@@ -338,7 +337,7 @@ async fn call(from: Ipv4Addr, port: u16, all_have_come: Arc<Barrier>) -> Outcome
     }
 }
 
-/// Ten thousand callers at once, at a server that takes so many at a time.
+/// Ten thousand callers at once, at a server with this `max_connections`.
 async fn burst(max_connections: usize) -> Vec<Outcome> {
     let zk = Server::start().await.unwrap();
     let bed = TestBed::new(default_log(real()), vec![zk.addr()]);
@@ -354,7 +353,7 @@ async fn burst(max_connections: usize) -> Vec<Outcome> {
         calls.spawn(call(from, port, all_have_come.clone()));
     }
     let outcomes = calls.join_all().await;
-    // All have gone, or are cut off soon: the next one finds a place.
+    // All have gone, or are cut off soon: the next caller is served.
     let gone = Instant::now();
     while let Err(error) = ask(port, b"").await {
         assert!(gone.elapsed() < CONNECTION + Duration::from_secs(1), "{error}");
@@ -389,7 +388,7 @@ async fn fault_40_ten_thousand_callers_at_once_are_answered_or_turned_away_clean
 // === 45: the listening socket dies ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_45_a_server_whose_listening_socket_dies_takes_itself_out() {
+async fn fault_45_a_server_whose_listening_socket_dies_deregisters_and_ends_with_1() {
     let Some(_) = test_zookeeper::require() else { return };
     let why = "a listening socket is destroyed by ss -K";
     let Some(_) = root(why) else { return };
@@ -407,7 +406,7 @@ async fn fault_45_a_server_whose_listening_socket_dies_takes_itself_out() {
         skipped("this kernel does not destroy listening sockets", &format!("{killed:?}"));
         return;
     }
-    bed.observer.until("nobody is called to it", Duration::from_secs(1), all_of(&[])).await.unwrap();
+    bed.observer.until("both ports are deregistered", Duration::from_secs(1), all_of(&[])).await.unwrap();
     let used = processor_time(server.pid()) - used;
     assert!(used < Duration::from_millis(200), "I10: {used:?} of processor time");
     let exit = server.exit(Duration::from_secs(5)).await.unwrap();

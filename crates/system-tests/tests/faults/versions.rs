@@ -1,4 +1,4 @@
-//! The programs on other servers than an ordinary member of an ensemble of today.
+//! The programs on servers of 3.4, on an observer, and on a read-only server.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use zk_testing::Ensemble;
 
 use crate::support::*;
 
-/// The life of a registration, as all see it.
+/// A registration from its beginning to its end, as observer, `watch`, `list` and rounds show it.
 async fn everything_works(bed: &TestBed) {
     let watch = bed.client(&["watch", "--json"]);
     let ports = free_ports(2);
     let first = bed.server(&ports[..1]);
     let second = bed.server(&ports[1..]);
-    let before = bed.observer.until("registered", SOON, all_of(&ports)).await.unwrap();
-    prints(&watch, 2).await.unwrap();
+    let before = bed.registered(&ports).await;
+    until_changes(&watch, 2).await.unwrap();
     let asking = bed.client(&["--rounds", "20", "--interval", "1ms"]);
-    answered(asking, 20).await.unwrap();
+    all_answered(asking, 20).await.unwrap();
     let list = bed.client(&["list"]).exit(SOON).await.unwrap();
     assert_eq!((list.code, list.out.len()), (Some(0), 3), "{}", list.err);
 
-    // Killed and started again within its session: it takes its own stale znode over.
+    // A server that is killed and started again within its session takes over its own stale znode.
     first.kill().await;
     let first = bed.server(&ports[..1]);
     let anew = |nodes: &BTreeMap<String, Node>| {
@@ -38,14 +38,14 @@ async fn everything_works(bed: &TestBed) {
     let exit = second.exit(Duration::from_secs(5)).await.unwrap();
     assert_eq!(exit.code, Some(0), "{}", exit.err);
     bed.observer.until("one has left", SOON, all_of(&ports[..1])).await.unwrap();
-    until("it is printed", SOON, || replay(&events(&watch)) == [name(ports[0])].into()).await.unwrap();
-    let left: Vec<_> = events(&watch).into_iter().filter(|(event, _)| event == "left").collect();
+    until("it is printed", SOON, || replay(&changes(&watch)) == [name(ports[0])].into()).await.unwrap();
+    let left: Vec<_> = changes(&watch).into_iter().filter(|(event, _)| event == "left").collect();
     assert_eq!(left.last().map(|(_, endpoint)| endpoint), Some(&name(ports[1])));
     no_panic(&watch.err()).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn zookeeper_3_4_is_enough_whether_it_is_named_or_found_out() {
+async fn both_programs_work_on_zookeeper_3_4_whether_configured_or_detected() {
     for version in ["auto", "before-3.6"] {
         let server = zk_embedded::Server::builder().version(Version::V3_4).tick(TICK);
         let zk = server.start().await.unwrap();
@@ -56,14 +56,14 @@ async fn zookeeper_3_4_is_enough_whether_it_is_named_or_found_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_observer_serves_as_any_other_and_a_read_only_server_is_waited_out() {
+async fn an_observer_serves_like_any_member_and_a_read_only_server_is_waited_out() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let mut ensemble = Ensemble::builder(3).with_observer().read_only_mode().start().await.unwrap();
     let observer = ensemble.observers()[0].addr();
     let bed = TestBed::new(real(), vec![observer]);
     everything_works(&bed).await;
 
-    // Without a majority the observer goes on, for who asks to read only: that is nobody here.
+    // Without a majority the observer serves only clients that ask to read only: not these programs.
     let port = free_port();
     let server = bed.server(&[port]);
     let registered = async |when| {
@@ -72,26 +72,25 @@ async fn an_observer_serves_as_any_other_and_a_read_only_server_is_waited_out() 
     };
     registered("at first").await;
     let asking = bed.client(&FOR_EVER);
-    answers(&asking, 20).await.unwrap();
+    until_answers(&asking, 20).await.unwrap();
     for index in 0..2 {
         ensemble.server(index).kill().await;
     }
-    let lost = || asking.err().contains("stale; the last set keeps serving");
-    until("the link is lost", SOON, lost).await.unwrap();
+    asking.until_logged("stale; the last set keeps serving").await;
     sleep(SESSION).await;
-    answers_on(&asking).await.unwrap();
+    still_answered(&asking).await.unwrap();
     for index in 0..2 {
         ensemble.server(index).start_again().await.unwrap();
     }
-    // Whether a session lives through it depends on how soon the observer is back after the others.
+    // A session survives this if the observer is back soon after the others.
     for program in [&server, &asking] {
         let connects = || program.err().matches("supervisor: connected").count();
         let connected = until("connected again", SOON, || connects() == 2).await;
         assert!(connected.is_ok(), "{}", program.err());
     }
     registered("again").await;
-    // Nor is what is registered then a ghost.
+    // The znode is not one of an old session, which would go now.
     sleep(gone_within()).await;
     registered("for good").await;
-    answers_on(&asking).await.unwrap();
+    still_answered(&asking).await.unwrap();
 }
