@@ -171,15 +171,13 @@ async fn fault_04_a_server_that_stood_still_too_long_registers_again_and_claims_
     let answers = answered_by(&client, ports[0]);
     assert_eq!(answers.iter().filter(|at| unlisted(at)).count(), 0, "I9: answers of an unlisted server");
     answered(client, 800).await.unwrap();
-    // I9: it says once more that it is registered, by the new session, after it has made the znode.
-    let log = servers[0].log().split_off(says_before);
-    let says = |what: &str| log.iter().position(|(_, line)| line.contains(what));
-    let (created, registered) =
-        (says(" created"), log.iter().filter(|(_, line)| line.contains(" registered ")));
-    let registered: Vec<_> = registered.collect();
-    let log: Vec<_> = log.iter().map(|(_, line)| line).collect();
+    // I9: the server logs once that it is registered, with the znode and the session that the observer sees.
+    let log: Vec<_> = servers[0].log().split_off(says_before).into_iter().map(|(_, line)| line).collect();
+    let registered: Vec<_> = log.iter().filter(|line| line.contains(" registered ")).collect();
     assert_eq!(registered.len(), 1, "{log:#?}");
-    assert!(created.is_some() && created < says(" registered "), "{log:#?}");
+    let znode = &after[&name(ports[0])];
+    let identity = format!("czxid={:#x} session={:#x}", znode.czxid, znode.owner);
+    assert!(registered[0].contains(&identity), "{identity}: {log:#?}");
     // I5, for good: not even the end of what is left of the old session changes anything.
     sleep(gone_within()).await;
     let later = bed.observer.until("all three", PROPAGATION, all_of(&ports)).await.unwrap();
