@@ -102,9 +102,8 @@ async fn end_session(server: &Server, session: i64) {
 
 #[tokio::test]
 async fn fault_20_a_lost_reply_and_an_expiry_end_in_one_znode() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
+    let Some((server, observer)) = with_server().await else { return };
+    observer.create_all(ROOT).await.unwrap();
     for round in 0..8u64 {
         let proxy = Proxy::start(server.addr()).await.unwrap();
         let lost = proxy.on(Match::creates().path(NODE), Action::CutAfterRequest);

@@ -14,7 +14,6 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use registry::{Registrar, Registration, Socket, Status};
 use support::*;
-use test_zookeeper::Server;
 use tokio::time::Instant;
 use zk_core::ZnodePath;
 use zk_testing::proxy::{Action, Match, Op, Seen};
@@ -30,10 +29,8 @@ fn long_named(i: usize) -> Instance {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_thousand_instances_are_registered_updated_and_deregistered_once_each() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
+    let Some((server, observer)) = with_server().await else { return };
     let service = service(&server.connect_string(), NO_AUDITS);
-    let observer = observer(&server).await;
     let registrations = service.register_all((0..5_000).map(instance));
     all_registered(&registrations).await;
     assert_each_once(&observer, &service, &registrations).await;

@@ -58,9 +58,7 @@ async fn fault_12_a_registration_survives_an_expired_session_with_its_update() {
 
 #[tokio::test]
 async fn fault_18_a_create_cut_at_any_byte_ends_in_one_znode() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
+    let Some((server, observer)) = with_server().await else { return };
     observer.create_all(ROOT).await.unwrap();
     for bytes in [0, 1, 4, 8, 20, 100] {
         let proxy = Proxy::start(server.addr()).await.unwrap();
@@ -77,11 +75,8 @@ async fn fault_18_a_create_cut_at_any_byte_ends_in_one_znode() {
 
 #[tokio::test]
 async fn fault_19_a_create_whose_reply_is_lost_is_found_to_be_ours() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
+    let Some((_server, proxy, observer)) = with_proxy().await else { return };
     observer.create_all(ROOT).await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
     let lost = proxy.on(Match::creates().path(NODE), Action::CutAfterRequest);
     let service = one_service(&proxy.connect_string());
     let registration = service.register();
@@ -134,13 +129,10 @@ async fn fault_24_a_znode_deleted_by_hand_is_created_again_at_once() {
 
 #[tokio::test]
 async fn fault_24_the_audit_restores_a_znode_whose_watch_event_was_lost() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let Some((_server, proxy, observer)) = with_proxy().await else { return };
     let service = Service::start(&proxy.connect_string(), SESSION, Duration::from_millis(400));
     let registration = service.register();
     registered(&registration).await;
-    let observer = observer(&server).await;
     let dropped = proxy.drop_events();
     observer.delete(NODE, None).await.unwrap();
     eventually("the znode is back", async || observer.exists(NODE).await.unwrap().is_some()).await;
@@ -151,9 +143,7 @@ async fn fault_24_the_audit_restores_a_znode_whose_watch_event_was_lost() {
 
 #[tokio::test]
 async fn fault_24_a_deleted_znode_is_pending_until_it_is_created_again() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let Some((_server, proxy, observer)) = with_proxy().await else { return };
     let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
     let zk = Zk::start(config.with_operation_timeout(3 * SOON).unwrap()).unwrap();
     let config = Config::new(ZnodePath::parse(ROOT).unwrap());
@@ -162,15 +152,13 @@ async fn fault_24_a_deleted_znode_is_pending_until_it_is_created_again() {
     registered(&registration).await;
     proxy.drop_events();
     proxy.on(Match::creates(), Action::SwallowReply);
-    observer(&server).await.delete(NODE, None).await.unwrap();
+    observer.delete(NODE, None).await.unwrap();
     status_where(&registration, |status| *status == Status::Pending { trouble: None }).await;
 }
 
 #[tokio::test]
 async fn fault_25_a_missing_root_is_created_and_created_again() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
+    let Some((server, observer)) = with_server().await else { return };
     let service = one_service(&format!("{}/chroot/of/ours", server.connect_string()));
     let registration = service.register();
     registered(&registration).await;
@@ -210,12 +198,9 @@ async fn fault_26_a_rival_is_left_alone_until_its_znode_is_deleted() {
 /// The event of the rival's end is lost, and the keeper reads the znode at the audit interval, not more often.
 #[tokio::test]
 async fn fault_26_a_name_is_taken_after_an_audit_interval_if_the_watch_event_was_lost() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let rival = observer(&server).await;
+    let Some((_server, proxy, rival)) = with_proxy().await else { return };
     rival.create_all(ROOT).await.unwrap();
     rival.create(NODE, b"theirs", raw::CreateMode::Ephemeral).await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
     let service = Service::start(&proxy.connect_string(), SESSION, Duration::from_secs(1));
     let registration = service.register();
     conflict(&registration).await;
@@ -233,9 +218,8 @@ async fn fault_26_a_name_is_taken_after_an_audit_interval_if_the_watch_event_was
 
 #[tokio::test]
 async fn fault_26_two_servers_of_one_name_do_not_fight() {
-    let Some(_) = require_recursive_watches() else { return };
-    let server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
+    let Some(()) = require_recursive_watches() else { return };
+    let Some((server, observer)) = with_server().await else { return };
     let (first, second) = (one_service(&server.connect_string()), one_service(&server.connect_string()));
     let one = first.register_vouched();
     registered(&one).await;
@@ -259,11 +243,8 @@ async fn fault_26_two_servers_of_one_name_do_not_fight() {
 
 #[tokio::test]
 async fn fault_26_a_registration_that_ends_before_it_had_the_name_leaves_its_successor_alone() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
+    let Some((server, proxy, observer)) = with_proxy().await else { return };
     observer.create_all(ROOT).await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
     let cut = proxy.on(Match::creates().path(NODE), Action::CutBeforeRequest);
     let first = one_service(&proxy.connect_string());
     let ended = first.register_vouched();
@@ -310,9 +291,7 @@ async fn fault_26_a_rival_that_comes_between_the_read_and_the_delete_is_left_alo
 
 #[tokio::test]
 async fn closing_the_link_ends_registrations_as_deregistered_or_abandoned() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let mut server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
+    let Some((mut server, observer)) = with_server().await else { return };
     let first = one_service(&server.connect_string());
     let registration = first.register();
     registered(&registration).await;
@@ -360,10 +339,8 @@ async fn a_persistent_znode_is_a_conflict_and_is_never_touched() {
 /// An EPHEMERAL znode alone fails this: the end of the old session deletes it.
 #[tokio::test]
 async fn fault_23_a_dead_predecessor_is_taken_over_without_a_gap() {
-    let Some(_) = require_recursive_watches() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
+    let Some(()) = require_recursive_watches() else { return };
+    let Some((server, proxy, observer)) = with_proxy().await else { return };
     let dead = one_service(&proxy.connect_string());
     let before = dead.register_vouched();
     registered(&before).await;
@@ -398,10 +375,7 @@ async fn fault_23_a_dead_predecessor_is_taken_over_without_a_gap() {
 
 #[tokio::test]
 async fn an_unvouched_registration_waits_for_the_end_of_its_predecessor() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
+    let Some((server, proxy, observer)) = with_proxy().await else { return };
     let dead = one_service(&proxy.connect_string());
     let before = dead.register_vouched();
     registered(&before).await;

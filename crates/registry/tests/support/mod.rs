@@ -60,11 +60,17 @@ pub async fn one_behind_proxy() -> Option<(Server, Proxy, Service, raw::Client)>
 
 /// The same, without a service.
 pub async fn with_proxy() -> Option<(Server, Proxy, raw::Client)> {
+    let (server, observer) = with_server().await?;
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    Some((server, proxy, observer))
+}
+
+/// The same, without a service and a proxy.
+pub async fn with_server() -> Option<(Server, raw::Client)> {
     test_zookeeper::require()?;
     let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
     let observer = observer(&server).await;
-    Some((server, proxy, observer))
+    Some((server, observer))
 }
 
 impl Service {
