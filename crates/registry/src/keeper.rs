@@ -242,7 +242,8 @@ impl Keeper {
         }
     }
 
-    /// Goes on without a read, if the ready connection confirms the znode and the caller wants nothing else; else looks.
+    /// Goes on without a read, if the ready connection confirms the znode and the caller wants nothing else; else
+    /// looks.
     fn on_ready(&mut self, ready: Arc<ReadyConnection>) -> Stage {
         match self.unconfirmed.take() {
             Some(before)

@@ -37,12 +37,12 @@
 //! | an ACL denies a request | reports [`TroubleKind::Denied`] and retries within 1 s; no other registration is affected |
 //! | the server closes the connection on a write | reports [`TroubleKind::CutOff`] and writes more and more rarely; no other registration is affected |
 //!
-//! * [`Registration::status`] is true at any time: [`Status::Registered`] only while the znode is known to exist and the
-//!   link is up. A link that is down is noticed within 2/5 of the session timeout; overwritten data (until it is
+//! * [`Registration::status`] is true at any time: [`Status::Registered`] only while the znode is known to exist and
+//!   the link is up. A link that is down is noticed within 2/5 of the session timeout; overwritten data (until it is
 //!   restored) and an update on its way count as registered.
-//! * The znode is EPHEMERAL, owned by the process's one session, and named `root/host:port`, in the endpoint's one form.
-//!   It has the configured ACL ([`Config::with_acl`]), as have the root and its parents where they were missing; znodes
-//!   that exist keep theirs.
+//! * The znode is EPHEMERAL, owned by the process's one session, and named `root/host:port`, in the endpoint's one
+//!   form. It has the configured ACL ([`Config::with_acl`]), as have the root and its parents where they were
+//!   missing; znodes that exist keep theirs.
 //! * Weight and tags change in place ([`Registration::update`]). A deregistered instance stays deregistered.
 //!
 //! # Limits

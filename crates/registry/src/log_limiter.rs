@@ -9,8 +9,8 @@ use tracing::info;
 
 use crate::metrics::Metrics;
 
-/// How many lines about single registrations a registrar writes within a [`WINDOW`]. More go to level debug, and one line
-/// counts them.
+/// How many lines about single registrations a registrar writes within a [`WINDOW`]. More go to level debug, and one
+/// line counts them.
 const LINES: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(1);
 

@@ -70,13 +70,13 @@ pub(crate) struct Shared {
     readiness: OnceLock<watch::Receiver<Readiness>>,
 }
 
-/// What the caller states about the socket on which the instance serves: it decides whether a znode that another process
-/// left under the name is taken over.
+/// What the caller states about the socket on which the instance serves: it decides whether a znode that another
+/// process left under the name is taken over.
 ///
 /// A znode is ours if this [`Registrar`] wrote it: it has our incarnation. A znode is a stale one of ours if it was
 /// written on the same boot of the same host, in the same network namespace, for the same bound address, **and** the
-/// caller vouches by [`Bound`](Self::Bound) that it owns that listening socket now: then the writer cannot be alive. The
-/// second rule applies until the registration has had the name once.
+/// caller vouches by [`Bound`](Self::Bound) that it owns that listening socket now: then the writer cannot be alive.
+/// The second rule applies until the registration has had the name once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Socket {
     /// Nothing. A znode of another process stays until that process or its session ends.

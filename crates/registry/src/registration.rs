@@ -94,8 +94,8 @@ impl Registration {
     /// then drain.
     ///
     /// # Errors
-    /// [`DeregisterError`] if the ensemble did not confirm the deletion `within` the time, or the link was closed first.
-    /// The keeper retries for as long as the link exists; after that the znode ends with the session.
+    /// [`DeregisterError`] if the ensemble did not confirm the deletion `within` the time, or the link was closed
+    /// first. The keeper retries for as long as the link exists; after that the znode ends with the session.
     ///
     /// # Cancel safety
     /// The deletion goes on if the future is dropped. Nothing registers the instance again.

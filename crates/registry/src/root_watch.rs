@@ -9,11 +9,12 @@
 //!  └─ link down ──────────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! The root watch passes the events of the shared watch to the keepers by name, and keeps the root's *list version* (the
-//! numbers in its stat that change with every child created or deleted) up to date. If the list version is the same on
-//! the next connection of the session, no child was created or deleted in between, and the keepers need not read their
-//! znodes. Proof: ZooKeeper sends the event of a change before the reply to a later stat. So when a list version is
-//! kept, the keepers have been notified of every deletion before it, and a later deletion gives another list version.
+//! The root watch passes the events of the shared watch to the keepers by name, and keeps the root's *list version*
+//! (the numbers in its stat that change with every child created or deleted) up to date. If the list version is the
+//! same on the next connection of the session, no child was created or deleted in between, and the keepers need not
+//! read their znodes. Proof: ZooKeeper sends the event of a change before the reply to a later stat. So when a list
+//! version is kept, the keepers have been notified of every deletion before it, and a later deletion gives another
+//! list version.
 
 use std::sync::Arc;
 use std::time::Duration;

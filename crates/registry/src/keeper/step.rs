@@ -154,8 +154,9 @@ impl Keeper {
         }
     }
 
-    /// What follows a write of ours that succeeded. The shared watch, where there is one, was installed before the write
-    /// and reports every later change. The znode's own watch has fired for the write: another look sets it again.
+    /// What follows a write of ours that succeeded. The shared watch, where there is one, was installed before the
+    /// write and reports every later change. The znode's own watch has fired for the write: another look sets it
+    /// again.
     fn after_write(&self, ready: &ReadyConnection, stat: Stat) -> Next {
         let is_ours = stat.ephemeral_owner == Some(ready.connection.session().id);
         if ready.is_shared() && is_ours { Next::Registered(None, stat) } else { Next::Look { sync: false } }

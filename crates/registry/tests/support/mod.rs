@@ -43,8 +43,8 @@ pub fn registrar(zk: &Zk, root: &str, audit: Duration) -> Registrar {
     Registrar::new(zk.clone(), Config::new(root).with_audit_interval(audit).unwrap())
 }
 
-/// Starts a server, a proxy in front of it, a [`service`] that connects through the proxy, and an observer that connects
-/// to the server. `None` where no ZooKeeper is installed.
+/// Starts a server, a proxy in front of it, a [`service`] that connects through the proxy, and an observer that
+/// connects to the server. `None` where no ZooKeeper is installed.
 pub async fn behind_proxy(audit: Duration) -> Option<(Server, Proxy, Service, raw::Client)> {
     let (server, proxy, observer) = with_proxy().await?;
     let service = service(&proxy.connect_string(), audit);
