@@ -89,7 +89,7 @@ impl Owner {
         self
     }
 
-    /// Adds what tells one boot of the host from the next; empty counts as unknown.
+    /// Adds the id of the boot of the host, which is another one after each boot; an empty one counts as unknown.
     #[must_use]
     pub fn with_boot_id(mut self, boot_id: impl Into<String>) -> Self {
         self.boot_id = Some(boot_id.into()).filter(|id| !id.is_empty());
@@ -136,7 +136,7 @@ impl Owner {
         self.host.as_deref()
     }
 
-    /// Returns what tells one boot of the host from the next.
+    /// Returns the id of the boot of the host.
     #[must_use]
     pub fn boot_id(&self) -> Option<&str> {
         self.boot_id.as_deref()

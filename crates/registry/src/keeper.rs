@@ -323,7 +323,7 @@ impl Keeper {
                     self.unlinked();
                     return None;
                 }
-                moved = self.readiness.changed() => if moved.is_err() { return None },
+                published = self.readiness.changed() => if published.is_err() { return None },
             }
         }
     }
@@ -337,10 +337,10 @@ impl Keeper {
             let audited = tokio::select! {
                 () = changed(&mut self.desired) => return Stage::Looking { ready, sync: false },
                 () = ready.connection.ended() => return self.on_ready_ended(&ready, &watch, stat),
-                moved = self.readiness.changed(), if watch.is_none() => {
+                published = self.readiness.changed(), if watch.is_none() => {
                     let readiness = self.readiness.borrow_and_update().clone();
                     match readiness {
-                        Readiness::Ready(same) if same.number == ready.number && moved.is_ok() => continue,
+                        Readiness::Ready(same) if same.number == ready.number && published.is_ok() => continue,
                         // The shared watch has ended, and another one may confirm the znode.
                         _ => return self.on_ready_ended(&ready, &watch, stat),
                     }
@@ -402,7 +402,7 @@ impl Keeper {
             () = changed(&mut self.desired) => return Stage::Looking { ready, sync: false },
             () = ready.connection.ended() => return self.unlinked(),
             // The shared watch has ended, or there is one now.
-            moved = self.readiness.changed() => return match moved {
+            published = self.readiness.changed() => return match published {
                 Ok(()) => Stage::Looking { ready, sync: false },
                 Err(_) => Stage::Unlinked,
             },

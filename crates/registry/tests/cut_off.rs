@@ -90,10 +90,10 @@ async fn fault_32_a_write_that_ends_the_connection_is_reported_and_becomes_rare(
     assert_eq!(service.zk.state().epoch, 1);
 
     // A smaller record is written at once, and a larger one leaves it as it is.
-    let mended = Instant::now();
+    let repaired = Instant::now();
     one[0].update(instance(2)).unwrap();
     all_registered(&one).await;
-    assert!(mended.elapsed() < Duration::from_secs(1), "{:?}", mended.elapsed());
+    assert!(repaired.elapsed() < Duration::from_secs(1), "{:?}", repaired.elapsed());
     let written = observer.get(one[0].path().as_str()).await.unwrap();
     one[0].update(large(&service, 2)).unwrap();
     status_where(&one[0], is_cut_off).await;

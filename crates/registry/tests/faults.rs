@@ -115,7 +115,7 @@ async fn fault_20_a_lost_reply_and_an_expiry_end_in_one_znode() {
             // The session ends for certain before there is another connection.
             proxy.refuse().await;
         } else {
-            // It ends in the middle of the next attempt, or right behind it.
+            // The session ends in the middle of the next attempt, or right after it.
             sleep(Duration::from_millis(round * 3)).await;
         }
         let stat = observer.exists(NODE).await.unwrap().expect("created without a reply");

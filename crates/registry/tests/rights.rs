@@ -48,10 +48,10 @@ async fn fault_27_a_denied_create_is_reported_affects_no_other_registration_and_
     assert!((2..=24).contains(&attempts), "{attempts} attempts in 4 s");
 
     assert!(denied(&refused.status()));
-    let mended = Instant::now();
+    let repaired = Instant::now();
     admin.set_acl(ROOT, &[raw::Acl::open()]).await.unwrap();
     registered(&refused).await;
-    assert!(mended.elapsed() < BOUND, "{:?}", mended.elapsed());
+    assert!(repaired.elapsed() < BOUND, "{:?}", repaired.elapsed());
 }
 
 /// Each alone would try twice a second: 2,400 attempts in the second that is measured.
@@ -89,10 +89,10 @@ async fn fault_27_a_root_of_another_identity_is_denied_until_it_is_opened() {
     status_where(&other, denied).await;
 
     admin.add_auth("digest", b"owner:secret").await.unwrap();
-    let mended = Instant::now();
+    let repaired = Instant::now();
     admin.set_acl(ROOT, &[raw::Acl::open()]).await.unwrap();
     registered(&other).await;
-    assert!(mended.elapsed() < BOUND, "{:?}", mended.elapsed());
+    assert!(repaired.elapsed() < BOUND, "{:?}", repaired.elapsed());
     // Only the creator of a znode may write it.
     let (acl, _) = admin.get_acl(other.path().as_str()).await.unwrap();
     let others = acl.iter().filter(|entry| entry.permissions == permission::ALL);
