@@ -1,4 +1,4 @@
-//! An address and a port, and the one way to write them.
+//! [`Endpoint`]: an address and a port, with one way to write them.
 
 mod error;
 mod host;
@@ -23,11 +23,11 @@ const MAX_LEN: usize = host::MAX_NAME + 7;
 /// IPv4 address, host names are lower case without a dot at the end, ports have no sign and no leading zero.
 ///
 /// Parsing reads the other spellings of an address or a name as the same endpoint, as other programs may have
-/// written them: `[::ffff:127.0.0.1]:80`, `[0:0:0:0:0:0:0:1]:80`, `Host-A.example.:80`. What may mean two
-/// things is refused: leading zeros in a port or an IPv4 address (octal to some), IPv6 without brackets, a zone.
+/// written them: `[::ffff:127.0.0.1]:80`, `[0:0:0:0:0:0:0:1]:80`, `Host-A.example.:80`. Ambiguous text is refused:
+/// leading zeros in a port or an IPv4 address (octal to some), IPv6 without brackets, a zone.
 ///
-/// `0.0.0.0` and `::`, however they are spelled, are no endpoint: they are there to listen on, and who calls
-/// them reaches itself.
+/// `0.0.0.0` and `::`, in any spelling, are no endpoints: they are addresses to listen on, and a caller that dials them
+/// reaches itself.
 ///
 /// The order is IPv4 by number, then IPv6 by number, then names by their letters; within a host, by port.
 /// It is stable: pickers that walk a sorted list rely on it.
@@ -61,7 +61,7 @@ impl Endpoint {
     }
 
     fn checked(host: Host, port: NonZeroU16) -> Result<Self, EndpointError> {
-        // The variants of a host are open, so one may hold a mapped address all the same.
+        // The variants of a host are public, so one may contain a mapped address.
         let host = host.ip().map_or(host, Host::from);
         if host.is_unspecified() {
             return Err(EndpointError::Unspecified);
@@ -114,14 +114,14 @@ impl Endpoint {
         self.host.ip().map(|ip| SocketAddr::new(ip, self.port()))
     }
 
-    /// Says whether the host only reaches the caller's own machine: `127.0.0.0/8`, `::1`, `localhost`.
+    /// Returns whether the host only reaches the caller's own machine: `127.0.0.0/8`, `::1`, `localhost`.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.host.is_loopback()
     }
 }
 
-/// Parses what stands between brackets.
+/// Parses the text between brackets.
 fn bracketed(inside: &str) -> Result<Ipv6Addr, EndpointError> {
     if inside.contains('%') {
         return Err(EndpointError::ZoneId);
@@ -184,11 +184,11 @@ impl Serialize for Endpoint {
 impl TryFrom<SocketAddr> for Endpoint {
     type Error = EndpointError;
 
-    /// Takes over a socket address.
+    /// Makes an endpoint of a socket address.
     ///
     /// # Errors
-    /// [`EndpointError::PortZero`]: bind first and take the address that the listener got.
-    /// [`EndpointError::Unspecified`]: of a socket that listens on every address, take one that callers reach.
+    /// [`EndpointError::PortZero`]: bind first, and use the listener's `local_addr()`.
+    /// [`EndpointError::Unspecified`]: the socket listens on every address; use one that callers can reach.
     /// [`EndpointError::ZoneId`]: a scope id means nothing on another machine.
     fn try_from(addr: SocketAddr) -> Result<Self, Self::Error> {
         match addr {

@@ -1,4 +1,4 @@
-//! How an instance becomes a znode and comes back: one trait, one file a wire format.
+//! [`Format`]: writes instances as znodes and reads them. Each format has a file.
 
 pub(crate) mod plain;
 mod remark;
@@ -20,17 +20,16 @@ pub trait Format: fmt::Debug + Send + Sync {
     /// Writes an instance.
     ///
     /// # Errors
-    /// [`EncodeError`], if somebody could not read the result.
+    /// [`EncodeError`], if a reader could not read the result, or would read something else.
     fn encode(&self, instance: &Instance) -> Result<Encoded, EncodeError>;
 
-    /// Reads a znode of which nothing but the name is known. Several names may be one endpoint, and the
-    /// instances of them are one then.
+    /// Reads the name of a znode. Several names may be spellings of one endpoint, and are then one instance.
     ///
     /// # Errors
-    /// [`DecodeError`], if the name is not one of this format: callers skip such a child.
+    /// [`DecodeError`], if the name is invalid: callers skip such a child.
     fn decode_name(&self, segment: &str) -> Result<Endpoint, DecodeError>;
 
-    /// Reads a znode; data that makes no sense costs the facts in it, never the instance.
+    /// Reads a znode. Invalid data costs the facts in it, never the instance.
     ///
     /// # Errors
     /// As [`decode_name`](Self::decode_name).
@@ -49,13 +48,13 @@ pub struct Encoded {
 /// A read instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// What could be read.
+    /// The instance, with defaults for everything invalid.
     pub instance: Instance,
-    /// What was invalid about the data, for a log; empty for the records that we write ourselves.
+    /// The invalid parts of the data, for a log; empty for a record that [`Format::encode`] wrote.
     pub remarks: Vec<Remark>,
 }
 
-/// Says why an instance cannot be written.
+/// Why an instance cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -90,7 +89,7 @@ pub enum EncodeError {
     },
 }
 
-/// Says why a znode is not an instance.
+/// Why a znode is not an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -99,7 +98,7 @@ pub enum DecodeError {
     NotAnEndpoint {
         /// The name of the znode, as it is.
         segment: String,
-        /// What is wrong with it.
+        /// Why it is invalid.
         reason: EndpointError,
     },
 }

@@ -1,16 +1,16 @@
-//! The record that is registered.
+//! [`Instance`]: the record that is registered.
 
 use std::collections::BTreeMap;
 
 use crate::{Endpoint, Owner};
 
-/// The weight of an instance that states none.
+/// The weight of an instance whose record has none.
 pub const DEFAULT_WEIGHT: u32 = 100;
 
 /// The largest weight that is written; reading takes any `u32`.
 pub const MAX_WEIGHT: u32 = 1_000_000;
 
-/// One registered instance: where to call it, how much to send, what else is said about it, and who says so.
+/// One registered instance: its endpoint, its weight, its tags and the owner that wrote it.
 ///
 /// Nothing is checked here beyond the endpoint: a [`Format`](crate::Format) refuses what it cannot write.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -51,14 +51,14 @@ impl Instance {
         self
     }
 
-    /// Says who writes it.
+    /// Sets the owner that writes it.
     #[must_use]
     pub fn with_owner(mut self, owner: Owner) -> Self {
         self.owner = Some(owner);
         self
     }
 
-    /// Returns where to call it.
+    /// Returns the endpoint at which it is called.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
@@ -82,7 +82,7 @@ impl Instance {
         self.tags.get(key).map(String::as_str)
     }
 
-    /// Returns who wrote it; `None` if the record does not say so in a way that we can read.
+    /// Returns the owner that wrote it; `None` if the record names none, or an invalid one.
     #[must_use]
     pub fn owner(&self) -> Option<&Owner> {
         self.owner.as_ref()

@@ -1,27 +1,6 @@
-//! What a registered instance is, and how it is written to a znode: the words that the side which
-//! registers and the side which discovers share.
-//!
-//! # What it is for
-//!
-//! - [`Endpoint`]: an address and a port that can be called, with exactly one form, because that names a znode.
-//! - [`Instance`]: an endpoint with its weight, its tags and the [`Owner`] that wrote it.
-//! - [`Format`]: how an instance becomes a znode's name and data, and comes back. [`Plain`] is the
-//!   default: it names the znode `127.0.0.1:8897` and writes the JSON that Kitex clients read.
-//!
-//! # What it promises
-//!
-//! - Writing is strict: what is written can be read by everybody, or an error names what cannot.
-//! - Reading is tolerant: a name that is an endpoint, in any spelling, is always an instance, whatever its data
-//!   holds. What was invalid about the data comes along as [`Remark`]s. No input panics.
-//! - What can never be called is no endpoint, so that it can neither be registered nor found: port 0, and the
-//!   addresses `0.0.0.0` and `::`, by which who calls them reaches itself.
-//! - No I/O, no clock, no random numbers: everything that varies is an argument.
-//!
-//! # What it does not do
-//!
-//! It resolves no host names, talks to no ensemble, and does not judge whether anybody answers at an endpoint.
-//!
-//! # Example
+//! What a registered instance is, and how it is written to a znode. The crates that register and the crates that
+//! discover share these types; there is no I/O, no clock and no randomness in them: everything that varies is an
+//! argument.
 //!
 //! ```
 //! use instance::{Endpoint, Format, Instance, Plain};
@@ -37,6 +16,18 @@
 //! assert!(read.remarks.is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! - [`Endpoint`]: an address and a port that can be called, with exactly one form, as it names a znode. Port 0,
+//!   `0.0.0.0` and `::` (by which a caller reaches itself) are no endpoints: they can neither be registered nor
+//!   found.
+//! - [`Instance`]: an endpoint with its weight, its tags and the [`Owner`] that wrote it.
+//! - [`Format`]: writes an instance as a znode's name and data, and reads it. Writing is strict: every reader
+//!   understands the result, or an error names what is invalid. Reading is tolerant: a name that is an endpoint, in
+//!   any spelling, is an instance whatever its data; a [`Remark`] reports each part of the data that is invalid. No
+//!   input panics.
+//! - [`Plain`]: the default format, with the JSON that Kitex clients read.
+//!
+//! Host names are not resolved here, and nothing checks whether a server answers at an endpoint.
 
 mod endpoint;
 mod format;

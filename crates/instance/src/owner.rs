@@ -1,4 +1,4 @@
-//! Who wrote an instance.
+//! [`Owner`]: the process that wrote an instance.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,13 +13,13 @@ use thiserror::Error;
 pub struct Incarnation(u128);
 
 impl Incarnation {
-    /// Takes over a number that the caller drew.
+    /// Makes an incarnation of a random number.
     #[must_use]
     pub const fn from_u128(number: u128) -> Self {
         Self(number)
     }
 
-    /// Takes over 16 bytes that the caller drew, the most significant first.
+    /// Makes an incarnation of 16 random bytes, the most significant first.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(u128::from_be_bytes(bytes))
@@ -50,7 +50,7 @@ impl FromStr for Incarnation {
     }
 }
 
-/// Says that a text is not an incarnation.
+/// A text is not an incarnation.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("expected 32 lower-case hexadecimal digits")]
 pub struct IncarnationError(());
@@ -59,11 +59,11 @@ pub struct IncarnationError(());
 ///
 /// The facts answer three questions:
 ///
-/// - *Did this very process write it?* [`incarnation`](Self::incarnation) alone decides that.
-/// - *Can its writer still be listening?* Not when somebody else now holds the same bound address in the
-///   same network namespace of the same boot of the same host: see [`same_place`](Self::same_place).
-/// - *Whom should an operator ask?* Host, pid and start time say so in a conflict message. They prove
-///   nothing: pids are used again and clocks are set.
+/// - *Did this process write it?* [`incarnation`](Self::incarnation) alone decides that.
+/// - *Can its writer still be listening?* No, if another process now owns the same bound address in the same network
+///   namespace of the same boot of the same host: see [`same_place`](Self::same_place).
+/// - *Which process is it?* Host, pid and start time lead an operator to it. They prove nothing: pids are used again,
+///   and clocks are set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Owner {
     incarnation: Incarnation,
@@ -76,7 +76,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Describes an owner of which nothing else is known.
+    /// Describes an owner without other facts.
     #[must_use]
     pub fn new(incarnation: Incarnation) -> Self {
         Self { incarnation, host: None, boot_id: None, netns: None, pid: None, started_ms: None, bound: None }
@@ -89,7 +89,7 @@ impl Owner {
         self
     }
 
-    /// Adds what tells one boot of the host from the next; empty counts as unknown.
+    /// Adds the id of the boot of the host, which is another one after each boot; an empty one counts as unknown.
     #[must_use]
     pub fn with_boot_id(mut self, boot_id: impl Into<String>) -> Self {
         self.boot_id = Some(boot_id.into()).filter(|id| !id.is_empty());
@@ -136,7 +136,7 @@ impl Owner {
         self.host.as_deref()
     }
 
-    /// Returns what tells one boot of the host from the next.
+    /// Returns the id of the boot of the host.
     #[must_use]
     pub fn boot_id(&self) -> Option<&str> {
         self.boot_id.as_deref()
@@ -166,11 +166,11 @@ impl Owner {
         self.bound
     }
 
-    /// Says whether both bound the same address in the same network namespace of the same boot of the same
+    /// Returns whether both bound the same address in the same network namespace of the same boot of the same
     /// host, so that they cannot both be listening there exclusively.
     ///
-    /// Every one of the four facts must be known on both sides and equal: what is unknown never matches,
-    /// not even itself. Whether a listener is exclusive (no `SO_REUSEPORT`) is for the caller to know.
+    /// Each of the four facts must be known on both sides and equal: an unknown fact never matches, not even itself.
+    /// The caller must know that its listener is exclusive (no `SO_REUSEPORT`).
     #[must_use]
     pub fn same_place(&self, other: &Self) -> bool {
         fn known_and_equal<T: PartialEq>(a: &Option<T>, b: &Option<T>) -> bool {
@@ -183,7 +183,7 @@ impl Owner {
     }
 }
 
-/// One line for an operator: what is known, most useful first.
+/// One line for an operator: the known facts, the most useful first.
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use crate::quoted::Quoted;
@@ -214,14 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn another_incarnation_pid_and_start_are_still_the_same_place() {
+    fn owners_that_differ_in_incarnation_pid_and_start_share_a_place() {
         let mut later = complete().with_pid(7).with_started_ms(9);
         later.incarnation = Incarnation::from_u128(2);
         assert!(complete().same_place(&later) && later.same_place(&complete()));
     }
 
     #[test]
-    fn any_fact_that_differs_or_is_unknown_is_another_place() {
+    fn a_fact_that_differs_or_is_unknown_makes_another_place() {
         let changes: [fn(&mut Owner); 8] = [
             |o| o.host = Some("db-8".into()),
             |o| o.host = None,
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_unknown_does_not_match_itself() {
+    fn an_unknown_fact_does_not_match_itself() {
         let unknown = complete().with_boot_id("");
         assert!(!unknown.same_place(&unknown));
     }

@@ -1,12 +1,12 @@
-//! Foreign text in our messages.
+//! Text of others in messages: escaped and cut short.
 
 use std::fmt;
 
-/// How many characters of foreign text a message shows.
+/// How many characters of such a text a message shows.
 const SHOWN: usize = 64;
 
-/// Shows foreign text quoted, with control characters escaped and cut short, so that it can neither forge
-/// nor flood a log.
+/// Shows a text of others quoted, with control characters escaped, and cut short, so that it can neither forge nor
+/// flood a log.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -18,7 +18,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Shortens foreign text to what a message would show, so that keeping it costs little.
+/// Shortens a text of others to the length that a message shows, so that a [`Remark`](crate::Remark) keeps little.
 pub(crate) fn shorten(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         None => text.to_owned(),
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_newline_cannot_start_a_line_of_its_own() {
+    fn a_newline_is_escaped() {
         assert_eq!(Quoted("a\nb").to_string(), r#""a\nb""#);
     }
 

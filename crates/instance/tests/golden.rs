@@ -1,4 +1,4 @@
-//! The bytes on the wire: a change here is a change for every reader there is.
+//! The bytes of a record: a change here is a change for every reader in production.
 
 use instance::{Endpoint, Format, Incarnation, Instance, Owner, Plain};
 
@@ -16,7 +16,7 @@ fn assert_golden(instance: Instance, segment: &str, golden: &[u8]) {
 }
 
 #[test]
-fn an_instance_without_anything_else_keeps_its_bytes() {
+fn an_instance_without_tags_keeps_its_bytes() {
     let instance = Instance::new(endpoint("127.0.0.1:8897"));
     assert_golden(instance, "127.0.0.1:8897", include_bytes!("golden/minimal.json"));
 }

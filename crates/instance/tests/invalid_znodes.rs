@@ -1,4 +1,4 @@
-//! Znodes as others leave them: a bad name costs one child, bad data costs the facts in it, nothing panics.
+//! Invalid znodes: an invalid name costs one child, invalid data costs the facts in it, nothing panics.
 
 use instance::{
     DEFAULT_WEIGHT, DecodeError, Decoded, Format, JsonType, MAX_READ, MAX_REMARKS, Plain, Remark,
@@ -63,7 +63,7 @@ fn names_that_are_no_endpoint_are_refused_whatever_the_data() {
 }
 
 #[test]
-fn a_name_as_other_programs_spell_it_is_the_instance_that_it_means() {
+fn a_name_in_another_spelling_is_read_as_the_same_instance() {
     for (one, other) in [
         ("[::1]:80", "[::0:1]:80"),
         ("[::1]:80", "[0:0:0:0:0:0:0:1]:80"),
@@ -96,7 +96,7 @@ fn unreadable_data_leaves_an_instance_with_default_weight() {
     let oversized = vec![b' '; MAX_READ + 1];
     let megabyte = format!(r#"{{"Weight":7,"Tags":{{"a":"{}"}}}}"#, "x".repeat(1 << 20));
     let deep = "[".repeat(10_000);
-    // Where exactly the parser stumbles is its own affair.
+    // The position is the parser's, and not compared.
     let not_json = || Some(Remark::NotJson { line: 1, column: 1 });
     let not_an_object = |found| Some(Remark::NotAnObject { found });
     let table: &[(&[u8], Option<Remark>)] = &[
@@ -133,12 +133,12 @@ fn unreadable_data_leaves_an_instance_with_default_weight() {
         assert_eq!(instance.endpoint().to_string(), NAME, "{shown}");
         assert_eq!(instance.weight(), DEFAULT_WEIGHT, "{shown}");
         assert!(instance.tags().is_empty() && instance.owner().is_none(), "{shown}");
-        let remarks: Vec<_> = remarks.into_iter().map(anywhere).collect();
+        let remarks: Vec<_> = remarks.into_iter().map(without_position).collect();
         assert_eq!(remarks, Vec::from_iter(remark.clone()), "{shown}");
     }
 }
 
-fn anywhere(remark: Remark) -> Remark {
+fn without_position(remark: Remark) -> Remark {
     match remark {
         Remark::NotJson { .. } => Remark::NotJson { line: 1, column: 1 },
         other => other,
@@ -146,14 +146,14 @@ fn anywhere(remark: Remark) -> Remark {
 }
 
 #[test]
-fn a_bad_weight_is_the_default_and_costs_nothing_else() {
+fn an_invalid_weight_becomes_the_default_and_affects_no_other_field() {
     for weight in ["-1", "1.5", "1e2", "4294967296", "1e400", "\"7\"", "null", "true", "[]", "{}"] {
         let data = format!(r#"{{"Weight":{weight},"Tags":{{"zone":"a"}}}}"#);
         let Decoded { instance, remarks } = read(data.as_bytes());
         assert_eq!(instance.weight(), DEFAULT_WEIGHT, "{weight}");
         assert_eq!(remarks.len(), 1, "{weight}: {remarks:?}");
         if weight != "1e400" {
-            // A number beyond all floats spoils the whole document for the parser.
+            // The parser refuses the whole document for a number beyond all floats.
             assert!(matches!(remarks[0], Remark::Weight { .. }), "{weight}: {remarks:?}");
             assert_eq!(instance.tag("zone"), Some("a"), "{weight}");
         }
@@ -161,7 +161,7 @@ fn a_bad_weight_is_the_default_and_costs_nothing_else() {
 }
 
 #[test]
-fn any_unsigned_weight_is_taken() {
+fn every_unsigned_weight_is_read() {
     for (weight, expected) in [("0", 0), ("1", 1), ("1000001", 1_000_001), ("4294967295", u32::MAX)] {
         let Decoded { instance, remarks } = read(format!(r#"{{"Weight":{weight}}}"#).as_bytes());
         assert_eq!((instance.weight(), remarks.len()), (expected, 0));
@@ -169,7 +169,7 @@ fn any_unsigned_weight_is_taken() {
 }
 
 #[test]
-fn what_is_readable_in_a_record_is_kept() {
+fn the_valid_fields_of_an_invalid_record_are_kept() {
     struct Case {
         data: String,
         weight: u32,

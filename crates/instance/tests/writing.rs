@@ -1,4 +1,4 @@
-//! Strict writing, and the way back.
+//! Writing is strict, and every written record is read back unchanged.
 
 use instance::{
     EncodeError, Endpoint, Format, Host, Incarnation, Instance, MAX_DATA, MAX_WEIGHT, Owner, Plain,
@@ -17,7 +17,7 @@ fn the_format_can_be_chosen_at_run_time() {
 }
 
 #[test]
-fn a_tag_that_others_would_misread_is_refused_by_name() {
+fn a_tag_with_an_invalid_key_is_refused_with_the_key_in_the_error() {
     for key in ["owner.host", "owner.", "owner.team"] {
         let refused = EncodeError::ReservedKey { key: key.into() };
         assert_eq!(Plain.encode(&plain().with_tag(key, "x")), Err(refused));
@@ -75,7 +75,7 @@ prop_compose! {
         tags in prop::collection::btree_map("[a-zA-Z0-9. ü]{1,10}", ".{0,20}", 0..8),
         owner in prop::option::of(owners()),
     ) -> Instance {
-        let endpoint = Endpoint::new(Host::V6(ip.into()), port).expect("it can be called");
+        let endpoint = Endpoint::new(Host::V6(ip.into()), port).expect("an address that can be called");
         let mut instance = Instance::new(endpoint).with_weight(weight).with_tags(tags);
         if let Some(owner) = owner { instance = instance.with_owner(owner); }
         instance
@@ -84,7 +84,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn what_is_written_reads_back_as_itself(instance in instances()) {
+    fn every_written_instance_is_read_back_unchanged(instance in instances()) {
         match Plain.encode(&instance) {
             Ok(encoded) => {
                 prop_assert!(encoded.data.len() <= MAX_DATA);
@@ -100,13 +100,13 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_an_instance(data: Vec<u8>) {
+    fn any_data_is_read_as_an_instance(data: Vec<u8>) {
         let decoded = Plain.decode("127.0.0.1:8897", &data).unwrap();
         prop_assert_eq!(decoded.instance.endpoint().port(), 8897);
     }
 
     #[test]
-    fn anything_like_a_record_is_an_instance(
+    fn any_data_like_a_record_is_read_as_an_instance(
         data in "\\{\"(Weight|weight|Tags)\":[-0-9.e\"a-z\\[\\{]{0,8}(,\"Tags\":\\{\"owner.[a-z]{0,4}\":\"[^\"]{0,8}\"\\})?\\}"
     ) {
         let decoded = Plain.decode("127.0.0.1:8897", data.as_bytes()).unwrap();

@@ -1,4 +1,5 @@
-//! Registers an address until Enter: `cargo run -p registry --example keep -- 127.0.0.1:2181`.
+//! Keeps an address registered until Enter is pressed, and prints its status:
+//! `cargo run -p registry --example keep -- 127.0.0.1:2181`.
 //!
 //! Meanwhile delete the znode by hand, restart ZooKeeper, or let another process take the name.
 

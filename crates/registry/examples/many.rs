@@ -1,4 +1,4 @@
-//! What thousands of registrations cost: `cargo run --release -p registry --example many -- 5000`.
+//! Measures what thousands of registrations cost: `cargo run --release -p registry --example many -- 5000`.
 //!
 //! Starts an Apache ZooKeeper of its own and counts the requests that a proxy in front of it sees.
 
@@ -30,7 +30,7 @@ async fn main() {
         (0..count).map(|i| registrar.register(instance(i), Socket::Unvouched).unwrap()).collect();
     all_registered(&registrations).await;
     step.end("register");
-    // Whatever is put off until nothing happens any more.
+    // Requests that follow a while after the last change: the list version.
     tokio::time::sleep(Duration::from_secs(2)).await;
     step.end("2 s without a change");
 
@@ -39,7 +39,7 @@ async fn main() {
     all_registered(&registrations).await;
     step.end("cut, same session");
 
-    // The link may be back in the session before it is closed: then once more.
+    // The link may attach to the session again before it expires: then once more.
     let session = zk.state().session;
     while zk.state().session == session
         && let Err(error) = expire_session(server.addr(), session.unwrap().id.0).await

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use zk_core::{Acl, ZnodePath};
 
-/// Where and how instances are registered. Checked: whatever exists is usable.
+/// Where and how instances are registered. Every value of this type is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     root: ZnodePath,
@@ -13,15 +13,15 @@ pub struct Config {
     audit_interval: Duration,
 }
 
-/// A value that cannot be used.
+/// Why a configuration is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The audit interval is out of range.
-    #[error("an audit interval of {given:?} is out of range; expected {min:?} to {max:?}")]
+    #[error("an audit interval of {value:?} is out of range; expected {min:?} to {max:?}")]
     AuditInterval {
-        /// The value given.
-        given: Duration,
+        /// The value that was passed.
+        value: Duration,
         /// The smallest that is allowed.
         min: Duration,
         /// The largest that is allowed.
@@ -30,37 +30,38 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// How often a registration is compared with what is there, unless told otherwise: every 30 s.
+    /// The default audit interval: 30 s.
     pub const DEFAULT_AUDIT_INTERVAL: Duration = Duration::from_secs(30);
-    /// The audit intervals that are allowed.
+    /// The audit intervals that are allowed: 100 ms to 1 h.
     pub const AUDIT_INTERVALS: RangeInclusive<Duration> =
         Duration::from_millis(100)..=Duration::from_secs(3600);
 
-    /// Registers below `root`, which is created where it is missing, with an open ACL.
+    /// Registers below `root`, with an open ACL, audited every 30 s. The registrar creates the root if it is missing.
     pub fn new(root: ZnodePath) -> Self {
         Self { root, acl: Acl::Open, audit_interval: Self::DEFAULT_AUDIT_INTERVAL }
     }
 
-    /// Sets the ACL of everything that is created.
+    /// Sets the ACL of the znodes that are created: the instances, and the root and its parents where they are missing.
     pub fn with_acl(mut self, acl: Acl) -> Self {
         self.acl = acl;
         self
     }
 
-    /// Sets how often a registration is compared with what is there. Each wait is varied by a quarter.
+    /// Sets how often a keeper compares its znode with the declared instance. Each wait varies by a quarter.
     ///
     /// # Errors
-    /// Outside [`AUDIT_INTERVALS`](Self::AUDIT_INTERVALS).
-    pub fn with_audit_interval(mut self, given: Duration) -> Result<Self, ConfigError> {
+    /// [`ConfigError::AuditInterval`] outside [`AUDIT_INTERVALS`](Self::AUDIT_INTERVALS).
+    pub fn with_audit_interval(mut self, interval: Duration) -> Result<Self, ConfigError> {
         let range = Self::AUDIT_INTERVALS;
-        if !range.contains(&given) {
-            return Err(ConfigError::AuditInterval { given, min: *range.start(), max: *range.end() });
+        if !range.contains(&interval) {
+            let (min, max) = (*range.start(), *range.end());
+            return Err(ConfigError::AuditInterval { value: interval, min, max });
         }
-        self.audit_interval = given;
+        self.audit_interval = interval;
         Ok(self)
     }
 
-    /// The znode below which instances are registered.
+    /// Returns the znode below which instances are registered.
     pub fn root(&self) -> &ZnodePath {
         &self.root
     }

@@ -1,56 +1,56 @@
-//! What to do about what is there: the rules of ownership, without I/O.
+//! The rules of ownership: decides, without I/O, what to do about a znode that exists.
 
 use instance::Owner;
 use zk_core::{SessionId, Stat, Zxid};
 
 use crate::status::Holder;
 
-/// A znode that stands in our place.
+/// A znode under our name.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) stat: Stat,
-    /// Who wrote it, as far as its data tells; not asked if the data is known to be what we wrote.
+    /// The owner that its data names; ourselves if the data is known to be what we wrote.
     pub(crate) owner: Option<Owner>,
-    /// Whether its data is what ours should be.
+    /// Whether its data is our record.
     pub(crate) data_is_ours: bool,
 }
 
-/// Us.
+/// What makes a znode ours.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim<'a> {
-    /// What our znodes say about us.
+    /// The owner that we write into our znodes.
     pub(crate) owner: &'a Owner,
     /// The session of the connection in use.
     pub(crate) session: SessionId,
-    /// The caller holds the listening socket, so nobody else serves this address here.
+    /// The caller owns the listening socket, so no other process serves this address here.
     pub(crate) vouched: bool,
     /// The znode that we are known to have created.
     pub(crate) created: Option<Zxid>,
-    /// We have held the name before: whoever has it now took it after us.
-    pub(crate) held_before: bool,
+    /// The name was ours before: another owner that has it now took it after us.
+    pub(crate) registered_before: bool,
 }
 
-/// What to do about a znode in our place.
+/// What to do about a znode under our name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Decision {
-    /// It is ours, and as it should be.
+    /// The znode is ours, with our record.
     Keep,
-    /// It is ours, with other data.
+    /// The znode is ours, with other data.
     Rewrite,
-    /// It is a stale one of ours, and would go with its old session.
+    /// The znode is a stale one of ours, and would end with its old session.
     TakeOver,
-    /// It is somebody else's.
+    /// The znode belongs to another owner.
     Leave(Holder),
 }
 
 pub(crate) fn decide(found: &Found, us: Claim<'_>) -> Decision {
     let Some(session) = found.stat.ephemeral_owner else {
-        // We write none of these, whatever the data says.
+        // We create no persistent znodes, whatever owner the data names.
         return Decision::Leave(Holder { session: None, owner: found.owner.clone() });
     };
     let same_incarnation = found.owner.as_ref().map(|owner| owner.incarnation() == us.owner.incarnation());
     if session == us.session {
-        // Written over with somebody else's record, by hand: it is still ours.
+        // Overwritten by hand with another instance's record, the znode is still ours.
         let created_by_us = us.created == Some(found.stat.czxid);
         return match same_incarnation.filter(|_| !created_by_us) {
             // Another registrar that shares our session.
@@ -61,7 +61,7 @@ pub(crate) fn decide(found: &Found, us: Claim<'_>) -> Decision {
     }
     let stale = match (&found.owner, same_incarnation) {
         (_, Some(true)) => true,
-        (Some(owner), _) => us.vouched && !us.held_before && us.owner.same_place(owner),
+        (Some(owner), _) => us.vouched && !us.registered_before && us.owner.same_place(owner),
         (None, _) => false,
     };
     if stale {
@@ -94,17 +94,18 @@ mod tests {
         Found { stat, owner, data_is_ours }
     }
 
-    fn check(found: &Found, vouched: bool, held_before: bool) -> Decision {
+    fn check(found: &Found, vouched: bool, registered_before: bool) -> Decision {
         let us = owner(1);
-        decide(found, Claim { owner: &us, session: OURS, vouched, created: Some(Zxid(5)), held_before })
+        let created = Some(Zxid(5));
+        decide(found, Claim { owner: &us, session: OURS, vouched, created, registered_before })
     }
 
-    fn left(decision: Decision) -> bool {
+    fn is_left_alone(decision: Decision) -> bool {
         matches!(decision, Decision::Leave(_))
     }
 
     #[test]
-    fn keeps_or_mends_what_our_session_owns() {
+    fn a_znode_of_our_session_is_kept_or_rewritten() {
         assert_eq!(check(&found(Some(OURS), Some(owner(1)), true), false, true), Decision::Keep);
         assert_eq!(check(&found(Some(OURS), Some(owner(1)), false), false, true), Decision::Rewrite);
         assert_eq!(
@@ -115,32 +116,32 @@ mod tests {
     }
 
     #[test]
-    fn leaves_another_registrar_of_the_same_session_alone() {
-        assert!(left(check(&found(Some(OURS), Some(owner(2)), false), true, false)));
+    fn a_znode_of_another_registrar_in_our_session_is_left_alone() {
+        assert!(is_left_alone(check(&found(Some(OURS), Some(owner(2)), false), true, false)));
     }
 
     #[test]
-    fn mends_its_own_znode_whatever_was_written_over_it() {
+    fn a_znode_that_we_created_is_rewritten_whatever_its_data_says() {
         let mut copied = found(Some(OURS), Some(owner(2)), false);
         copied.stat.czxid = Zxid(5);
         assert_eq!(check(&copied, false, true), Decision::Rewrite);
     }
 
     #[test]
-    fn takes_over_what_an_earlier_session_of_ours_wrote() {
+    fn a_znode_of_our_earlier_session_is_taken_over() {
         assert_eq!(check(&found(Some(OTHER), Some(owner(1)), true), false, true), Decision::TakeOver);
     }
 
     #[test]
-    fn takes_over_a_predecessor_at_the_same_place_once_and_only_if_vouched_for() {
+    fn a_predecessor_at_the_same_place_is_taken_over_once_and_only_if_vouched_for() {
         let predecessor = found(Some(OTHER), Some(owner(2)), false);
         assert_eq!(check(&predecessor, true, false), Decision::TakeOver);
-        assert!(left(check(&predecessor, false, false)), "not vouched for");
-        assert!(left(check(&predecessor, true, true)), "it took the name from us");
+        assert!(is_left_alone(check(&predecessor, false, false)), "not vouched for");
+        assert!(is_left_alone(check(&predecessor, true, true)), "it took the name after us");
     }
 
     #[test]
-    fn leaves_every_other_place_alone() {
+    fn a_znode_from_another_place_is_left_alone() {
         for stranger in [
             owner(2).with_host("x"),
             owner(2).with_boot_id("x"),
@@ -149,15 +150,18 @@ mod tests {
             Owner::new(Incarnation::from_u128(2)),
         ] {
             assert!(
-                left(check(&found(Some(OTHER), Some(stranger.clone()), false), true, false)),
+                is_left_alone(check(&found(Some(OTHER), Some(stranger.clone()), false), true, false)),
                 "{stranger:?}"
             );
         }
-        assert!(left(check(&found(Some(OTHER), None, false), true, false)), "no owner told");
+        assert!(
+            is_left_alone(check(&found(Some(OTHER), None, false), true, false)),
+            "the data names no owner"
+        );
     }
 
     #[test]
-    fn leaves_persistent_znodes_alone_even_with_our_incarnation() {
-        assert!(left(check(&found(None, Some(owner(1)), true), true, false)));
+    fn a_persistent_znode_is_left_alone_even_with_our_incarnation() {
+        assert!(is_left_alone(check(&found(None, Some(owner(1)), true), true, false)));
     }
 }

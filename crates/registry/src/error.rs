@@ -1,43 +1,43 @@
-//! What can go wrong for the caller.
+//! Errors of the public calls.
 
 use std::time::Duration;
 
 use instance::EncodeError;
 use zk_core::{PathError, ZnodePath};
 
-/// Why an instance cannot be registered or updated, or never will be.
+/// Why an instance cannot be registered or updated.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegisterError {
-    /// The instance cannot be written in the format in use.
+    /// The instance cannot be written in the registrar's format.
     #[error("the instance cannot be written")]
     Encode(#[from] EncodeError),
     /// The name of the instance is no znode name.
-    #[error("the instance has no usable name")]
+    #[error("the name of the instance is no znode name")]
     Name(#[from] PathError),
-    /// This registrar has a registration of that name already, or one that was dropped and whose znode is
-    /// not known to be gone yet.
-    #[error("{0} is registered here already")]
+    /// This registrar has a registration of that name already, or one that was dropped and whose znode is not known to
+    /// be gone yet.
+    #[error("{0} is already registered by this registrar")]
     Duplicate(ZnodePath),
-    /// An update names another endpoint than the registration.
-    #[error("an update cannot move {from} to {to}: deregister, and register anew")]
+    /// The instance of an update has another endpoint than that of the registration.
+    #[error("an update cannot rename {from} to {to}: deregister it and register {to}")]
     OtherName {
         /// The name of the registration.
         from: String,
         /// The name of the update.
         to: String,
     },
-    /// It was deregistered, or the link to the ensemble was closed.
+    /// The instance was deregistered, or the link was closed.
     #[error("{0} is deregistered")]
     Deregistered(ZnodePath),
 }
 
-/// The removal was not confirmed in time.
+/// The ensemble did not confirm a deletion in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no word of the ensemble within {waited:?} that {path} is gone")]
+#[error("ZooKeeper did not confirm the deletion of {path} within {waited:?}")]
 pub struct DeregisterError {
-    /// The znode that may linger.
+    /// The znode, which may still exist.
     pub path: ZnodePath,
-    /// How long was waited.
+    /// How long the caller waited.
     pub waited: Duration,
 }

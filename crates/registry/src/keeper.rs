@@ -1,23 +1,22 @@
 //! The state machine that keeps one ephemeral znode in place.
 //!
 //! ```text
-//!            connected            nothing there: create          (a create comes first in a new session)
-//!  Unlinked ──────────▶ Looking ◀─┐ stale one of ours: take over
-//!      ▲  │               │ │ │ └──┘ ours, other data: write
-//!      │  │ link down     │ │ └───▶ Rival     somebody else's; its watch, or the wait ─▶ Looking
-//!      │  │(from anywhere)│ └─────▶ Pausing   a step failed; after the wait ─▶ Looking
-//!      └──│───────────────┴───────▶ Holding   ours; its watch, or an audit that differs ─▶ Looking
-//!         └───────────────────────▶ Holding   where nothing below the root has moved meanwhile
+//!            link up             ┌─▶ Registered  ours, with our data    its watch fires, or an audit differs ─▶ Looking
+//! Unlinked ──────────▶ Looking ──┼─▶ Conflict    another owner's        its watch fires, or a wait ends ──────▶ Looking
+//!  ▲    │               ▲   │    └─▶ Pausing     a step failed          a wait ends ──────────────────────────▶ Looking
+//!  │    │               └───┘ missing: create; stale: take over; other data: write
+//!  │    └──────────────────────────▶ Registered  if the root watch confirms that nothing has changed
+//!  └─ link down, from every stage
 //!
-//!  deregistered: Looking deletes what is ours ─▶ Gone        link closed ─▶ Closed
+//! deregistered: Looking deletes our znode ─▶ Gone         link closed: Unlinked ─▶ Closed
 //! ```
 //!
-//! It is level-triggered: whatever happened, the next step is to look, and to act on what is there. So a
-//! lost reply needs no case of its own: on the same connection a look comes after the lost request in
-//! order, and on a new one the old connection's requests are over.
+//! The machine is level-triggered: whatever has happened, the next step reads the znode and acts on what it finds. So a
+//! lost reply is no special case: on the same connection a read comes after the lost request, and on a new connection
+//! the requests of the old one are over.
 //!
-//! What all keepers of a registrar need, the [`root_watch`](crate::root_watch) does once: keepers stand on a
-//! [`ReadyConnection`], not on a bare connection.
+//! The [`root_watch`](crate::root_watch) does once what all keepers of a registrar need: keepers use a
+//! [`ReadyConnection`], not a bare connection.
 
 mod step;
 mod write_backoff;
@@ -36,60 +35,61 @@ use zk_core::{
 };
 
 use crate::log_limiter::limited;
-use crate::notify::{Versions, ZnodeNotify};
+use crate::notify::{EventCounts, ZnodeNotify};
 use crate::registrar::Shared;
 use crate::registration::{Desired, Registration};
 use crate::root_watch::{Readiness, ReadyConnection, Watched};
 use crate::status::{Holder, Status};
 use write_backoff::WriteBackoff;
 
-/// Where more than this many are in trouble at once, each waits longer in proportion.
-const MANY_IN_TROUBLE: u32 = 500;
-/// The first wait for a rival, where its watch says nothing; it doubles up to the audit interval.
-const RIVAL_FIRST: Duration = Duration::from_secs(1);
-/// A znode that nobody has touched for so long is answered for at once again.
-const UNTOUCHED: Duration = Duration::from_secs(10);
+/// Where more registrations than this are pending at once, each waits longer in proportion.
+const MANY_PENDING: u32 = 500;
+/// The first wait in a conflict, if the watch of the other owner's znode does not fire; it doubles up to the audit
+/// interval.
+const CONFLICT_FIRST: Duration = Duration::from_secs(1);
+/// After so long without a change by another client, the next one is reverted at once again.
+const OVERWRITE_RESET: Duration = Duration::from_secs(10);
 
-/// Where the keeper stands. Every variant says what holds while it is in it.
+/// The stage of a keeper. Every variant says what is true while it lasts.
 enum Stage {
     /// There is no connection.
     Unlinked,
-    /// What is there is unknown. `sync` after a write that met something else than the look before: the
-    /// server may lag behind what we know.
+    /// The znode has to be read. With `sync` after a write that met another znode than the read before it: the server
+    /// may lag behind what we know.
     Looking { ready: Arc<ReadyConnection>, sync: bool },
-    /// The znode is ours and as it should be, and any change of it is heard of.
-    Holding { ready: Arc<ReadyConnection>, watch: Watch, stat: Stat },
-    /// The name is somebody else's, and its end is heard of.
-    Rival { ready: Arc<ReadyConnection>, watch: Watch, holder: Holder },
-    /// A step failed on a connection that still stands.
+    /// The znode is ours, with our data, and a watch reports every change.
+    Registered { ready: Arc<ReadyConnection>, watch: Watch, stat: Stat },
+    /// The znode belongs to another owner, and a watch reports its end.
+    Conflict { ready: Arc<ReadyConnection>, watch: Watch, holder: Holder },
+    /// A step failed on a connection that still works.
     Pausing { ready: Arc<ReadyConnection> },
-    /// Deregistered and gone.
+    /// Deregistered, and the znode is gone.
     Gone,
     /// The link is closed.
     Closed,
 }
 
-/// The znode's own watch. `None` where one watch serves all: the notify tells.
+/// The znode's own watch. `None` where one watch serves all: events come by [`ZnodeNotify`].
 type Watch = Option<OneShot>;
 
-/// What a look, and the act after it, led to.
+/// The result of a step.
 enum Next {
-    Hold(Watch, Stat),
+    Registered(Watch, Stat),
     Look {
         sync: bool,
     },
-    /// Somebody writes over our data again and again.
-    Later,
-    Yield(Watch, Holder),
+    /// Another client overwrites our data again and again: look later.
+    Overwritten,
+    Conflict(Watch, Holder),
     Gone,
 }
 
-/// What a registration is the registration of.
+/// A name to keep, and the owner that keeps it.
 pub(crate) struct Name {
     pub(crate) path: ZnodePath,
     pub(crate) notify: Arc<ZnodeNotify>,
     pub(crate) owner: Owner,
-    /// The caller holds the listening socket.
+    /// The caller owns the listening socket.
     pub(crate) vouched: bool,
 }
 
@@ -98,35 +98,38 @@ pub(crate) struct Keeper {
     readiness: watch::Receiver<Readiness>,
     path: ZnodePath,
     notify: Arc<ZnodeNotify>,
-    /// What the notify has told that is accounted for.
-    known: Versions,
+    /// The events that are accounted for.
+    known: EventCounts,
     owner: Owner,
     vouched: bool,
     desired: watch::Receiver<Desired>,
     status: watch::Sender<Status>,
-    /// The session in which a create was sent last: a znode of ours may stand.
-    attempted: Option<u64>,
-    /// The session in which the znode was known to stand last.
-    stood: Option<u64>,
-    /// We have held the name: it is not ours by place any more.
-    held_before: bool,
-    /// What was held when the connection ended.
-    held: Option<Held>,
+    /// The epoch in which a create was sent last: a znode of ours may exist.
+    create_sent_in: Option<u64>,
+    /// The epoch in which the znode was last known to exist.
+    seen_in: Option<u64>,
+    /// The name was ours before: a znode of another owner is not stale, it took the name after us.
+    registered_before: bool,
+    /// What was registered when the connection ended.
+    unconfirmed: Option<Unconfirmed>,
     /// The znode that we know to have created.
     created: Option<Zxid>,
+    /// The session whose stale znode was taken over, until `registered` is logged.
+    took_over: Option<SessionId>,
     /// The data that we know to be on the znode.
     written: Option<Written>,
-    /// Another's data was written over since the znode was held last.
-    mended: bool,
+    /// Overwritten data was restored since the stage was last `Registered`.
+    restored: bool,
     /// Writes that ended the connection.
     write_backoff: WriteBackoff,
-    pause: Backoff,
-    rival: Backoff,
-    touched: Backoff,
+    retry_backoff: Backoff,
+    conflict_backoff: Backoff,
+    overwrite_backoff: Backoff,
 }
 
-/// A znode that stood under a shared watch.
-struct Held {
+/// A znode that was registered under a shared watch that has ended.
+struct Unconfirmed {
+    /// The number of the ready connection.
     ready: u64,
     epoch: u64,
     stat: Stat,
@@ -146,8 +149,8 @@ impl Written {
 }
 
 impl Keeper {
-    /// Starts the task that keeps the znode. It ends when the registration is deregistered or dropped,
-    /// and the znode gone, or when the link is closed.
+    /// Starts the task that keeps the znode. The task ends when the registration is deregistered or dropped and the
+    /// znode is gone, or when the link is closed.
     pub(crate) fn spawn(shared: Arc<Shared>, name: Name, data: Vec<u8>) -> Registration {
         let Name { path, notify, owner, vouched } = name;
         let (desired_tx, desired) = watch::channel(Desired::Present(data.into()));
@@ -159,30 +162,31 @@ impl Keeper {
             desired: desired_tx,
             status: status_rx,
         };
-        let rival = Backoff::new(RIVAL_FIRST, shared.config.audit_interval().max(RIVAL_FIRST));
+        let longest = shared.config.audit_interval().max(CONFLICT_FIRST);
         let span = info_span!("keeper", %path);
-        shared.context.metrics.enter(&status.borrow());
+        shared.context.metrics.begin(&status.borrow());
         let keeper = Self {
             readiness: shared.readiness(),
             shared,
             path,
-            known: notify.versions(),
+            known: notify.counts(),
             notify,
             owner,
             vouched,
             desired,
             status,
-            attempted: None,
-            stood: None,
-            held_before: false,
-            held: None,
+            create_sent_in: None,
+            seen_in: None,
+            registered_before: false,
+            unconfirmed: None,
             created: None,
+            took_over: None,
             written: None,
-            mended: false,
+            restored: false,
             write_backoff: WriteBackoff::default(),
-            pause: Backoff::default(),
-            rival,
-            touched: Backoff::default(),
+            retry_backoff: Backoff::default(),
+            conflict_backoff: Backoff::new(CONFLICT_FIRST, longest),
+            overwrite_backoff: Backoff::default(),
         };
         tokio::spawn(keeper.run().instrument(span));
         registration
@@ -194,13 +198,13 @@ impl Keeper {
             stage = match stage {
                 Stage::Unlinked => self.await_ready().await,
                 Stage::Looking { ready, sync } => self.look(ready, sync).await,
-                Stage::Holding { ready, watch, stat } => self.hold(ready, watch, stat).await,
-                Stage::Rival { ready, watch, holder } => self.yield_to_rival(ready, watch, holder).await,
+                Stage::Registered { ready, watch, stat } => self.keep(ready, watch, stat).await,
+                Stage::Conflict { ready, watch, holder } => self.await_name(ready, watch, holder).await,
                 Stage::Pausing { ready } => self.pause(ready).await,
                 Stage::Gone => return self.finish(Status::Deregistered),
                 Stage::Closed => {
                     let clean = self.shared.zk.state().phase == Phase::Closed(CloseReason::Clean);
-                    let gone = clean || self.attempted.is_none();
+                    let gone = clean || self.create_sent_in.is_none();
                     return self.finish(if gone { Status::Deregistered } else { Status::Abandoned });
                 }
             }
@@ -209,18 +213,18 @@ impl Keeper {
 
     async fn await_ready(&mut self) -> Stage {
         loop {
-            if self.attempted.is_none() && *self.desired.borrow_and_update() == Desired::Absent {
-                // Nothing of ours can stand: there is nothing to wait for.
+            if self.create_sent_in.is_none() && *self.desired.borrow_and_update() == Desired::Absent {
+                // No znode of ours can exist: there is nothing to wait for.
                 return Stage::Gone;
             }
-            // An error means that nobody looks after it any more: the link is closed, or the runtime of the
-            // first registration gone, and the link with it.
+            // An error: the root watch has ended. The link is closed, or the runtime of the first registration is gone,
+            // and the link with it.
             if self.readiness.has_changed().is_err() {
                 return Stage::Closed;
             }
             let readiness = self.readiness.borrow_and_update().clone();
             match readiness {
-                Readiness::Ready(ready) if !ready.connection.has_ended() => return self.arrive(ready),
+                Readiness::Ready(ready) if !ready.connection.has_ended() => return self.on_ready(ready),
                 Readiness::Closed => return Stage::Closed,
                 Readiness::Troubled(trouble) if self.is_pending() => {
                     self.report(Status::Pending { trouble: Some(trouble) });
@@ -232,24 +236,24 @@ impl Keeper {
             }
             tokio::select! {
                 () = changed(&mut self.desired) => {}
-                // An error is seen above.
+                // The next round handles an error.
                 _ = self.readiness.changed() => {}
             }
         }
     }
 
-    /// On a new ready: holds on, where it is certain that nothing has changed, or looks.
-    fn arrive(&mut self, ready: Arc<ReadyConnection>) -> Stage {
-        match self.held.take() {
-            Some(held)
-                if ready.confirms(held.ready)
-                    && held.epoch == ready.connection.epoch()
-                    && self.notify.versions() == self.known
-                    // Nor is anything else wanted meanwhile.
+    /// Goes on without a read, if the ready connection confirms the znode and the caller wants nothing else; else
+    /// looks.
+    fn on_ready(&mut self, ready: Arc<ReadyConnection>) -> Stage {
+        match self.unconfirmed.take() {
+            Some(before)
+                if ready.confirms(before.ready)
+                    && before.epoch == ready.connection.epoch()
+                    && self.notify.counts() == self.known
                     && !self.desired.has_changed().unwrap_or(true) =>
             {
-                self.report_registered(&ready, &held.stat);
-                Stage::Holding { ready, watch: None, stat: held.stat }
+                self.report_registered(&ready, &before.stat);
+                Stage::Registered { ready, watch: None, stat: before.stat }
             }
             _ => Stage::Looking { ready, sync: false },
         }
@@ -262,30 +266,31 @@ impl Keeper {
         let wanted = self.desired.borrow_and_update().clone();
         let mut desired = self.desired.clone();
         let next = tokio::select! {
-            // What is dropped here is derived anew: requests under way come before the next look.
+            // A dropped step costs nothing: its requests come before those of the next step.
             () = changed(&mut desired) => return Stage::Looking { ready, sync },
             next = self.step(&ready, sync, &wanted) => next,
         };
         match next {
             Ok(Next::Look { sync }) => Stage::Looking { ready, sync },
-            Ok(Next::Later) => {
-                let wait = self.touched.next_wait();
-                self.look_after(ready, wait).await
+            Ok(Next::Overwritten) => {
+                let wait = self.overwrite_backoff.next_wait();
+                self.look_in(wait, ready).await
             }
             Ok(Next::Gone) => Stage::Gone,
-            Ok(Next::Hold(watch, stat)) => {
-                self.pause = Backoff::default();
-                self.write_backoff.answered();
-                self.mended = false;
-                self.rival = Backoff::new(RIVAL_FIRST, self.rival.cap());
-                self.held_before = true;
-                self.stood = Some(ready.connection.epoch());
+            Ok(Next::Registered(watch, stat)) => {
+                self.retry_backoff = Backoff::default();
+                self.write_backoff.reset();
+                self.restored = false;
+                self.conflict_backoff = Backoff::new(CONFLICT_FIRST, self.conflict_backoff.cap());
+                self.registered_before = true;
+                self.seen_in = Some(ready.connection.epoch());
                 self.report_registered(&ready, &stat);
-                Stage::Holding { ready, watch, stat }
+                Stage::Registered { ready, watch, stat }
             }
-            Ok(Next::Yield(watch, holder)) => {
+            Ok(Next::Conflict(watch, holder)) => {
+                self.took_over = None;
                 self.report(Status::Conflict(holder.clone()));
-                Stage::Rival { ready, watch, holder }
+                Stage::Conflict { ready, watch, holder }
             }
             Err(_) if ready.connection.has_ended() => self.unlinked(),
             Err(trouble) => {
@@ -296,59 +301,65 @@ impl Keeper {
         }
     }
 
-    /// The ready to take a step on: this one, or a later one of the same connection. `None` if the link
-    /// is down.
+    /// Returns the ready connection to take a step on: this one, or a later one of the same connection. `None` if the
+    /// link is down.
     async fn latest(&mut self, mut ready: Arc<ReadyConnection>) -> Option<Arc<ReadyConnection>> {
         loop {
             let readiness = self.readiness.borrow().clone();
             match readiness {
-                Readiness::Ready(later) if is_same(&later.connection, &ready.connection) => ready = later,
-                // It is being made anew, or its end is about to be noticed: as long as it works, it is good.
+                Readiness::Ready(later) if is_same_connection(&later.connection, &ready.connection) => {
+                    ready = later;
+                }
+                // The next one is being prepared, or the end of this one is not noticed yet: it is good while it works.
                 _ => {}
             }
-            let needs_shared_watch = self.shared.context.names.need_shared_watch();
+            let needs_shared_watch = self.shared.context.names.needs_shared_watch();
             if !(needs_shared_watch && ready.watched == Watched::Own { always: false }) {
                 return Some(ready);
             }
-            // One watch for all is on its way.
+            // The shared watch is about to be installed.
             tokio::select! {
                 () = ready.connection.ended() => {
                     self.unlinked();
                     return None;
                 }
-                moved = self.readiness.changed() => if moved.is_err() { return None },
+                published = self.readiness.changed() => if published.is_err() { return None },
             }
         }
     }
 
-    async fn hold(&mut self, ready: Arc<ReadyConnection>, mut watch: Watch, stat: Stat) -> Stage {
+    async fn keep(&mut self, ready: Arc<ReadyConnection>, mut watch: Watch, stat: Stat) -> Stage {
         let since = Instant::now();
         let interval = self.shared.audit_interval(watch.is_none());
-        // They that came together are not audited together, from the first time on.
+        // Registrations that were made at the same time have their audits at different times, from the first one on.
         let mut wait = interval.mul_f64(rand::rng().random_range(0.25..1.25));
         let event = loop {
             let audited = tokio::select! {
                 () = changed(&mut self.desired) => return Stage::Looking { ready, sync: false },
-                () = ready.connection.ended() => return self.let_go(&ready, &watch, stat),
-                moved = self.readiness.changed(), if watch.is_none() => {
+                () = ready.connection.ended() => return self.on_ready_ended(&ready, &watch, stat),
+                published = self.readiness.changed(), if watch.is_none() => {
                     let readiness = self.readiness.borrow_and_update().clone();
                     match readiness {
-                        Readiness::Ready(same) if same.number == ready.number && moved.is_ok() => continue,
-                        // The shared watch has ended: see what comes after it.
-                        _ => return self.let_go(&ready, &watch, stat),
+                        Readiness::Ready(same) if same.number == ready.number && published.is_ok() => continue,
+                        // The shared watch has ended, and another one may confirm the znode.
+                        _ => return self.on_ready_ended(&ready, &watch, stat),
                     }
                 }
-                event = touched(&mut watch, &self.notify, self.known) => break event,
+                event = changed_by_others(&mut watch, &self.notify, self.known) => break event,
                 audited = audit(&ready.connection, &self.path, wait) => audited,
             };
             wait = jittered(interval);
             match audited {
-                Ok(Some(now)) if is_untouched(&now, &stat) => debug!("audit: in place"),
+                Ok(Some(now)) if is_unchanged(&now, &stat) => debug!("audit: znode unchanged"),
                 Ok(_) => {
-                    limited!(self.shared.context.log, warn, "audit: not as it should be, and no watch told");
+                    limited!(
+                        self.shared.context.log,
+                        warn,
+                        "audit: znode changed or missing without a watch event"
+                    );
                     return Stage::Looking { ready, sync: false };
                 }
-                // What was true is not known any more: find out.
+                // The znode may have changed.
                 Err(error) => {
                     debug!(%error, "audit failed");
                     return Stage::Looking { ready, sync: false };
@@ -358,63 +369,56 @@ impl Keeper {
         let Some(event) = event else {
             return self.unlinked();
         };
-        limited!(self.shared.context.log, info, ?event, "the znode was touched");
         if event == EventKind::Deleted {
-            // Its turn to be made anew may be a while off.
+            // The next look logs it. The keeper may wait a while for its permit to create the znode again.
             self.pending();
+        } else {
+            limited!(self.shared.context.log, info, ?event, "znode changed");
         }
-        if since.elapsed() > UNTOUCHED {
-            self.touched = Backoff::default();
+        if since.elapsed() > OVERWRITE_RESET {
+            self.overwrite_backoff = Backoff::default();
         }
-        // Who writes over our data again and again is answered ever more slowly; a deletion at once.
-        let wait = if event == EventKind::DataChanged { self.touched.next_wait() } else { Duration::ZERO };
-        self.look_after(ready, wait).await
+        // Data that is overwritten again and again is restored more slowly each time; a deleted znode at once.
+        let wait =
+            if event == EventKind::DataChanged { self.overwrite_backoff.next_wait() } else { Duration::ZERO };
+        self.look_in(wait, ready).await
     }
 
-    /// The ready of a znode that is held is gone. If the shared watch stood since before it was looked at,
-    /// it may be confirmed without another look.
-    fn let_go(&mut self, ready: &ReadyConnection, watch: &Watch, stat: Stat) -> Stage {
+    /// Leaves a ready connection that has ended or has a successor. A znode that was registered under the shared watch
+    /// may be confirmed by the next one, without another read.
+    fn on_ready_ended(&mut self, ready: &ReadyConnection, watch: &Watch, stat: Stat) -> Stage {
         if watch.is_none() {
-            self.held = Some(Held { ready: ready.number, epoch: ready.connection.epoch(), stat });
+            let epoch = ready.connection.epoch();
+            self.unconfirmed = Some(Unconfirmed { ready: ready.number, epoch, stat });
         }
         if ready.connection.has_ended() { self.unlinked() } else { Stage::Unlinked }
     }
 
-    async fn yield_to_rival(
-        &mut self,
-        ready: Arc<ReadyConnection>,
-        mut watch: Watch,
-        holder: Holder,
-    ) -> Stage {
-        let wait = self.rival.next_wait().max(RIVAL_FIRST / 2);
-        limited!(
-            self.shared.context.log,
-            warn,
-            %holder,
-            look_again_within = ?wait,
-            "the name is somebody else's"
-        );
+    /// Waits until another owner's znode has changed, or a while, in case its watch does not fire.
+    async fn await_name(&mut self, ready: Arc<ReadyConnection>, mut watch: Watch, holder: Holder) -> Stage {
+        let wait = self.conflict_backoff.next_wait().max(CONFLICT_FIRST / 2);
+        debug!(%holder, look_again_within = ?wait, "conflict: waiting for the name");
         let event = tokio::select! {
             () = changed(&mut self.desired) => return Stage::Looking { ready, sync: false },
             () = ready.connection.ended() => return self.unlinked(),
             // The shared watch has ended, or there is one now.
-            moved = self.readiness.changed() => return match moved {
+            published = self.readiness.changed() => return match published {
                 Ok(()) => Stage::Looking { ready, sync: false },
                 Err(_) => Stage::Unlinked,
             },
-            heard = timeout(wait, touched(&mut watch, &self.notify, self.known)) => match heard {
+            event = timeout(wait, changed_by_others(&mut watch, &self.notify, self.known)) => match event {
                 Ok(Some(event)) => event,
                 Ok(None) => return self.unlinked(),
                 Err(_) => return Stage::Looking { ready, sync: false },
             },
         };
-        // A rival that writes its data is no reason to hurry, and none to log each time.
-        let wait = if event == EventKind::DataChanged { RIVAL_FIRST / 2 } else { Duration::ZERO };
-        self.look_after(ready, wait).await
+        // Another owner's update does not free the name.
+        let wait = if event == EventKind::DataChanged { CONFLICT_FIRST / 2 } else { Duration::ZERO };
+        self.look_in(wait, ready).await
     }
 
-    /// Looks again after a wait, or at once where something else is wanted meanwhile.
-    async fn look_after(&mut self, ready: Arc<ReadyConnection>, wait: Duration) -> Stage {
+    /// Looks again after a wait, or as soon as the caller wants something else.
+    async fn look_in(&mut self, wait: Duration, ready: Arc<ReadyConnection>) -> Stage {
         tokio::select! {
             () = changed(&mut self.desired) => {}
             () = ready.connection.ended() => return self.unlinked(),
@@ -424,30 +428,30 @@ impl Keeper {
     }
 
     async fn pause(&mut self, ready: Arc<ReadyConnection>) -> Stage {
-        let context = self.shared.context.metrics.pending() / MANY_IN_TROUBLE;
-        let wait = self.write_backoff.left().unwrap_or_else(|| self.pause.next_wait() * (context + 1));
-        self.look_after(ready, wait).await
+        let factor = self.shared.context.metrics.pending() / MANY_PENDING + 1;
+        let wait = self.write_backoff.left().unwrap_or_else(|| self.retry_backoff.next_wait() * factor);
+        self.look_in(wait, ready).await
     }
 
-    /// The link is down: what was true is unconfirmed now, and nothing else changed.
+    /// The link is down: nothing is known to have changed, and nothing is confirmed.
     fn unlinked(&self) -> Stage {
         let status = self.status.borrow().clone();
         match status {
             Status::Registered { .. } => self.report(Status::Unconfirmed),
-            // Whether the rival is still there is not known either.
+            // The other owner may be gone.
             Status::Conflict(_) => self.report(Status::Pending { trouble: None }),
             _ => {}
         }
         Stage::Unlinked
     }
 
-    /// The name is free again before anybody hears of the end.
+    /// Releases the name, then reports the final status, so that an observer of the status can register the name again.
     fn finish(&self, end: Status) {
         self.shared.context.names.release(&self.path);
         self.report(end);
     }
 
-    /// It is being worked on; what stood in the way is kept until it is known to be overcome.
+    /// Reports `Pending`. The trouble of an earlier report stays until the znode is registered.
     fn pending(&self) {
         if !self.is_pending() {
             self.report(Status::Pending { trouble: None });
@@ -458,12 +462,13 @@ impl Keeper {
         matches!(*self.status.borrow(), Status::Pending { .. })
     }
 
-    fn report_registered(&self, ready: &ReadyConnection, stat: &Stat) {
+    fn report_registered(&mut self, ready: &ReadyConnection, stat: &Stat) {
         let session = ready.connection.session().id;
         self.report(Status::Registered { czxid: stat.czxid, session });
+        self.took_over = None;
     }
 
-    /// The one place where the status changes, and where that is logged and counted.
+    /// Changes the status, logs the change and counts it. Nothing else does.
     fn report(&self, now: Status) {
         let log = &self.shared.context.log;
         self.status.send_if_modified(|status| {
@@ -471,26 +476,31 @@ impl Keeper {
                 return false;
             }
             match &now {
-                Status::Registered { czxid, session } => limited!(log, info, %czxid, %session, "registered"),
-                Status::Pending { trouble: Some(trouble) } => {
-                    limited!(log, warn, %trouble, "not registered")
+                Status::Registered { czxid, session } => {
+                    let took_over = self.took_over.map(tracing::field::display);
+                    limited!(log, info, %czxid, %session, took_over, "registered");
                 }
-                Status::Pending { trouble: None } => limited!(log, info, "registering"),
-                Status::Unconfirmed => limited!(log, info, "unconfirmed: the link is down"),
-                Status::Conflict(holder) => debug!(%holder, "conflict"),
+                Status::Pending { trouble: Some(trouble) } => {
+                    limited!(log, warn, error = %trouble, "registration pending, retrying");
+                }
+                Status::Pending { trouble: None } => debug!("registration pending"),
+                Status::Unconfirmed => limited!(log, info, "registration unconfirmed: link down"),
+                Status::Conflict(holder) => {
+                    limited!(log, warn, %holder, "registration conflict: another owner has the name");
+                }
                 Status::Deregistered => limited!(log, info, "deregistered"),
                 Status::Abandoned => {
-                    limited!(log, warn, "the link was closed; the znode goes with its session");
+                    limited!(log, warn, "registration abandoned: the znode ends with its session");
                 }
             }
-            self.shared.context.metrics.moved(status, &now);
+            self.shared.context.metrics.status_changed(status, &now);
             *status = now;
             true
         });
     }
 }
 
-/// However the task ends, nobody may go on believing in it, and the name is free again.
+/// However the task ends, the status becomes final, and the name is released.
 impl Drop for Keeper {
     fn drop(&mut self) {
         let finished = self.status.borrow().is_final();
@@ -500,30 +510,30 @@ impl Drop for Keeper {
     }
 }
 
-/// Waits for a change of the znode that is not accounted for; `None` if the connection ended first.
-async fn touched(watch: &mut Watch, notify: &ZnodeNotify, known: Versions) -> Option<EventKind> {
+/// Waits for an event of the znode that is not accounted for; `None` if the connection ended first.
+async fn changed_by_others(watch: &mut Watch, notify: &ZnodeNotify, known: EventCounts) -> Option<EventKind> {
     match watch {
         Some(watch) => watch.fired().await,
         None => Some(notify.changed_since(known).await),
     }
 }
 
-/// Looks at the znode when it is time to.
+/// Reads the stat of the znode after a wait.
 async fn audit(connection: &Connection, path: &ZnodePath, wait: Duration) -> Result<Option<Stat>, Error> {
     sleep(wait).await;
     connection.stat(path).await
 }
 
-/// Whether it is the same znode, with the same data.
-fn is_untouched(now: &Stat, before: &Stat) -> bool {
+/// Whether both are of the same znode, with the same data.
+fn is_unchanged(now: &Stat, before: &Stat) -> bool {
     (now.czxid, now.mzxid, now.ephemeral_owner) == (before.czxid, before.mzxid, before.ephemeral_owner)
 }
 
-fn is_same(one: &Connection, other: &Connection) -> bool {
+fn is_same_connection(one: &Connection, other: &Connection) -> bool {
     (one.epoch(), one.reconnects()) == (other.epoch(), other.reconnects())
 }
 
-/// Waits for another wish. A dropped registration has made its last one.
+/// Waits until the caller wants something else. A dropped registration has made its last wish.
 async fn changed(desired: &mut watch::Receiver<Desired>) {
     if desired.changed().await.is_err() {
         std::future::pending().await

@@ -1,4 +1,4 @@
-//! Keeps the log readable where thousands of registrations tell the same at once.
+//! Limits the log lines about single registrations, so that thousands of them leave a log that can be read.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use tracing::info;
 
 use crate::metrics::Metrics;
 
-/// Lines about single registrations that a registrar writes within a [`WINDOW`]; more go to level debug,
-/// and are counted in one line.
+/// How many lines about single registrations a registrar writes within a [`WINDOW`]. More go to level debug, and one
+/// line counts them.
 const LINES: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Writes a line about one registration: at its level where there is room, else at debug.
+/// Writes a line about one registration: at its level if the limit admits it, else at debug.
 macro_rules! limited {
     ($log:expr, $level:ident, $($line:tt)+) => {
         if $log.admits() {
@@ -40,7 +40,7 @@ struct Window {
 }
 
 impl LogLimiter {
-    /// Whether there is room for another line. One that has none is counted.
+    /// Whether the limit admits another line; counts it if not.
     pub(crate) fn admits(&self) -> bool {
         let now = Instant::now();
         let mut window = self.window.lock();
@@ -58,7 +58,7 @@ impl LogLimiter {
         false
     }
 
-    /// Tells once a window how many lines had no room, for ever.
+    /// Writes a summary after each window that had lines withheld. Never returns.
     pub(crate) async fn summaries(&self, metrics: &Metrics) {
         loop {
             self.overflow.notified().await;
@@ -67,11 +67,11 @@ impl LogLimiter {
         }
     }
 
-    /// Tells how many lines have had no room since the last time, if any.
+    /// Logs how many lines were withheld since the last summary, if any.
     pub(crate) fn summary(&self, metrics: &Metrics) {
         let withheld = std::mem::take(&mut self.window.lock().withheld);
         if withheld > 0 {
-            info!(withheld, "{metrics}; single lines are at level debug");
+            info!(withheld, "{metrics}; the withheld lines are at level debug");
         }
     }
 }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn so_many_lines_a_second_and_the_rest_is_counted() {
+    async fn ten_lines_a_second_are_admitted_and_the_others_are_counted() {
         let log = LogLimiter::default();
         assert_eq!((0..100).filter(|_| log.admits()).count(), LINES as usize);
         assert_eq!(log.window.lock().withheld, 90);

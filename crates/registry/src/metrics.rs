@@ -1,4 +1,4 @@
-//! How many registrations stand where, for the log and for metrics.
+//! Counts registrations by status, for metrics and for the log.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use crate::status::{Status, Trouble, TroubleKind};
 
 const STATUSES: [&str; 4] = ["pending", "registered", "unconfirmed", "conflict"];
 
-/// The registrations of one registrar by status, and what has happened to them.
+/// The metrics of one registrar.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     root: Arc<str>,
     counts: [AtomicI64; 4],
-    /// Those of the pending whose writes end the connection.
+    /// The pending registrations with [`TroubleKind::CutOff`].
     cut_off: AtomicI64,
 }
 
@@ -24,19 +24,19 @@ impl Metrics {
         describe_gauge!("registry_registrations", "Registrations by root and status.");
         describe_counter!("registry_created_total", "Znodes created.");
         describe_counter!("registry_taken_over_total", "Stale znodes of our own replaced.");
-        describe_counter!("registry_conflicts_total", "Names found to be somebody else's.");
+        describe_counter!("registry_conflicts_total", "Names found to belong to another owner.");
         describe_counter!("registry_lost_total", "Registered znodes found gone within their session.");
         describe_counter!("registry_failures_total", "Steps that failed, by kind.");
         Self { root: root.into(), counts: Default::default(), cut_off: AtomicI64::new(0) }
     }
 
-    /// A registration begins.
-    pub(crate) fn enter(&self, status: &Status) {
+    /// A registration begins with this status.
+    pub(crate) fn begin(&self, status: &Status) {
         self.count(status, 1);
     }
 
-    /// It stands elsewhere now.
-    pub(crate) fn moved(&self, from: &Status, to: &Status) {
+    /// A registration changes its status.
+    pub(crate) fn status_changed(&self, from: &Status, to: &Status) {
         self.count(from, -1);
         self.count(to, 1);
         if matches!(to, Status::Conflict(_)) && !matches!(from, Status::Conflict(_)) {
@@ -61,12 +61,12 @@ impl Metrics {
             .increment(1);
     }
 
-    /// How many are being worked on.
+    /// How many registrations are pending.
     pub(crate) fn pending(&self) -> u32 {
         u32::try_from(self.counts[0].load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    /// How many end the connection whenever they write.
+    /// How many registrations have [`TroubleKind::CutOff`].
     pub(crate) fn cut_off(&self) -> u32 {
         u32::try_from(self.cut_off.load(Ordering::Relaxed)).unwrap_or(0)
     }
@@ -84,7 +84,7 @@ impl Metrics {
             Status::Deregistered | Status::Abandoned => return,
         };
         self.counts[at].fetch_add(by, Ordering::Relaxed);
-        // Added up rather than set, so that two registrars of one root make one sum.
+        // Incremented rather than set, so that the gauge of a root sums up its registrars.
         gauge!("registry_registrations", "root" => self.root(), "status" => STATUSES[at])
             .increment(by as f64);
     }

@@ -1,4 +1,4 @@
-//! How a keeper hears of its znode where one watch serves all, and who is to hear.
+//! Delivers the events of the shared watch to the keepers, by name.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use zk_core::{EventKind, ZnodePath};
 
-/// What has happened to one name since it was registered, counted.
+/// Counts the events of one znode, and wakes its keeper.
 ///
-/// Creations are not: ours we know of, and another's comes after a deletion of ours.
+/// Creations do not count: the keeper knows of its own, and another client's comes after a deletion of ours.
 #[derive(Debug, Default)]
 pub(crate) struct ZnodeNotify {
     deleted: AtomicU32,
@@ -18,15 +18,15 @@ pub(crate) struct ZnodeNotify {
     changed: Notify,
 }
 
-/// What has happened up to some moment.
+/// The events of a znode up to some moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Versions {
+pub(crate) struct EventCounts {
     pub(crate) deleted: u32,
     pub(crate) written: u32,
 }
 
 impl ZnodeNotify {
-    /// Something has happened to the znode.
+    /// Counts an event, and wakes the keeper.
     pub(crate) fn notify(&self, kind: EventKind) {
         match kind {
             EventKind::Deleted => self.deleted.fetch_add(1, Ordering::SeqCst),
@@ -36,18 +36,18 @@ impl ZnodeNotify {
         self.changed.notify_one();
     }
 
-    /// All that has happened.
-    pub(crate) fn versions(&self) -> Versions {
-        Versions {
+    /// Returns the events so far.
+    pub(crate) fn counts(&self) -> EventCounts {
+        EventCounts {
             deleted: self.deleted.load(Ordering::SeqCst),
             written: self.written.load(Ordering::SeqCst),
         }
     }
 
-    /// What has happened that `known` does not account for. It may be ahead: the event of a write of ours
-    /// may come after the answer.
-    pub(crate) fn change_since(&self, known: Versions) -> Option<EventKind> {
-        let now = self.versions();
+    /// Returns the most severe event that `known` does not account for. `known` may be ahead: the event of a write of
+    /// ours may come after the reply.
+    pub(crate) fn change_since(&self, known: EventCounts) -> Option<EventKind> {
+        let now = self.counts();
         let is_more = |now: u32, known: u32| now.wrapping_sub(known) as i32 > 0;
         if is_more(now.deleted, known.deleted) {
             Some(EventKind::Deleted)
@@ -58,11 +58,11 @@ impl ZnodeNotify {
         }
     }
 
-    /// Waits until something has happened that `known` does not account for. One waiter at a time.
+    /// Waits for an event that `known` does not account for. One waiter at a time.
     ///
     /// # Cancel safety
-    /// Nothing is lost if the future is dropped.
-    pub(crate) async fn changed_since(&self, known: Versions) -> EventKind {
+    /// No event is lost if the future is dropped.
+    pub(crate) async fn changed_since(&self, known: EventCounts) -> EventKind {
         loop {
             if let Some(kind) = self.change_since(known) {
                 return kind;
@@ -73,26 +73,26 @@ impl ZnodeNotify {
     }
 }
 
-/// The names in use in one registrar.
+/// The names that one registrar keeps.
 #[derive(Debug)]
 pub(crate) struct Names {
     table: Mutex<Table>,
-    /// There have come to be more than have watches of their own.
+    /// Notified when the names become too many for a watch each.
     shared_watch_needed: Notify,
-    most: usize,
+    /// How many names have a watch each.
+    own_watches: usize,
 }
 
 #[derive(Debug, Default)]
 struct Table {
     entries: HashMap<ZnodePath, Arc<ZnodeNotify>>,
-    /// Stays true until it is reckoned anew, so that who waits for the shared watch is not forgotten.
+    /// Stays true until [`Names::recount`], so that a keeper that waits for the shared watch gets it.
     needs_shared_watch: bool,
 }
 
 impl Names {
-    /// `most`: how many names are not a crowd yet.
-    pub(crate) fn new(most: usize) -> Self {
-        Self { table: Mutex::default(), shared_watch_needed: Notify::new(), most }
+    pub(crate) fn new(own_watches: usize) -> Self {
+        Self { table: Mutex::default(), shared_watch_needed: Notify::new(), own_watches }
     }
 
     /// Takes a name; `None` if it is in use.
@@ -103,7 +103,7 @@ impl Names {
         }
         let notify = Arc::new(ZnodeNotify::default());
         table.entries.insert(path.clone(), notify.clone());
-        if table.entries.len() > self.most && !table.needs_shared_watch {
+        if table.entries.len() > self.own_watches && !table.needs_shared_watch {
             table.needs_shared_watch = true;
             self.shared_watch_needed.notify_one();
         }
@@ -118,24 +118,25 @@ impl Names {
         self.table.lock().entries.len()
     }
 
-    /// Whether there are, or were since it was last reckoned, more than have watches of their own.
-    pub(crate) fn need_shared_watch(&self) -> bool {
+    /// Whether there are, or were since the last [`recount`](Self::recount), too many names for a watch each.
+    pub(crate) fn needs_shared_watch(&self) -> bool {
         self.table.lock().needs_shared_watch
     }
 
-    /// Counts anew, and tells.
+    /// Decides again, by the number of names now, whether one watch is to serve all.
     pub(crate) fn recount(&self) -> bool {
         let mut table = self.table.lock();
-        table.needs_shared_watch = table.entries.len() > self.most;
+        table.needs_shared_watch = table.entries.len() > self.own_watches;
         table.needs_shared_watch
     }
 
-    /// Waits for a crowd to come. May be early: ask [`need_shared_watch`](Self::need_shared_watch).
-    pub(crate) async fn shared_watch_needed(&self) {
+    /// Waits until the names become too many for a watch each. May return too early: check
+    /// [`needs_shared_watch`](Self::needs_shared_watch).
+    pub(crate) async fn until_shared_watch_needed(&self) {
         self.shared_watch_needed.notified().await;
     }
 
-    /// Tells whom it concerns.
+    /// Notifies the keeper of this znode, if there is one.
     pub(crate) fn notify(&self, path: &ZnodePath, kind: EventKind) {
         let notify = self.table.lock().entries.get(path).cloned();
         if let Some(notify) = notify {
@@ -143,7 +144,7 @@ impl Names {
         }
     }
 
-    /// Tells all whose names are not among those listed, and returns how many they are.
+    /// Notifies the keepers whose names are not listed, and returns how many they are.
     pub(crate) fn notify_missing(&self, listed: &[String]) -> usize {
         let listed: std::collections::HashSet<&str> = listed.iter().map(String::as_str).collect();
         let table = self.table.lock();
@@ -161,19 +162,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_happened_before_anybody_waits_is_heard() {
+    async fn an_event_before_the_wait_is_delivered() {
         let notify = ZnodeNotify::default();
-        let known = notify.versions();
+        let known = notify.counts();
         notify.notify(EventKind::DataChanged);
         notify.notify(EventKind::Deleted);
-        assert_eq!(notify.changed_since(known).await, EventKind::Deleted, "the graver first");
-        assert_eq!(notify.change_since(notify.versions()), None);
+        assert_eq!(
+            notify.changed_since(known).await,
+            EventKind::Deleted,
+            "the most severe event comes first"
+        );
+        assert_eq!(notify.change_since(notify.counts()), None);
     }
 
     #[test]
     fn a_write_of_ours_accounts_for_one_event_and_no_more() {
         let notify = ZnodeNotify::default();
-        let known = Versions { written: 1, ..notify.versions() };
+        let known = EventCounts { written: 1, ..notify.counts() };
         notify.notify(EventKind::Created);
         notify.notify(EventKind::DataChanged);
         assert_eq!(notify.change_since(known), None);
@@ -182,23 +187,23 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_stays_one_until_it_is_reckoned_anew() {
+    fn a_shared_watch_is_needed_until_the_names_are_counted_again() {
         let names = Names::new(1);
         names.take(&path("/a/1")).unwrap();
-        assert!(!names.need_shared_watch());
+        assert!(!names.needs_shared_watch());
         names.take(&path("/a/2")).unwrap();
         assert!(names.take(&path("/a/2")).is_none(), "in use");
         names.release(&path("/a/2"));
-        assert!(names.need_shared_watch());
+        assert!(names.needs_shared_watch());
         assert!(!names.recount());
     }
 
     #[test]
-    fn only_who_is_missing_is_told() {
+    fn only_keepers_of_missing_names_are_notified() {
         let names = Names::new(9);
         let (one, two) = (names.take(&path("/a/1")).unwrap(), names.take(&path("/a/2")).unwrap());
         assert_eq!(names.notify_missing(&["2".into(), "3".into()]), 1);
-        assert_eq!(one.change_since(Versions::default()), Some(EventKind::Deleted));
-        assert_eq!(two.change_since(Versions::default()), None);
+        assert_eq!(one.change_since(EventCounts::default()), Some(EventKind::Deleted));
+        assert_eq!(two.change_since(EventCounts::default()), None);
     }
 }

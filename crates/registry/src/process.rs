@@ -1,12 +1,12 @@
-//! Facts about this process, which its znodes carry.
+//! Facts about this process, which it writes into its znodes.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use instance::{Incarnation, Owner};
 
-/// Who we are, with a fresh incarnation. What the system does not tell is left out; a fact that is
-/// missing never makes a znode ours.
+/// The owner that this process is, with a new incarnation. A fact that the system does not provide is left out: a
+/// missing fact never makes a znode ours.
 pub(crate) fn owner() -> Owner {
     let mut owner = Owner::new(Incarnation::from_u128(rand::random())).with_pid(std::process::id());
     if let Ok(since_epoch) = SystemTime::now().duration_since(UNIX_EPOCH) {

@@ -1,4 +1,4 @@
-//! The handle that a service keeps.
+//! [`Registration`]: the handle that a service keeps.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::error::{DeregisterError, RegisterError};
 use crate::registrar::Shared;
 use crate::status::Status;
 
-/// What should be.
+/// The state that the caller wants.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Desired {
     /// A znode with this data.
@@ -34,17 +34,17 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// The znode.
+    /// Returns the path of the znode.
     pub fn path(&self) -> &ZnodePath {
         &self.path
     }
 
-    /// What is true now.
+    /// Returns the status at this moment.
     pub fn status(&self) -> Status {
         self.status.borrow().clone()
     }
 
-    /// Follows what is true. States between two looks are not seen.
+    /// Follows the status. A receiver sees the latest one, not every one in between.
     pub fn statuses(&self) -> watch::Receiver<Status> {
         self.status.clone()
     }
@@ -52,10 +52,10 @@ impl Registration {
     /// Waits until the instance is registered, however long that takes.
     ///
     /// # Errors
-    /// [`RegisterError::Deregistered`] if it is deregistered, or the link closed, before.
+    /// [`RegisterError::Deregistered`] if the instance is deregistered, or the link is closed, before.
     ///
     /// # Cancel safety
-    /// Safe.
+    /// Safe: the registration goes on.
     pub async fn registered(&self) -> Result<(), RegisterError> {
         let mut status = self.status.clone();
         let end = status.wait_for(|status| status.is_registered() || status.is_final()).await;
@@ -65,11 +65,11 @@ impl Registration {
         }
     }
 
-    /// Changes weight and tags in place. Returns at once; the znode follows within a round trip while
-    /// the link is up, and every later re-registration carries the new ones.
+    /// Changes weight and tags in place. Returns at once: the znode follows within a round trip while the link is up,
+    /// and every later registration in another session has the new ones.
     ///
     /// # Errors
-    /// If the instance cannot be written, has another endpoint, or was deregistered.
+    /// [`RegisterError`], if the instance cannot be written, has another endpoint, or was deregistered.
     pub fn update(&self, instance: Instance) -> Result<(), RegisterError> {
         let encoded = self.shared.format.encode(&instance.with_owner(self.owner.clone()))?;
         if encoded.segment != self.path.name() {
@@ -88,17 +88,17 @@ impl Registration {
         if alive { Ok(()) } else { Err(RegisterError::Deregistered(self.path.clone())) }
     }
 
-    /// Takes the instance out of the ensemble, and waits until the ensemble has confirmed it.
+    /// Deletes the znode, and waits until the ensemble has confirmed the deletion.
     ///
-    /// Callers learn of it by their watches, most within a round trip. Some will still dial: keep
-    /// serving for a moment, then drain.
+    /// Callers learn of it by their watches, most within a round trip. Some will still dial: keep serving for a moment,
+    /// then drain.
     ///
     /// # Errors
-    /// [`DeregisterError`] if the ensemble did not confirm it `within` the time, or the link was closed
-    /// first. The removal is tried for as long as the link lives; then the znode goes with the session.
+    /// [`DeregisterError`] if the ensemble did not confirm the deletion `within` the time, or the link was closed
+    /// first. The keeper retries for as long as the link exists; after that the znode ends with the session.
     ///
     /// # Cancel safety
-    /// The removal goes on if the future is dropped. Nothing brings the instance back.
+    /// The deletion goes on if the future is dropped. Nothing registers the instance again.
     pub async fn deregister(&self, within: Duration) -> Result<(), DeregisterError> {
         self.desired.send_replace(Desired::Absent);
         let mut status = self.status.clone();

@@ -1,19 +1,20 @@
-//! What is done once on each connection for all registrations of a registrar.
+//! The root watch: does once on each connection what all registrations of a registrar need.
 //!
 //! ```text
-//!            link up            few: sync                            ─▶ each keeper watches its own znode
-//!  Unlinked ─────────▶ settling
-//!      ▲                        many: watch the root, sync, stat it  ─▶ one watch for all
-//!      │ link down                 ▲                                        │
-//!      └───────────────────────────┴──── the watch ended, or few became many┘
+//!            link up              few names: sync                       ─▶ each keeper watches its own znode ─┐
+//! Unlinked ───────────▶ preparing                                                                             │
+//!  ▲                     ▲        many names: watch root, sync, stat it ─▶ one watch serves all ──────────────┤
+//!  │                     │                                                                                    │
+//!  │                     └─ the shared watch has ended, or few names have become many ────────────────────────┤
+//!  └─ link down ──────────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! With one watch for all, its events are handed to the keepers by name, and the root's *version* (the numbers
-//! in its stat that change with every znode created or deleted below it) is kept up to date. Where it is the
-//! same on the next connection of the session, nothing below came or went in between, and the keepers need
-//! not look. The argument: an event that happened before a stat was answered is in the queue when the answer
-//! is. So when a version is kept, everybody has been told of all deletions before it; and a later one gives
-//! another version.
+//! The root watch passes the events of the shared watch to the keepers by name, and keeps the root's *list version*
+//! (the numbers in its stat that change with every child created or deleted) up to date. If the list version is the
+//! same on the next connection of the session, no child was created or deleted in between, and the keepers need not
+//! read their znodes. Proof: ZooKeeper sends the event of a change before the reply to a later stat. So when a list
+//! version is kept, the keepers have been notified of every deletion before it, and a later deletion gives another
+//! list version.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,17 +32,17 @@ use crate::metrics::Metrics;
 use crate::notify::Names;
 use crate::status::Trouble;
 
-/// How long after a change below the root its version is read anew, so that a thousand changes cost one read.
-const VERSION_AFTER: Duration = Duration::from_secs(1);
+/// How long after a change below the root the list version is read, so that a thousand changes cost one read.
+const LIST_VERSION_DELAY: Duration = Duration::from_secs(1);
 
-/// What keepers stand on.
+/// Whether keepers can work.
 #[derive(Clone, Debug)]
 pub(crate) enum Readiness {
-    /// There is no connection, or none that is ready.
+    /// There is no connection, or it is not prepared yet.
     Unlinked,
-    /// There is a connection, and this stands in the way of its use.
+    /// There is a connection, and preparing it has failed.
     Troubled(Trouble),
-    /// There is a connection, and its server has caught up with all that we know.
+    /// There is a connection, and its server has caught up with everything that we know.
     Ready(Arc<ReadyConnection>),
     /// The link is closed for good.
     Closed,
@@ -50,22 +51,24 @@ pub(crate) enum Readiness {
 /// A connection that keepers may use, and how their znodes are watched on it.
 #[derive(Debug)]
 pub(crate) struct ReadyConnection {
-    /// Counts: a greater one is a later one.
+    /// A later one has a greater number.
     pub(crate) number: u64,
     pub(crate) connection: Connection,
     pub(crate) watched: Watched,
 }
 
+/// How the znodes of the keepers are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Watched {
     /// Every keeper watches its own znode.
     Own {
-        /// Also where they are many, as the server knows nothing better.
+        /// However many they are: the server has no recursive watches.
         always: bool,
     },
-    /// One watch serves all. It was there before this was said.
+    /// One watch serves all, and was installed before this value was published.
     Shared {
-        /// Nothing was created or deleted below the root since this ready's, but what was told.
+        /// Since the ready connection of this number, the keepers were notified of everything that was created or
+        /// deleted below the root.
         unchanged_since: u64,
     },
 }
@@ -75,14 +78,14 @@ impl ReadyConnection {
         matches!(self.watched, Watched::Shared { .. })
     }
 
-    /// Whether a znode that stood under the shared watch of an earlier ready, and of whose deletion
-    /// nothing was told, stands still.
+    /// Whether a znode that was registered under the shared watch of an earlier ready connection, and whose keeper was
+    /// notified of no deletion, still exists.
     pub(crate) fn confirms(&self, earlier: u64) -> bool {
         matches!(self.watched, Watched::Shared { unchanged_since } if unchanged_since <= earlier)
     }
 }
 
-/// What a root_watch shares with the keepers.
+/// What the root watch shares with the keepers.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) names: Arc<Names>,
@@ -96,19 +99,19 @@ pub(crate) struct RootWatch {
     audit_interval: Duration,
     context: Context,
     readiness: watch::Sender<Readiness>,
-    /// The ready in use, or the last one.
+    /// The number of the ready connection in use, or of the last one.
     number: u64,
-    /// The root's version as it was read last, and in which session.
-    version: Option<(u64, ListVersion)>,
-    /// The first ready since which the version has been the same.
+    /// The root's list version as it was read last, and the epoch in which it was.
+    list_version: Option<(u64, ListVersion)>,
+    /// The number of the first ready connection with this list version.
     unchanged_since: u64,
-    /// The session in which a server did not know recursive watches.
-    unknown_in: Option<u64>,
-    pause: Backoff,
+    /// The epoch in which a server refused recursive watches.
+    refused_in: Option<u64>,
+    backoff: Backoff,
 }
 
 impl RootWatch {
-    /// Starts the task. It ends when the link is closed or nobody holds the readiness any more.
+    /// Starts the task. It ends when the link is closed or the last receiver is dropped.
     pub(crate) fn spawn(
         zk: Zk,
         root: ZnodePath,
@@ -124,10 +127,10 @@ impl RootWatch {
             context,
             readiness: sender,
             number: 0,
-            version: None,
+            list_version: None,
             unchanged_since: 0,
-            unknown_in: None,
-            pause: Backoff::default(),
+            refused_in: None,
+            backoff: Backoff::default(),
         };
         tokio::spawn(root_watch.run().instrument(span));
         readiness
@@ -155,18 +158,18 @@ impl RootWatch {
     async fn serve(&mut self, connection: &Connection) {
         let mut is_new = true;
         while !connection.has_ended() {
-            match self.settle(connection, is_new).await {
+            match self.prepare(connection, is_new).await {
                 Ok(stream) => {
-                    self.pause = Backoff::default();
+                    self.backoff = Backoff::default();
                     self.follow(connection, stream).await;
                     is_new = false;
                 }
                 Err(_) if connection.has_ended() => {}
                 Err(error) => {
-                    debug!(%error, "no ready on this connection yet");
+                    debug!(%error, "connection not ready");
                     self.readiness.send_replace(Readiness::Troubled(error.into()));
                     tokio::select! {
-                        () = sleep(self.pause.next_wait()) => {}
+                        () = sleep(self.backoff.next_wait()) => {}
                         () = connection.ended() => {}
                     }
                 }
@@ -174,18 +177,19 @@ impl RootWatch {
         }
     }
 
-    /// Makes a ready of a connection, and returns the watch that serves all, if one does.
-    async fn settle(&mut self, connection: &Connection, is_new: bool) -> Result<Option<WatchStream>, Error> {
+    /// Prepares and publishes a ready connection. Returns the shared watch, if there is one.
+    async fn prepare(&mut self, connection: &Connection, is_new: bool) -> Result<Option<WatchStream>, Error> {
         let names = &self.context.names;
-        let needs_shared_watch = if is_new { names.recount() } else { names.need_shared_watch() };
-        let is_known = connection.has_recursive_watches() && self.unknown_in != Some(connection.epoch());
+        let needs_shared_watch = if is_new { names.recount() } else { names.needs_shared_watch() };
+        let has_recursive = self.has_recursive_watches(connection);
         self.number += 1;
-        if !(needs_shared_watch && is_known) {
-            // D7: the server may lag behind what we have seen, until it is told to catch up.
+        if !(needs_shared_watch && has_recursive) {
+            // D7: the server may lag behind what we have seen, until a sync.
             connection.sync(&self.root).await?;
-            return Ok(self.each(connection, !is_known));
+            self.publish_own_watches(connection, !has_recursive);
+            return Ok(None);
         }
-        // All are on their way at once, in this order.
+        // All three are sent at once, in this order.
         let (events, synced, stat) = tokio::join!(
             biased;
             connection.watch_recursive(&self.root),
@@ -193,31 +197,36 @@ impl RootWatch {
             connection.stat(&self.root),
         );
         let mut events = match events {
-            // ZooKeeper before 3.6, which closes the connection, too, or one that refuses these watches: not again in
-            // this session.
+            // ZooKeeper before 3.6, which also closes the connection, or one that refuses these watches: they are not
+            // requested again in this session.
             Err(error) if error.kind().is_refusal() || *error.kind() == ErrorKind::Denied => {
-                debug!(%error, "no recursive watches here: every znode has its own");
-                self.unknown_in = Some(connection.epoch());
+                debug!(%error, "recursive watch refused: every znode has its own watch");
+                self.refused_in = Some(connection.epoch());
                 synced?;
-                return Ok(self.each(connection, true));
+                self.publish_own_watches(connection, true);
+                return Ok(None);
             }
             events => events?,
         };
         synced?;
-        self.set_version(connection, ListVersion::of(stat?.as_ref()));
+        self.keep_list_version(connection, ListVersion::of(stat?.as_ref()));
         while let Some(event) = events.try_next() {
-            self.tell(&event);
+            self.notify(&event);
         }
-        info!(registrations = self.context.names.len(), "one watch for all");
+        info!(registrations = self.context.names.len(), "shared watch installed");
         self.publish(connection, Watched::Shared { unchanged_since: self.unchanged_since });
         Ok(Some(events))
     }
 
-    /// Has every keeper watch its own znode.
-    fn each(&mut self, connection: &Connection, always: bool) -> Option<WatchStream> {
-        self.version = None;
+    /// Whether the server has recursive watches, as far as this session knows.
+    fn has_recursive_watches(&self, connection: &Connection) -> bool {
+        connection.has_recursive_watches() && self.refused_in != Some(connection.epoch())
+    }
+
+    /// Publishes a ready connection on which every keeper watches its own znode.
+    fn publish_own_watches(&mut self, connection: &Connection, always: bool) {
+        self.list_version = None;
         self.publish(connection, Watched::Own { always });
-        None
     }
 
     fn publish(&self, connection: &Connection, watched: Watched) {
@@ -225,42 +234,42 @@ impl RootWatch {
         self.readiness.send_replace(Readiness::Ready(Arc::new(ready)));
     }
 
-    /// Keeps the version. In a new session the ensemble may be another one, with the same numbers by chance.
-    fn set_version(&mut self, connection: &Connection, version: ListVersion) {
-        let now = Some((connection.epoch(), version));
-        if self.version != now {
-            (self.version, self.unchanged_since) = (now, self.number);
+    /// Keeps a list version that was read, and since when it has been the same. In a new session the ensemble may be
+    /// another one, with the same numbers by chance: it counts as changed.
+    fn keep_list_version(&mut self, connection: &Connection, read: ListVersion) {
+        let now = Some((connection.epoch(), read));
+        if self.list_version != now {
+            (self.list_version, self.unchanged_since) = (now, self.number);
         }
     }
 
-    /// Hands on events until there is another ready to be made.
+    /// Passes events to the keepers until another ready connection has to be prepared.
     async fn follow(&mut self, connection: &Connection, mut stream: Option<WatchStream>) {
-        let mut version_at: Option<Instant> = None;
+        let mut read_version_at: Option<Instant> = None;
         let mut audit_at = Instant::now() + jittered(self.audit_interval);
         let mut audited = None;
         loop {
             tokio::select! {
                 biased;
                 event = next(&mut stream) => {
-                    // `None`: the connection has ended, or we were overrun.
+                    // `None`: the connection has ended, or too many events were waiting.
                     let Some(event) = event else { return };
-                    if self.tell_all(event, &mut stream) {
-                        version_at.get_or_insert_with(|| Instant::now() + VERSION_AFTER);
+                    if self.notify_all(event, &mut stream) {
+                        read_version_at.get_or_insert_with(|| Instant::now() + LIST_VERSION_DELAY);
                     }
                 }
                 () = connection.ended() => return,
-                () = self.context.names.shared_watch_needed(), if stream.is_none() => {
-                    let is_known = connection.has_recursive_watches() && self.unknown_in != Some(connection.epoch());
-                    if is_known && self.context.names.need_shared_watch() {
+                () = self.context.names.until_shared_watch_needed(), if stream.is_none() => {
+                    if self.has_recursive_watches(connection) && self.context.names.needs_shared_watch() {
                         return;
                     }
                 }
-                () = until(version_at) => {
-                    version_at = None;
+                () = until(read_version_at) => {
+                    read_version_at = None;
                     if let Ok(stat) = connection.stat(&self.root).await {
-                        let moved = self.tell_queued(&mut stream);
-                        self.set_version(connection, ListVersion::of(stat.as_ref()));
-                        version_at = moved.then(|| Instant::now() + VERSION_AFTER);
+                        let changed = self.notify_queued(&mut stream);
+                        self.keep_list_version(connection, ListVersion::of(stat.as_ref()));
+                        read_version_at = changed.then(|| Instant::now() + LIST_VERSION_DELAY);
                     }
                 }
                 () = sleep_until(audit_at), if stream.is_some() => {
@@ -273,11 +282,11 @@ impl RootWatch {
         }
     }
 
-    /// Compares the list with the names in use, if it has moved since it was compared last.
+    /// Compares the list of children with the names of the registrar, if it has changed since the last comparison.
     async fn audit(&self, connection: &Connection, audited: &mut Option<ListVersion>) -> Result<(), Error> {
         let version = ListVersion::of(connection.stat(&self.root).await?.as_ref());
         if *audited == Some(version) {
-            debug!("audit: the root has not moved");
+            debug!("audit: list unchanged");
             return Ok(());
         }
         let (listed, stat) = match connection.children(&self.root).await {
@@ -286,25 +295,25 @@ impl RootWatch {
         };
         *audited = Some(ListVersion::of(stat.as_ref()));
         let missing = self.context.names.notify_missing(&listed);
-        debug!(missing, "audit: compared with the list");
+        debug!(missing, "audit: list compared with the registrations");
         Ok(())
     }
 
-    /// Hands on an event, and all that are there already. Returns whether the list of children moved.
-    fn tell_all(&self, first: Event, stream: &mut Option<WatchStream>) -> bool {
-        let moved = self.tell(&first);
-        self.tell_queued(stream) | moved
+    /// Passes an event, and all that wait behind it, to the keepers. Returns whether the list of children has changed.
+    fn notify_all(&self, first: Event, stream: &mut Option<WatchStream>) -> bool {
+        let changed = self.notify(&first);
+        self.notify_queued(stream) | changed
     }
 
-    fn tell_queued(&self, stream: &mut Option<WatchStream>) -> bool {
-        let mut moved = false;
+    fn notify_queued(&self, stream: &mut Option<WatchStream>) -> bool {
+        let mut changed = false;
         while let Some(event) = stream.as_mut().and_then(WatchStream::try_next) {
-            moved |= self.tell(&event);
+            changed |= self.notify(&event);
         }
-        moved
+        changed
     }
 
-    fn tell(&self, event: &Event) -> bool {
+    fn notify(&self, event: &Event) -> bool {
         self.context.names.notify(&event.path, event.kind);
         event.kind != EventKind::DataChanged
     }

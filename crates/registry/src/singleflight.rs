@@ -1,43 +1,43 @@
-//! What it is enough to do once for many who ask at the same time.
+//! One operation for all callers that need it at the same time.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Mutex;
 
-/// An act whose success serves everybody who asked before it began.
+/// An operation whose success serves every caller that took a ticket before the operation began.
 #[derive(Debug, Default)]
 pub(crate) struct Singleflight {
     begun: AtomicU64,
-    /// The number of the last one that succeeded.
+    /// The number of the last operation that succeeded.
     done: Mutex<u64>,
 }
 
-/// When somebody asked.
+/// How many operations had begun when the caller came to need one: a later one serves it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked(u64);
+pub(crate) struct Ticket(u64);
 
 impl Singleflight {
-    /// From now on: one that begins later serves.
-    pub(crate) fn ask(&self) -> Asked {
-        Asked(self.begun.load(Ordering::SeqCst))
+    /// Takes a ticket: an operation that begins later serves its owner.
+    pub(crate) fn ticket(&self) -> Ticket {
+        Ticket(self.begun.load(Ordering::SeqCst))
     }
 
-    /// Acts, unless somebody's act that began since `asked` has succeeded.
+    /// Runs the operation, unless one that began after the ticket was taken has succeeded.
     ///
     /// # Cancel safety
-    /// Safe where the act is: whoever waits next acts in its place.
-    pub(crate) async fn act<E>(
+    /// Safe where the operation is: the next caller in line runs its own.
+    pub(crate) async fn run<E>(
         &self,
-        asked: Asked,
-        act: impl Future<Output = Result<(), E>>,
+        ticket: Ticket,
+        operation: impl Future<Output = Result<(), E>>,
     ) -> Result<(), E> {
         let mut done = self.done.lock().await;
-        if *done > asked.0 {
+        if *done > ticket.0 {
             return Ok(());
         }
         let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        act.await?;
+        operation.await?;
         *done = number;
         Ok(())
     }
@@ -51,31 +51,31 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_act_serves_all_who_asked_before_it_began() {
-        let (flight, acts) = (Singleflight::default(), AtomicU32::new(0));
-        let act = || async {
-            acts.fetch_add(1, Ordering::SeqCst);
+    async fn one_operation_serves_all_callers_with_an_earlier_ticket() {
+        let (flight, runs) = (Singleflight::default(), AtomicU32::new(0));
+        let operation = || async {
+            runs.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
             Ok::<_, Infallible>(())
         };
-        let asked = flight.ask();
-        let _ = tokio::join!(flight.act(asked, act()), flight.act(asked, act()));
-        assert_eq!(acts.load(Ordering::SeqCst), 1);
-        flight.act(flight.ask(), act()).await.unwrap();
-        assert_eq!(acts.load(Ordering::SeqCst), 2, "one that began before serves nobody");
+        let ticket = flight.ticket();
+        let _ = tokio::join!(flight.run(ticket, operation()), flight.run(ticket, operation()));
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+        flight.run(flight.ticket(), operation()).await.unwrap();
+        assert_eq!(runs.load(Ordering::SeqCst), 2, "an earlier operation does not serve a later ticket");
     }
 
     #[tokio::test]
-    async fn a_failure_serves_nobody_else() {
+    async fn a_failed_operation_serves_no_other_caller() {
         let flight = Singleflight::default();
-        let asked = flight.ask();
-        flight.act(asked, async { Err("no") }).await.unwrap_err();
-        let mut acted = false;
-        let act = async {
-            acted = true;
+        let ticket = flight.ticket();
+        flight.run(ticket, async { Err("no") }).await.unwrap_err();
+        let mut has_run = false;
+        let operation = async {
+            has_run = true;
             Ok::<_, Infallible>(())
         };
-        flight.act(asked, act).await.unwrap();
-        assert!(acted);
+        flight.run(ticket, operation).await.unwrap();
+        assert!(has_run);
     }
 }

@@ -1,92 +1,94 @@
-//! What is true of a registration.
+//! [`Status`] of a registration, and what keeps it from being registered.
 
 use std::fmt;
 
 use instance::Owner;
 use zk_core::{Error, ErrorKind, SessionId, ZnodePath, Zxid};
 
-/// What is true of a registration now.
+/// Where a registration stands.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Status {
-    /// Not registered, and being worked on.
+    /// Not registered; the keeper is at work.
     Pending {
-        /// What stands in the way, if something failed.
+        /// Why it is not registered yet, if a request failed.
         trouble: Option<Trouble>,
     },
-    /// The znode stands and is ours; the link is up. It holds our data, or will in a moment: after an update, and
-    /// where somebody has written over it.
+    /// The znode exists and is ours, and the link is up. It has our data, or will in a moment: after an update, and
+    /// where another client has overwritten it.
     Registered {
-        /// The znode's birth: another one means that it was created anew.
+        /// The transaction that created the znode: another one means that it was created again.
         czxid: Zxid,
         /// The session that owns it.
         session: SessionId,
     },
-    /// It was registered when the link went down. The znode stands for as long as the ensemble holds
-    /// the session.
+    /// Registered when the link went down. The znode exists for as long as the session does.
     Unconfirmed,
-    /// Somebody else holds the name. It is taken when it falls free.
+    /// Another owner has the name. The keeper takes it once it is free.
     Conflict(Holder),
-    /// Deregistered, and gone. Final.
+    /// Deregistered, and the znode is gone. Final.
     Deregistered,
-    /// The link to the ensemble was closed first, and without the ensemble's word: the znode goes with
-    /// its session. Final.
+    /// The link was closed before the ensemble confirmed a deletion: the znode ends with its session. Final.
     Abandoned,
 }
 
-/// Who holds a name that is not ours.
+/// The owner of a name that is not ours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Holder {
-    /// The session that owns the znode; `None` for a persistent znode, which no session's end removes.
+    /// The session that owns the znode; `None` for a persistent znode, which does not end with a session.
     pub session: Option<SessionId>,
-    /// Who says to have written it, where the data tells.
+    /// The owner that the data names, if it names one.
     pub owner: Option<Owner>,
 }
 
-/// What stands in the way of a registration. It is tried again, within a second where few are in trouble; but see
+/// Why an instance is not registered. The keeper retries within a second where few registrations are pending; but see
 /// [`TroubleKind::CutOff`].
 ///
-/// `Display` says what failed, on which znode, and why.
+/// `Display` has the failed request, its znode and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     kind: TroubleKind,
     text: String,
 }
 
-/// What kind of trouble: who could help.
+/// The kind of a [`Trouble`]: where to look for the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TroubleKind {
-    /// An ACL does not grant what is needed: on the root, to create below it; on the znode, to write it.
+    /// An ACL does not allow the request: on the root, to create below it; on the znode, to write it.
     Denied,
-    /// A stale znode of ours stands, and an ACL does not let us replace it. It goes with its old session,
-    /// and the name is taken then.
+    /// A stale znode of ours exists, and an ACL does not let us replace it. The keeper takes the name when the old
+    /// session ends.
     TakeOverDenied,
     /// The ensemble refused for another reason.
     Refused,
-    /// The ensemble did not answer in time, or has too much to do.
+    /// The ensemble did not reply in time, or is overloaded.
     Unanswered,
-    /// The server cut the connection in answer to the write, twice and more, and nothing was written. So it does
-    /// with requests that are larger than its `jute.maxbuffer`: raise that, or register less data. The write is
-    /// tried again after a second, and ever more slowly, for each trial costs everybody else the connection.
+    /// The server closed the connection on the write twice in a row or more, and a read after each found nothing
+    /// written. A server does so with requests larger than its `jute.maxbuffer`: raise that, or register less data.
+    ///
+    /// The keeper waits before each further attempt: 1 s, doubled each time up to the audit interval (or up to 1 s for
+    /// each registration with this trouble, if that is more), as each costs the whole link a reconnect. The reconnects
+    /// change no znode. Other data is written at once. A link that breaks twice during one write for another reason
+    /// delays that write by 1 s, too.
     CutOff,
 }
 
 impl Trouble {
-    /// What kind it is.
+    /// Returns the kind.
     pub fn kind(&self) -> TroubleKind {
         self.kind
     }
 
-    /// The connection ended whenever the znode was to be written.
+    /// The server closes the connection on the write of this znode.
     pub(crate) fn cut_off(path: &ZnodePath) -> Self {
         let text = format!(
-            "write {path}: the server closes the connection at this write: is its jute.maxbuffer smaller than the record?"
+            "write {path}: the server closes the connection on this write; its jute.maxbuffer may be too small for it"
         );
         Self { kind: TroubleKind::CutOff, text }
     }
 
-    /// The same trouble, met when a stale znode of ours was to be taken over.
+    /// The same trouble, on a take-over.
     pub(crate) fn at_take_over(mut self) -> Self {
         if self.kind == TroubleKind::Denied {
             self.kind = TroubleKind::TakeOverDenied;
@@ -96,7 +98,7 @@ impl Trouble {
 }
 
 impl TroubleKind {
-    /// The kind as metrics call it.
+    /// The label of the kind in metrics.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Denied => "denied",
@@ -130,12 +132,12 @@ impl fmt::Display for Trouble {
 }
 
 impl Status {
-    /// Whether the znode is known to stand at this moment.
+    /// Whether the znode is known to exist at this moment.
     pub fn is_registered(&self) -> bool {
         matches!(self, Self::Registered { .. })
     }
 
-    /// Whether it will never be registered again.
+    /// Whether the status never changes again: the instance is not registered any more.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Deregistered | Self::Abandoned)
     }

@@ -1,4 +1,4 @@
-//! Row 32 of the fault matrix where the server's limit is below ours: it closes the connection at the write.
+//! Row 32 of the fault matrix, with a server whose limit is below ours: it closes the connection on the write.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use zk_testing::proxy::Proxy;
 use zk_testing::raw;
 
-/// Bytes of a whole request.
+/// The `jute.maxbuffer` of the server, in bytes of a whole request.
 const MAX_BUFFER: usize = instance::MAX_DATA;
 
 /// A server with a small `jute.maxbuffer`.
@@ -44,7 +44,7 @@ impl Narrow {
     }
 }
 
-/// Its record is as large as it may be, and the request with it is larger than that.
+/// An instance whose record is as large as it may be, so that the request is larger than the server reads.
 fn large(service: &Service, i: usize) -> Instance {
     let filled = |length| instance(i).with_tag("large", "x".repeat(length));
     let owner = service.registrar.owner().clone();
@@ -63,11 +63,11 @@ fn creates(proxy: &Proxy, registration: &Registration) -> usize {
 }
 
 #[tokio::test]
-async fn fault_32_a_write_at_which_the_server_cuts_the_connection_is_told_and_becomes_rare() {
+async fn fault_32_a_write_that_ends_the_connection_is_reported_and_becomes_rare() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Narrow::start().await;
     let proxy = Proxy::start(server.addr()).await.unwrap();
-    let service = service(&proxy.connect_string(), NEVER);
+    let service = service(&proxy.connect_string(), NO_AUDITS);
     let observer = raw::Client::connect(server.addr(), 2 * SESSION).await.unwrap();
     let small = service.register_all([instance(1)]);
     all_registered(&small).await;
@@ -79,21 +79,21 @@ async fn fault_32_a_write_at_which_the_server_cuts_the_connection_is_told_and_be
     };
     assert!(trouble.to_string().contains(one[0].path().as_str()), "{trouble}");
     assert!(trouble.to_string().contains("jute.maxbuffer"), "{trouble}");
-    assert_eq!(creates(&proxy, &one[0]), 2, "once may be chance");
+    assert_eq!(creates(&proxy, &one[0]), 2, "the first may have ended for another reason");
     // After 1 s, 2 s and 4 s, each varied by a quarter.
     sleep(Duration::from_secs(5)).await;
     let more = creates(&proxy, &one[0]) - 2;
     assert!((1..=3).contains(&more), "{more} more in 5 s");
     assert!(is_cut_off(&one[0].status()), "{:?}", one[0].status());
     all_registered(&small).await;
-    assert_eq!(stats(&observer, &small).await, before, "nobody else is concerned");
+    assert_eq!(stats(&observer, &small).await, before, "no other registration is affected");
     assert_eq!(service.zk.state().epoch, 1);
 
-    // Less is written at once, and more of it is written over by nothing.
-    let mended = Instant::now();
+    // A smaller record is written at once, and a larger one leaves it as it is.
+    let repaired = Instant::now();
     one[0].update(instance(2)).unwrap();
     all_registered(&one).await;
-    assert!(mended.elapsed() < Duration::from_secs(1), "{:?}", mended.elapsed());
+    assert!(repaired.elapsed() < Duration::from_secs(1), "{:?}", repaired.elapsed());
     let written = observer.get(one[0].path().as_str()).await.unwrap();
     one[0].update(large(&service, 2)).unwrap();
     status_where(&one[0], is_cut_off).await;
@@ -103,12 +103,12 @@ async fn fault_32_a_write_at_which_the_server_cuts_the_connection_is_told_and_be
     assert_eq!(stats(&observer, &small).await, before);
 }
 
-/// The connection that it ends is that of all others, who have their writes on the way with it.
+/// All registrations share the connection that ends, with their own writes under way.
 #[tokio::test]
-async fn fault_32_who_is_cut_off_together_with_a_large_one_is_registered_all_the_same() {
+async fn fault_32_small_registrations_succeed_beside_large_ones_that_end_the_connection() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Narrow::start().await;
-    let service = service(&server.addr().to_string(), NEVER);
+    let service = service(&server.addr().to_string(), NO_AUDITS);
     let observer = raw::Client::connect(server.addr(), 2 * SESSION).await.unwrap();
     let registrations =
         service.register_all((0..400).map(|i| if i % 150 == 7 { large(&service, i) } else { instance(i) }));
@@ -116,11 +116,11 @@ async fn fault_32_who_is_cut_off_together_with_a_large_one_is_registered_all_the
     for (_, registration) in &some {
         status_where(registration, is_cut_off).await;
     }
-    let stand = || async {
+    let exist = async || {
         let looks = others.iter().map(|(_, other)| observer.exists(other.path().as_str()));
         join_all(looks).await.into_iter().all(|stat| stat.unwrap().is_some())
     };
-    eventually("the others", stand).await;
+    eventually("the small ones are registered", exist).await;
     for (_, other) in &others {
         status_where(other, Status::is_registered).await;
     }

@@ -1,96 +1,50 @@
-//! Rows of the fault matrix that concern registrations alone: sessions that end again and again, replies and
-//! futures that are lost.
+//! Rows of the fault matrix that concern registrations alone: sessions that end again and again, lost replies, dropped
+//! futures.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use instance::{Format, Instance, Plain};
-use registry::{Config, RegisterError, Registrar, Registration, Socket, Status};
+use instance::{Format, Plain};
+use registry::{RegisterError, Registration, Socket, Status};
+use support::*;
 use test_zookeeper::Server;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
-use zk_core::{Zk, ZnodePath};
+use zk_testing::holds_within;
 use zk_testing::proxy::{Action, Match, Proxy};
-use zk_testing::{SESSION, SOON, eventually, expire_session, four_letter_word, holds_within, raw};
 
 /// B, the longest wait between two attempts to connect.
 const BACKOFF: Duration = Duration::from_millis(667);
-const ROOT: &str = "/go_servers";
-const NAME: &str = "127.0.0.1:8897";
-const NODE: &str = "/go_servers/127.0.0.1:8897";
 
-struct Service {
-    zk: Zk,
-    registrar: Registrar,
+/// [`one_behind_proxy`], with a root that exists.
+async fn with_root() -> Option<(Server, Proxy, Service, raw::Client)> {
+    let (server, proxy, service, observer) = one_behind_proxy().await?;
+    observer.create_all(ROOT).await.unwrap();
+    Some((server, proxy, service, observer))
 }
 
-fn service(hosts: &str) -> Service {
-    let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(SESSION).unwrap();
-    let zk = Zk::start(config).unwrap();
-    // Audits are out of the way: what is mended is mended without them.
-    let config = Config::new(ZnodePath::parse(ROOT).unwrap());
-    let config = config.with_audit_interval(Duration::from_secs(3600)).unwrap();
-    Service { registrar: Registrar::new(zk.clone(), config), zk }
-}
-
-fn instance() -> Instance {
-    Instance::new(NAME.parse().unwrap())
-}
-
-impl Service {
-    fn register(&self) -> Registration {
-        self.registrar.register(instance(), Socket::Unvouched).unwrap()
-    }
-
-    /// Registers a name that may not be free yet of an earlier registration of this registrar.
-    async fn register_again(&self) -> Registration {
-        let deadline = Instant::now() + SOON;
-        loop {
-            match self.registrar.register(instance(), Socket::Unvouched) {
-                Ok(registration) => return registration,
-                Err(RegisterError::Duplicate(_)) if Instant::now() < deadline => {
-                    sleep(Duration::from_millis(1)).await;
-                }
-                Err(error) => panic!("{error}"),
+/// Registers [`NAME`], which an earlier registration of this registrar may not have released yet.
+async fn register_again(service: &Service) -> Registration {
+    let deadline = Instant::now() + SOON;
+    loop {
+        match service.registrar.register(named(), Socket::Unvouched) {
+            Ok(registration) => return registration,
+            Err(RegisterError::Duplicate(_)) if Instant::now() < deadline => {
+                sleep(Duration::from_millis(1)).await;
             }
+            Err(error) => panic!("{error}"),
         }
     }
-
-    fn session(&self) -> i64 {
-        self.zk.state().session.unwrap().id.0
-    }
 }
 
-async fn registered(registration: &Registration) {
-    let done = timeout(SOON, registration.registered()).await;
-    done.unwrap_or_else(|_| panic!("it is {:?}", registration.status())).unwrap();
-}
-
-async fn observer(server: &Server) -> raw::Client {
-    let client = raw::Client::connect(server.addr(), Duration::from_secs(4)).await.unwrap();
-    client.create_all(ROOT).await.unwrap();
-    client
-}
-
-/// I5: exactly one znode, of the session in use, with our data.
-async fn assert_in_place(observer: &raw::Client, service: &Service) -> raw::Stat {
-    let (names, _) = observer.children(ROOT).await.unwrap();
-    assert_eq!(names, [NAME]);
-    let (data, stat) = observer.get(NODE).await.unwrap();
-    assert_eq!(stat.ephemeral_owner, service.session());
-    let read = Plain.decode(NAME, &data).unwrap();
-    assert_eq!(read.remarks, []);
-    let incarnation = read.instance.owner().unwrap().incarnation();
-    assert_eq!(incarnation, service.registrar.owner().incarnation());
-    stat
-}
-
-/// What must not grow: tasks of this runtime, connections and watches that the server holds.
-async fn held(server: &Server) -> (usize, Vec<String>) {
+/// What must not leak: tasks of this runtime, and connections, watches and ephemeral znodes of the server.
+async fn resources(server: &Server) -> (usize, Vec<String>) {
     let words = four_letter_word(server.addr(), "mntr").await.unwrap();
     let counted = ["zk_num_alive_connections", "zk_watch_count", "zk_ephemerals_count"];
     let metrics = words.lines().filter(|line| counted.iter().any(|name| line.starts_with(name)));
@@ -101,13 +55,10 @@ async fn held(server: &Server) -> (usize, Vec<String>) {
 
 #[tokio::test]
 async fn fault_14_twenty_expiries_in_a_row_end_in_one_znode_and_leak_nothing() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
-    let service = service(&server.connect_string());
+    let Some((server, _proxy, service, observer)) = with_root().await else { return };
     let registration = service.register();
     registered(&registration).await;
-    let before = held(&server).await;
+    let before = resources(&server).await;
     assert_eq!(before.1.len(), 3, "{before:?}");
 
     let mut states = service.zk.states();
@@ -131,15 +82,15 @@ async fn fault_14_twenty_expiries_in_a_row_end_in_one_znode_and_leak_nothing() {
     .unwrap();
     let after = assert_in_place(&observer, &service).await;
     sleep(SESSION).await;
-    assert_eq!(assert_in_place(&observer, &service).await, after, "I7: and so it stays");
+    assert_eq!(assert_in_place(&observer, &service).await, after, "I7: nothing changes any more");
     assert_eq!(service.zk.state().epoch, 21);
-    eventually("everything is back to what it was", || async { held(&server).await == before }).await;
+    eventually("nothing has leaked", async || resources(&server).await == before).await;
 }
 
 // === 20: the reply of a create is lost, and the session expires before the reconnect ===
 
-/// Ends a session whose owner may attach to it at the same moment: who comes later has it.
-async fn expire(server: &Server, session: i64) {
+/// Ends a session whose owner may attach to it at the same moment: the later connection has the session.
+async fn end_session(server: &Server, session: i64) {
     let deadline = Instant::now() + SOON;
     while let Err(error) = expire_session(server.addr(), session).await {
         if matches!(error, raw::Error::SessionExpired) {
@@ -151,13 +102,12 @@ async fn expire(server: &Server, session: i64) {
 
 #[tokio::test]
 async fn fault_20_a_lost_reply_and_an_expiry_end_in_one_znode() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
+    let Some((server, observer)) = with_server().await else { return };
+    observer.create_all(ROOT).await.unwrap();
     for round in 0..8u64 {
         let proxy = Proxy::start(server.addr()).await.unwrap();
         let lost = proxy.on(Match::creates().path(NODE), Action::CutAfterRequest);
-        let service = service(&proxy.connect_string());
+        let service = one_service(&proxy.connect_string());
         let registration = service.register();
         assert!(lost.wait_fired(SOON).await);
         let apart = round % 2 == 0;
@@ -165,12 +115,12 @@ async fn fault_20_a_lost_reply_and_an_expiry_end_in_one_znode() {
             // The session ends for certain before there is another connection.
             proxy.refuse().await;
         } else {
-            // It ends in the middle of the next attempt, or right behind it.
+            // The session ends in the middle of the next attempt, or right after it.
             sleep(Duration::from_millis(round * 3)).await;
         }
-        let stat = observer.exists(NODE).await.unwrap().expect("it was created, and nobody was told");
+        let stat = observer.exists(NODE).await.unwrap().expect("created without a reply");
         assert_eq!(stat.ephemeral_owner, service.session());
-        expire(&server, stat.ephemeral_owner).await;
+        end_session(&server, stat.ephemeral_owner).await;
         assert_ne!(observer.exists(NODE).await.unwrap().map(|now| now.czxid), Some(stat.czxid), "I4");
         proxy.pass().await.unwrap();
         let healed = Instant::now();
@@ -178,7 +128,7 @@ async fn fault_20_a_lost_reply_and_an_expiry_end_in_one_znode() {
         let listed = async || observer.exists(NODE).await.unwrap().is_some();
         holds_within("listed again", within, listed).await.unwrap();
         registered(&registration).await;
-        // What it believed of the old session may have been a moment old.
+        // The status may have been a moment old, and true of the old session.
         holds_within("owned by the new session", within, async || {
             observer.exists(NODE).await.unwrap().is_some_and(|now| now.ephemeral_owner == service.session())
         })
@@ -194,7 +144,7 @@ async fn fault_20_a_lost_reply_and_an_expiry_end_in_one_znode() {
 
 // === 47: a future is dropped at any await ===
 
-/// Polls a future as often as it wants, but not more than so many times; then drops it.
+/// Polls a future as often as it wakes, up to so many times; then drops it.
 async fn at_most<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut left = polls;
@@ -210,89 +160,78 @@ async fn at_most<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> 
 }
 
 #[tokio::test]
-async fn fault_47_waits_dropped_at_any_await_change_nothing() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
-    let service = service(&server.connect_string());
+async fn fault_47_futures_dropped_at_any_await_change_nothing() {
+    let Some((server, _proxy, service, observer)) = with_root().await else { return };
     let first = service.register();
     registered(&first).await;
-    let before = held(&server).await;
+    let before = resources(&server).await;
     first.deregister(SOON).await.unwrap();
     drop(first);
     for polls in 1..=6 {
-        let registration = service.register_again().await;
-        // Most are dropped while the znode is being made.
+        let registration = register_again(&service).await;
+        // Most are dropped while the znode is being created.
         let _ = at_most(polls, registration.registered()).await;
         registered(&registration).await;
         assert_in_place(&observer, &service).await;
-        // Whoever stops waiting has still said what is wanted.
+        // A deregistration goes on without its future.
         let _ = at_most(polls, registration.deregister(SOON)).await;
-        eventually("gone", || async { observer.exists(NODE).await.unwrap().is_none() }).await;
-        eventually("final", || async { registration.status() == Status::Deregistered }).await;
+        eventually("the znode is deleted", async || observer.exists(NODE).await.unwrap().is_none()).await;
+        eventually("the status is final", async || registration.status() == Status::Deregistered).await;
         assert!(matches!(registration.registered().await, Err(RegisterError::Deregistered(_))));
         registration.deregister(SOON).await.unwrap();
     }
-    let last = service.register_again().await;
+    let last = register_again(&service).await;
     registered(&last).await;
     assert_in_place(&observer, &service).await;
-    eventually("everything is back to what it was", || async { held(&server).await == before }).await;
+    eventually("nothing has leaked", async || resources(&server).await == before).await;
 }
 
 #[tokio::test]
-async fn fault_47_a_registration_dropped_at_any_moment_leaves_nothing() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    let service = service(&proxy.connect_string());
-    // The first registration starts what the registrar keeps for all of them.
+async fn fault_47_a_registration_dropped_at_any_moment_leaves_no_znode_and_no_task() {
+    let Some((server, proxy, service, observer)) = with_root().await else { return };
+    // The first registration starts the root watch, which serves all later ones.
     let first = service.register();
     registered(&first).await;
     first.deregister(SOON).await.unwrap();
-    let before = held(&server).await;
+    let before = resources(&server).await;
     // A round trip of 6 ms: registering takes a few of them.
     proxy.delay(Duration::from_millis(3)).await.unwrap();
     let mut seen = 0;
     for step in 0..40 {
-        let registration = service.register_again().await;
+        let registration = register_again(&service).await;
         sleep(Duration::from_millis(3 * step)).await;
         seen += usize::from(registration.status().is_registered());
         drop(registration);
     }
     assert!((5..35).contains(&seen), "dropped before and after it is registered: {seen} of 40");
-    eventually("nothing is left", || async {
-        observer.exists(NODE).await.unwrap().is_none() && held(&server).await == before
+    eventually("nothing is left", async || {
+        observer.exists(NODE).await.unwrap().is_none() && resources(&server).await == before
     })
     .await;
-    let last = service.register_again().await;
+    let last = register_again(&service).await;
     registered(&last).await;
     assert_in_place(&observer, &service).await;
 }
 
-/// Each update drops the keeper's look at the znode wherever it is.
+/// Each update drops the keeper's step wherever it is.
 #[tokio::test]
 async fn fault_47_updates_at_any_moment_end_in_the_last_one_on_the_same_znode() {
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    let service = service(&proxy.connect_string());
+    let Some((server, proxy, service, observer)) = with_root().await else { return };
     let registration = service.register();
     registered(&registration).await;
     let before = assert_in_place(&observer, &service).await;
-    let counts = held(&server).await;
+    let counts = resources(&server).await;
     proxy.delay(Duration::from_millis(3)).await.unwrap();
     for weight in 1..=200 {
-        registration.update(instance().with_weight(weight)).unwrap();
+        registration.update(named().with_weight(weight)).unwrap();
         sleep(Duration::from_millis(u64::from(weight * 7 % 23))).await;
     }
-    eventually("the last update", || async {
+    eventually("the last update is written", async || {
         let (data, _) = observer.get(NODE).await.unwrap();
         Plain.decode(NAME, &data).unwrap().instance.weight() == 200
     })
     .await;
     registered(&registration).await;
     assert_eq!(assert_in_place(&observer, &service).await.czxid, before.czxid, "I7: the same znode");
-    eventually("no watch is left over", || async { held(&server).await == counts }).await;
+    eventually("no watch is left over", async || resources(&server).await == counts).await;
 }

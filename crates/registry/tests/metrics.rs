@@ -1,21 +1,18 @@
-//! What a registrar tells by metrics.
+//! The metrics of a registrar.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use registry::{Socket, Status};
 use support::*;
-use test_zookeeper::Server;
-use zk_testing::proxy::Proxy;
 use zk_testing::raw;
 
-/// The values by name and labels. The recorder starts anew at each look.
+/// The values by name and labels, summed up: a snapshot of the recorder has the changes since the last one.
 struct Totals {
     snapshotter: Snapshotter,
     values: HashMap<String, f64>,
@@ -29,7 +26,7 @@ impl Totals {
     fn look(&mut self) -> &HashMap<String, f64> {
         for (key, _, _, value) in self.snapshotter.snapshot().into_vec() {
             let key = key.key();
-            // Those of the link are tested elsewhere.
+            // Other tests have the metrics of the link.
             if !key.name().starts_with("registry_") {
                 continue;
             }
@@ -37,7 +34,6 @@ impl Totals {
             let value = match value {
                 DebugValue::Counter(count) => count as f64,
                 DebugValue::Gauge(value) => value.into_inner(),
-                // Those of the link below.
                 DebugValue::Histogram(_) => continue,
             };
             let name = format!("{}{}", key.name(), labels.collect::<String>());
@@ -48,15 +44,11 @@ impl Totals {
 }
 
 #[tokio::test]
-async fn metrics_tell_what_stands_and_what_has_happened() {
-    let Some(_) = test_zookeeper::require() else { return };
+async fn metrics_count_registrations_by_status_and_their_events() {
     let recorder = DebuggingRecorder::new();
     let mut totals = Totals::of(&recorder);
     let _guard = metrics::set_default_local_recorder(&recorder);
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let admin = observer(&server).await;
-    let service = service(&proxy.connect_string(), NEVER);
+    let Some((_server, proxy, service, admin)) = behind_proxy(NO_AUDITS).await else { return };
     let registrations = service.register_all((0..3).map(instance));
     all_registered(&registrations).await;
     let first = totals.look();
@@ -65,16 +57,13 @@ async fn metrics_tell_what_stands_and_what_has_happened() {
     assert_eq!(first["registry_created_total root=/go_servers"], 3.0);
 
     let one = registrations[0].path().as_str();
-    let czxid = admin.exists(one).await.unwrap().unwrap().czxid;
-    admin.delete(one, None).await.unwrap();
-    let is_back = || async { admin.exists(one).await.unwrap().is_some_and(|stat| stat.czxid != czxid) };
-    eventually("the znode", is_back).await;
+    delete_until_recreated(&admin, one).await;
     all_registered(&registrations).await;
     let rivals = format!("{ROOT}/10.0.0.9:80");
     admin.create(&rivals, b"", raw::CreateMode::Ephemeral).await.unwrap();
     let in_conflict = service.registrar.register(instance(9), Socket::Unvouched).unwrap();
-    status_where(&in_conflict, |status| matches!(status, Status::Conflict(_))).await;
-    admin.set_acl(ROOT, &[read_and_mend()]).await.unwrap();
+    conflict(&in_conflict).await;
+    admin.set_acl(ROOT, &[read_and_admin()]).await.unwrap();
     let denied = service.registrar.register(instance(10), Socket::Unvouched).unwrap();
     status_where(&denied, |status| matches!(status, Status::Pending { trouble: Some(_) })).await;
     let second = totals.look();
@@ -102,24 +91,16 @@ async fn metrics_tell_what_stands_and_what_has_happened() {
 }
 
 #[tokio::test]
-async fn metrics_tell_of_a_take_over() {
-    let Some(_) = test_zookeeper::require() else { return };
+async fn metrics_count_a_take_over() {
     let recorder = DebuggingRecorder::new();
     let _guard = metrics::set_default_local_recorder(&recorder);
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let bound: SocketAddr = "127.0.0.1:8897".parse().unwrap();
-    let register = |service: &Service| {
-        let instance = instance::Instance::new("127.0.0.1:8897".parse().unwrap());
-        service.registrar.register(instance, Socket::Bound(bound)).unwrap()
-    };
-    let dead = service(&proxy.connect_string(), NEVER);
-    let before = register(&dead);
-    all_registered(std::slice::from_ref(&before)).await;
+    let Some((server, proxy, dead, _observer)) = behind_proxy(NO_AUDITS).await else { return };
+    let before = dead.register_vouched();
+    registered(&before).await;
     proxy.hang().await.unwrap();
-    let service = service(&server.connect_string(), NEVER);
-    let registration = register(&service);
-    all_registered(std::slice::from_ref(&registration)).await;
+    let service = service(&server.connect_string(), NO_AUDITS);
+    let registration = service.register_vouched();
+    registered(&registration).await;
     let mut totals = Totals::of(&recorder);
     let values = totals.look();
     assert_eq!(values["registry_taken_over_total root=/go_servers"], 1.0);

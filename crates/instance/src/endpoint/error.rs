@@ -1,8 +1,8 @@
-//! Why text is not an endpoint.
+//! [`EndpointError`]: why a text is not an endpoint.
 
 use thiserror::Error;
 
-/// Says why a text is not an endpoint, and what was expected instead.
+/// Why a text is not an endpoint, and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EndpointError {
@@ -47,7 +47,7 @@ pub enum EndpointError {
     /// Something else than a colon follows the closing bracket.
     #[error("text after the closing bracket, expected a colon and a port as in [::1]:8897")]
     TextAfterBracket,
-    /// What stands between the brackets is no IPv6 address.
+    /// The text between the brackets is no IPv6 address.
     #[error("no IPv6 address between the brackets")]
     Ipv6Syntax,
     /// An IPv6 address with a zone or scope, which means something on one machine only.

@@ -1,4 +1,4 @@
-//! The host of an endpoint: an address, or a name that leads to one.
+//! [`Host`]: the address or the name in an endpoint.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -20,7 +20,7 @@ const MAX_LABEL: usize = 63;
 pub enum Host {
     /// An IPv4 address.
     V4(Ipv4Addr),
-    /// An IPv6 address, without a zone; never one that stands for an IPv4 address, unless it was put here by hand.
+    /// An IPv6 address, without a zone. Parsing and conversions never make one that is a mapped IPv4 address.
     V6(Ipv6Addr),
     /// A name that has to be resolved before it can be called.
     Name(HostName),
@@ -37,13 +37,13 @@ impl Host {
         }
     }
 
-    /// Says whether this is `0.0.0.0` or `::`, which one listens on and nobody can call.
+    /// Returns whether this is `0.0.0.0` or `::`: addresses to listen on, not to call.
     #[must_use]
     pub fn is_unspecified(&self) -> bool {
         self.ip().is_some_and(|ip| ip.to_canonical().is_unspecified())
     }
 
-    /// Says whether this only reaches the caller's own machine.
+    /// Returns whether this only reaches the caller's own machine.
     ///
     /// True for `127.0.0.0/8`, `::1`, and for `localhost` with all names below it (RFC 6761).
     #[must_use]
@@ -68,7 +68,7 @@ impl HostName {
     /// Checks a name, makes it lower case, and takes one dot off its end.
     ///
     /// # Errors
-    /// The [`EndpointError`] that says which rule the name breaks.
+    /// The [`EndpointError`] of the rule that the name breaks.
     pub fn new(name: &str) -> Result<Self, EndpointError> {
         if name.is_empty() {
             return Err(EndpointError::EmptyHost);
@@ -100,7 +100,7 @@ impl HostName {
     }
 }
 
-/// Says whether resolvers would read this last part of a name as a number, decimal or hexadecimal.
+/// Returns whether resolvers would read this last part of a name as a number, decimal or hexadecimal.
 fn is_number(label: &str) -> bool {
     match label.strip_prefix("0x").or_else(|| label.strip_prefix("0X")) {
         Some(hex) => hex.bytes().all(|b| b.is_ascii_hexdigit()),
@@ -133,7 +133,7 @@ impl FromStr for Host {
         if let Ok(ip) = text.parse::<IpAddr>() {
             return Ok(ip.into());
         }
-        // Of the zones, only those behind a valid address get the more helpful message.
+        // A zone after a valid address has a more helpful error than a host name with a percent sign.
         if text.split_once('%').is_some_and(|(ip, _)| ip.parse::<Ipv6Addr>().is_ok()) {
             return Err(EndpointError::ZoneId);
         }

@@ -25,7 +25,7 @@ fn every_kind_of_host_round_trips() {
 }
 
 #[test]
-fn each_mistake_has_its_own_answer() {
+fn each_invalid_text_has_its_own_error() {
     use EndpointError as E;
 
     let long_label = format!("{}.example:80", "a".repeat(64));
@@ -132,7 +132,7 @@ fn every_spelling_of_an_endpoint_is_that_endpoint() {
 }
 
 #[test]
-fn an_address_that_only_listens_is_no_endpoint_whichever_way_it_comes() {
+fn every_constructor_refuses_an_unspecified_address() {
     for host in ["0.0.0.0", "::", "::ffff:0.0.0.0"] {
         let ip: std::net::IpAddr = host.parse().unwrap();
         let by_hand = match ip {
@@ -205,19 +205,19 @@ fn hosts() -> impl Strategy<Value = Host> {
     ]
 }
 
-/// Whatever can be called.
-fn callable() -> impl Strategy<Value = Endpoint> {
+/// Any endpoint.
+fn endpoints() -> impl Strategy<Value = Endpoint> {
     (hosts(), 1..=u16::MAX).prop_filter_map("0.0.0.0 and ::", |(host, port)| Endpoint::new(host, port).ok())
 }
 
 proptest! {
     #[test]
-    fn every_endpoint_reads_back_as_itself(endpoint in callable()) {
+    fn every_endpoint_reads_back_as_itself(endpoint in endpoints()) {
         prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
     }
 
     #[test]
-    fn what_parses_is_written_in_one_form_that_reads_as_itself(
+    fn every_parsed_endpoint_is_written_in_one_form_that_parses_to_itself(
         text in prop_oneof![".*", "[\\[]?[0-9a-fA-FxX:.%+ _-]{0,24}[\\]]?:[+0]?[0-9]{0,6}"],
     ) {
         if let Ok(endpoint) = text.parse::<Endpoint>() {

@@ -1,7 +1,8 @@
-//! The default format: the endpoint is the name, the data is the JSON of Kitex.
+//! The default format: the name is the endpoint, the data is the JSON of Kitex.
 
 mod owner;
 mod read;
+mod remarks;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,18 +12,18 @@ use serde::Serialize;
 use super::{DecodeError, Decoded, EncodeError, Encoded, Format};
 use crate::{Endpoint, Instance, MAX_WEIGHT};
 
-/// How long the data that we write may be, in bytes.
+/// The most data that is written, in bytes.
 ///
-/// Watchers read every record of a service: what is small for one is a megabyte for some hundreds.
+/// Watchers read every record of a service: a few kilobytes each are a megabyte for some hundreds.
 pub const MAX_DATA: usize = 4 * 1024;
 
-/// How long data may be for us to look into it, in bytes; beyond that, the name alone counts.
+/// The most data that is read, in bytes. Of a record with more, only the name is used.
 pub const MAX_READ: usize = 64 * 1024;
 
-/// How many remarks one record may cause; a last one counts the rest.
+/// The most remarks about one record; one more counts the rest.
 pub const MAX_REMARKS: usize = 16;
 
-/// How the keys of the tags begin that hold the facts about the [`Owner`](crate::Owner).
+/// The prefix of the tags with the facts about the [`Owner`](crate::Owner). It is reserved.
 pub const OWNER_PREFIX: &str = "owner.";
 
 /// The default format: a znode named by its endpoint, with the JSON that Kitex clients read.
@@ -31,10 +32,10 @@ pub const OWNER_PREFIX: &str = "owner.";
 /// about the owner are tags, too: `owner.incarnation`, `owner.host`, `owner.boot-id`, `owner.netns` (inode
 /// number), `owner.pid`, `owner.started` (milliseconds since 1970 UTC) and `owner.bound`.
 ///
-/// Reading takes every name that is an endpoint, in any spelling; writing has one. Data may be empty, as the tutorial's servers leave it,
-/// or anything else: what cannot be read has its default and causes a [`Remark`](crate::Remark). Field
-/// names match without regard to ASCII case, as they do in Go, the exact one going first. Tags with the
-/// reserved prefix that yield no fact about an owner stay among the tags, so that nothing read is lost.
+/// A name is read in any spelling of an endpoint, and written in one. Data may be empty, as the servers of the
+/// tutorial leave it, or anything else: an invalid part has its default and causes a [`Remark`](crate::Remark). Field
+/// names match without regard to ASCII case, as they do in Go; the exact one comes first. Tags with the reserved
+/// prefix that are no valid fact about an owner stay among the tags, so that nothing is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plain;
 

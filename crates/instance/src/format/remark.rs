@@ -1,4 +1,4 @@
-//! What was invalid about a znode's data.
+//! Remarks about invalid data of a znode.
 
 use std::fmt;
 
@@ -7,44 +7,44 @@ use serde_json::Value;
 use crate::quoted::Quoted;
 use crate::{MAX_READ, OWNER_PREFIX};
 
-/// Something invalid in a znode's data that did not keep us from using the instance.
+/// A part of a znode's data that is invalid. It is ignored, and the instance is used all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remark {
-    /// The data is too long to look at.
+    /// The data is too long, and is ignored.
     Oversized {
         /// Length of the data in bytes.
         len: usize,
     },
-    /// The data is not UTF-8.
+    /// The data is not UTF-8, and is ignored.
     NotUtf8,
-    /// The data is text, but not JSON.
+    /// The data is text, but not JSON, and is ignored.
     NotJson {
         /// Line of the first error, from 1.
         line: usize,
         /// Column of the first error, from 1.
         column: usize,
     },
-    /// The data is JSON, but not an object.
+    /// The data is JSON, but not an object, and is ignored.
     NotAnObject {
-        /// What it is instead.
+        /// The type of the value.
         found: JsonType,
     },
     /// The weight is not an integer from 0 to 4294967295; the default is used.
     Weight {
-        /// What stands there, cut short.
+        /// The value, cut short.
         found: String,
     },
-    /// The tags are not an object; there are none, then.
+    /// The tags are not an object; the instance has none.
     Tags {
-        /// What they are instead.
+        /// The type of the value.
         found: JsonType,
     },
     /// The value of a tag is not a string; the tag is left out.
     TagValue {
         /// The key of the tag, cut short.
         key: String,
-        /// What it is instead.
+        /// The type of the value.
         found: JsonType,
     },
     /// A field that this version does not know; it is ignored.
@@ -54,7 +54,7 @@ pub enum Remark {
     },
     /// Facts about an owner without an incarnation; they stay among the tags.
     OwnerWithoutIncarnation,
-    /// A fact about the owner that makes no sense; it stays among the tags.
+    /// A fact about the owner is invalid; it stays among the tags.
     OwnerFact {
         /// The key of the tag.
         key: &'static str,
@@ -64,7 +64,7 @@ pub enum Remark {
         /// The key of the tag, cut short.
         key: String,
     },
-    /// More remarks than are worth keeping.
+    /// There are more remarks than [`MAX_REMARKS`](crate::MAX_REMARKS).
     More {
         /// How many were left out.
         count: usize,
@@ -73,7 +73,7 @@ pub enum Remark {
 
 /// The type of a JSON value, for messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // The names say it.
+#[allow(missing_docs, reason = "the names are those of JSON")]
 pub enum JsonType {
     Null,
     Bool,
@@ -112,7 +112,9 @@ impl fmt::Display for JsonType {
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Oversized { len } => write!(f, "{len} bytes of data, only up to {MAX_READ} are looked at"),
+            Self::Oversized { len } => {
+                write!(f, "{len} bytes of data are too many, expected at most {MAX_READ}")
+            }
             Self::NotUtf8 => f.write_str("the data is not UTF-8"),
             Self::NotJson { line, column } => {
                 write!(f, "the data is not JSON, from line {line}, column {column}")
@@ -129,7 +131,7 @@ impl fmt::Display for Remark {
             Self::OwnerWithoutIncarnation => {
                 write!(f, "{OWNER_PREFIX}* tags without an incarnation name no owner")
             }
-            Self::OwnerFact { key } => write!(f, "the value of tag {key} makes no sense"),
+            Self::OwnerFact { key } => write!(f, "the value of tag {key} is invalid"),
             Self::UnknownOwnerFact { key } => write!(f, "unknown reserved tag {}", Quoted(key)),
             Self::More { count } => write!(f, "{count} more remarks"),
         }

@@ -1,8 +1,9 @@
-//! One step: look at what is there, and act towards what should be.
+//! One step of a keeper: read the znode, and act towards the desired state.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::debug;
 use zk_core::{Connection, Error, ErrorKind, Stat};
 
 use super::{Keeper, Next, Written};
@@ -21,13 +22,17 @@ impl Keeper {
     ) -> Result<Next, Trouble> {
         let shared = self.shared.clone();
         // The semaphore is never closed.
-        let _turn = shared.turns.acquire().await;
-        // What happens from here on is either ours or news.
-        self.known = self.notify.versions();
-        self.held = None;
+        let _permit = shared.steps.acquire().await;
+        // An event after this moment is of a write of ours, or has to be looked into.
+        self.known = self.notify.counts();
+        self.unconfirmed = None;
         match wanted {
-            // Nothing of this session can stand: create, and look only if something does.
-            Desired::Present(data) if self.attempted != Some(ready.connection.epoch()) => {
+            // No znode of this session can exist: create, and read only if the name is taken.
+            Desired::Present(data) if self.create_sent_in != Some(ready.connection.epoch()) => {
+                if self.seen_in.take().is_some() {
+                    let session = ready.connection.session().id;
+                    limited!(shared.context.log, info, %session, "registering again in a new session");
+                }
                 self.create(ready, data).await
             }
             _ => self.look_and_act(ready, sync, wanted).await,
@@ -43,7 +48,7 @@ impl Keeper {
         let connection = &ready.connection;
         if sync {
             let (syncs, root) = (&self.shared.syncs, self.shared.config.root());
-            syncs.act(syncs.ask(), connection.sync(root)).await?;
+            syncs.run(syncs.ticket(), connection.sync(root)).await?;
         }
         let (stat, watch) = if ready.is_shared() || *wanted == Desired::Absent {
             (connection.stat(&self.path).await?, None)
@@ -52,11 +57,17 @@ impl Keeper {
             (stat, Some(watch))
         };
         let Some(stat) = stat else {
-            if self.stood.take() == Some(connection.epoch()) {
+            let is_lost = self.seen_in.take() == Some(connection.epoch());
+            if is_lost {
                 self.shared.context.metrics.lost();
             }
             return match wanted {
-                Desired::Present(data) => self.create(ready, data).await,
+                Desired::Present(data) => {
+                    if is_lost {
+                        limited!(self.shared.context.log, info, "registration lost: znode deleted");
+                    }
+                    self.create(ready, data).await
+                }
                 Desired::Absent => Ok(Next::Gone),
             };
         };
@@ -68,23 +79,23 @@ impl Keeper {
             Claim {
                 owner: &self.owner,
                 session: connection.session().id,
-                // The word was given for as long as the instance is wanted.
+                // The caller vouches for the socket for as long as it wants the instance registered.
                 vouched: self.vouched && *wanted != Desired::Absent,
                 created: self.created,
-                held_before: self.held_before,
+                registered_before: self.registered_before,
             },
         );
         let stat = found.stat;
         match (decision, wanted) {
             (Decision::Leave(_), Desired::Absent) => Ok(Next::Gone),
-            (Decision::Leave(holder), Desired::Present(_)) => Ok(Next::Yield(watch, holder)),
+            (Decision::Leave(holder), Desired::Present(_)) => Ok(Next::Conflict(watch, holder)),
             (_, Desired::Absent) => self.delete(connection, stat).await,
-            (Decision::Keep, Desired::Present(_)) => Ok(Next::Hold(watch, stat)),
+            (Decision::Keep, Desired::Present(_)) => Ok(Next::Registered(watch, stat)),
             (Decision::Rewrite, Desired::Present(data)) => {
-                if !self.wrote(&stat) && std::mem::replace(&mut self.mended, true) {
-                    // Written over again before it could be held.
-                    self.mended = false;
-                    return Ok(Next::Later);
+                if !self.wrote(&stat) && std::mem::replace(&mut self.restored, true) {
+                    // Overwritten again before the look that would have found our data.
+                    self.restored = false;
+                    return Ok(Next::Overwritten);
                 }
                 self.rewrite(ready, stat, data).await
             }
@@ -97,30 +108,25 @@ impl Keeper {
         let (connection, shared) = (&ready.connection, self.shared.clone());
         let config = &shared.config;
         self.pending();
-        self.attempted = Some(connection.epoch());
-        let asked = self.shared.roots.ask();
+        self.took_over = None;
+        self.create_sent_in = Some(connection.epoch());
+        let ticket = self.shared.roots.ticket();
         let created = connection.create_ephemeral(&self.path, data, config.acl()).await;
-        self.reckon(created.as_ref().err());
+        self.note_write(created.as_ref().err());
         match created {
             Ok(stat) => {
                 self.created = Some(stat.czxid);
                 self.written = Some(Written::by(connection, &stat, data));
                 self.shared.context.metrics.created();
-                limited!(
-                    self.shared.context.log,
-                    info,
-                    czxid = %stat.czxid,
-                    session = %connection.session().id,
-                    "created"
-                );
-                Ok(self.done(ready, stat))
+                debug!(czxid = %stat.czxid, session = %connection.session().id, "znode created");
+                Ok(self.after_write(ready, stat))
             }
             Err(error) if *error.kind() == ErrorKind::NoNode => {
                 let ensured = connection.ensure_path(config.root(), config.acl());
-                self.shared.roots.act(asked, ensured).await?;
+                self.shared.roots.run(ticket, ensured).await?;
                 Ok(Next::Look { sync: false })
             }
-            // Somebody was faster, or an earlier request of ours whose reply was lost.
+            // Another client was faster, or an earlier request of ours whose reply was lost.
             Err(error) if *error.kind() == ErrorKind::NodeExists => Ok(Next::Look { sync: true }),
             Err(error) => Err(error.into()),
         }
@@ -135,25 +141,25 @@ impl Keeper {
         self.write_backoff.admit(&self.path, data)?;
         let connection = &ready.connection;
         let written = connection.set_data(&self.path, data, Some(stat.version)).await;
-        self.reckon(written.as_ref().err());
+        self.note_write(written.as_ref().err());
         match written {
             Ok(stat) => {
-                limited!(self.shared.context.log, info, version = stat.version, "written");
+                limited!(self.shared.context.log, info, version = stat.version, "record written");
                 self.written = Some(Written::by(connection, &stat, data));
-                // It is told of, too.
+                // The shared watch has an event for our own write.
                 self.known.written = self.known.written.wrapping_add(1);
-                Ok(self.done(ready, stat))
+                Ok(self.after_write(ready, stat))
             }
-            Err(error) => look_where_faster(error),
+            Err(error) => look_if_outrun(error),
         }
     }
 
-    /// After a write of ours that the ensemble has answered: where one watch serves all, it was there before,
-    /// and what it tells from now on is news. Else the znode's own watch has fired for the write: a look
-    /// sets one that lasts.
-    fn done(&self, ready: &ReadyConnection, stat: Stat) -> Next {
+    /// What follows a write of ours that succeeded. The shared watch, where there is one, was installed before the
+    /// write and reports every later change. The znode's own watch has fired for the write: another look sets it
+    /// again.
+    fn after_write(&self, ready: &ReadyConnection, stat: Stat) -> Next {
         let is_ours = stat.ephemeral_owner == Some(ready.connection.session().id);
-        if ready.is_shared() && is_ours { Next::Hold(None, stat) } else { Next::Look { sync: false } }
+        if ready.is_shared() && is_ours { Next::Registered(None, stat) } else { Next::Look { sync: false } }
     }
 
     async fn take_over(
@@ -164,35 +170,30 @@ impl Keeper {
     ) -> Result<Next, Trouble> {
         self.write_backoff.admit(&self.path, data)?;
         let (connection, acl) = (&ready.connection, self.shared.config.acl());
-        limited!(
-            self.shared.context.log,
-            info,
-            czxid = %stat.czxid,
-            session = ?stat.ephemeral_owner,
-            "taking over a stale znode of ours"
-        );
+        debug!(czxid = %stat.czxid, session = ?stat.ephemeral_owner, "taking over a stale znode");
         self.pending();
-        self.attempted = Some(connection.epoch());
+        self.create_sent_in = Some(connection.epoch());
         let taken = connection.take_over(&self.path, stat.version, data, acl).await;
-        self.reckon(taken.as_ref().err());
+        self.note_write(taken.as_ref().err());
         match taken {
             Ok(()) => {
                 self.shared.context.metrics.taken_over();
-                // The transaction's answer does not tell what was created.
+                self.took_over = stat.ephemeral_owner;
+                // The reply to the transaction has no stat of the new znode.
                 Ok(Next::Look { sync: false })
             }
-            Err(error) => look_where_faster(error).map_err(Trouble::at_take_over),
+            Err(error) => look_if_outrun(error).map_err(Trouble::at_take_over),
         }
     }
 
-    /// Keeps count of the writes that ended the connection.
-    fn reckon(&mut self, error: Option<&Error>) {
+    /// Counts the writes that ended the connection.
+    fn note_write(&mut self, error: Option<&Error>) {
         match error {
-            None => self.write_backoff.answered(),
+            None => self.write_backoff.reset(),
             Some(error) => {
-                // Many of them cost the link about one connection a second, all together.
-                let context = Duration::from_secs(1) * self.shared.context.metrics.cut_off();
-                self.write_backoff.failed(error, self.shared.config.audit_interval().max(context));
+                // All such writes of the registrar cost the link about one connection a second, however many they are.
+                let one_a_second = Duration::from_secs(1) * self.shared.context.metrics.cut_off();
+                self.write_backoff.failed(error, self.shared.config.audit_interval().max(one_a_second));
             }
         }
     }
@@ -200,23 +201,23 @@ impl Keeper {
     async fn delete(&self, connection: &Connection, stat: Stat) -> Result<Next, Trouble> {
         match connection.delete(&self.path, Some(stat.version)).await {
             Ok(()) => {
-                limited!(self.shared.context.log, info, czxid = %stat.czxid, "deleted");
+                debug!(czxid = %stat.czxid, "znode deleted");
                 Ok(Next::Gone)
             }
             Err(error) if *error.kind() == ErrorKind::NoNode => Ok(Next::Gone),
-            Err(error) => look_where_faster(error),
+            Err(error) => look_if_outrun(error),
         }
     }
 
-    /// Whether its data is what we wrote last.
+    /// Whether the data of the znode is what we wrote last.
     fn wrote(&self, stat: &Stat) -> bool {
-        // The session, too: an ensemble that lost its data counts its transactions anew.
-        let is_it =
+        // The session, too: an ensemble that lost its data starts again with its transaction ids.
+        let is_latest =
             |written: &Written| written.mzxid == stat.mzxid && Some(written.session) == stat.ephemeral_owner;
-        self.written.as_ref().is_some_and(is_it)
+        self.written.as_ref().is_some_and(is_latest)
     }
 
-    /// Finds out whose znode this is; `None` if it went meanwhile.
+    /// Finds the owner of the znode; `None` if it was deleted meanwhile.
     async fn inspect(
         &self,
         connection: &Connection,
@@ -231,7 +232,7 @@ impl Keeper {
         let (data, stat) = match connection.data(&self.path).await {
             Ok(read) => read,
             Err(error) if *error.kind() == ErrorKind::NoNode => return Ok(None),
-            // Who hides it does not say who they are.
+            // An owner that hides its data stays unknown.
             Err(error) if *error.kind() == ErrorKind::Denied => (Vec::new(), stat),
             Err(error) => return Err(error),
         };
@@ -243,8 +244,8 @@ impl Keeper {
     }
 }
 
-/// After a conditional write that failed: who was faster than us is seen by looking again.
-fn look_where_faster(error: Error) -> Result<Next, Trouble> {
+/// After a conditional write that failed because another client was faster: looks at what that one wrote.
+fn look_if_outrun(error: Error) -> Result<Next, Trouble> {
     match error.kind() {
         ErrorKind::NoNode | ErrorKind::BadVersion | ErrorKind::NodeExists => Ok(Next::Look { sync: true }),
         _ => Err(error.into()),

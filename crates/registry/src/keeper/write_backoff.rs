@@ -1,8 +1,8 @@
-//! Writes that the server answers by cutting the connection, and how long to wait with the next one.
+//! Delays writes on which the server closes the connection.
 //!
-//! A request that is larger than the server's `jute.maxbuffer` is not refused: the connection is cut, and with it
-//! everything that all others have on their way. Whoever goes on like that takes all registrations of the
-//! process down.
+//! A server does not refuse a request that is larger than its `jute.maxbuffer`: it closes the connection, and with it
+//! goes every request that is under way on the link. A keeper that went on writing would take down all registrations of
+//! the process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,28 +13,28 @@ use zk_core::{Error, ErrorKind};
 
 use crate::status::Trouble;
 
-/// One cut may be anybody's fault. After so many in a row, each in answer to the same write of ours, it is
-/// taken for ours.
-const CHANCE: u32 = 2;
-/// The first wait; it doubles with each further cut.
-const FIRST: Duration = Duration::from_secs(1);
+/// A connection that ends once may have any cause. After so many in a row during the same write, the write is taken for
+/// the cause.
+const SUSPECT_AFTER: u32 = 2;
+/// The first wait; it doubles with each further connection.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// How often, in a row, the server has closed the connection at the latest write.
+/// How often in a row the connection has ended during the latest write, and the wait that follows from it.
 #[derive(Debug, Default)]
 pub(super) struct WriteBackoff {
-    /// What was written.
+    /// The data of that write.
     data: Option<Arc<[u8]>>,
     in_a_row: u32,
     wait: Duration,
-    /// Before then nothing is written.
+    /// Nothing is written before this moment.
     until: Option<Instant>,
 }
 
 impl WriteBackoff {
-    /// Asks before a write. A look has shown that the one before was not carried out.
+    /// Admits a write, after a read has found that the previous one was not carried out.
     ///
     /// # Errors
-    /// The trouble, where it is too early.
+    /// [`Trouble::cut_off`], if it is too early.
     pub(super) fn admit(&mut self, path: &zk_core::ZnodePath, data: &Arc<[u8]>) -> Result<(), Trouble> {
         if self.data.as_ref() != Some(data) {
             // Other data may fit.
@@ -46,25 +46,25 @@ impl WriteBackoff {
         }
     }
 
-    /// The write has failed: perhaps by a cut. `longest` is how long a wait may become.
+    /// The write has failed, and may have ended the connection. `longest` bounds the wait.
     pub(super) fn failed(&mut self, error: &Error, longest: Duration) {
         if !matches!(error.kind(), ErrorKind::ConnectionLost(_)) {
-            return self.answered();
+            return self.reset();
         }
         self.in_a_row += 1;
-        if self.in_a_row >= CHANCE {
-            self.wait = (self.wait * 2).max(FIRST).min(longest.max(FIRST));
-            // They that were cut off together do not come back together.
+        if self.in_a_row >= SUSPECT_AFTER {
+            self.wait = (self.wait * 2).max(FIRST_WAIT).min(longest.max(FIRST_WAIT));
+            // Keepers that lost the same connection write again at different times.
             self.until = Some(Instant::now() + jittered(self.wait));
         }
     }
 
-    /// The server has read the write, or it was found to be carried out.
-    pub(super) fn answered(&mut self) {
+    /// The server has replied to the write, or a read has found it carried out.
+    pub(super) fn reset(&mut self) {
         *self = Self::default();
     }
 
-    /// How long nothing is to be written yet.
+    /// The time until the next write, if there is a wait.
     pub(super) fn left(&self) -> Option<Duration> {
         let left = self.until?.saturating_duration_since(Instant::now());
         (!left.is_zero()).then_some(left)

@@ -1,11 +1,11 @@
-//! The facts about the owner, as tags.
+//! Writes and reads the facts about the owner as tags.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::OWNER_PREFIX;
-use super::read::Remarks;
+use super::remarks::Remarks;
 use crate::quoted::shorten;
 use crate::{Incarnation, Owner, Remark};
 
@@ -17,7 +17,7 @@ const PID: &str = "owner.pid";
 const STARTED: &str = "owner.started";
 const BOUND: &str = "owner.bound";
 
-/// Lists what is known about the owner as tags.
+/// Lists the known facts about the owner as tags.
 pub(super) fn facts(owner: &Owner) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
     fn text<'a>(fact: impl ToString) -> Cow<'a, str> {
         Cow::Owned(fact.to_string())
@@ -35,7 +35,7 @@ pub(super) fn facts(owner: &Owner) -> impl Iterator<Item = (&'static str, Cow<'_
     .filter_map(|(key, fact)| Some((key, fact?)))
 }
 
-/// Moves the facts out of the tags into an owner, if they name one.
+/// Moves the facts out of the tags into an owner, if there is an incarnation.
 pub(super) fn take(tags: &mut BTreeMap<String, String>, remarks: &mut Remarks) -> Option<Owner> {
     if !tags.keys().any(|key| key.starts_with(OWNER_PREFIX)) {
         return None;
@@ -65,7 +65,7 @@ pub(super) fn take(tags: &mut BTreeMap<String, String>, remarks: &mut Remarks) -
     }
     let known = [INCARNATION, HOST, BOOT_ID, NETNS, PID, STARTED, BOUND];
     for key in tags.keys().filter(|key| key.starts_with(OWNER_PREFIX)) {
-        // A known key that is still here has had its remark.
+        // A known key that is left has an invalid value, and its remark already.
         if !known.contains(&key.as_str()) {
             remarks.push(Remark::UnknownOwnerFact { key: shorten(key) });
         }
@@ -73,7 +73,7 @@ pub(super) fn take(tags: &mut BTreeMap<String, String>, remarks: &mut Remarks) -
     Some(owner)
 }
 
-/// Takes one fact out of the tags; one that makes no sense stays there.
+/// Takes one fact out of the tags; an invalid one stays there.
 fn take_fact<T: FromStr>(
     tags: &mut BTreeMap<String, String>,
     key: &'static str,

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Decoded, MAX_READ, MAX_REMARKS, owner};
+use super::remarks::Remarks;
+use super::{Decoded, MAX_READ, owner};
 use crate::quoted::shorten;
 use crate::{DEFAULT_WEIGHT, Endpoint, Instance, JsonType, Remark};
 
-/// Makes an instance of a name and whatever its data holds.
+/// Makes an instance of an endpoint and any data.
 pub(super) fn instance(endpoint: Endpoint, data: &[u8]) -> Decoded {
     let mut remarks = Remarks::default();
     let mut instance = Instance::new(endpoint);
@@ -93,28 +94,4 @@ fn tags(field: Option<Value>, remarks: &mut Remarks) -> BTreeMap<String, String>
         }
     }
     tags
-}
-
-/// Collects remarks up to a limit, and counts the rest.
-#[derive(Default)]
-pub(super) struct Remarks {
-    kept: Vec<Remark>,
-    more: usize,
-}
-
-impl Remarks {
-    pub(super) fn push(&mut self, remark: Remark) {
-        if self.kept.len() < MAX_REMARKS {
-            self.kept.push(remark);
-        } else {
-            self.more += 1;
-        }
-    }
-
-    fn into_vec(mut self) -> Vec<Remark> {
-        if self.more > 0 {
-            self.kept.push(Remark::More { count: self.more });
-        }
-        self.kept
-    }
 }
