@@ -235,12 +235,12 @@ async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_so
     bed.observer.until("their sessions have ended", gone_within(), all_of(&ports[8..])).await.unwrap();
     // Who only looks believes it when the hold is over; with less than half held, some went before. Where a
     // busy machine has cost it its link, the hold begins anew.
-    let following = || {
+    let live = || {
         let log = watch.log();
-        log.iter().rev().find_map(|(at, line)| line.contains("following").then_some(*at))
+        log.iter().rev().find_map(|(at, line)| line.contains("discovery view is live").then_some(*at))
     };
     while replay(&events(&watch)) != living {
-        let held_since = following().unwrap_or(killed).max(killed + gone_within());
+        let held_since = live().unwrap_or(killed).max(killed + gone_within());
         let printed = &events(&watch)[10..];
         assert!(held_since.elapsed() < HOLD + PROPAGATION, "I4: {printed:?}\n{}", watch.err());
         sleep(Duration::from_millis(10)).await;

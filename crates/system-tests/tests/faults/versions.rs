@@ -76,7 +76,7 @@ async fn an_observer_serves_as_any_other_and_a_read_only_server_is_waited_out() 
     for index in 0..2 {
         ensemble.server(index).kill().await;
     }
-    let lost = || asking.err().contains("stale; the last set keeps serving");
+    let lost = || asking.err().contains("discovery view is stale");
     until("the link is lost", SOON, lost).await.unwrap();
     sleep(SESSION).await;
     answers_on(&asking).await.unwrap();
