@@ -1,64 +1,75 @@
-//! Real links with a twist: what a test must have in its own hands, between the link and who uses it.
+//! Real transports with some operations intercepted by a test.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use discovery::{Config, Discovery};
 use tokio::sync::{mpsc, oneshot, watch};
 use zk_core::link::apache::Apache;
 use zk_core::link::{BoxFuture, Down, Ensemble, Reply, Ticket, Transport};
-use zk_core::{Acl, ConnectError, CreateMode, Event, EventKind, Identity, Reading, Session, Stat, ZnodePath};
+use zk_core::{
+    Acl, ConnectError, CreateMode, Event, EventKind, Identity, Reading, Session, Stat, Zk, ZnodePath,
+};
 
-/// What is not as the link has it; by default nothing.
-pub(crate) trait Twist: Clone + Debug + Send + Sync + 'static {
-    fn has_recursive_watches(&self, link: &dyn Transport) -> bool {
-        link.has_recursive_watches()
+use super::{discovery_config, link_config};
+
+/// Intercepts operations of a transport; by default none.
+pub(crate) trait Intercept: Clone + Debug + Send + Sync + 'static {
+    fn has_recursive_watches(&self, transport: &dyn Transport) -> bool {
+        transport.has_recursive_watches()
     }
 
-    fn watch_recursive(&self, link: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
-        link.watch_recursive(path)
+    fn watch_recursive(&self, transport: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
+        transport.watch_recursive(path)
     }
 
-    fn children(&self, link: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
-        link.children(path)
+    fn children(&self, transport: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
+        transport.children(path)
     }
 
-    fn stat(&self, link: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<Option<Stat>> {
-        link.stat(path)
+    fn stat(&self, transport: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<Option<Stat>> {
+        transport.stat(path)
     }
 
-    fn read_many(&self, link: &Arc<dyn Transport>, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
-        link.read_many(paths)
+    fn read_many(&self, transport: &Arc<dyn Transport>, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
+        transport.read_many(paths)
     }
 }
 
+/// Starts a link with an intercepted transport, and a discovery, as [`super::start`] does.
+pub(crate) fn start_intercepted<T: Intercept>(
+    hosts: &str,
+    intercept: &T,
+    change: impl FnOnce(Config) -> Config,
+) -> (Zk, Discovery) {
+    let servers = Apache::new(&link_config(hosts)).expect("file descriptors");
+    let zk = Zk::start_on(Arc::new(Intercepted { servers, intercept: intercept.clone() }));
+    (zk.clone(), Discovery::start(zk, change(discovery_config())))
+}
+
 #[derive(Debug)]
-pub(crate) struct Twisted<T> {
+struct Intercepted<T> {
     servers: Apache,
-    twist: T,
-}
-
-impl<T> Twisted<T> {
-    pub(crate) fn new(config: &zk_core::Config, twist: T) -> Arc<Self> {
-        Arc::new(Self { servers: Apache::new(config).expect("file descriptors"), twist })
-    }
+    intercept: T,
 }
 
 #[derive(Debug)]
-struct TwistedLink<T> {
-    link: Arc<dyn Transport>,
-    twist: T,
+struct InterceptedTransport<T> {
+    transport: Arc<dyn Transport>,
+    intercept: T,
 }
 
-impl<T: Twist> Ensemble for Twisted<T> {
+impl<T: Intercept> Ensemble for Intercepted<T> {
     fn name(&self) -> String {
-        "twisted".into()
+        "intercepted".into()
     }
 
     fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>> {
         Box::pin(async {
-            let link = self.servers.connect(ticket).await?;
-            Ok(Arc::new(TwistedLink { link, twist: self.twist.clone() }) as Arc<dyn Transport>)
+            let transport = self.servers.connect(ticket).await?;
+            Ok(Arc::new(InterceptedTransport { transport, intercept: self.intercept.clone() })
+                as Arc<dyn Transport>)
         })
     }
 
@@ -67,69 +78,69 @@ impl<T: Twist> Ensemble for Twisted<T> {
     }
 }
 
-impl<T: Twist> Transport for TwistedLink<T> {
+impl<T: Intercept> Transport for InterceptedTransport<T> {
     fn has_recursive_watches(&self) -> bool {
-        self.twist.has_recursive_watches(&*self.link)
+        self.intercept.has_recursive_watches(&*self.transport)
     }
     fn watch_recursive(&self, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
-        self.twist.watch_recursive(&*self.link, path)
+        self.intercept.watch_recursive(&*self.transport, path)
     }
     fn children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
-        self.twist.children(&self.link, path)
+        self.intercept.children(&self.transport, path)
     }
 
     fn session(&self) -> Session {
-        self.link.session()
+        self.transport.session()
     }
     fn ticket(&self) -> Ticket {
-        self.link.ticket()
+        self.transport.ticket()
     }
     fn server(&self) -> String {
-        self.link.server()
+        self.transport.server()
     }
     fn down(&self) -> watch::Receiver<Option<Down>> {
-        self.link.down()
+        self.transport.down()
     }
     fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat> {
-        self.link.create(path, data, mode, acl)
+        self.transport.create(path, data, mode, acl)
     }
     fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Reply<()> {
-        self.link.delete(path, version)
+        self.transport.delete(path, version)
     }
     fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()> {
-        self.link.take_over(path, version, data, acl)
+        self.transport.take_over(path, version, data, acl)
     }
     fn stat(&self, path: &ZnodePath) -> Reply<Option<Stat>> {
-        self.twist.stat(&self.link, path)
+        self.intercept.stat(&self.transport, path)
     }
     fn data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
-        self.link.data(path)
+        self.transport.data(path)
     }
     fn read_many(&self, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
-        self.twist.read_many(&self.link, paths)
+        self.intercept.read_many(&self.transport, paths)
     }
     fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Reply<Stat> {
-        self.link.set_data(path, data, version)
+        self.transport.set_data(path, data, version)
     }
     fn sync(&self, path: &ZnodePath) -> Reply<()> {
-        self.link.sync(path)
+        self.transport.sync(path)
     }
     fn watch_exists(&self, path: &ZnodePath) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)> {
-        self.link.watch_exists(path)
+        self.transport.watch_exists(path)
     }
     fn watch_data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
-        self.link.watch_data(path)
+        self.transport.watch_data(path)
     }
     fn watch_children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
-        self.link.watch_children(path)
+        self.transport.watch_children(path)
     }
     fn identities(&self) -> Reply<Vec<Identity>> {
-        self.link.identities()
+        self.transport.identities()
     }
     fn check(&self) -> Reply<()> {
-        self.link.check()
+        self.transport.check()
     }
     fn close(&self) -> BoxFuture<'static, bool> {
-        self.link.close()
+        self.transport.close()
     }
 }
