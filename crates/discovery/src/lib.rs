@@ -65,7 +65,7 @@
 //! | a reconnect         | 3 (a list if changed)  | + N / 256    | 1, and a list     | + N          |
 //! | an audit            | 1 (a list if changed)  | + N / 256    | 1                 | + N          |
 //!
-//! Changes close together share a request. Before 3.6 lists are at least 10 ms apart, so a thousand changes a second
+//! Changes within a few milliseconds share a request. Before 3.6 lists are at least 10 ms apart, so a thousand changes a second
 //! cost at most a hundred lists of N names; with records there is also a watch per instance.
 //!
 //! A snapshot copies N pointers and shares unchanged instances. From writer to reader a change took, for N = 10,
