@@ -206,7 +206,10 @@ impl Membership {
         if new_session && self.removals.len() * 2 > known {
             self.hold_where(|_| true);
             let (held, hold) = (self.held(), self.hold);
-            tracing::warn!(?hold, "mass disappearance: holding {held} of {known} instances, new session");
+            tracing::warn!(
+                ?hold,
+                "mass disappearance: holding {held} of {known} instances not listed in a new session"
+            );
         }
         true
     }

@@ -94,7 +94,7 @@ pub(crate) struct Watcher {
     /// The list version of the last list, unless an event has come since.
     version: Option<ListVersion>,
     commands: Commands,
-    pause: Backoff,
+    backoff: Backoff,
 }
 
 impl Watcher {
@@ -107,8 +107,8 @@ impl Watcher {
     ) -> Self {
         let records = config.records() == Records::Read;
         let membership = Membership::new(format, config.settle(), records);
-        let pause = Backoff::default();
-        Self { zk, config, membership, publisher, epoch: 0, version: None, commands, pause }
+        let backoff = Backoff::default();
+        Self { zk, config, membership, publisher, epoch: 0, version: None, commands, backoff }
     }
 
     pub(crate) async fn run(self) {
@@ -155,7 +155,7 @@ impl Watcher {
         };
         match result {
             Ok(source) => {
-                self.pause = Backoff::default();
+                self.backoff = Backoff::default();
                 let (reads, audit) = (Reads::default(), self.next_audit());
                 Stage::Following(Box::new(Following { connection, source, reads, audit }))
             }
@@ -203,7 +203,7 @@ impl Watcher {
         self.publisher.live(&self.membership);
         let (instances, session) = (self.membership.len(), connection.session().id);
         if was_live {
-            info!(instances, %session, "watch replaced");
+            info!(instances, %session, "discovery watch replaced");
         } else {
             info!(instances, %session, "discovery view is live");
         }
@@ -386,7 +386,7 @@ impl Watcher {
                 Command::Release => self.release(),
                 Command::End => return Stage::Ended,
             },
-            () = sleep(self.pause.next_wait()) => {}
+            () = sleep(self.backoff.next_wait()) => {}
         }
         Stage::Syncing { connection }
     }
@@ -400,7 +400,7 @@ impl Watcher {
         }
         let trouble = error.to_string();
         if self.publisher.trouble() != Some(&trouble) {
-            warn!(%error, retry_within = ?self.pause.cap(), "cannot follow the root");
+            warn!(%error, retry_within = ?self.backoff.cap(), "cannot follow the root");
         }
         self.publisher.report_trouble(trouble);
         Stage::Pausing { connection }
