@@ -158,7 +158,7 @@ impl Membership {
 
     /// Takes over a list of all children. Returns whether it differs from what was listed before.
     ///
-    /// `new_session` marks the first list of a new session. The instances may have new sessions, too, and may not be
+    /// `new_session` is true for the first list of a new session. The instances may have new sessions, too, and may not be
     /// back yet, after a loss of ZooKeeper's data for example. If that list lacks more than half of the instances,
     /// the missing ones are held, however few.
     pub(crate) fn listed(&mut self, listing: &Listing, now: Instant, new_session: bool) -> bool {

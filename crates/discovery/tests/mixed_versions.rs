@@ -51,7 +51,7 @@ async fn a_view_continues_with_one_shot_watches_when_the_next_server_is_older() 
     older.refuses.store(true, Ordering::Relaxed);
     proxy.cut().await;
     eventually("a watch is refused", async || older.refused.load(Ordering::Relaxed)).await;
-    assert_eq!(discovery.view().snapshot, before.snapshot, "the last set keeps serving");
+    assert_eq!(discovery.view().snapshot, before.snapshot, "the last set stays");
     // An old server closes the connection at an op code that it does not know.
     proxy.cut().await;
     let after = ports_become(&discovery, &[1, 2]).await;

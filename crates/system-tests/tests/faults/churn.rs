@@ -250,13 +250,16 @@ async fn fault_34_eight_of_ten_servers_killed_are_gone_for_who_dials_them_and_so
     // Who dials finds out at once.
     answers_on(&asking).await.unwrap();
     let log = asking.log();
-    let believed: BTreeSet<_> = log
+    let removed: BTreeSet<_> = log
         .iter()
-        .filter(|(at, line)| line.contains("believed gone") && *at < killed + gone_within() + SESSION)
+        .filter(|(at, line)| {
+            line.contains("held instance removed: it refuses connections")
+                && *at < killed + gone_within() + SESSION
+        })
         .filter_map(|(_, line)| line.split_once("endpoint=")?.1.split_whitespace().next().map(str::to_owned))
         .collect();
-    println!("{} of 8 believed gone by refusal", believed.len());
-    assert!(!believed.is_empty() && believed.is_subset(&dead), "{believed:?}");
+    println!("{} of 8 removed because they refuse", removed.len());
+    assert!(!removed.is_empty() && removed.is_subset(&dead), "{removed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
