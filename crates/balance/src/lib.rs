@@ -22,8 +22,10 @@
 //! ```
 //!
 //! # Promises
-//! - A pick takes no lock and allocates nothing. While most endpoints are in service it looks at one or two.
-//! - [`Balancer::update`] swaps the set as a whole. Health survives updates, and absences of up to [`MEMORY`].
+//! - A pick takes no lock and allocates nothing. While most endpoints are in service it looks at one or two of them,
+//!   however many there are.
+//! - [`Balancer::update`] swaps the set as a whole: a pick is made from one set or the other. Health survives updates,
+//!   and absences of up to [`MEMORY`].
 //! - No connections, health checks, tasks or ZooKeeper. Metrics of attempts and ejections, none of picks, go to the
 //!   recorder of the crate `metrics` that is installed before the balancer is made.
 //!

@@ -65,8 +65,8 @@
 //! | a reconnect         | 3 (a list if changed)  | + N / 256    | 1, and a list     | + N          |
 //! | an audit            | 1 (a list if changed)  | + N / 256    | 1                 | + N          |
 //!
-//! Changes within a few milliseconds share a request. Before 3.6 lists are at least 10 ms apart, so a thousand changes a second
-//! cost at most a hundred lists of N names; with records there is also a watch per instance.
+//! Changes within a few milliseconds share a request. Before 3.6 lists are at least 10 ms apart, so a thousand changes
+//! a second cost at most a hundred lists of N names; with records there is also a watch per instance.
 //!
 //! A snapshot copies N pointers and shares unchanged instances. From writer to reader a change took, for N = 10,
 //! 10,000 and 40,000 on one busy machine: 0.5, 0.9, 2 ms with names; 7, 8, 11 ms with records, which wait 5 ms for
@@ -78,8 +78,8 @@
 //!   `balance` does.
 //! * No pages, which ZooKeeper does not have: a list is one reply of N names, each 4 bytes and the name, within the
 //!   deadline of a request. It may exceed 1 MiB: servers limit requests (`jute.maxbuffer`), not replies.
-//! * No bound on the size of a reply: a znode may have 1 MiB, and a record's size is a guess until it was read, at first
-//!   4 KiB. Of data above 64 KiB only the length is looked at.
+//! * No bound on the size of a reply: a znode may have 1 MiB, and a record's size is a guess until it was read,
+//!   at first 4 KiB. Of data above 64 KiB only the length is looked at.
 
 mod change;
 mod config;
