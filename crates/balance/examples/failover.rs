@@ -1,4 +1,4 @@
-//! Three made-up endpoints, one of which fails for a while: calls move on, and come back.
+//! Three simulated endpoints, one of which fails for a while: calls move away from it, and return.
 //!
 //! ```text
 //! cargo run -p balance --example failover

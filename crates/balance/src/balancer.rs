@@ -16,13 +16,13 @@ use crate::rng::SharedRng;
 use crate::table::{Absent, Entry, Table};
 use crate::{Config, EndpointStatus, Pick};
 
-/// How many proposals of the picker are looked at before all endpoints are counted.
+/// How many proposals of the picker are tried before all usable endpoints are counted.
 const PROPOSALS: usize = 4;
 
-/// Chooses which of a set of endpoints to call, under any key. Clones share everything.
+/// Chooses which of a set of endpoints to call. Clones share everything.
 ///
-/// The key is what a caller needs for a call; endpoints with equal keys are the same endpoint. See the
-/// [crate documentation](crate) for how it treats those that fail.
+/// The key is what a caller needs for a call; endpoints with equal keys are the same endpoint. The
+/// [crate documentation](crate) says how endpoints that fail are treated.
 pub struct Balancer<K> {
     shared: Arc<Shared<K>>,
 }
@@ -32,12 +32,12 @@ struct Shared<K> {
     table: ArcSwapOption<Table<K>>,
     picker: Picker,
     rules: Arc<Rules>,
-    /// Also makes updates happen one after the other; picks do not touch it.
+    /// The lock also serialises updates; picks do not take it.
     absent: Mutex<Absent<K>>,
 }
 
 impl<K: Eq + Hash + Clone> Balancer<K> {
-    /// Makes a balancer that has no endpoints yet and says so with [`PickError::NotSynced`].
+    /// Makes a balancer without endpoints, whose picks fail with [`PickError::NotSynced`].
     #[must_use]
     pub fn new(config: Config) -> Self {
         let rules = Rules {
@@ -55,14 +55,14 @@ impl<K: Eq + Hash + Clone> Balancer<K> {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Replaces the set of endpoints; an empty one is a set, too.
+    /// Replaces the set of endpoints, which may be empty.
     ///
-    /// What is known about endpoints that stay is kept, and for those that leave it is remembered for
-    /// [`MEMORY`](crate::MEMORY). Round robin goes in the order given. A key named twice counts once.
+    /// Endpoints that stay keep their health; that of endpoints that leave is remembered for
+    /// [`MEMORY`](crate::MEMORY). Round robin goes in the order of `keys`. A repeated key counts once.
     ///
-    /// Takes time and memory in proportion to the set. Calls of picks made earlier are not disturbed.
+    /// Takes time and memory in proportion to the set. Earlier picks are not disturbed.
     pub fn update(&self, keys: impl IntoIterator<Item = K>) {
-        // The iterator is the caller's code: it runs before the lock is taken.
+        // The iterator is the caller's code, and runs without the lock.
         let keys: Vec<K> = keys.into_iter().collect();
         let mut absent = self.shared.absent.lock();
         let before = self.shared.table.load_full();
@@ -79,16 +79,16 @@ impl<K: Eq + Hash + Clone> Balancer<K> {
         self.pick_where(|_| true)
     }
 
-    /// Chooses an endpoint that is not among the given few.
+    /// Chooses an endpoint that is not among a few excluded ones.
     ///
     /// # Errors
-    /// As [`pick`](Self::pick), and [`PickError::AllExcluded`] if the set holds no other.
+    /// As [`pick`](Self::pick), and [`PickError::AllExcluded`] if the set has no other.
     pub fn pick_excluding(&self, excluded: &[K]) -> Result<Pick<K>, PickError> {
         self.pick_where(|key| !excluded.contains(key))
     }
 
-    /// Chooses an endpoint for which `wanted` says true; it is asked about one or two
-    /// of them, in the worst case about all, repeatedly.
+    /// Chooses an endpoint for which `wanted` returns true. It is called for one or two endpoints, in the worst case
+    /// for all, repeatedly.
     ///
     /// # Errors
     /// As [`pick_excluding`](Self::pick_excluding).
@@ -100,7 +100,7 @@ impl<K: Eq + Hash + Clone> Balancer<K> {
         if len == 0 {
             return Err(PickError::NoInstances);
         }
-        // The clock costs more than all the rest: it is read once, and only if an endpoint is not in service.
+        // The clock costs more than everything else: it is read once, and only if an endpoint is out of service.
         let now_ms = OnceCell::new();
         let now_ms = || *now_ms.get_or_init(|| rules.now_ms());
         let admit = |entry: &Arc<Entry<K>>| {
@@ -121,19 +121,18 @@ impl<K: Eq + Hash + Clone> Balancer<K> {
         {
             return Ok(pick);
         }
-        // Another thread may have been faster, and is trying the only one that could be tried.
+        // Another thread may have started the only trial in between.
         if let Some(pick) = entries.iter().find_map(admit) {
             return Ok(pick);
         }
         let wanted = entries.iter().filter(|entry| wanted(&entry.key));
-        let entry = although_all_look_bad(wanted, choose).ok_or(PickError::AllExcluded)?;
+        let entry = when_all_look_bad(wanted, choose).ok_or(PickError::AllExcluded)?;
         Ok(Pick::new(entry, entry.health.admit_anyway()))
     }
 
-    /// Lists what is known about each endpoint, in the order given to [`update`](Self::update).
+    /// Returns the status of each endpoint, in the order of [`update`](Self::update); empty before the first update.
     ///
-    /// For people to look at: it allocates, and each line is of a slightly different moment. Empty also
-    /// before the first update.
+    /// Meant for people: it allocates, and each status is of a slightly different moment.
     #[must_use]
     pub fn status(&self) -> Vec<EndpointStatus<K>> {
         let table = self.shared.table.load();
@@ -145,23 +144,23 @@ impl<K: Eq + Hash + Clone> Balancer<K> {
     }
 }
 
-/// Counts the entries, and returns the one that is chosen by number.
+/// Counts the entries, and returns the one with the chosen index.
 fn one_of<'a, K>(
     entries: impl Iterator<Item = &'a Arc<Entry<K>>> + Clone,
     choose: impl Fn(usize) -> usize,
 ) -> Option<&'a Arc<Entry<K>>> {
     let count = entries.clone().count();
-    // Fewer than were counted may be left by now; then the first will do.
+    // Fewer entries than counted may be usable by now: then the first one is taken.
     if count == 0 { None } else { entries.clone().nth(choose(count)).or_else(|| entries.clone().next()) }
 }
 
-/// Chooses among those that did not refuse, or else takes the one to return soonest.
-fn although_all_look_bad<'a, K>(
+/// Chooses among the endpoints that did not refuse, or else the one whose ejection ends soonest.
+fn when_all_look_bad<'a, K>(
     entries: impl Iterator<Item = &'a Arc<Entry<K>>> + Clone,
     choose: impl Fn(usize) -> usize,
 ) -> Option<&'a Arc<Entry<K>>> {
-    let silent = entries.clone().filter(|entry| entry.health.refused_until_ms().is_none());
-    one_of(silent, choose).or_else(|| entries.min_by_key(|entry| entry.health.refused_until_ms()))
+    let not_refused = entries.clone().filter(|entry| entry.health.refused_until_ms().is_none());
+    one_of(not_refused, choose).or_else(|| entries.min_by_key(|entry| entry.health.refused_until_ms()))
 }
 
 impl<K> Clone for Balancer<K> {
@@ -180,7 +179,7 @@ impl<K> fmt::Debug for Balancer<K> {
     }
 }
 
-/// Says why there is nothing to pick.
+/// Why there is nothing to pick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PickError {
@@ -190,7 +189,7 @@ pub enum PickError {
     /// The set of endpoints is known, and empty.
     #[error("there are no endpoints")]
     NoInstances,
-    /// The caller wants none of the endpoints.
+    /// The caller excludes all endpoints.
     #[error("all endpoints are excluded")]
     AllExcluded,
 }

@@ -1,4 +1,4 @@
-//! What a balancer can be told.
+//! The configuration of a balancer.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::Strategy;
 
-/// The longest ejection that makes sense: beyond it, one would rather restart the caller.
+/// The longest ejection: beyond it, one would rather restart the caller.
 const MAX_CAP: Duration = Duration::from_secs(3600);
 
 /// How a [`Balancer`](crate::Balancer) picks, and for how long it ejects.
@@ -26,9 +26,9 @@ impl Config {
         Self { strategy, base, cap, seed: None }
     }
 
-    /// Sets for how long the first failure ejects, and where doubling it with each further one ends.
+    /// Sets for how long the first failure ejects; the time doubles with each further failure, up to `cap`.
     ///
-    /// The time drawn may be a quarter shorter or longer than that, also at the cap.
+    /// Each time varies by a quarter, at the cap too.
     ///
     /// # Errors
     /// [`ConfigError`], unless 1 ms <= `base` <= `cap` <= 1 h.
@@ -43,7 +43,7 @@ impl Config {
         Ok(self)
     }
 
-    /// Makes all random choices repeatable; without it, each balancer draws a seed of its own.
+    /// Makes all random choices repeatable; by default each balancer has a random seed.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -58,7 +58,7 @@ impl Default for Config {
     }
 }
 
-/// Says which number makes no sense, and what was expected.
+/// A duration out of range.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {

@@ -1,8 +1,7 @@
-//! What we think of one endpoint: in service, ejected, on probation.
+//! The health of one endpoint: in service, ejected, on probation.
 //!
-//! All of it is one word in memory, so that no reader ever sees half a transition and a pick needs one
-//! load. Each transition is a pure function from one [`State`] to the next; the diagram is in the crate
-//! documentation.
+//! All of it is one word in memory, so that no reader sees half a transition and a pick needs one load. Each
+//! transition is a pure function from one [`HealthBits`] to the next; the crate documentation has the diagram.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,37 +11,38 @@ use tokio::time::Instant;
 use crate::Failure;
 use crate::rng::SharedRng;
 
-/// What a balancer currently thinks of an endpoint.
+/// The health of an endpoint, from the calls before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// It is picked.
+    /// The endpoint is picked.
     InService,
-    /// It failed and is not picked unless all look bad.
+    /// The endpoint failed, and is not picked as long as another one can be.
     Ejected {
         /// For how much longer.
         remaining: Duration,
     },
-    /// Its ejection is over: the next pick of it is a trial, if none is under way.
+    /// The ejection is over: the next pick of the endpoint is a trial, unless one is under way.
     OnProbation {
         /// Whether a trial is under way.
         trial: bool,
     },
 }
 
-/// What a pick remembers of the state that it was made in.
+/// The part of the bits that a pick remembers, to recognise a late report.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket {
     generation: u16,
     trial: bool,
 }
 
+/// The fields that [`HealthCell`] packs into one word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct State {
+struct HealthBits {
     /// When the ejection ends, in milliseconds since the balancer's start; 0 means in service.
     until_ms: u64,
-    /// Counts ejections and returns, so that late reports are recognised.
+    /// Counts ejections and returns to service: a report of an earlier generation is late.
     generation: u16,
-    /// How many failures in a row, those of late reports not counted.
+    /// How many failures in a row, without those of late reports.
     failures: u8,
     /// Whether the last failure was a refused connection.
     refused: bool,
@@ -53,10 +53,10 @@ struct State {
 /// 40 bits of milliseconds: 34 years.
 const MAX_UNTIL: u64 = (1 << 40) - 1;
 
-/// 6 bits. Long before that, the delay is at its cap.
+/// 6 bits: the delay reaches its cap long before.
 const MAX_FAILURES: u8 = (1 << 6) - 1;
 
-impl State {
+impl HealthBits {
     fn pack(self) -> u64 {
         self.until_ms
             | u64::from(self.generation) << 40
@@ -79,32 +79,32 @@ impl State {
         self.until_ms == 0
     }
 
-    /// On probation: one pick becomes the trial.
+    /// Starts the trial of an endpoint on probation.
     fn start_trial(self, now_ms: u64) -> Option<Self> {
         let free = !self.in_service() && self.until_ms <= now_ms && !self.trial;
         free.then_some(Self { trial: true, ..self })
     }
 
-    /// The trial ends without a report; the next pick is one.
+    /// Ends a trial without a report; the next pick is a trial.
     fn end_trial(self, ticket: Ticket) -> Option<Self> {
         let ours = ticket.trial && self.trial && ticket.generation == self.generation;
         ours.then_some(Self { trial: false, ..self })
     }
 
-    /// A call succeeded.
+    /// Reports the success of a call.
     fn succeed(self, ticket: Ticket) -> Option<Self> {
-        // In the common case there is nothing to change, and nothing is written to shared memory.
-        let news = ticket.generation == self.generation && !self.in_service();
-        news.then(|| Self { generation: self.generation.wrapping_add(1), ..Self::default() })
+        // Usually nothing changes, and nothing is written to shared memory.
+        let changes = ticket.generation == self.generation && !self.in_service();
+        changes.then(|| Self { generation: self.generation.wrapping_add(1), ..Self::default() })
     }
 
-    /// A call failed; `delay_ms` says for how long so many failures in a row eject.
+    /// Reports the failure of a call; `delay_ms` returns for how long so many failures in a row eject.
     fn fail(self, ticket: Ticket, refused: bool, now_ms: u64, delay_ms: impl Fn(u8) -> u64) -> Option<Self> {
         if ticket.generation != self.generation {
             return None;
         }
         if !self.in_service() && !ticket.trial {
-            // Picked because all looked bad: we learn how it fails, but it was not its turn.
+            // Picked because all look bad, which is no trial: only the kind of failure is new.
             return Some(Self { refused, ..self });
         }
         let failures = self.failures.saturating_add(1).min(MAX_FAILURES);
@@ -118,7 +118,7 @@ impl State {
     }
 }
 
-/// What all endpoints of a balancer share: its clock, its rng, and how long to eject.
+/// What all endpoints of a balancer share: the clock, the random numbers, and how long to eject.
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) start: Instant,
@@ -145,38 +145,38 @@ impl Rules {
     }
 }
 
-/// The state of one endpoint, shared by all threads.
+/// The health of one endpoint, shared by all threads.
 ///
-/// Relaxed order suffices: the word carries all there is, nothing else is published through it.
+/// Relaxed order suffices, as the word publishes no other memory.
 #[derive(Debug, Default)]
 pub(crate) struct HealthCell(AtomicU64);
 
 impl HealthCell {
-    fn load(&self) -> State {
-        State::unpack(self.0.load(Ordering::Relaxed))
+    fn load(&self) -> HealthBits {
+        HealthBits::unpack(self.0.load(Ordering::Relaxed))
     }
 
-    fn change(&self, next: impl Fn(State) -> Option<State>) -> Option<State> {
-        let next = |word| next(State::unpack(word)).map(State::pack);
+    fn change(&self, next: impl Fn(HealthBits) -> Option<HealthBits>) -> Option<HealthBits> {
+        let next = |word| next(HealthBits::unpack(word)).map(HealthBits::pack);
         let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        before.ok().map(State::unpack)
+        before.ok().map(HealthBits::unpack)
     }
 
-    /// Admits a pick: any while in service, one as the trial on probation. `now_ms` is asked if it matters.
+    /// Admits a pick: any in service, and one on probation, as the trial. Calls `now_ms` only when needed.
     pub(crate) fn admit(&self, now_ms: impl FnOnce() -> u64) -> Option<Ticket> {
-        let state = self.load();
-        if state.in_service() {
-            return Some(Ticket { generation: state.generation, trial: false });
+        let bits = self.load();
+        if bits.in_service() {
+            return Some(Ticket { generation: bits.generation, trial: false });
         }
         let now_ms = now_ms();
-        let before = self.change(|state| state.start_trial(now_ms))?;
+        let before = self.change(|bits| bits.start_trial(now_ms))?;
         Some(Ticket { generation: before.generation, trial: true })
     }
 
-    /// Says whether [`admit`](Self::admit) would admit a pick.
+    /// Returns whether [`admit`](Self::admit) would admit a pick.
     pub(crate) fn would_admit(&self, now_ms: impl FnOnce() -> u64) -> bool {
-        let state = self.load();
-        state.in_service() || state.start_trial(now_ms()).is_some()
+        let bits = self.load();
+        bits.in_service() || bits.start_trial(now_ms()).is_some()
     }
 
     /// Admits a pick because all look bad.
@@ -184,22 +184,22 @@ impl HealthCell {
         Ticket { generation: self.load().generation, trial: false }
     }
 
-    /// When the ejection ends if the last call was refused, in milliseconds since the balancer's start.
+    /// Returns when the ejection ends, in milliseconds since the balancer's start, if the last call was refused.
     pub(crate) fn refused_until_ms(&self) -> Option<u64> {
-        let state = self.load();
-        state.refused.then_some(state.until_ms)
+        let bits = self.load();
+        bits.refused.then_some(bits.until_ms)
     }
 
-    /// Takes note of a success. Returns whether that brought the endpoint back into service.
+    /// Reports a success. Returns whether it brought the endpoint back into service.
     pub(crate) fn succeed(&self, ticket: Ticket) -> bool {
-        self.change(|state| state.succeed(ticket)).is_some()
+        self.change(|bits| bits.succeed(ticket)).is_some()
     }
 
-    /// Takes note of a failure. Returns whether that ejected the endpoint, for the first time or again.
+    /// Reports a failure. Returns whether it ejected the endpoint, for the first time or again.
     pub(crate) fn fail(&self, ticket: Ticket, failure: Failure, rules: &Rules) -> bool {
         let (refused, now_ms) = (failure == Failure::Refused, rules.now_ms());
         let before =
-            self.change(|state| state.fail(ticket, refused, now_ms, |failures| rules.delay_ms(failures)));
+            self.change(|bits| bits.fail(ticket, refused, now_ms, |failures| rules.delay_ms(failures)));
         before.is_some_and(|before| before.in_service() || ticket.trial)
     }
 
@@ -209,21 +209,21 @@ impl HealthCell {
 
     pub(crate) fn end_trial(&self, ticket: Ticket) {
         if ticket.trial {
-            self.change(|state| state.end_trial(ticket));
+            self.change(|bits| bits.end_trial(ticket));
         }
     }
 
-    /// The health, and how many failures in a row led to it.
+    /// Returns the health, and how many failures in a row led to it.
     pub(crate) fn health(&self, now_ms: u64) -> (Health, u32) {
-        let state = self.load();
-        let health = if state.in_service() {
+        let bits = self.load();
+        let health = if bits.in_service() {
             Health::InService
-        } else if state.until_ms > now_ms {
-            Health::Ejected { remaining: Duration::from_millis(state.until_ms - now_ms) }
+        } else if bits.until_ms > now_ms {
+            Health::Ejected { remaining: Duration::from_millis(bits.until_ms - now_ms) }
         } else {
-            Health::OnProbation { trial: state.trial }
+            Health::OnProbation { trial: bits.trial }
         };
-        (health, state.failures.into())
+        (health, bits.failures.into())
     }
 }
 
@@ -233,14 +233,15 @@ mod tests {
 
     use super::*;
 
-    fn ticket(state: State, trial: bool) -> Ticket {
-        Ticket { generation: state.generation, trial }
+    fn ticket(bits: HealthBits, trial: bool) -> Ticket {
+        Ticket { generation: bits.generation, trial }
     }
 
-    const IN_SERVICE: State = State { until_ms: 0, generation: 0, failures: 0, refused: false, trial: false };
+    const IN_SERVICE: HealthBits =
+        HealthBits { until_ms: 0, generation: 0, failures: 0, refused: false, trial: false };
 
     #[test]
-    fn calls_that_fail_together_count_as_one_failure() {
+    fn concurrent_calls_that_fail_count_as_one_failure() {
         let early = ticket(IN_SERVICE, false);
         let ejected = IN_SERVICE.fail(early, false, 10, |_| 200).unwrap();
         assert_eq!((ejected.until_ms, ejected.failures), (210, 1));
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_was_on_its_way_does_not_end_the_ejection() {
+    fn a_late_success_does_not_end_the_ejection() {
         let early = ticket(IN_SERVICE, false);
         let ejected = IN_SERVICE.fail(early, true, 10, |_| 200).unwrap();
         assert_eq!(ejected.succeed(early), None);
@@ -268,12 +269,12 @@ mod tests {
     fn a_pick_made_because_all_look_bad_does_not_extend_the_ejection() {
         let ejected = IN_SERVICE.fail(ticket(IN_SERVICE, false), false, 10, |_| 200).unwrap();
         let again = ejected.fail(ticket(ejected, false), true, 20, |_| 200).unwrap();
-        assert_eq!(again, State { refused: true, ..ejected });
+        assert_eq!(again, HealthBits { refused: true, ..ejected });
         assert!(again.succeed(ticket(ejected, false)).unwrap().in_service());
     }
 
     #[test]
-    fn there_is_one_trial_at_a_time_and_a_dropped_one_makes_room() {
+    fn one_trial_runs_at_a_time_and_a_dropped_one_allows_the_next() {
         let ejected = IN_SERVICE.fail(ticket(IN_SERVICE, false), false, 10, |_| 200).unwrap();
         assert_eq!(ejected.start_trial(209), None);
         let trial = ejected.start_trial(210).unwrap();
@@ -300,15 +301,15 @@ mod tests {
             refused: bool,
             trial: bool,
         ) {
-            let state = State { until_ms, generation, failures, refused, trial };
-            prop_assert_eq!(State::unpack(state.pack()), state);
+            let bits = HealthBits { until_ms, generation, failures, refused, trial };
+            prop_assert_eq!(HealthBits::unpack(bits.pack()), bits);
         }
 
         #[test]
         fn a_failure_never_overflows(word: u64, now_ms: u64, delay: u64) {
-            let state = State::unpack(word);
-            let next = state.fail(ticket(state, true), true, now_ms, |_| delay).unwrap();
-            prop_assert_eq!(State::unpack(next.pack()), next);
+            let bits = HealthBits::unpack(word);
+            let next = bits.fail(ticket(bits, true), true, now_ms, |_| delay).unwrap();
+            prop_assert_eq!(HealthBits::unpack(next.pack()), next);
             prop_assert!(!next.in_service());
         }
     }

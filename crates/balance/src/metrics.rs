@@ -1,7 +1,7 @@
-//! What is counted, through the facade `metrics`; `docs/metrics.md` has the table.
+//! Metrics, through the facade of the crate `metrics`; `docs/metrics.md` has the table.
 //!
-//! Nothing here is called by a pick, or by the report of a success that changes nothing: those take
-//! nanoseconds, and a recorder takes a lock.
+//! A pick, and a report of success that changes nothing, call none of these: they take nanoseconds, and a recorder
+//! takes a lock.
 
 use metrics::{counter, gauge};
 
@@ -14,7 +14,7 @@ pub(crate) enum Ended {
     Failed(Failure),
     /// An error that says nothing about the endpoint.
     Error,
-    /// The end of the call cut it short.
+    /// The call ended during the attempt.
     CutShort,
 }
 
@@ -31,12 +31,12 @@ pub(crate) fn attempt(ended: Ended) {
     counter!("balance_attempts_total", "outcome" => outcome).increment(1);
 }
 
-/// An attempt of a call that is not its first.
+/// Counts an attempt that is not the first of its call.
 pub(crate) fn retry() {
     counter!("balance_retries_total").increment(1);
 }
 
-/// An endpoint was ejected; for the first time, or because its trial failed.
+/// Counts an ejection: the first one, or one more because the trial failed.
 pub(crate) fn ejection(failure: Failure) {
     let cause = match failure {
         Failure::Refused => "refused",
@@ -47,7 +47,7 @@ pub(crate) fn ejection(failure: Failure) {
     counter!("balance_ejections_total", "cause" => cause).increment(1);
 }
 
-/// One more or one less endpoint of a current set is out of service.
+/// Counts one more, or one less, endpoint of a current set that is out of service.
 pub(crate) fn out_of_service(more: bool) {
     let gauge = gauge!("balance_ejected");
     if more { gauge.increment(1) } else { gauge.decrement(1) }

@@ -1,4 +1,4 @@
-//! One choice, and what became of it.
+//! A picked endpoint, and the report of its call.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::table::Entry;
 /// How a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum Failure {
-    /// Nobody listens: the connection was refused.
+    /// The connection was refused: nothing listens there.
     #[error("refused")]
     Refused,
-    /// There was no answer in time, or no way to the host.
+    /// There was no answer in time, or no route to the host.
     #[error("timed out")]
     Timeout,
     /// The connection broke.
@@ -27,11 +27,11 @@ pub enum Failure {
     Incomplete,
 }
 
-/// A chosen endpoint, counted as one call in flight while this value lives.
+/// A picked endpoint, which counts as one call in flight until this value is dropped.
 ///
-/// Dropping it without a report ends the call in flight and says nothing about the endpoint; if it was the
-/// trial of an endpoint on probation, the next pick of that endpoint is the trial. Keep it as long as the
-/// call lasts, and limit that time: while a trial is under way, all others avoid the endpoint.
+/// `Drop` without a report says nothing about the endpoint; if the pick was a trial, the next pick of the endpoint is
+/// the trial. Keep the pick as long as the call lasts, and limit that time: during a trial all other picks avoid the
+/// endpoint.
 #[must_use = "a pick counts as a call in flight only while it lives"]
 pub struct Pick<K> {
     entry: Arc<Entry<K>>,
@@ -68,7 +68,7 @@ impl<K> Pick<K> {
 
 impl<K> Drop for Pick<K> {
     fn drop(&mut self) {
-        // After a report this finds another generation, and changes nothing.
+        // After a report the generation is another, and this changes nothing.
         self.entry.health.end_trial(self.ticket);
         self.entry.in_flight.fetch_sub(1, Ordering::Relaxed);
     }

@@ -1,8 +1,7 @@
-//! How to choose: one file a strategy.
+//! The strategies, one file each.
 //!
-//! A picker only proposes indices into a table of a given length; whether the endpoint there may be used
-//! is decided elsewhere. It is asked for a few proposals; if none may be used, those that may are counted and
-//! it chooses among them.
+//! A picker only proposes indices below a length; the balancer decides whether the endpoint may be used. If none of a
+//! few proposals may be used, the balancer counts the endpoints that may, and the picker chooses among them.
 
 mod random;
 mod round_robin;
@@ -18,15 +17,15 @@ use round_robin::RoundRobin;
 
 /// How a balancer chooses among the endpoints in service.
 ///
-/// Parses from, and shows as, the names in [`Strategy::NAMES`].
+/// Parses from, and displays as, the names in [`Strategy::NAMES`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Strategy {
     /// `random`: each with the same probability.
     #[default]
     Random,
-    /// `round-robin`: one after the other in the order given. While all are in service and the set stays the
-    /// same, any N picks in a row choose each of N endpoints once.
+    /// `round-robin`: one after the other, in the order of [`Balancer::update`](crate::Balancer::update). While all
+    /// are in service and the set stays the same, any N picks in a row choose each of N endpoints once.
     RoundRobin,
 }
 
@@ -54,11 +53,11 @@ impl FromStr for Strategy {
     }
 }
 
-/// Says that no strategy has such a name.
+/// The error of an unknown strategy.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("unknown strategy {found:?}, expected one of: {}", Strategy::NAMES.join(", "))]
 pub struct UnknownStrategy {
-    /// The name that was given.
+    /// The unknown name.
     pub found: String,
 }
 

@@ -1,4 +1,4 @@
-//! A call that goes elsewhere when an endpoint fails.
+//! A call that tries another endpoint when one fails.
 
 mod classify;
 mod error;
@@ -29,7 +29,7 @@ pub struct CallConfig {
 }
 
 impl CallConfig {
-    /// Limits one attempt, and the call with all its attempts and pauses.
+    /// Limits the time of one attempt, and of the call with all its attempts and pauses.
     ///
     /// # Errors
     /// [`ConfigError`], unless 1 ms <= `attempt` <= `overall` <= 1 h.
@@ -81,18 +81,18 @@ pub struct Answered<K, T> {
 /// tried, or there are none, the call pauses for 50 ms, later for up to 500 ms, and begins a new round with
 /// the endpoints of that moment.
 ///
-/// Only what may be done twice should be called like this: an attempt that timed out may have had its effect.
-/// An attempt that the end of the call interrupts does not count against its endpoint.
+/// The operation must be safe to repeat: an attempt that timed out may have had its effect. An attempt that the end of
+/// the call interrupts does not count against its endpoint.
 ///
 /// # Errors
-/// [`CallError`], if the time is over or an error says that a retry makes no sense. It lists the attempts.
+/// [`CallError`], which lists the attempts, if the time is over or an error does not allow a retry.
 ///
 /// # Panics
 /// Outside of a tokio runtime with its timer enabled.
 ///
 /// # Cancel safety
-/// Dropping the future drops the attempt under way, which no longer counts as a call in flight and says
-/// nothing about its endpoint.
+/// Dropping the future drops the attempt under way: it is no call in flight any more, and says nothing about its
+/// endpoint.
 ///
 /// # Examples
 /// ```
@@ -124,19 +124,19 @@ where
     Fut: Future<Output = Result<T, E>>,
 {
     let began = Instant::now();
-    let mut log = error::Log::new(began);
+    let mut history = error::History::new(began);
     let mut tried = HashSet::new();
     let mut pause = FIRST_PAUSE;
     loop {
         let left = config.overall.saturating_sub(began.elapsed());
         if left.is_zero() {
-            return Err(log.give_up(GaveUp::TimeIsOver));
+            return Err(history.give_up(GaveUp::TimeIsOver));
         }
         let pick = match balancer.pick_where(|key| !tried.contains(key)) {
             Ok(pick) => pick,
             Err(reason) => {
                 if reason != PickError::AllExcluded {
-                    log.nothing_to_pick(reason);
+                    history.nothing_to_pick(reason);
                 }
                 tried.clear();
                 sleep(balancer.rng().jitter(pause).min(left)).await;
@@ -144,7 +144,7 @@ where
                 continue;
             }
         };
-        if log.count() > 0 {
+        if history.count() > 0 {
             metrics::retry();
         }
         let key = pick.key().clone();
@@ -154,7 +154,7 @@ where
             Ok(Ok(value)) => {
                 pick.succeed();
                 metrics::attempt(Ended::Answered);
-                return Ok(Answered { value, key, attempts: log.count() + 1 });
+                return Ok(Answered { value, key, attempts: history.count() + 1 });
             }
             Ok(Err(error)) => {
                 let failure = error.failure();
@@ -172,9 +172,9 @@ where
             None => drop(pick),
         }
         let may_retry = error.as_ref().is_none_or(Classify::may_retry);
-        log.attempted(Attempt { key: key.clone(), error, failure, elapsed: attempt_began.elapsed() });
+        history.attempted(Attempt { key: key.clone(), error, failure, elapsed: attempt_began.elapsed() });
         if !may_retry {
-            return Err(log.give_up(GaveUp::NoRetry));
+            return Err(history.give_up(GaveUp::NoRetry));
         }
         tried.insert(key);
     }

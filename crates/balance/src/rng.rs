@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A SplitMix64 generator (Steele, Lea, Flood 2014): its state only ever grows by a constant, which one
-/// atomic addition does.
+/// A SplitMix64 generator (Steele, Lea, Flood 2014): its state only grows by a constant, which takes one atomic
+/// addition.
 #[derive(Debug)]
 pub(crate) struct SharedRng(AtomicU64);
 
@@ -27,7 +27,7 @@ impl SharedRng {
         ((u128::from(self.next()) * end as u128) >> 64) as usize
     }
 
-    /// Stretches or shrinks a delay by up to a quarter, so that those who fail together do not retry together.
+    /// Varies a delay by up to a quarter, so that callers that failed at the same time retry at different times.
     pub(crate) fn jitter(&self, delay: Duration) -> Duration {
         let unit = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
         delay.mul_f64(0.75 + unit / 2.0)
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_stays_within_a_quarter_and_uses_it() {
+    fn jitter_varies_by_up_to_a_quarter() {
         let rng = SharedRng::new(7);
         let drawn: Vec<u128> = (0..1000).map(|_| rng.jitter(Duration::from_secs(1)).as_millis()).collect();
         assert!(drawn.iter().all(|ms| (750..=1250).contains(ms)));

@@ -1,4 +1,4 @@
-//! The endpoints to pick from, and the memory of those that left.
+//! The endpoints to pick from, and those that left a while ago.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -27,7 +27,7 @@ pub(crate) struct Entry<K> {
     pub(crate) rules: Arc<Rules>,
     /// Whether it is in the current set.
     listed: AtomicBool,
-    /// Whether the gauge of those out of service counts it.
+    /// Whether the gauge of endpoints out of service counts it.
     counted: AtomicBool,
 }
 
@@ -37,11 +37,11 @@ pub(crate) struct Entry<K> {
 pub struct EndpointStatus<K> {
     /// The endpoint.
     pub key: K,
-    /// What we think of it.
+    /// Its health.
     pub health: Health,
     /// How many failures in a row led to its ejection; 0 in service.
     pub failures: u32,
-    /// How many picks of it are alive.
+    /// How many calls are in flight.
     pub in_flight: u32,
 }
 
@@ -62,10 +62,10 @@ impl<K> Entry<K> {
         self.count();
     }
 
-    /// Brings the gauge in line, after a change of the health or of `listed`.
+    /// Updates the gauge after a change of the health or of `listed`.
     pub(crate) fn count(&self) {
         let wanted = || {
-            // Of two threads that have each changed one of the two, one sees both.
+            // If two threads have each changed one of the two, one of them sees both changes.
             fence(Ordering::SeqCst);
             self.listed.load(Ordering::Relaxed) && !self.health.in_service()
         };
@@ -74,7 +74,7 @@ impl<K> Entry<K> {
             if self.counted.swap(count, Ordering::SeqCst) != count {
                 metrics::out_of_service(count);
             }
-            // Another thread may have changed something and have been faster: who swaps last, looks last.
+            // Another thread may have changed one of them since: the thread that swaps last checks last.
             if wanted() == count {
                 return;
             }
@@ -90,7 +90,7 @@ impl<K> Drop for Entry<K> {
     }
 }
 
-/// An immutable set of endpoints, in the order given.
+/// An immutable set of endpoints, in the order of the update.
 #[derive(Debug)]
 pub(crate) struct Table<K> {
     pub(crate) entries: Box<[Arc<Entry<K>>]>,
@@ -118,7 +118,7 @@ impl<K> Default for Absent<K> {
 }
 
 impl<K: Eq + Hash + Clone> Absent<K> {
-    /// Makes the next table: with the entries of those that stay or come back, and new ones for the rest.
+    /// Makes the next table, with the entries of endpoints that stay or return, and new entries for the others.
     pub(crate) fn next_table(
         &mut self,
         before: Option<&Table<K>>,
@@ -126,7 +126,7 @@ impl<K: Eq + Hash + Clone> Absent<K> {
         rules: &Arc<Rules>,
         now: Instant,
     ) -> Table<K> {
-        // All that left or stays is known by the same means; what the new table takes is no longer absent.
+        // All entries count as absent until the new table takes them.
         for entry in before.iter().flat_map(|table| &table.entries) {
             self.0.insert(entry.key.clone(), (now, Arc::clone(entry)));
         }
@@ -144,7 +144,7 @@ impl<K: Eq + Hash + Clone> Absent<K> {
             entry.list(true);
             entries.push(entry);
         }
-        // Those that have just left, and others: a second time does no harm.
+        // Repeated for those that left earlier, which does no harm.
         self.0.values().for_each(|(_, entry)| entry.list(false));
         self.forget_the_oldest();
         Table { entries: entries.into() }
@@ -155,7 +155,7 @@ impl<K: Eq + Hash + Clone> Absent<K> {
         let mut left: Vec<Instant> = self.0.values().map(|(left, _)| *left).collect();
         let (_, last, _) = left.select_nth_unstable(excess - 1);
         let last = *last;
-        // Several may have left at that moment: of those, only as many as needed.
+        // Several may have left at that moment: only as many of them as needed are forgotten.
         let mut excess = excess;
         self.0.retain(|_, (left, _)| {
             let keep = excess == 0 || *left > last;
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_comes_back_in_time_is_the_same_one() {
+    fn an_endpoint_that_returns_in_time_keeps_its_entry() {
         let (rules, now, mut absent) = (rules(), Instant::now(), Absent::default());
         let first = absent.next_table(None, vec!["a", "b"], &rules, now);
         let second = absent.next_table(Some(&first), vec!["b"], &rules, now);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_comes_back_late_is_a_new_one() {
+    fn an_endpoint_that_returns_late_has_a_new_entry() {
         let (rules, now, mut absent) = (rules(), Instant::now(), Absent::default());
         let first = absent.next_table(None, vec!["a"], &rules, now);
         let second = absent.next_table(Some(&first), vec![], &rules, now);
@@ -196,13 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_named_twice_counts_once() {
+    fn a_repeated_key_counts_once() {
         let table = Absent::default().next_table(None, vec!["a", "b", "a"], &rules(), Instant::now());
         assert_eq!(table.entries.iter().map(|entry| entry.key).collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]
-    fn memory_is_bounded_and_the_oldest_go_first() {
+    fn absent_endpoints_are_bounded_and_the_oldest_are_forgotten_first() {
         let (rules, now, mut absent) = (rules(), Instant::now(), Absent::default());
         let early = absent.next_table(None, (0..10).collect(), &rules, now);
         let late = absent.next_table(Some(&early), (10..10 + MAX_ABSENT).collect(), &rules, now);

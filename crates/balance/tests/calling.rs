@@ -1,4 +1,4 @@
-//! Calls that go elsewhere, in paused time.
+//! Calls that try other endpoints, in paused time.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -34,7 +34,7 @@ async fn act(key: &'static str) -> io::Result<&'static str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_goes_elsewhere_at_once_when_refused() {
+async fn a_refused_call_tries_another_endpoint_at_once() {
     let balancer = balancer(["refuses-1", "refuses-2", "good"]);
     let began = Instant::now();
     let answered = call(&balancer, &CallConfig::default(), |key| act(key)).await.unwrap();
@@ -45,7 +45,7 @@ async fn it_goes_elsewhere_at_once_when_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_goes_elsewhere_when_the_attempt_takes_too_long() {
+async fn a_call_tries_another_endpoint_when_an_attempt_takes_too_long() {
     let balancer = balancer(["hangs", "good"]);
     let began = Instant::now();
     let answered = call(&balancer, &CallConfig::default(), |key| act(key)).await.unwrap();
@@ -55,7 +55,7 @@ async fn it_goes_elsewhere_when_the_attempt_takes_too_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_endpoint_is_tried_twice_in_a_round_and_rounds_are_apart() {
+async fn a_round_tries_each_endpoint_once_and_a_pause_follows_it() {
     let balancer = balancer(["refuses-1", "refuses-2", "refuses-3"]);
     let began = Instant::now();
     let calls = RefCell::new(Vec::new());
@@ -84,7 +84,7 @@ async fn no_endpoint_is_tried_twice_in_a_round_and_rounds_are_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_round_goes_to_the_endpoints_of_that_moment() {
+async fn a_new_round_tries_the_endpoints_of_that_moment() {
     let balancer = balancer(["refuses"]);
     let update = async {
         sleep(ms(300)).await;
@@ -96,7 +96,7 @@ async fn a_new_round_goes_to_the_endpoints_of_that_moment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_waits_for_the_first_endpoints() {
+async fn a_call_waits_for_the_first_endpoints() {
     let balancer = Balancer::new(Config::default());
     let update = async {
         sleep(ms(300)).await;
@@ -110,7 +110,7 @@ async fn it_waits_for_the_first_endpoints() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_endpoints_it_ends_with_its_time_and_says_why() {
+async fn a_call_without_endpoints_ends_with_its_time_and_the_reason() {
     let balancer = balancer([]);
     let error = call(&balancer, &CallConfig::default(), |key| act(key)).await.unwrap_err();
     assert_eq!((error.gave_up(), error.count()), (GaveUp::TimeIsOver, 0));
@@ -134,7 +134,7 @@ impl Classify for Final {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_final_error_ends_the_call_and_spares_the_endpoint() {
+async fn a_final_error_ends_the_call_and_does_not_eject_the_endpoint() {
     let balancer = balancer(["a", "b"]);
     let answer = async |_: &'static str| Err::<(), _>(Final);
     let error = call(&balancer, &CallConfig::default(), |key| answer(key)).await.unwrap_err();
@@ -145,15 +145,15 @@ async fn a_final_error_ends_the_call_and_spares_the_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_our_own_is_retried_but_spares_the_endpoint() {
-    let balancer = balancer(["ours", "good"]);
+async fn an_error_of_the_caller_is_retried_and_does_not_eject_the_endpoint() {
+    let balancer = balancer(["caller", "good"]);
     let answered = call(&balancer, &CallConfig::default(), |key| act(key)).await.unwrap();
     assert_eq!(answered.attempts, 2);
     assert!(balancer.status().iter().all(|status| status.health == Health::InService));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_the_end_cuts_short_is_not_held_against_the_endpoint() {
+async fn an_attempt_interrupted_by_the_end_of_the_call_does_not_count_against_the_endpoint() {
     let balancer = balancer(["hangs"]);
     let config = CallConfig::new(ms(1000), ms(1500)).unwrap();
     let error = call(&balancer, &config, |key| act(key)).await.unwrap_err();
@@ -164,7 +164,7 @@ async fn an_attempt_that_the_end_cuts_short_is_not_held_against_the_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_list_of_attempts_is_bounded_and_ends_with_the_last() {
+async fn the_list_of_attempts_is_bounded_and_ends_with_the_last_attempt() {
     let keys: Vec<&'static str> = (0..40).map(|n| &*format!("refuses-{n:02}").leak()).collect();
     let balancer = balancer(keys);
     let config = CallConfig::new(ms(1), ms(1)).unwrap();

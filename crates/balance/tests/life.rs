@@ -1,4 +1,4 @@
-//! The life of one endpoint, in paused time.
+//! The health of one endpoint through all its transitions, in paused time.
 
 use std::time::Duration;
 
@@ -6,24 +6,24 @@ use balance::{Balancer, Config, EndpointStatus, Failure, Health, MEMORY, Pick, S
 use tokio::time::advance;
 
 const OTHER: &str = "other";
-const WALKED: &str = "walked";
+const OBSERVED: &str = "observed";
 
 fn balancer() -> Balancer<&'static str> {
     let balancer = Balancer::new(Config::new(Strategy::RoundRobin).with_seed(1));
-    balancer.update([WALKED, OTHER]);
+    balancer.update([OBSERVED, OTHER]);
     balancer
 }
 
 fn status(balancer: &Balancer<&'static str>) -> EndpointStatus<&'static str> {
-    balancer.status().into_iter().find(|status| status.key == WALKED).expect("it is in the set")
+    balancer.status().into_iter().find(|status| status.key == OBSERVED).expect("the endpoint is in the set")
 }
 
-/// Picks the walked endpoint, or nothing if it is avoided.
+/// Picks the observed endpoint, or nothing if it is avoided.
 fn pick(balancer: &Balancer<&'static str>) -> Option<Pick<&'static str>> {
-    (0..10).find_map(|_| balancer.pick().ok().filter(|pick| *pick.key() == WALKED))
+    (0..10).find_map(|_| balancer.pick().ok().filter(|pick| *pick.key() == OBSERVED))
 }
 
-/// Returns for how much longer it is ejected, which is the given time give or take a quarter.
+/// Returns the remaining time of the ejection, which is about `about_ms`, within a quarter.
 fn remaining(balancer: &Balancer<&'static str>, about_ms: u64) -> Duration {
     let Health::Ejected { remaining } = status(balancer).health else {
         panic!("not ejected: {:?}", status(balancer));
@@ -34,7 +34,7 @@ fn remaining(balancer: &Balancer<&'static str>, about_ms: u64) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_goes_from_service_through_ejection_and_probation_back_to_service() {
+async fn an_endpoint_goes_from_service_through_ejection_and_probation_back_to_service() {
     let balancer = balancer();
     assert_eq!(status(&balancer).health, Health::InService);
 
@@ -45,7 +45,7 @@ async fn it_goes_from_service_through_ejection_and_probation_back_to_service() {
     advance(left - Duration::from_millis(1)).await;
     assert!(pick(&balancer).is_none());
 
-    // Ejected -> on probation, with one trial, which is lost.
+    // Ejected -> on probation, with one trial, which is dropped.
     advance(Duration::from_millis(1)).await;
     assert_eq!(status(&balancer).health, Health::OnProbation { trial: false });
     let trial = pick(&balancer).unwrap();
@@ -61,7 +61,7 @@ async fn it_goes_from_service_through_ejection_and_probation_back_to_service() {
     }
     assert_eq!(status(&balancer).failures, 8);
 
-    // On probation -> in service, with the past forgotten.
+    // On probation -> in service, with no failures.
     pick(&balancer).unwrap().succeed();
     let now = status(&balancer);
     assert_eq!((now.health, now.failures, now.in_flight), (Health::InService, 0, 0));
@@ -70,7 +70,7 @@ async fn it_goes_from_service_through_ejection_and_probation_back_to_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_fail_together_eject_as_one() {
+async fn concurrent_calls_that_fail_eject_once() {
     let balancer = balancer();
     let picks: Vec<_> = (0..50).map(|_| pick(&balancer).unwrap()).collect();
     assert_eq!(status(&balancer).in_flight, 50);
@@ -80,7 +80,7 @@ async fn calls_that_fail_together_eject_as_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_success_does_not_bring_it_back() {
+async fn a_late_success_does_not_end_the_ejection() {
     let balancer = balancer();
     let early = pick(&balancer).unwrap();
     pick(&balancer).unwrap().fail(Failure::Refused);
@@ -89,7 +89,7 @@ async fn a_late_success_does_not_bring_it_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pick_that_is_dropped_says_nothing() {
+async fn a_dropped_pick_does_not_change_the_health() {
     let balancer = balancer();
     let dropped = pick(&balancer).unwrap();
     assert_eq!(status(&balancer).in_flight, 1);
@@ -98,15 +98,15 @@ async fn a_pick_that_is_dropped_says_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn updates_and_short_absences_keep_what_is_known() {
+async fn updates_and_short_absences_keep_the_health() {
     let balancer = balancer();
     let in_flight = pick(&balancer).unwrap();
     pick(&balancer).unwrap().fail(Failure::Refused);
 
-    balancer.update([OTHER, "new", WALKED]);
+    balancer.update([OTHER, "new", OBSERVED]);
     remaining(&balancer, 200);
     balancer.update([OTHER]);
-    balancer.update([WALKED, OTHER]);
+    balancer.update([OBSERVED, OTHER]);
     remaining(&balancer, 200);
     assert_eq!(status(&balancer).in_flight, 1);
     drop(in_flight);
@@ -114,6 +114,6 @@ async fn updates_and_short_absences_keep_what_is_known() {
 
     balancer.update([OTHER]);
     advance(MEMORY + Duration::from_millis(1)).await;
-    balancer.update([WALKED, OTHER]);
+    balancer.update([OBSERVED, OTHER]);
     assert_eq!(status(&balancer).health, Health::InService);
 }

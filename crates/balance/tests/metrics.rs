@@ -1,4 +1,4 @@
-//! What a recorder is told.
+//! The metrics that a recorder gets.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,7 +10,7 @@ use balance::{Balancer, CallConfig, Config, Failure, Health, Strategy, call};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 
-/// Each figure with its labels, as `name{key=value}`. A look takes what is there: the next one begins at 0.
+/// Each metric with its labels, as `name{key=value}`, since the last snapshot: a snapshot resets all metrics to 0.
 fn metrics(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
     let name = |key: &Key| {
         let labels: Vec<_> = key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
@@ -22,11 +22,11 @@ fn metrics(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
         DebugValue::Histogram(_) => f64::NAN,
     };
     let all = snapshotter.snapshot().into_vec();
-    all.into_iter().map(|(key, _, _, given)| (name(key.key()), value(given))).collect()
+    all.into_iter().map(|(key, _, _, debug)| (name(key.key()), value(debug))).collect()
 }
 
 #[test]
-fn attempts_retries_and_ejections_are_counted_by_what_happened() {
+fn attempts_retries_and_ejections_are_counted_by_outcome_and_cause() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -80,15 +80,15 @@ fn the_gauge_follows_ejections_returns_departures_and_the_end() {
         fail("a");
         fail("b");
         assert_eq!(ejected(), 2.0);
-        // Picked although it looks bad, and it answers.
+        // Picked although it is ejected, and it answers.
         balancer.pick_where(|key| *key == "a").unwrap().succeed();
         assert_eq!(ejected(), 1.0);
-        // It leaves, and is remembered when it comes back.
+        // An ejected endpoint leaves, and is still ejected when it returns.
         balancer.update(["a", "c"]);
         assert_eq!(ejected(), 0.0);
         balancer.update(["a", "b", "c"]);
         assert_eq!(ejected(), 1.0);
-        // A late report about one that has left counts nowhere until it comes back.
+        // A late report about an endpoint that left counts when the endpoint returns.
         let late = balancer.pick_where(|key| *key == "c").unwrap();
         balancer.update(["a", "b"]);
         late.fail(Failure::Timeout);
@@ -130,10 +130,10 @@ fn the_gauge_is_right_after_threads_have_raced() {
     assert_eq!(sum, f64::from(u32::try_from(out).unwrap()));
 }
 
-/// A recorder that nobody may call.
-struct Untouchable;
+/// A recorder that panics when it is called.
+struct Panicking;
 
-impl metrics::Recorder for Untouchable {
+impl metrics::Recorder for Panicking {
     fn describe_counter(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
         panic!("{key:?} was described");
     }
@@ -155,12 +155,12 @@ impl metrics::Recorder for Untouchable {
 }
 
 #[test]
-fn a_pick_and_the_report_of_an_ordinary_success_touch_no_metrics() {
+fn a_pick_and_an_ordinary_success_count_nothing() {
     for strategy in [Strategy::Random, Strategy::RoundRobin] {
         let balancer = Balancer::new(Config::new(strategy));
         balancer.update(["a", "b", "c"]);
         balancer.pick_where(|key| *key == "a").unwrap().fail(Failure::Refused);
-        metrics::with_local_recorder(&Untouchable, || {
+        metrics::with_local_recorder(&Panicking, || {
             for _ in 0..100 {
                 balancer.pick().unwrap().succeed();
                 drop(balancer.pick().unwrap());

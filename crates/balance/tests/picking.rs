@@ -1,4 +1,4 @@
-//! Which endpoint is picked, in good times and in bad ones.
+//! The endpoint that is picked, in service and when all look bad.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn fail(balancer: &Balancer<u32>, key: u32, failure: Failure) {
     balancer.pick_where(|k| *k == key).expect("the key is in the set").fail(failure);
 }
 
-/// Picks so often and counts, without reports.
+/// Counts the keys of so many picks without reports.
 fn count(balancer: &Balancer<u32>, picks: usize) -> HashMap<u32, usize> {
     let mut counts = HashMap::new();
     for _ in 0..picks {
@@ -28,7 +28,7 @@ fn count(balancer: &Balancer<u32>, picks: usize) -> HashMap<u32, usize> {
 const BOTH: [Strategy; 2] = [Strategy::Random, Strategy::RoundRobin];
 
 #[test]
-fn unknown_empty_and_excluded_are_different_answers() {
+fn unknown_empty_and_excluded_sets_are_different_errors() {
     for strategy in BOTH {
         let balancer = Balancer::new(Config::new(strategy));
         assert_eq!(balancer.pick().unwrap_err(), PickError::NotSynced);
@@ -67,8 +67,8 @@ async fn an_ejected_endpoint_is_never_picked_while_another_is_in_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_calls_of_ejected_endpoints_are_shared_by_all_others() {
-    // The survivors stand side by side, so that all but the first are hidden behind it.
+async fn all_other_endpoints_share_the_calls_of_ejected_ones() {
+    // The endpoints in service are adjacent, so that a search from an ejected one finds the first of them.
     let random = balancer(Strategy::Random, 0..101);
     (5..101).for_each(|key| fail(&random, key, Failure::Timeout));
     let counts = count(&random, 10_000);

@@ -1,4 +1,4 @@
-//! Many threads pick while others swap the set.
+//! Threads that pick while another one swaps the set.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

@@ -1,8 +1,8 @@
-//! How long one change takes from the writer's request to the view, by the size of the set: `cargo bench -p
-//! discovery`. The embedded server, the writer and the follower share the process; what 10 instances cost is
-//! theirs, and what more cost beyond that is the view's.
+//! Measures how long one change takes from the writer's request to the view, by the size of the set: `cargo bench -p
+//! discovery`. The embedded server, the writer and the reader share the process: the time with 10 instances is theirs,
+//! and the additional time with more instances is the view's.
 
-#![allow(clippy::unwrap_used, reason = "it may panic")]
+#![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 use std::time::Duration;
 
@@ -41,9 +41,9 @@ async fn measure(count: usize, records: Records, version: ServerVersion) {
     let discovery = Discovery::start(zk, config);
     shown(&discovery, |view| view.snapshot.as_ref().is_some_and(|all| all.len() == count)).await;
     let first = started.elapsed();
-    // The records are all there a little later at the latest.
+    // By then all records have been read.
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    // One that reads every change.
+    // Reads every change.
     let mut changes = discovery.changes();
     changes.next().await.unwrap();
     let mut times = Vec::new();

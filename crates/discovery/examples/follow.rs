@@ -1,4 +1,4 @@
-//! Prints what comes and goes: `cargo run -p discovery --example follow -- 127.0.0.1:2181 /go_servers`.
+//! Prints instances that come and go: `cargo run -p discovery --example follow -- 127.0.0.1:2181 /go_servers`.
 
 use discovery::{Change, Config, Discovery};
 use zk_core::{Zk, ZnodePath};

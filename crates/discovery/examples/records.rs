@@ -1,4 +1,4 @@
-//! Prints weight, tags and owner of what is registered, and every change of them:
+//! Prints weight, tags and owner of the registered instances, and every change:
 //! `cargo run -p discovery --example records -- 127.0.0.1:2181 /go_servers`.
 
 use discovery::{Change, Config, Discovery, Records};
@@ -34,6 +34,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn print(sign: char, instance: &Instance) {
-    let owner = instance.owner().map_or_else(|| "somebody".into(), |owner| owner.to_string());
+    let owner = instance.owner().map_or_else(|| "no known owner".into(), |owner| owner.to_string());
     println!("{sign} {} weight {} {:?} by {owner}", instance.endpoint(), instance.weight(), instance.tags());
 }

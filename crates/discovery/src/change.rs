@@ -13,24 +13,24 @@ use crate::view::View;
 /// A difference between two snapshots.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// The whole set: at the beginning, and where the reader fell behind. Forget what was before.
+    /// The whole set: first, and whenever the reader fell behind. It replaces all that the reader knows.
     Reset(Arc<Snapshot>),
-    /// An instance that was not there.
+    /// A new instance.
     Added(Arc<Instance>),
     /// The same endpoint with another record: written in place, or by another process that took the name
-    /// over. Happens with [`Records::Read`](crate::Records::Read) only.
+    /// over. Only with [`Records::Read`](crate::Records::Read).
     Updated {
         /// As it was.
         old: Arc<Instance>,
         /// As it is.
         new: Arc<Instance>,
     },
-    /// An instance that is gone.
+    /// An instance that was removed.
     Removed(Arc<Instance>),
 }
 
-/// What leads from one snapshot to another, in the order of the endpoints. Never holds a
-/// [`Change::Reset`].
+/// Lists the changes that lead from one snapshot to another, sorted by endpoint; a [`Change::Reset`] is never
+/// among them.
 pub fn diff(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
     let (mut old, mut new) = (old.instances().iter().peekable(), new.instances().iter().peekable());
     let mut changes = Vec::new();
@@ -39,7 +39,7 @@ pub fn diff(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
             (None, None) => return changes,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            // Most have not changed, and are the very same.
+            // Most have not changed, and share their memory.
             (Some(old), Some(new)) if Arc::ptr_eq(old, new) => Ordering::Equal,
             (Some(old), Some(new)) => old.endpoint().cmp(new.endpoint()),
         };
@@ -55,19 +55,20 @@ pub fn diff(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
     }
 }
 
-/// The changes of a view, one by one: first a [`Change::Reset`], then what follows from it. A reader
-/// that falls behind by more than a snapshot gets another `Reset`, not a gap; nothing piles up meanwhile.
+/// The changes of a view, one by one: first a [`Change::Reset`], then each difference. A reader that falls
+/// behind by more than one snapshot gets another `Reset` instead of a gap; changes do not pile up meanwhile.
 #[derive(Debug)]
 pub struct Changes {
     views: watch::Receiver<Arc<View>>,
-    told: Option<Arc<Snapshot>>,
-    waiting: VecDeque<Change>,
+    /// The snapshot that the changes so far, queued ones included, lead to.
+    reported: Option<Arc<Snapshot>>,
+    queued: VecDeque<Change>,
 }
 
 impl Changes {
     pub(crate) fn new(mut views: watch::Receiver<Arc<View>>) -> Self {
         views.mark_changed();
-        Self { views, told: None, waiting: VecDeque::new() }
+        Self { views, reported: None, queued: VecDeque::new() }
     }
 
     /// The next change; `None` when following has ended.
@@ -76,19 +77,21 @@ impl Changes {
     /// No change is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Change> {
         loop {
-            if let Some(change) = self.waiting.pop_front() {
+            if let Some(change) = self.queued.pop_front() {
                 return Some(change);
             }
             self.views.changed().await.ok()?;
             let Some(now) = self.views.borrow_and_update().snapshot.clone() else {
                 continue;
             };
-            match &self.told {
-                Some(told) if told.revision() == now.revision() => {}
-                Some(told) if told.revision() + 1 == now.revision() => self.waiting.extend(diff(told, &now)),
-                _ => self.waiting.push_back(Change::Reset(now.clone())),
+            match &self.reported {
+                Some(reported) if reported.revision() == now.revision() => {}
+                Some(reported) if reported.revision() + 1 == now.revision() => {
+                    self.queued.extend(diff(reported, &now))
+                }
+                _ => self.queued.push_back(Change::Reset(now.clone())),
             }
-            self.told = Some(now);
+            self.reported = Some(now);
         }
     }
 }
@@ -125,7 +128,7 @@ mod tests {
                         prop_assert_eq!(applied.insert(new.endpoint().port(), new.weight()), Some(old.weight()));
                         prop_assert_ne!(old, new);
                     }
-                    Change::Reset(_) => prop_assert!(false, "a diff holds no reset"),
+                    Change::Reset(_) => prop_assert!(false, "a diff has no reset"),
                 }
             }
             prop_assert_eq!(applied, new);

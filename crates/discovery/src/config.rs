@@ -1,11 +1,11 @@
-//! What to follow, and how much to believe at once.
+//! What to follow, and when to believe a removal.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use zk_core::ZnodePath;
 
-/// What to follow, and how much to believe at once. Checked: whatever exists is usable.
+/// What to follow, and when to believe a removal. Every value is checked when it is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     root: ZnodePath,
@@ -15,39 +15,51 @@ pub struct Config {
     records: Records,
 }
 
-/// Whether instances are read, or only their names.
+/// Whether the records of instances are read, or only their names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Records {
-    /// The name says where to call; weight, tags and owner have their defaults. Nothing is ever read but
-    /// lists of names.
+    /// Only names are read: they are the endpoints to call. Weight, tags and owner have their defaults.
     #[default]
     NamesOnly,
-    /// Weight, tags and owner are read, and read again whenever they change.
+    /// Weight, tags and owner are read, and read again when they change.
+    ///
+    /// * An instance shows with its record, or with the defaults after 250 ms or a failed read; the record follows
+    ///   as [`Change::Updated`](crate::Change::Updated). The first snapshot waits for every record, for 250 ms at
+    ///   most. A record never removes an instance.
+    /// * Records that are due within 5 ms share a request: at most 256, about 1 MiB by the sizes so far, and four
+    ///   requests under way. All are read again after a reconnect (over 1 s) and at an audit (over half of its
+    ///   interval).
+    /// * Zxids show whether a znode was written or created again. Another process under the same name is an update
+    ///   to another [incarnation](instance::Owner::incarnation); the same one in a new session is no change.
+    /// * A record that may not be read, or makes no sense, gives the defaults, is counted in
+    ///   [`View::unreadable`](crate::View::unreadable) and logged once. ZooKeeper has no event for rights: a record
+    ///   that becomes readable is read after its next write, or at the audit. Servers with the fix of CVE-2024-23944
+    ///   send no events of znodes that we may not read: these come, change and go with the next list or audit.
     Read,
 }
 
 /// A value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} of {given:?} is out of range; expected {min:?} to {max:?}")]
+#[error("{what} of {value:?} is out of range; expected {min:?} to {max:?}")]
 pub struct ConfigError {
     what: &'static str,
-    given: Duration,
+    value: Duration,
     min: Duration,
     max: Duration,
 }
 
 impl Config {
-    /// How often the view is compared with the truth, unless told otherwise: once a minute.
+    /// How often an audit compares the view with ZooKeeper by default: once a minute.
     pub const DEFAULT_AUDIT_INTERVAL: Duration = Duration::from_secs(60);
-    /// The audit intervals that are allowed.
+    /// The allowed audit intervals: 100 ms to 1 h.
     pub const AUDIT_INTERVALS: RangeInclusive<Duration> =
         Duration::from_millis(100)..=Duration::from_secs(3600);
-    /// How long a removal waits for a creation of the same name, unless told otherwise: 25 ms. The two
-    /// events of a take-over leave the server together; this is for the way, and for a busy machine.
+    /// How long a removal waits for a creation of the same name by default: 25 ms. The server sends the two events of
+    /// a take-over at the same time; the wait allows for the network and a busy machine.
     pub const DEFAULT_SETTLE: Duration = Duration::from_millis(25);
-    /// The settling times that are allowed.
+    /// The allowed settling times: 0 to 1 s.
     pub const SETTLES: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(1);
-    /// The holds that are allowed.
+    /// The allowed holds: 0 to 10 min.
     pub const HOLDS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(600);
 
     /// Follows the children of `root`.
@@ -61,48 +73,50 @@ impl Config {
         }
     }
 
-    /// Sets how often the view is compared with the truth. Each wait is varied by a quarter.
+    /// Sets how often an audit compares the view with ZooKeeper. Each wait varies by a quarter.
     ///
     /// # Errors
     /// Outside [`AUDIT_INTERVALS`](Self::AUDIT_INTERVALS).
-    pub fn with_audit_interval(mut self, given: Duration) -> Result<Self, ConfigError> {
-        check("an audit interval", given, Self::AUDIT_INTERVALS)?;
-        self.audit_interval = given;
+    pub fn with_audit_interval(mut self, interval: Duration) -> Result<Self, ConfigError> {
+        check("an audit interval", interval, Self::AUDIT_INTERVALS)?;
+        self.audit_interval = interval;
         Ok(self)
     }
 
-    /// Sets how long a removal waits for a creation of the same name before it is believed. Removals that
-    /// arrive within this time are judged together: as a mass disappearance, or not.
+    /// Sets how long a removal waits for a creation of the same name before it is believed. Removals that arrive
+    /// within this time count as one disappearance, which may be a mass disappearance.
     ///
     /// # Errors
     /// Outside [`SETTLES`](Self::SETTLES).
-    pub fn with_settle(mut self, given: Duration) -> Result<Self, ConfigError> {
-        check("a settling time", given, Self::SETTLES)?;
-        self.settle = given;
+    pub fn with_settle(mut self, settle: Duration) -> Result<Self, ConfigError> {
+        check("a settling time", settle, Self::SETTLES)?;
+        self.settle = settle;
         Ok(self)
     }
 
-    /// Sets for how long a mass disappearance is held back; zero believes everything at once. By
-    /// default the session timeout and two seconds more: time enough for servers that lost their
-    /// sessions, all at once, to come back. It begins anew with each connection, but ends after three times
-    /// as long with one.
+    /// Sets for how long the instances of a mass disappearance are held; with zero nothing is held. The default is
+    /// the session timeout plus 2 s: enough for servers that lost their sessions at the same time to come back.
+    ///
+    /// The time stops without a link and begins again with the next one, as servers can come back only from then on.
+    /// However often that happens, no instance is held for more than three times as long, counted in time with a
+    /// link.
     ///
     /// # Errors
     /// Outside [`HOLDS`](Self::HOLDS).
-    pub fn with_hold(mut self, given: Duration) -> Result<Self, ConfigError> {
-        check("a hold", given, Self::HOLDS)?;
-        self.hold = Some(given);
+    pub fn with_hold(mut self, hold: Duration) -> Result<Self, ConfigError> {
+        check("a hold", hold, Self::HOLDS)?;
+        self.hold = Some(hold);
         Ok(self)
     }
 
-    /// Sets whether the records are read, or only the names: by default only the names. The crate's
-    /// documentation says what reading costs.
+    /// Sets whether the records are read, or only the names; the default is only the names. The crate's
+    /// documentation has the costs.
     pub fn with_records(mut self, records: Records) -> Self {
         self.records = records;
         self
     }
 
-    /// The znode whose children are followed.
+    /// Returns the znode whose children are followed.
     pub fn root(&self) -> &ZnodePath {
         &self.root
     }
@@ -124,11 +138,11 @@ impl Config {
     }
 }
 
-fn check(what: &'static str, given: Duration, range: RangeInclusive<Duration>) -> Result<(), ConfigError> {
-    if range.contains(&given) {
+fn check(what: &'static str, value: Duration, range: RangeInclusive<Duration>) -> Result<(), ConfigError> {
+    if range.contains(&value) {
         return Ok(());
     }
-    Err(ConfigError { what, given, min: *range.start(), max: *range.end() })
+    Err(ConfigError { what, value, min: *range.start(), max: *range.end() })
 }
 
 #[cfg(test)]
@@ -140,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_range_is_refused_and_what_was_expected_is_told() {
+    fn a_value_out_of_range_is_refused_with_the_range() {
         let (second, day) = (Duration::from_secs(1), Duration::from_secs(86_400));
         let error = config().with_settle(2 * second).unwrap_err();
         assert_eq!(error.to_string(), "a settling time of 2s is out of range; expected 0ns to 1s");
@@ -155,16 +169,16 @@ mod tests {
     }
 
     #[test]
-    fn the_hold_is_the_session_timeout_and_two_seconds_more_unless_told_otherwise() {
+    fn the_default_hold_is_the_session_timeout_plus_two_seconds() {
         let timeout = Duration::from_secs(10);
         assert_eq!(config().hold(timeout), Duration::from_secs(12));
-        for given in [Duration::ZERO, Duration::from_secs(60)] {
-            assert_eq!(config().with_hold(given).unwrap().hold(timeout), given);
+        for hold in [Duration::ZERO, Duration::from_secs(60)] {
+            assert_eq!(config().with_hold(hold).unwrap().hold(timeout), hold);
         }
     }
 
     #[test]
-    fn unless_told_otherwise_it_settles_for_25_ms_audits_once_a_minute_and_reads_no_records() {
+    fn the_defaults_settle_for_25_ms_audit_once_a_minute_and_read_no_records() {
         let config = config();
         assert_eq!(config.settle(), Duration::from_millis(25));
         assert_eq!(config.audit_interval(), Duration::from_secs(60));

@@ -1,4 +1,4 @@
-//! The handle that a program keeps.
+//! The handle that a program keeps to read the view.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::metrics::Metrics;
 use crate::publisher::Publisher;
 use crate::snapshot::Snapshot;
 use crate::view::View;
-use crate::watcher::{Orders, Watcher};
+use crate::watcher::{Commands, Watcher};
 
 /// Follows one root. Cheap to clone; clones share the view.
 ///
-/// `Drop` of the last clone ends the following, and takes the watch off the server; from a server before
-/// ZooKeeper 3.6 its watches go with the connection.
+/// `Drop` of the last clone stops following and removes the watch from the server; on a server before
+/// ZooKeeper 3.6 the watches end with the connection.
 #[derive(Clone, Debug)]
 pub struct Discovery {
     latest: Arc<ArcSwap<View>>,
@@ -28,30 +28,30 @@ pub struct Discovery {
     release: Arc<Notify>,
 }
 
-/// There were not as many instances as asked for, in time.
+/// There were too few instances when the time was over.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{} within {waited:?}; wanted at least {wanted}", told(.view))]
+#[error("{} within {waited:?}; wanted at least {wanted}", known(.view))]
 pub struct NotReady {
-    /// How many were wanted.
+    /// How many instances the caller wanted.
     pub wanted: usize,
-    /// How long was waited.
+    /// How long the caller waited.
     pub waited: Duration,
     /// The view at the end.
     pub view: Arc<View>,
 }
 
-fn told(view: &View) -> String {
+fn known(view: &View) -> String {
     match &view.snapshot {
-        None => "no answer from ZooKeeper".into(),
+        None => "no reply from ZooKeeper".into(),
         Some(snapshot) => format!("{} instances listed", snapshot.len()),
     }
 }
 
-/// Reports that may wait; more are dropped, as the next attempt reports again.
+/// How many reports of refused connections may wait; further ones are dropped, as the next attempt reports again.
 const REPORTS: usize = 64;
 
 impl Discovery {
-    /// Starts to follow the root of `config`, in the `plain` format. Returns at once.
+    /// Starts to follow the root of `config`, whose records have the `plain` format. Returns at once.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -59,7 +59,7 @@ impl Discovery {
         Self::start_with_format(zk, config, Box::new(Plain))
     }
 
-    /// The same in another format.
+    /// Starts like [`start`](Self::start), with records in another format.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -69,24 +69,24 @@ impl Discovery {
         let (views_tx, views) = watch::channel(view);
         let (refused, refused_rx) = mpsc::channel(REPORTS);
         let release = Arc::new(Notify::new());
-        let orders = Orders { refused: refused_rx, release: release.clone() };
+        let commands = Commands { refused: refused_rx, release: release.clone() };
         let publisher = Publisher::new(latest.clone(), views_tx, Metrics::new(config.root()));
         // Ends when every handle is dropped, or the link is closed.
-        tokio::spawn(Watcher::new(zk, config, format, publisher, orders).run());
+        tokio::spawn(Watcher::new(zk, config, format, publisher, commands).run());
         Self { latest, views, refused, release }
     }
 
-    /// The view now. Takes no lock.
+    /// Returns the current view. Takes no lock.
     pub fn view(&self) -> Arc<View> {
         self.latest.load_full()
     }
 
-    /// Follows the view: a latest-value channel, which may skip views but never the last one.
+    /// Returns a channel with the latest view: it may skip views, but never the last one.
     pub fn views(&self) -> watch::Receiver<Arc<View>> {
         self.views.clone()
     }
 
-    /// Follows the changes, beginning with all that is there.
+    /// Returns the changes from now on, beginning with the whole set.
     pub fn changes(&self) -> Changes {
         Changes::new(self.views.clone())
     }
@@ -94,7 +94,7 @@ impl Discovery {
     /// Waits until at least `min` instances are known, stale or not.
     ///
     /// # Errors
-    /// [`NotReady`] if there are fewer after `timeout`, or following ended.
+    /// [`NotReady`] if there are fewer after `timeout`, or if discovery has ended.
     ///
     /// # Cancel safety
     /// Safe.
@@ -109,15 +109,15 @@ impl Discovery {
         Err(NotReady { wanted: min, waited: timeout, view: self.view() })
     }
 
-    /// Tells that a connection to an instance was refused. If it is only shown because a mass
-    /// disappearance is held, it goes at once; otherwise nothing happens.
+    /// Reports that an instance refused a connection. If the instance is held and there is a link, the view
+    /// drops it at once; otherwise nothing happens.
     pub fn report_refused(&self, endpoint: &Endpoint) {
         if self.latest.load().held > 0 {
             let _ = self.refused.try_send(endpoint.clone());
         }
     }
 
-    /// Believes a mass disappearance that is held: the operator's word.
+    /// Removes all held instances: the operator confirms that they are gone.
     pub fn release_held(&self) {
         self.release.notify_one();
     }

@@ -1,12 +1,11 @@
-//! From what ZooKeeper lists to what is shown: pure, with the time given.
+//! Turns what ZooKeeper lists into what the view shows. Pure: no I/O, and the caller passes the time.
 //!
-//! Additions show at once, or with their records where those are asked for, which is not waited for for
-//! long. A removal settles first, because a take-over reaches a watcher as a deletion and a creation.
-//! Removals that together make a mass disappearance are held for longer. What became of a record never
-//! removes anything.
+//! An addition shows at once, or after a short wait for its record if records are read. A removal settles first,
+//! because a take-over reaches a watcher as a deletion and a creation. Removals that make up a mass disappearance
+//! are held for longer. A record that cannot be read removes nothing.
 //!
-//! One endpoint is one instance, under however many names it stands: other programs may spell it in their
-//! own way. It stays for as long as one of them does, and its record is that of the youngest znode.
+//! One endpoint is one instance, under however many names it is listed: other programs may spell it in their own
+//! way. The instance stays as long as one of its names does, and its record is that of the youngest znode.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -18,79 +17,80 @@ use rand::Rng;
 use tokio::time::Instant;
 use zk_core::Reading;
 
-use crate::record_cache::{Batch, RecordCache, Verdict, Why};
+use crate::record_cache::{Batch, ReadReason, RecordCache, Verdict};
 use crate::source::Listing;
 
-mod skipped;
+mod logged_names;
 mod spellings;
 
-use skipped::Skipped;
+use logged_names::LoggedNames;
 use spellings::Spellings;
 
-/// Removals this close to one another count together.
-const TOGETHER: Duration = Duration::from_secs(1);
+/// Removals within this time of one another count as one disappearance.
+const MASS_WINDOW: Duration = Duration::from_secs(1);
 
-/// Fewer removals than this are no mass disappearance, however small the set.
-const MASS: usize = 3;
+/// Fewer removals are no mass disappearance, however small the set.
+const MASS_MIN: usize = 3;
 
-/// However often the link comes and goes, nothing is held for longer than so many times the hold, counted
-/// in time with a link.
-const HOLDS: u32 = 3;
+/// The longest time an instance is held, as a multiple of the hold and counted in time with a link, however often
+/// the link comes and goes.
+const MAX_HOLDS: u32 = 3;
 
 /// How long an addition waits for its record.
 pub(crate) const RECORD_WAIT: Duration = Duration::from_millis(250);
 
-/// How long a change waits for others whose records are then read together with its own.
-const GATHER: Duration = Duration::from_millis(5);
+/// How long a change waits for others, so that one request reads the records of all of them.
+const BATCH_WAIT: Duration = Duration::from_millis(5);
 
-/// What is listed, what is shown, and what is between the two.
+/// What ZooKeeper lists, what the view shows, and the instances in between.
 #[derive(Debug)]
 pub(crate) struct Membership {
     format: Box<dyn Format>,
     settle: Duration,
     hold: Duration,
-    /// Whether there is a link: without one time does not count.
-    linked: bool,
-    /// What ZooKeeper lists: an instance is there for as long as one of its names is.
+    /// Whether the link is up: removals wait without it.
+    link_up: bool,
+    /// What ZooKeeper lists: an instance is listed as long as one of its names is.
     listed: BTreeMap<Endpoint, Spellings>,
-    /// What is shown.
+    /// What the view shows.
     shown: BTreeMap<Endpoint, Arc<Instance>>,
-    /// Listed, and waiting for its record: until when at the latest. Empty without records.
-    arriving: BTreeMap<Endpoint, Instant>,
-    /// Counts what happened to `shown`.
-    steps: u64,
-    /// Shown and not listed.
-    leaving: BTreeMap<Endpoint, Leaving>,
-    /// Removals that were let through lately, and have not returned.
-    recent: BTreeMap<Endpoint, Instant>,
+    /// Listed, and waiting for the record until this time at the latest. Empty without records.
+    awaiting_record: BTreeMap<Endpoint, Instant>,
+    /// How often `shown` has changed.
+    shown_changes: u64,
+    /// Shown, and not listed any more.
+    removals: BTreeMap<Endpoint, PendingRemoval>,
+    /// Instances that were removed lately and have not returned.
+    recent_removals: BTreeMap<Endpoint, Instant>,
     /// Names of children that are no instances.
-    skipped: Skipped,
-    /// The records, where they are asked for.
+    skipped: LoggedNames,
+    /// The records, if they are read.
     cache: Option<RecordCache>,
     /// Names of instances whose records cannot be read, or make no sense.
-    unreadable: Skipped,
-    /// How many removals were held, ever.
-    ever_held: u64,
+    unreadable: LoggedNames,
+    /// How many removals were held so far.
+    total_held: u64,
 }
 
+/// A removal that is settling or held.
 #[derive(Clone, Copy, Debug)]
-struct Leaving {
-    /// When it went; or, where that was on an earlier link, when this one came up.
+struct PendingRemoval {
+    /// When the instance was unlisted; if the link went down since, when it came up again.
     since: Instant,
-    /// For how long it has been leaving on earlier links.
+    /// How long the removal waited while the link was up before.
     earlier: Duration,
-    /// Whether it is part of a mass disappearance.
+    /// Whether the instance is held as part of a mass disappearance.
     held: bool,
 }
 
-impl Leaving {
+impl PendingRemoval {
     fn new(now: Instant) -> Self {
         Self { since: now, earlier: Duration::ZERO, held: false }
     }
 
-    /// When it is believed.
+    /// When the instance is removed.
     fn due(&self, settle: Duration, hold: Duration) -> Instant {
-        let wait = if self.held { hold.min((hold * HOLDS).saturating_sub(self.earlier)) } else { settle };
+        let wait = if self.held { hold.min((hold * MAX_HOLDS).saturating_sub(self.earlier)) } else { settle };
         self.since + wait
     }
 }
@@ -101,17 +101,17 @@ impl Membership {
             format,
             settle,
             hold: Duration::ZERO,
-            linked: false,
+            link_up: false,
             listed: BTreeMap::new(),
             shown: BTreeMap::new(),
-            arriving: BTreeMap::new(),
-            steps: 0,
-            leaving: BTreeMap::new(),
-            recent: BTreeMap::new(),
-            skipped: Skipped::new("no instance: skipped"),
+            awaiting_record: BTreeMap::new(),
+            shown_changes: 0,
+            removals: BTreeMap::new(),
+            recent_removals: BTreeMap::new(),
+            skipped: LoggedNames::new("skipped: not an instance"),
             cache: records.then(RecordCache::new),
-            unreadable: Skipped::new("no record: the defaults are used"),
-            ever_held: 0,
+            unreadable: LoggedNames::new("unreadable record"),
+            total_held: 0,
         }
     }
 
@@ -124,11 +124,11 @@ impl Membership {
     pub(crate) fn created(&mut self, name: &str, now: Instant) {
         if let Some(endpoint) = self.endpoint(name) {
             if let Some(cache) = &mut self.cache {
-                cache.born(name, now + GATHER);
+                cache.created(name, now + BATCH_WAIT);
             }
-            self.leaving.remove(&endpoint);
+            self.removals.remove(&endpoint);
             self.listed.entry(endpoint.clone()).or_default().add(&endpoint, name);
-            self.show(endpoint, now);
+            self.add(endpoint, now);
         }
     }
 
@@ -136,13 +136,13 @@ impl Membership {
     pub(crate) fn deleted(&mut self, name: &str, now: Instant) {
         match self.format.decode_name(name) {
             Ok(endpoint) => {
-                let counted = !self.is_outdone(&endpoint, name);
-                self.forget(name);
+                let was_youngest = !self.has_younger_namesake(&endpoint, name);
+                self.forget_record(name);
                 let spellings = self.listed.get_mut(&endpoint);
                 if spellings.is_none_or(|spellings| spellings.remove(&endpoint, name)) {
-                    self.gone(endpoint, now);
-                } else if counted {
-                    self.reconsider(&endpoint, now + GATHER);
+                    self.unlisted(endpoint, now);
+                } else if was_youngest {
+                    self.reread_names(&endpoint, now + BATCH_WAIT);
                 }
             }
             Err(_) => self.skipped.remove(name),
@@ -152,15 +152,15 @@ impl Membership {
     /// A child's data was written.
     pub(crate) fn written(&mut self, name: &str, now: Instant) {
         if let Some(cache) = &mut self.cache {
-            cache.written(name, now + GATHER);
+            cache.written(name, now + BATCH_WAIT);
         }
     }
 
-    /// All children, as listed; in a new session for the first time, or again. Returns whether that was
-    /// news.
+    /// Takes over a list of all children. Returns whether it differs from what was listed before.
     ///
-    /// Where our session is new, those of the servers may be, too, and they may not be back yet: after a
-    /// loss of ZooKeeper's data for one. A first list that lacks more than half is held, however small.
+    /// `new_session` is true for the first list of a new session. The instances may have new sessions, too, and may not be
+    /// back yet, after a loss of ZooKeeper's data for example. If that list lacks more than half of the instances,
+    /// the missing ones are held, however few.
     pub(crate) fn listed(&mut self, listing: &Listing, now: Instant, new_session: bool) -> bool {
         self.skipped.retain(&listing.names);
         self.unreadable.retain(&listing.names);
@@ -170,21 +170,21 @@ impl Membership {
             if let Some(endpoint) = self.endpoint(name) {
                 names.push(name.as_str());
                 match listed.entry(endpoint) {
-                    Entry::Occupied(mut there) => {
-                        let endpoint = there.key().clone();
-                        there.get_mut().add(&endpoint, name);
+                    Entry::Occupied(mut entry) => {
+                        let endpoint = entry.key().clone();
+                        entry.get_mut().add(&endpoint, name);
                     }
-                    Entry::Vacant(free) => {
-                        let spellings = Spellings::of(free.key(), name);
-                        free.insert(spellings);
+                    Entry::Vacant(entry) => {
+                        let spellings = Spellings::of(entry.key(), name);
+                        entry.insert(spellings);
                     }
                 }
             }
         }
         if let Some(cache) = &mut self.cache {
             cache.listed(names.iter().copied(), now);
-            for name in names.iter().filter(|name| listing.reborn.contains(**name)) {
-                cache.born(name, now);
+            for name in names.iter().filter(|name| listing.recreated.contains(**name)) {
+                cache.created(name, now);
             }
         }
         if listed == self.listed {
@@ -193,98 +193,103 @@ impl Membership {
         let before = std::mem::replace(&mut self.listed, listed);
         for (endpoint, spellings) in before {
             match self.listed.get(&endpoint) {
-                None => self.gone(endpoint, now),
-                Some(left) if *left != spellings => self.reconsider(&endpoint, now),
+                None => self.unlisted(endpoint, now),
+                Some(left) if *left != spellings => self.reread_names(&endpoint, now),
                 Some(_) => {}
             }
         }
         for endpoint in self.listed.keys().cloned().collect::<Vec<_>>() {
-            self.leaving.remove(&endpoint);
-            self.show(endpoint, now);
+            self.removals.remove(&endpoint);
+            self.add(endpoint, now);
         }
         let known = self.len();
-        if new_session && self.leaving.len() * 2 > known {
-            tracing::warn!(disappeared = self.leaving.len(), of = known, hold = ?self.hold,
-                "the first list of a new session is much smaller: held back");
-            self.hold_back(|_| true);
+        if new_session && self.removals.len() * 2 > known {
+            self.hold_where(|_| true);
+            let (held, hold) = (self.held(), self.hold);
+            tracing::warn!(
+                ?hold,
+                "mass disappearance: holding {held} of {known} instances not listed in a new session"
+            );
         }
         true
     }
 
-    fn show(&mut self, endpoint: Endpoint, now: Instant) {
-        self.recent.remove(&endpoint);
+    /// Shows a listed endpoint, perhaps after its record was read.
+    fn add(&mut self, endpoint: Endpoint, now: Instant) {
+        self.recent_removals.remove(&endpoint);
         if self.shown.contains_key(&endpoint) {
             return;
         }
         if self.cache.is_some() {
-            self.arriving.entry(endpoint).or_insert(now + RECORD_WAIT);
+            self.awaiting_record.entry(endpoint).or_insert(now + RECORD_WAIT);
         } else {
-            self.put(Instance::new(endpoint));
+            self.show(Instance::new(endpoint));
         }
     }
 
-    /// Shows an instance as it is from now on.
-    fn put(&mut self, instance: Instance) {
-        self.arriving.remove(instance.endpoint());
+    /// Shows an instance with this record from now on.
+    fn show(&mut self, instance: Instance) {
+        self.awaiting_record.remove(instance.endpoint());
         match self.shown.entry(instance.endpoint().clone()) {
             Entry::Occupied(shown) if **shown.get() == instance => return,
             Entry::Occupied(mut shown) => {
                 shown.insert(Arc::new(instance));
             }
-            Entry::Vacant(free) => {
-                free.insert(Arc::new(instance));
+            Entry::Vacant(entry) => {
+                entry.insert(Arc::new(instance));
             }
         }
-        self.steps += 1;
+        self.shown_changes += 1;
     }
 
-    fn gone(&mut self, endpoint: Endpoint, now: Instant) {
+    /// No name of an endpoint is listed any more.
+    fn unlisted(&mut self, endpoint: Endpoint, now: Instant) {
         self.listed.remove(&endpoint);
-        self.arriving.remove(&endpoint);
+        self.awaiting_record.remove(&endpoint);
         if self.shown.contains_key(&endpoint) {
-            self.leaving.entry(endpoint).or_insert(Leaving::new(now));
+            self.removals.entry(endpoint).or_insert(PendingRemoval::new(now));
         }
     }
 
-    /// Another of its names is gone, and its record may have been that one's: what the others say counts now.
-    fn reconsider(&mut self, endpoint: &Endpoint, at: Instant) {
+    /// Reads the records of all names of an endpoint again, because the name whose record counted may be gone.
+    fn reread_names(&mut self, endpoint: &Endpoint, at: Instant) {
         if let (Some(cache), Some(spellings)) = (&mut self.cache, self.listed.get(endpoint)) {
             for name in spellings.names(endpoint) {
-                cache.born(&name, at);
+                cache.created(&name, at);
             }
         }
     }
 
     /// Whether another name of the same instance has a younger record than this one.
-    fn is_outdone(&self, endpoint: &Endpoint, name: &str) -> bool {
+    fn has_younger_namesake(&self, endpoint: &Endpoint, name: &str) -> bool {
         let (Some(cache), Some(spellings)) = (&self.cache, self.listed.get(endpoint)) else { return false };
         spellings.are_several()
-            && spellings.names(endpoint).any(|other| other != name && cache.birth(&other) > cache.birth(name))
+            && spellings.names(endpoint).any(|other| other != name && cache.czxid(&other) > cache.czxid(name))
     }
 
-    fn forget(&mut self, name: &str) {
+    fn forget_record(&mut self, name: &str) {
         if let Some(cache) = &mut self.cache {
-            cache.gone(name);
+            cache.deleted(name);
             self.unreadable.remove(name);
         }
     }
 
-    /// Records that are to be read by now, at most so many at a time.
-    pub(crate) fn take_reads(&mut self, now: Instant, most: usize) -> Option<Batch> {
+    /// Takes the records that are to be read now, at most `max`.
+    pub(crate) fn take_reads(&mut self, now: Instant, max: usize) -> Option<Batch> {
         let cache = self.cache.as_mut()?;
-        // One that is due takes those along that soon will be.
+        // With a record that is due go those that will be due soon.
         cache.next_due().filter(|due| *due <= now)?;
-        cache.take(now + GATHER, most)
+        cache.take(now + BATCH_WAIT, max)
     }
 
-    /// When [`take_reads`](Self::take_reads) will have something to give.
+    /// When [`take_reads`](Self::take_reads) will return the next batch.
     pub(crate) fn next_read(&self) -> Option<Instant> {
         self.cache.as_ref()?.next_due()
     }
 
-    /// The answer about one record; without one it is asked again, not before `retry`. Returns whether it
-    /// was a surprise: no event had told.
-    pub(crate) fn answered(
+    /// Applies the reply for one record. Without a reply the record is read again, not before `retry`. Returns
+    /// whether there is a mismatch: the record changed without an event.
+    pub(crate) fn apply_reply(
         &mut self,
         ticket: u64,
         name: &str,
@@ -292,187 +297,195 @@ impl Membership {
         retry: Instant,
     ) -> bool {
         let Some(cache) = &mut self.cache else { return false };
-        match cache.answered(ticket, name, reading, retry) {
+        match cache.apply_reply(ticket, name, reading, retry) {
             Verdict::Nothing => false,
-            Verdict::Record { data, surprise } => {
-                self.record(name, &data);
-                surprise
+            Verdict::Record { data, mismatch } => {
+                self.apply_record(name, &data);
+                mismatch
             }
             Verdict::Denied { known } => {
                 self.unreadable.add(name, &"access denied");
-                // Of another life of the znode nothing is known; of the same one, what was read stays.
+                // A known record stays, unless the znode was created again since.
                 if let (false, Ok(endpoint)) = (known, self.format.decode_name(name))
-                    && !self.is_outdone(&endpoint, name)
+                    && !self.has_younger_namesake(&endpoint, name)
                 {
-                    self.put(Instance::new(endpoint));
+                    self.show(Instance::new(endpoint));
                 }
                 false
             }
         }
     }
 
-    fn record(&mut self, name: &str, data: &[u8]) {
+    fn apply_record(&mut self, name: &str, data: &[u8]) {
         let Ok(Decoded { instance, remarks }) = self.format.decode(name, data) else { return };
-        match remarks.iter().find(|remark| makes_no_sense(remark)) {
+        match remarks.iter().find(|remark| is_unusable(remark)) {
             Some(remark) => self.unreadable.add(name, remark),
             None => {
                 self.unreadable.remove(name);
                 for remark in &remarks {
-                    tracing::debug!(child = name, %remark, "invalid record");
+                    tracing::debug!(child = name, %remark, "record is partly invalid");
                 }
             }
         }
-        if !self.is_outdone(instance.endpoint(), name) {
-            self.put(instance);
+        if !self.has_younger_namesake(instance.endpoint(), name) {
+            self.show(instance);
         }
     }
 
-    /// All records are to be read again, spread over a time.
-    pub(crate) fn sweep(&mut self, now: Instant, within: Duration, why: Why, rng: &mut impl Rng) {
+    /// Schedules a read of every record, spread over `within`.
+    pub(crate) fn reread_all(
+        &mut self,
+        now: Instant,
+        within: Duration,
+        reason: ReadReason,
+        rng: &mut impl Rng,
+    ) {
         if let Some(cache) = &mut self.cache {
-            cache.sweep(now, within, why, rng);
+            cache.reread_all(now, within, reason, rng);
         }
     }
 
-    /// Whether there are instances that wait for their records.
-    pub(crate) fn is_arriving(&self) -> bool {
-        !self.arriving.is_empty()
+    /// Returns whether instances wait for their records.
+    pub(crate) fn awaits_records(&self) -> bool {
+        !self.awaiting_record.is_empty()
     }
 
-    /// Shows what waits for its record without it.
-    pub(crate) fn hurry(&mut self) {
-        for endpoint in std::mem::take(&mut self.arriving).into_keys() {
-            self.put(Instance::new(endpoint));
+    /// Shows all instances that wait for their records, with defaults.
+    pub(crate) fn show_without_records(&mut self) {
+        for endpoint in std::mem::take(&mut self.awaiting_record).into_keys() {
+            self.show(Instance::new(endpoint));
         }
     }
 
-    /// Nobody listens there: if it is held, it need not be any longer. Returns whether it was.
+    /// An endpoint refused a connection. Removes the instance if it is held; returns whether it was.
     pub(crate) fn refused(&mut self, endpoint: &Endpoint) -> bool {
-        let held = self.leaving.get(endpoint).is_some_and(|leaving| leaving.held);
+        let held = self.removals.get(endpoint).is_some_and(|removal| removal.held);
         if held {
-            self.leaving.remove(endpoint);
+            self.removals.remove(endpoint);
             self.shown.remove(endpoint);
-            self.steps += 1;
+            self.shown_changes += 1;
         }
         held
     }
 
-    /// There is a link. What was leaving had no chance to come back while there was none.
-    pub(crate) fn linked(&mut self, now: Instant) {
-        if !std::mem::replace(&mut self.linked, true) {
-            self.leaving.values_mut().for_each(|leaving| leaving.since = now);
+    /// The link is up. Instances could not come back while it was down, so their holds begin again.
+    pub(crate) fn link_up(&mut self, now: Instant) {
+        if !std::mem::replace(&mut self.link_up, true) {
+            self.removals.values_mut().for_each(|removal| removal.since = now);
         }
     }
 
-    /// There is no link any more.
-    pub(crate) fn unlinked(&mut self, now: Instant) {
-        if std::mem::replace(&mut self.linked, false) {
-            self.leaving.values_mut().for_each(|leaving| leaving.earlier += now - leaving.since);
+    /// The link is down.
+    pub(crate) fn link_down(&mut self, now: Instant) {
+        if std::mem::replace(&mut self.link_up, false) {
+            self.removals.values_mut().for_each(|removal| removal.earlier += now - removal.since);
         }
     }
 
-    /// Believes every disappearance that is held.
-    pub(crate) fn release(&mut self) {
-        self.let_go(|leaving| leaving.held);
+    /// Removes all held instances.
+    pub(crate) fn release_held(&mut self) {
+        self.remove_where(|removal| removal.held);
     }
 
-    /// Moves on to `now`: what has settled, or was held for long enough, is shown no more.
+    /// Applies what is due by `now`: shows instances that have waited long enough for their records, and removes
+    /// those that have settled or were held for long enough.
     pub(crate) fn advance(&mut self, now: Instant) {
         let late: Vec<_> =
-            self.arriving.iter().filter(|(_, until)| **until <= now).map(|(e, _)| e.clone()).collect();
+            self.awaiting_record.iter().filter(|(_, until)| **until <= now).map(|(e, _)| e.clone()).collect();
         for endpoint in late {
-            self.put(Instance::new(endpoint));
+            self.show(Instance::new(endpoint));
         }
-        self.remove_ripe(now);
-        // An empty set would be a lie. Before anything was shown there is none yet, and a little time.
-        if self.shown.is_empty() && self.steps > 0 {
-            self.hurry();
+        self.remove_due(now);
+        // No empty set while instances are listed; but the first set waits for its records.
+        if self.shown.is_empty() && self.shown_changes > 0 {
+            self.show_without_records();
         }
     }
 
-    fn remove_ripe(&mut self, now: Instant) {
+    fn remove_due(&mut self, now: Instant) {
         let (hold, settle) = (self.hold, self.settle);
         if hold.is_zero() {
-            self.let_go(|leaving| leaving.since + settle <= now);
+            self.remove_where(|removal| removal.since + settle <= now);
             return;
         }
-        self.let_go(|leaving| leaving.held && leaving.due(settle, hold) <= now);
-        let ripe = |leaving: &Leaving| !leaving.held && leaving.due(settle, hold) <= now;
+        self.remove_where(|removal| removal.held && removal.due(settle, hold) <= now);
+        let due = |removal: &PendingRemoval| !removal.held && removal.due(settle, hold) <= now;
         let batch: Vec<_> =
-            self.leaving.iter().filter(|(_, leaving)| ripe(leaving)).map(|(e, _)| e.clone()).collect();
+            self.removals.iter().filter(|(_, removal)| due(removal)).map(|(e, _)| e.clone()).collect();
         if batch.is_empty() {
             return;
         }
-        self.recent.retain(|_, removed| *removed + TOGETHER >= now);
-        // The set as it was before the removals that belong together: those that are still settling, too,
-        // as what goes at one time may arrive in pieces.
-        let before = self.len() + self.recent.len();
-        let together = self.recent.len() + self.leaving.len();
-        if together >= MASS && together * 2 > before {
-            tracing::warn!(disappeared = together, of = before, ?hold, "mass disappearance: held back");
-            self.hold_back(ripe);
+        self.recent_removals.retain(|_, removed| *removed + MASS_WINDOW >= now);
+        // Counts the removals of the last second, and those that are still settling: instances that go at one time
+        // may arrive in pieces. `before` is the size of the set before all of these.
+        let before = self.len() + self.recent_removals.len();
+        let disappeared = self.recent_removals.len() + self.removals.len();
+        if disappeared >= MASS_MIN && disappeared * 2 > before {
+            self.hold_where(due);
+            let (held, all) = (self.held(), self.len());
+            tracing::warn!(?hold, disappeared, "mass disappearance: holding {held} of {all} instances");
         } else {
-            self.recent.extend(batch.into_iter().map(|endpoint| (endpoint, now)));
-            self.let_go(ripe);
+            self.recent_removals.extend(batch.into_iter().map(|endpoint| (endpoint, now)));
+            self.remove_where(due);
         }
     }
 
-    fn hold_back(&mut self, which: impl Fn(&Leaving) -> bool) {
-        for leaving in self.leaving.values_mut().filter(|leaving| !leaving.held && which(leaving)) {
-            leaving.held = true;
-            self.ever_held += 1;
+    fn hold_where(&mut self, which: impl Fn(&PendingRemoval) -> bool) {
+        for removal in self.removals.values_mut().filter(|removal| !removal.held && which(removal)) {
+            removal.held = true;
+            self.total_held += 1;
         }
     }
 
-    fn let_go(&mut self, which: impl Fn(&Leaving) -> bool) {
-        let Self { leaving, shown, steps, .. } = self;
-        leaving.retain(|endpoint, state| {
-            let go = which(state);
-            if go {
+    fn remove_where(&mut self, which: impl Fn(&PendingRemoval) -> bool) {
+        let Self { removals, shown, shown_changes, .. } = self;
+        removals.retain(|endpoint, removal| {
+            let remove = which(removal);
+            if remove {
                 shown.remove(endpoint);
-                *steps += 1;
+                *shown_changes += 1;
             }
-            !go
+            !remove
         });
     }
 
-    /// When [`advance`](Self::advance) will have something to do.
+    /// When [`advance`](Self::advance) is due next.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let due = |leaving: &Leaving| leaving.due(self.settle, self.hold);
-        self.leaving.values().map(due).chain(self.arriving.values().copied()).min()
+        let due = |removal: &PendingRemoval| removal.due(self.settle, self.hold);
+        self.removals.values().map(due).chain(self.awaiting_record.values().copied()).min()
     }
 
-    /// Another number than before where what is shown may have changed.
-    pub(crate) fn steps(&self) -> u64 {
-        self.steps
+    /// How often the shown instances have changed.
+    pub(crate) fn shown_changes(&self) -> u64 {
+        self.shown_changes
     }
 
-    /// What is shown, sorted by endpoint.
+    /// The shown instances, sorted by endpoint.
     pub(crate) fn instances(&self) -> Box<[Arc<Instance>]> {
         self.shown.values().cloned().collect()
     }
 
-    /// Shown, but held back from leaving.
+    /// How many shown instances are held.
     pub(crate) fn held(&self) -> usize {
-        self.leaving.values().filter(|leaving| leaving.held).count()
+        self.removals.values().filter(|removal| removal.held).count()
     }
 
-    /// How many are shown, or soon will be.
+    /// How many instances are shown, or wait for their records.
     pub(crate) fn len(&self) -> usize {
-        self.shown.len() + self.arriving.len()
+        self.shown.len() + self.awaiting_record.len()
     }
 
-    /// How many removals were held, ever.
-    pub(crate) fn ever_held(&self) -> u64 {
-        self.ever_held
+    /// How many removals were held so far.
+    pub(crate) fn total_held(&self) -> u64 {
+        self.total_held
     }
 
-    /// Listed, but no instances.
+    /// How many listed names are no instances.
     pub(crate) fn skipped(&self) -> usize {
         self.skipped.len()
     }
 
-    /// Instances whose records cannot be read, or make no sense.
+    /// How many instances have a record that cannot be read or makes no sense.
     pub(crate) fn unreadable(&self) -> usize {
         self.unreadable.len()
     }
@@ -482,8 +495,8 @@ impl Membership {
     }
 }
 
-/// Whether nothing at all was understood, rather than a part.
-fn makes_no_sense(remark: &Remark) -> bool {
+/// Whether the whole record is invalid, rather than a part of it.
+fn is_unusable(remark: &Remark) -> bool {
     matches!(
         remark,
         Remark::Oversized { .. } | Remark::NotUtf8 | Remark::NotJson { .. } | Remark::NotAnObject { .. }

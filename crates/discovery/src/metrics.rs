@@ -1,6 +1,6 @@
-//! What is counted, through the facade of the crate `metrics`: docs/metrics.md has the table.
+//! Metrics of one root, through the facade of the crate `metrics`: docs/metrics.md has the table.
 //!
-//! The handles are made when following starts: a recorder that is installed later sees nothing of it.
+//! The handles are made when discovery starts: a recorder that is installed later gets nothing from them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -59,7 +59,7 @@ impl Metrics {
         self.live.set(if view.is_live() { 1.0 } else { 0.0 });
     }
 
-    /// The view is known to be true, now.
+    /// The view is known to be correct now.
     pub(crate) fn confirm(&self) {
         if let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) {
             self.confirmed.set(now.as_secs_f64());
@@ -68,7 +68,7 @@ impl Metrics {
 }
 
 impl Drop for Metrics {
-    /// Nobody looks any more.
+    /// Sets the gauges to zero, as there is no view any more.
     fn drop(&mut self) {
         for gauge in [&self.instances, &self.held, &self.skipped, &self.unreadable, &self.live] {
             gauge.set(0.0);
@@ -88,7 +88,7 @@ fn describe() {
     describe_counter!("discovery_record_reads_total", "Records that were asked for.");
     describe_counter!(
         "discovery_audit_mismatches_total",
-        "Changes that the audit found and no event had told."
+        "Changes that an audit found and no event reported."
     );
     describe_counter!(
         "discovery_removals_held_total",

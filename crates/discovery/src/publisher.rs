@@ -1,4 +1,4 @@
-//! The one place where the view changes.
+//! Publishes the view: the one place where it changes.
 
 use std::sync::Arc;
 
@@ -12,11 +12,12 @@ use crate::snapshot::Snapshot;
 use crate::view::{Freshness, View};
 
 pub(crate) struct Publisher {
-    /// The view as it is published, but for a first snapshot that is not complete yet.
+    /// The published view, or the next one while the first snapshot is incomplete.
     view: View,
-    /// The membership's steps that the snapshot shows.
-    shown: u64,
-    held: u64,
+    /// The changes of the shown instances that the snapshot contains.
+    shown_changes: u64,
+    /// The held removals that the metrics count.
+    total_held: u64,
     latest: Arc<ArcSwap<View>>,
     views: watch::Sender<Arc<View>>,
     pub(crate) metrics: Metrics,
@@ -26,7 +27,7 @@ impl Publisher {
     pub(crate) fn new(latest: Arc<ArcSwap<View>>, views: watch::Sender<Arc<View>>, metrics: Metrics) -> Self {
         let view = View::clone(&latest.load());
         metrics.show(&view);
-        Self { view, shown: 0, held: 0, latest, views, metrics }
+        Self { view, shown_changes: 0, total_held: 0, latest, views, metrics }
     }
 
     pub(crate) fn is_live(&self) -> bool {
@@ -37,38 +38,38 @@ impl Publisher {
         self.view.trouble.as_deref()
     }
 
-    /// Follows from now on.
+    /// The root is followed from now on.
     pub(crate) fn live(&mut self, membership: &Membership) {
         self.view.freshness = Freshness::Live { since: Instant::now() };
         self.view.trouble = None;
         self.publish(membership);
     }
 
-    /// Follows no more: the set stays as it is.
+    /// The root is not followed any more; the set stays.
     pub(crate) fn stale(&mut self, membership: &Membership) {
         self.view.freshness = Freshness::Stale { since: Instant::now() };
         self.publish(membership);
     }
 
-    /// Cannot follow, and why. What is known of the members is what it was.
-    pub(crate) fn in_trouble(&mut self, trouble: String) {
+    /// Publishes why the root cannot be followed; the set stays.
+    pub(crate) fn report_trouble(&mut self, trouble: String) {
         self.view.trouble = Some(trouble.into());
         self.send();
     }
 
-    /// Shows what there is by now, once there was a list.
+    /// Publishes the current instances. Called after the first list.
     pub(crate) fn publish(&mut self, membership: &Membership) {
-        // The first set is shown whole: with what records there are by then.
-        if self.view.snapshot.is_none() && membership.is_arriving() {
+        // The first set waits for its records.
+        if self.view.snapshot.is_none() && membership.awaits_records() {
             return;
         }
-        let steps = membership.steps();
-        if self.view.snapshot.is_none() || steps != self.shown {
-            self.shown = steps;
+        let shown_changes = membership.shown_changes();
+        if self.view.snapshot.is_none() || shown_changes != self.shown_changes {
+            self.shown_changes = shown_changes;
             let instances = membership.instances();
             let revision = match &self.view.snapshot {
                 None => Some(1),
-                // Gone and come again between two views: not news.
+                // An instance went and came back between two views.
                 Some(old) if *old.instances() == *instances => None,
                 Some(old) => Some(old.revision() + 1),
             };
@@ -79,8 +80,8 @@ impl Publisher {
         self.view.held = membership.held();
         self.view.skipped = membership.skipped();
         self.view.unreadable = membership.unreadable();
-        self.metrics.removals_held.increment(membership.ever_held() - self.held);
-        self.held = membership.ever_held();
+        self.metrics.removals_held.increment(membership.total_held() - self.total_held);
+        self.total_held = membership.total_held();
         self.send();
     }
 
@@ -93,7 +94,7 @@ impl Publisher {
         }
     }
 
-    /// Waits until nobody follows the view any more.
+    /// Waits until all handles are dropped.
     pub(crate) fn closed(&self) -> impl Future<Output = ()> + use<> {
         let views = self.views.clone();
         async move { views.closed().await }

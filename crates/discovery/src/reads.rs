@@ -1,43 +1,43 @@
-//! Reads of records that are on their way.
+//! Batches of records whose read is under way.
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 
 use crate::record_cache::Batch;
-use crate::source::{Answer, Source};
+use crate::source::{RecordReply, Source};
 
-/// How many batches may be on their way at one time.
-const BATCHES: usize = 4;
+/// How many batches may be under way at one time.
+const MAX_BATCHES: usize = 4;
 
-/// A batch that was read.
-pub(crate) struct Read {
+/// The reply for a batch.
+pub(crate) struct BatchReply {
     pub(crate) ticket: u64,
-    pub(crate) answers: Vec<Answer>,
+    pub(crate) records: Vec<RecordReply>,
 }
 
 #[derive(Default)]
 pub(crate) struct Reads {
-    batches: FuturesUnordered<BoxFuture<'static, Read>>,
+    batches: FuturesUnordered<BoxFuture<'static, BatchReply>>,
 }
 
 impl Reads {
-    /// Whether another batch may be sent.
+    /// Returns whether another batch may be sent.
     pub(crate) fn has_room(&self) -> bool {
-        self.batches.len() < BATCHES
+        self.batches.len() < MAX_BATCHES
     }
 
     pub(crate) fn send(&mut self, source: &Source, Batch { ticket, names }: Batch) {
-        let answers = source.read(names);
-        self.batches.push(async move { Read { ticket, answers: answers.await } }.boxed());
+        let records = source.read(names);
+        self.batches.push(async move { BatchReply { ticket, records: records.await } }.boxed());
     }
 
-    /// The next batch that was answered; never if none is on its way.
+    /// Waits for the next reply; forever if no batch is under way.
     ///
-    /// No batch is lost if the future is dropped.
-    pub(crate) async fn next(&mut self) -> Read {
+    /// No reply is lost if the future is dropped.
+    pub(crate) async fn next(&mut self) -> BatchReply {
         match self.batches.next().await {
-            Some(read) => read,
+            Some(reply) => reply,
             None => std::future::pending().await,
         }
     }

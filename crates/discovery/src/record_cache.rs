@@ -1,9 +1,9 @@
-//! Which records are known, and which have to be read: pure, with the time given.
+//! Which records are known, and which are to be read next. Pure: no I/O, and the caller passes the time.
 //!
 //! ```text
-//!              taken                answered
+//!              taken                reply
 //!   Due ──────────────▶ Reading ──────────────▶ Idle
-//!    ▲                     │ another change       │ a change, a sweep
+//!    ▲                     │ another change       │ a change, a reread
 //!    └─────────────────────┴──────────────────────┘
 //! ```
 
@@ -14,11 +14,11 @@ use rand::{Rng, RngExt};
 use tokio::time::Instant;
 use zk_core::{ErrorKind, MAX_READS, Reading, Zxid};
 
-/// About how large the answer to one read may become, in bytes.
-const ANSWER: usize = 1024 * 1024;
+/// Roughly how large the reply to one read may become, in bytes.
+const REPLY_SIZE: usize = 1024 * 1024;
 
-/// What a record is expected to measure, in bytes, before one was read: as much as may be registered.
-const EXPECTED: usize = instance::MAX_DATA;
+/// The expected size of a record, in bytes, before the first was read: as much as may be registered.
+const EXPECTED_SIZE: usize = instance::MAX_DATA;
 
 /// The records of all names that are listed.
 #[derive(Debug)]
@@ -26,111 +26,128 @@ pub(crate) struct RecordCache {
     entries: BTreeMap<String, Entry>,
     /// The same names and times as in the entries that are due.
     queue: BTreeSet<(Instant, String)>,
-    /// Bytes that a record is expected to have which was never read.
-    expected: usize,
-    tickets: u64,
+    /// The expected size of a record that was never read, in bytes.
+    expected_size: usize,
+    /// The ticket of the last batch.
+    last_ticket: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
-    /// What was read last, if that was of this life of the znode.
+    /// The record that was read last, unless the znode was created again since.
     known: Option<Known>,
-    state: State,
+    stage: Stage,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    /// The birth and the last write. The version would not do: it begins at 0 with each life.
-    written: (Zxid, Zxid),
-    length: usize,
+    /// The zxids of the creation and of the last write. The version would not do: it begins at 0 again with each
+    /// creation.
+    zxids: (Zxid, Zxid),
+    size: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum Stage {
+    /// The record needs no read, as far as is known.
     Idle,
-    Due { at: Instant, why: Why },
-    Reading { ticket: u64, why: Why, again: Option<Instant> },
+    /// The record is to be read at this time.
+    Due { at: Instant, reason: ReadReason },
+    /// A read is under way; `again` if the znode was written since it began.
+    Reading { ticket: u64, reason: ReadReason, again: Option<Instant> },
 }
 
-/// Why a record is read. Where there are several reasons the greatest counts.
+/// Why a record is read. Of several reasons the greatest counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Why {
-    /// To be sure: somebody would have told.
+pub(crate) enum ReadReason {
+    /// An audit compares all records. A change that it finds is a mismatch: its event is missing.
     Audit,
-    /// Nobody would have told, for a while.
-    Gap,
-    /// It is new, or was written.
-    News,
+    /// There was no watch for a while, so events may be missing.
+    Resync,
+    /// The znode was created or written.
+    Changed,
 }
 
-/// Records to be read together.
+/// Records to be read by one request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     pub(crate) ticket: u64,
     pub(crate) names: Vec<String>,
 }
 
-/// What an answer means.
+/// What the reply for one record means.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Nothing: the question was another one, or the record is the one that is known.
+    /// Nothing changes: the read is outdated, or the record is the known one.
     Nothing,
-    /// A record that is news; a surprise if somebody should have told.
-    Record { data: Vec<u8>, surprise: bool },
-    /// It may not be read; whether another life of it was.
+    /// A new record; a mismatch if the watch should have sent an event for it.
+    Record { data: Vec<u8>, mismatch: bool },
+    /// The record may not be read; `known` if it was read before.
     Denied { known: bool },
 }
 
 impl RecordCache {
     pub(crate) fn new() -> Self {
-        Self { entries: BTreeMap::new(), queue: BTreeSet::new(), expected: EXPECTED, tickets: 0 }
+        Self {
+            entries: BTreeMap::new(),
+            queue: BTreeSet::new(),
+            expected_size: EXPECTED_SIZE,
+            last_ticket: 0,
+        }
     }
 
-    /// A znode was created, or created anew.
-    pub(crate) fn born(&mut self, name: &str, at: Instant) {
+    /// A znode was created, perhaps again.
+    pub(crate) fn created(&mut self, name: &str, at: Instant) {
         match self.entries.get_mut(name) {
-            // An answer that is still to come may be about the life before.
+            // The reply to a read that is under way may be about the znode before.
             Some(entry) => {
                 entry.known = None;
-                self.want(name, at, Why::News);
+                self.schedule(name, at, ReadReason::Changed);
             }
             None => {
                 self.queue.insert((at, name.to_owned()));
-                let state = State::Due { at, why: Why::News };
-                self.entries.insert(name.to_owned(), Entry { known: None, state });
+                let stage = Stage::Due { at, reason: ReadReason::Changed };
+                self.entries.insert(name.to_owned(), Entry { known: None, stage });
             }
         }
     }
 
     /// A znode's data was written.
     pub(crate) fn written(&mut self, name: &str, at: Instant) {
-        self.want(name, at, Why::News);
+        self.schedule(name, at, ReadReason::Changed);
     }
 
     /// A znode was deleted.
-    pub(crate) fn gone(&mut self, name: &str) {
-        if let Some(Entry { state: State::Due { at, .. }, .. }) = self.entries.remove(name) {
+    pub(crate) fn deleted(&mut self, name: &str) {
+        if let Some(Entry { stage: Stage::Due { at, .. }, .. }) = self.entries.remove(name) {
             self.queue.remove(&(at, name.to_owned()));
         }
     }
 
-    /// These are all that are listed.
+    /// Takes over a list of all names.
     pub(crate) fn listed<'a>(&mut self, names: impl IntoIterator<Item = &'a str>, now: Instant) {
         let names: BTreeSet<&str> = names.into_iter().collect();
         let gone: Vec<_> =
             self.entries.keys().filter(|name| !names.contains(name.as_str())).cloned().collect();
         for name in gone {
-            self.gone(&name);
+            self.deleted(&name);
         }
         for name in names {
             if !self.entries.contains_key(name) {
-                self.born(name, now);
+                self.created(name, now);
             }
         }
     }
 
-    /// All are to be read again: in batches, spread over a time. Those that were never read go first.
-    pub(crate) fn sweep(&mut self, now: Instant, within: Duration, why: Why, rng: &mut impl Rng) {
+    /// Schedules a read of every record, in batches spread over `within`. After a resync, records that were never
+    /// read come first.
+    pub(crate) fn reread_all(
+        &mut self,
+        now: Instant,
+        within: Duration,
+        reason: ReadReason,
+        rng: &mut impl Rng,
+    ) {
         let batches = self.entries.len().div_ceil(MAX_READS).max(1);
         let step = within / u32::try_from(batches).unwrap_or(u32::MAX);
         let names: Vec<_> = self.entries.keys().cloned().collect();
@@ -139,73 +156,74 @@ impl RecordCache {
             let at = now + step * batch + step.mul_f64(rng.random_range(0.0..1.0));
             for name in names {
                 let Some(entry) = self.entries.get_mut(name) else { continue };
-                if why == Why::Gap && matches!(entry.state, State::Reading { .. }) {
-                    // The answer went with the connection.
-                    entry.state = State::Idle;
+                if reason == ReadReason::Resync && matches!(entry.stage, Stage::Reading { .. }) {
+                    // The reply was lost with the connection.
+                    entry.stage = Stage::Idle;
                 }
-                let at = if why == Why::Gap && entry.known.is_none() { now } else { at };
-                if !matches!(entry.state, State::Reading { .. }) {
-                    self.want(name, at, why);
+                let at = if reason == ReadReason::Resync && entry.known.is_none() { now } else { at };
+                if !matches!(entry.stage, Stage::Reading { .. }) {
+                    self.schedule(name, at, reason);
                 }
             }
         }
     }
 
-    /// A record is to be read, no later than `at`.
-    fn want(&mut self, name: &str, at: Instant, why: Why) {
+    /// Schedules a read of a record, at `at` or earlier.
+    fn schedule(&mut self, name: &str, at: Instant, reason: ReadReason) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        match &mut entry.state {
-            State::Idle => {
-                entry.state = State::Due { at, why };
+        match &mut entry.stage {
+            Stage::Idle => {
+                entry.stage = Stage::Due { at, reason };
                 self.queue.insert((at, name.to_owned()));
             }
-            State::Due { at: due, why: reason } => {
-                *reason = why.max(*reason);
+            Stage::Due { at: due, reason: present } => {
+                *present = reason.max(*present);
                 if at < *due {
                     self.queue.remove(&(*due, name.to_owned()));
                     self.queue.insert((at, name.to_owned()));
                     *due = at;
                 }
             }
-            State::Reading { again, .. } => *again = Some(again.map_or(at, |due| due.min(at))),
+            Stage::Reading { again, .. } => *again = Some(again.map_or(at, |due| due.min(at))),
         }
     }
 
-    /// When a znode was born whose record is known.
-    pub(crate) fn birth(&self, name: &str) -> Option<Zxid> {
-        Some(self.entries.get(name)?.known?.written.0)
+    /// The zxid of the creation of a znode, if its record is known.
+    pub(crate) fn czxid(&self, name: &str) -> Option<Zxid> {
+        Some(self.entries.get(name)?.known?.zxids.0)
     }
 
-    /// When [`take`](Self::take) will have something to give.
+    /// When [`take`](Self::take) will return the next batch.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.queue.first().map(|(at, _)| *at)
     }
 
-    /// What is to be read by now: at most so many, and not more than makes a sensible answer.
-    pub(crate) fn take(&mut self, now: Instant, most: usize) -> Option<Batch> {
+    /// Takes the records that are due: at most `max`, and not more than fit a reply of about 1 MiB.
+    pub(crate) fn take(&mut self, now: Instant, max: usize) -> Option<Batch> {
         let (mut names, mut bytes) = (Vec::new(), 0);
-        let ticket = self.tickets + 1;
-        while names.len() < most {
+        let ticket = self.last_ticket + 1;
+        while names.len() < max {
             let Some((at, name)) = self.queue.first() else { break };
             let Some(entry) = self.entries.get_mut(name) else { break };
-            let length = entry.known.map_or(self.expected, |known| known.length);
-            if *at > now || (!names.is_empty() && bytes + length > ANSWER) {
+            let size = entry.known.map_or(self.expected_size, |known| known.size);
+            if *at > now || (!names.is_empty() && bytes + size > REPLY_SIZE) {
                 break;
             }
-            bytes += length;
-            let why = if let State::Due { why, .. } = entry.state { why } else { Why::News };
-            entry.state = State::Reading { ticket, why, again: None };
+            bytes += size;
+            let reason =
+                if let Stage::Due { reason, .. } = entry.stage { reason } else { ReadReason::Changed };
+            entry.stage = Stage::Reading { ticket, reason, again: None };
             names.extend(self.queue.pop_first().map(|(_, name)| name));
         }
         if names.is_empty() {
             return None;
         }
-        self.tickets = ticket;
+        self.last_ticket = ticket;
         Some(Batch { ticket, names })
     }
 
-    /// The answer about one name of a batch; without one it is asked again, not before `retry`.
-    pub(crate) fn answered(
+    /// Applies the reply for one name of a batch. Without a reply the record is read again, not before `retry`.
+    pub(crate) fn apply_reply(
         &mut self,
         ticket: u64,
         name: &str,
@@ -213,36 +231,36 @@ impl RecordCache {
         retry: Instant,
     ) -> Verdict {
         let Some(entry) = self.entries.get_mut(name) else { return Verdict::Nothing };
-        let State::Reading { ticket: asked, why, again } = entry.state else { return Verdict::Nothing };
-        if asked != ticket {
+        let Stage::Reading { ticket: current, reason, again } = entry.stage else { return Verdict::Nothing };
+        if current != ticket {
             return Verdict::Nothing;
         }
-        entry.state = State::Idle;
+        entry.stage = Stage::Idle;
         let verdict = match reading {
             Some(Ok((data, stat))) => {
                 let before = entry.known;
-                let written = (stat.czxid, stat.mzxid);
-                entry.known = Some(Known { written, length: data.len() });
-                // Up at once, down slowly: a few small ones among large ones must not deceive.
-                self.expected = data.len().max(self.expected - self.expected / 64);
+                let zxids = (stat.czxid, stat.mzxid);
+                entry.known = Some(Known { zxids, size: data.len() });
+                // Grows at once and shrinks slowly, so that a few small records do not hide the large ones.
+                self.expected_size = data.len().max(self.expected_size - self.expected_size / 64);
                 match before {
-                    Some(known) if known.written == written => Verdict::Nothing,
+                    Some(known) if known.zxids == zxids => Verdict::Nothing,
                     _ => {
-                        let surprise = why == Why::Audit && again.is_none() && before.is_some();
-                        Verdict::Record { data, surprise }
+                        let mismatch = reason == ReadReason::Audit && again.is_none() && before.is_some();
+                        Verdict::Record { data, mismatch }
                     }
                 }
             }
             Some(Err(ErrorKind::Denied)) => Verdict::Denied { known: entry.known.is_some() },
-            // It is gone: an event says so, or is on its way.
+            // The znode was deleted: the event has arrived or will.
             Some(Err(_)) => Verdict::Nothing,
             None => {
-                self.want(name, retry, why);
+                self.schedule(name, retry, reason);
                 Verdict::Nothing
             }
         };
         if let Some(at) = again {
-            self.want(name, at, Why::News);
+            self.schedule(name, at, ReadReason::Changed);
         }
         verdict
     }

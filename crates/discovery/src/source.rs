@@ -1,5 +1,5 @@
-//! Where news of a root's children come from. One of two, chosen for each connection by what its server
-//! can do; whoever follows cannot tell which.
+//! The source of updates about a root's children: a recursive watch or one-shot watches, chosen for each
+//! connection by what its server supports. The watcher uses both alike.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,14 @@ mod recursive;
 use one_shot::OneShots;
 use recursive::Recursive;
 
-/// What happened below the root. Names that are no instances are among them.
+/// A change below the root, by the child's name. The name need not be an instance.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum Update {
     Created(String),
     Deleted(String),
-    /// Its data was written.
+    /// The child's data was written.
     Written(String),
-    /// The list has changed, and this is the new one.
+    /// The list has changed; this is the new one.
     Listed(Listing),
 }
 
@@ -29,89 +29,89 @@ pub(crate) enum News {
 pub(crate) struct Listing {
     pub(crate) names: Vec<String>,
     pub(crate) version: ListVersion,
-    /// Those among the names that were deleted since the list before, and created again.
-    pub(crate) reborn: BTreeSet<String>,
+    /// The names that were deleted since the list before, and created again.
+    pub(crate) recreated: BTreeSet<String>,
 }
 
 impl Listing {
     fn new(names: Vec<String>, stat: &Stat) -> Self {
-        Self { names, version: ListVersion::of(Some(stat)), reborn: BTreeSet::new() }
+        Self { names, version: ListVersion::of(Some(stat)), recreated: BTreeSet::new() }
     }
 
-    /// There is no root.
+    /// The list of a root that does not exist.
     pub(crate) fn absent() -> Self {
-        Self { names: Vec::new(), version: ListVersion::Absent, reborn: BTreeSet::new() }
+        Self { names: Vec::new(), version: ListVersion::Absent, recreated: BTreeSet::new() }
     }
 }
 
-/// What is known of the root when a source begins.
-pub(crate) enum Start {
-    /// Its version: there is a list to be read if that has moved.
+/// What is known about the root when a source starts.
+pub(crate) enum Baseline {
+    /// The list version: the list is to be read only if the version differs from the last one.
     Version(ListVersion),
-    /// The list, which could not be avoided.
+    /// The list itself: one-shot watches cannot be set without it.
     Listed(Listing),
 }
 
-/// A source tells nothing any more: begin anew.
+/// A source has ended: start a new one.
 #[derive(Clone, Debug)]
-pub(crate) enum Silence {
-    /// The connection is about to be known as ended, or more happened than could wait.
-    Overrun,
-    /// It cannot go on.
+pub(crate) enum SourceError {
+    /// The watch has ended: more events came than the queue holds, or the connection is ending.
+    WatchLost,
+    /// A request failed.
     Failed(Error),
 }
 
-/// What reading one record led to.
-pub(crate) struct Answer {
+/// The reply for one record.
+pub(crate) struct RecordReply {
     pub(crate) name: String,
-    /// `None` if no answer came.
+    /// `None` if no reply came.
     pub(crate) reading: Option<Reading>,
-    /// Tells of its next change, where nothing else does: to be [kept](Source::keep).
+    /// With one-shot watches, the watch on the next change of the record: to be [kept](Source::keep_watch).
     pub(crate) watch: Option<OneShot>,
 }
 
-/// News of a root's children for as long as the connection lasts.
+/// Updates about a root's children for as long as the connection lasts.
 pub(crate) enum Source {
     Recursive(Recursive),
     OneShot(OneShots),
 }
 
 impl Source {
-    /// Watches a root; what is known of it is as new as the watch. All that is asked is on its way at once.
-    pub(crate) async fn begin(connection: Connection, root: &ZnodePath) -> Result<(Self, Start), Error> {
+    /// Watches a root. The baseline is not older than the watch. All requests are sent at once.
+    pub(crate) async fn start(connection: Connection, root: &ZnodePath) -> Result<(Self, Baseline), Error> {
         if connection.has_recursive_watches() {
-            match Recursive::begin(connection.clone(), root).await {
-                Ok((source, version)) => return Ok((Self::Recursive(source), Start::Version(version))),
-                // It would say so again and again.
+            match Recursive::start(connection.clone(), root).await {
+                Ok((source, version)) => return Ok((Self::Recursive(source), Baseline::Version(version))),
+                // The server refuses recursive watches, and would refuse them again.
                 Err(error) if error.kind().is_refusal() => {}
                 Err(error) => return Err(error),
             }
         }
-        let (source, listing) = OneShots::begin(connection, root).await?;
-        Ok((Self::OneShot(source), Start::Listed(listing)))
+        let (source, listing) = OneShots::start(connection, root).await?;
+        Ok((Self::OneShot(source), Baseline::Listed(listing)))
     }
 
-    /// The next piece of news.
+    /// Waits for the next update.
     ///
-    /// No news is lost if the future is dropped.
-    pub(crate) async fn next(&mut self) -> Result<News, Silence> {
+    /// No update is lost if the future is dropped.
+    pub(crate) async fn next(&mut self) -> Result<Update, SourceError> {
         match self {
             Self::Recursive(source) => source.next().await,
             Self::OneShot(source) => source.next().await,
         }
     }
 
-    /// News that is there already. What happened before a request of the connection was answered is there
-    /// when the answer is, or [`is_behind`](Self::is_behind) tells.
-    pub(crate) fn try_next(&mut self) -> Option<News> {
+    /// Returns an update that has arrived already. When the reply to a request has arrived, so have the updates from
+    /// before that reply, or [`is_behind`](Self::is_behind) returns true.
+    pub(crate) fn try_next(&mut self) -> Option<Update> {
         match self {
             Self::Recursive(source) => source.try_next(),
-            // Outside of the task's budget: what is there must not look as if it were not.
+            // Outside of the task's budget, which would hide an update that has arrived.
             Self::OneShot(source) => tokio::task::unconstrained(source.next()).now_or_never()?.ok(),
         }
     }
 
-    /// Whether it is known that the list has changed, and not yet to what.
+    /// Returns whether the list is known to have changed, and the new list has not arrived yet.
     pub(crate) fn is_behind(&self) -> bool {
         match self {
             Self::Recursive(_) => false,
@@ -119,7 +119,7 @@ impl Source {
         }
     }
 
-    /// Lists the children now, whatever the news said.
+    /// Lists the children now.
     pub(crate) async fn list(&mut self) -> Result<Listing, Error> {
         match self {
             Self::Recursive(source) => source.list().await,
@@ -127,17 +127,17 @@ impl Source {
         }
     }
 
-    /// How many records one [`read`](Self::read) may ask for.
-    pub(crate) fn most_reads(&self) -> usize {
+    /// Returns how many records one [`read`](Self::read) may ask for.
+    pub(crate) fn max_batch(&self) -> usize {
         match self {
-            Self::Recursive(_) => recursive::MOST_READS,
-            Self::OneShot(_) => one_shot::MOST_READS,
+            Self::Recursive(_) => recursive::MAX_BATCH,
+            Self::OneShot(_) => one_shot::MAX_BATCH,
         }
     }
 
-    /// Reads records, and sees to it that their next changes will be news. The request is sent when the
+    /// Reads records, and watches them, so that their next changes will be updates. The request is sent when the
     /// future is first polled.
-    pub(crate) fn read(&self, names: Vec<String>) -> BoxFuture<'static, Vec<Answer>> {
+    pub(crate) fn read(&self, names: Vec<String>) -> BoxFuture<'static, Vec<RecordReply>> {
         match self {
             Self::Recursive(source) => source.read(names),
             Self::OneShot(source) => source.read(names),
@@ -145,19 +145,19 @@ impl Source {
     }
 
     /// Keeps the watch that came with a record.
-    pub(crate) fn keep(&mut self, name: &str, watch: OneShot) {
+    pub(crate) fn keep_watch(&mut self, name: &str, watch: OneShot) {
         if let Self::OneShot(source) = self {
-            source.keep(name, watch);
+            source.keep_watch(name, watch);
         }
     }
 }
 
-/// The names together with their paths. What ZooKeeper lists is always a name; anything else is left out.
+/// Returns the names with their paths. ZooKeeper lists only valid names; any other is left out.
 fn paths(root: &ZnodePath, names: Vec<String>) -> (Vec<String>, Vec<ZnodePath>) {
     names.into_iter().filter_map(|name| root.join(&name).ok().map(|path| (name, path))).unzip()
 }
 
-/// What a read of one znode led to, if it is an answer to go by.
+/// Returns the outcome of a read of one znode, unless the read is to be repeated.
 fn reading(result: Result<(Vec<u8>, Stat), Error>) -> Option<Reading> {
     match result {
         Ok(record) => Some(Ok(record)),

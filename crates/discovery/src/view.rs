@@ -1,4 +1,4 @@
-//! A snapshot, and how far it can be trusted.
+//! A snapshot, and how far callers can trust it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,50 +7,51 @@ use tokio::time::Instant;
 
 use crate::snapshot::Snapshot;
 
-/// The latest snapshot, and how far it can be trusted. Makes sense alone.
+/// The latest snapshot, and how far callers can trust it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct View {
-    /// The set; `None` until the first listing.
+    /// The set; `None` until the first list.
     pub snapshot: Option<Arc<Snapshot>>,
-    /// Whether the set is being followed.
+    /// Whether the set is followed.
     pub freshness: Freshness,
-    /// Instances in the set that ZooKeeper does not list any more: a mass disappearance that is held.
+    /// How many instances of the set are held: ZooKeeper does not list them any more, which is not believed yet.
     pub held: usize,
-    /// Children of the root that are no instances, and are left out; counted up to a thousand.
+    /// How many children of the root are skipped because they are no instances: names that are no endpoint, or one
+    /// by which a caller would reach itself (`0.0.0.0`, `::`). Counted up to a thousand; each is logged once.
     pub skipped: usize,
-    /// Instances in the set whose records may not be read or make no sense: they have the default weight and
-    /// no tags, or what was read before that was denied. Counted up to a thousand; always 0 where no records
-    /// are asked for.
+    /// How many instances of the set have a record that may not be read or makes no sense: they have the default
+    /// weight and no tags, or the record that was read before reading was denied. Counted up to a thousand; always
+    /// 0 with [`Records::NamesOnly`](crate::Records::NamesOnly).
     pub unreadable: usize,
-    /// Why the set is not being followed, if something failed on a link that works: rights that are missing,
-    /// for one. It is tried again at least once a second. What is wrong with the link, the link tells.
+    /// Why the set is not followed although the link works: missing rights, for example. Discovery tries again
+    /// at least once a second. Errors of the link are in [`zk_core::State`].
     pub trouble: Option<Arc<str>>,
 }
 
-/// Whether a view is being followed.
+/// Whether a view is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// The link is up, the watch is set, and the set is what ZooKeeper lists, but for what is held.
+    /// The link is up, the watch is set, and the set is what ZooKeeper lists, apart from held instances.
     Live {
-        /// Since when without interruption.
+        /// Since when, without interruption.
         since: Instant,
     },
-    /// What happened since is unknown; the set is the last one, and nothing is removed from it.
+    /// The set is the last known one: changes since then are unknown, and nothing is removed.
     Stale {
-        /// When the link went down; or, before the first listing, when following began.
+        /// When the view became stale; before the first list, when discovery started.
         since: Instant,
     },
 }
 
-/// What is known about the members: three different answers.
+/// What is known about the members: three different cases.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Members<'a> {
-    /// Nothing is known: ZooKeeper has not answered yet. Wait.
+    /// Nothing is known: ZooKeeper has not replied yet. Wait.
     NotSynced,
-    /// ZooKeeper has said that there are none.
+    /// ZooKeeper has confirmed that there are none.
     Empty,
-    /// There are some.
+    /// There are members.
     Set(&'a Snapshot),
 }
 
@@ -60,7 +61,7 @@ impl View {
         Self { snapshot: None, freshness, held: 0, skipped: 0, unreadable: 0, trouble: None }
     }
 
-    /// What is known about the members.
+    /// Returns what is known about the members.
     pub fn members(&self) -> Members<'_> {
         match self.snapshot.as_deref() {
             None => Members::NotSynced,
@@ -69,12 +70,12 @@ impl View {
         }
     }
 
-    /// Whether the set is being followed right now.
+    /// Returns whether the set is followed right now.
     pub fn is_live(&self) -> bool {
         matches!(self.freshness, Freshness::Live { .. })
     }
 
-    /// For how long what happens is unknown; zero while the view is live.
+    /// Returns for how long the view has been stale; zero while it is live.
     pub fn age(&self) -> Duration {
         match self.freshness {
             Freshness::Live { .. } => Duration::ZERO,

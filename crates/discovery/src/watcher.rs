@@ -1,7 +1,7 @@
-//! The state machine that follows a root. What its [`Source`] is makes no difference to it.
+//! The state machine that follows a root, with any kind of [`Source`].
 //!
 //! ```text
-//!             link up            watch, sync, look; list if need be
+//!             link up            watch, sync, stat; list if it changed
 //!  Unlinked ──────────▶ Syncing ──────────────────────────────────▶ Following
 //!      ▲                  ▲  │ failed ─▶ Pausing ─▶ Syncing            │  │
 //!      │                  └──┼─────────────────────────────────────────┘  │
@@ -24,62 +24,63 @@ use zk_core::{Backoff, Connection, Error, ErrorKind, ListVersion, Zk};
 use crate::config::{Config, Records};
 use crate::membership::Membership;
 use crate::publisher::Publisher;
-use crate::reads::{Read, Reads};
-use crate::record_cache::Why;
-use crate::source::{Listing, News, Silence, Source, Start};
+use crate::reads::{BatchReply, Reads};
+use crate::record_cache::ReadReason;
+use crate::source::{Baseline, Listing, Source, SourceError, Update};
 
-/// After a reconnect the records are read again within this time, each follower at moments of its own.
+/// After a reconnect the records are read again within this time, by each follower at random moments.
 const REREAD_WITHIN: Duration = Duration::from_secs(1);
 
-/// A record that could not be asked for is asked for again after about this time.
+/// A record without a reply is read again after about this time.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// What handles ask for.
+/// The commands of the handles.
 #[derive(Debug)]
-pub(crate) struct Orders {
+pub(crate) struct Commands {
     /// Endpoints that refused a connection. Closed when no handle is left.
     pub(crate) refused: mpsc::Receiver<Endpoint>,
-    /// Believe what is held.
+    /// Remove the held instances.
     pub(crate) release: Arc<Notify>,
 }
 
-/// One of them.
-enum Order {
+/// A command of a handle.
+enum Command {
     Refused(Endpoint),
     Release,
     /// No handle is left.
     End,
 }
 
-impl Orders {
-    /// The next order. No order is lost if the future is dropped.
-    async fn next(&mut self) -> Order {
+impl Commands {
+    /// Waits for the next command. No command is lost if the future is dropped.
+    async fn next(&mut self) -> Command {
         tokio::select! {
-            refused = self.refused.recv() => refused.map_or(Order::End, Order::Refused),
-            () = self.release.notified() => Order::Release,
+            refused = self.refused.recv() => refused.map_or(Command::End, Command::Refused),
+            () = self.release.notified() => Command::Release,
         }
     }
 }
 
-/// Where the watcher stands. Every variant says what holds while it is in it.
+/// The stage of the watcher. Every variant says what is true in it.
 enum Stage {
-    /// There is no connection. The view is stale, and nothing is removed from it.
+    /// There is no connection. The view is stale, and only the operator removes instances.
     Unlinked,
-    /// There is a connection, and no watch whose beginning is known to the view.
+    /// There is a connection, and the view has not caught up with a watch on it.
     Syncing { connection: Connection },
-    /// The view is what ZooKeeper lists, and every change arrives as news.
+    /// The view is what ZooKeeper lists, and every change arrives as an update.
     Following(Box<Following>),
-    /// Syncing failed on a connection that still stands.
+    /// Following failed on a connection that is still up.
     Pausing { connection: Connection },
-    /// Nobody looks any more, or the link is closed.
+    /// All handles are dropped, or the link is closed.
     Ended,
 }
 
-/// What it takes to follow.
+/// The data of [`Stage::Following`].
 struct Following {
     connection: Connection,
     source: Source,
     reads: Reads,
+    /// When the next audit is due.
     audit: Instant,
 }
 
@@ -90,10 +91,10 @@ pub(crate) struct Watcher {
     publisher: Publisher,
     /// The session in which the root was listed last; 0 before the first list.
     epoch: u64,
-    /// The root as it was listed last, if no event has come since.
+    /// The list version of the last list, unless an event has come since.
     version: Option<ListVersion>,
-    orders: Orders,
-    pause: Backoff,
+    commands: Commands,
+    backoff: Backoff,
 }
 
 impl Watcher {
@@ -102,12 +103,12 @@ impl Watcher {
         config: Config,
         format: Box<dyn Format>,
         publisher: Publisher,
-        orders: Orders,
+        commands: Commands,
     ) -> Self {
         let records = config.records() == Records::Read;
         let membership = Membership::new(format, config.settle(), records);
-        let pause = Backoff::default();
-        Self { zk, config, membership, publisher, epoch: 0, version: None, orders, pause }
+        let backoff = Backoff::default();
+        Self { zk, config, membership, publisher, epoch: 0, version: None, commands, backoff }
     }
 
     pub(crate) async fn run(self) {
@@ -136,11 +137,11 @@ impl Watcher {
                     Ok(connection) => Stage::Syncing { connection },
                     Err(_closed) => Stage::Ended,
                 },
-                order = self.orders.next() => match order {
-                    // Without a link only the operator's word removes anything.
-                    Order::Refused(_) => {}
-                    Order::Release => self.release(),
-                    Order::End => return Stage::Ended,
+                command = self.commands.next() => match command {
+                    // Without a link only the operator removes instances.
+                    Command::Refused(_) => {}
+                    Command::Release => self.release(),
+                    Command::End => return Stage::Ended,
                 },
             }
         }
@@ -154,14 +155,14 @@ impl Watcher {
         };
         match result {
             Ok(source) => {
-                self.pause = Backoff::default();
+                self.backoff = Backoff::default();
                 let (reads, audit) = (Reads::default(), self.next_audit());
                 Stage::Following(Box::new(Following { connection, source, reads, audit }))
             }
             Err(_) if connection.has_ended() => self.unlinked(),
             Err(error) => {
                 self.stale();
-                self.in_trouble(connection, &error)
+                self.report_trouble(connection, &error)
             }
         }
     }
@@ -169,21 +170,21 @@ impl Watcher {
     async fn resync(&mut self, connection: &Connection) -> Result<Source, Error> {
         let root = self.config.root();
         self.membership.set_hold(self.config.hold(connection.session().timeout));
-        self.membership.linked(Instant::now());
-        let (mut source, start) = Source::begin(connection.clone(), root).await?;
-        // In a new session the ensemble may be another one, with the same numbers by chance.
+        self.membership.link_up(Instant::now());
+        let (mut source, baseline) = Source::start(connection.clone(), root).await?;
+        // In a new session the ensemble may be another one, with the same list version by chance.
         let new_session = self.epoch != connection.epoch();
-        let listing = match start {
-            Start::Version(version) if self.version == Some(version) && !new_session => {
-                debug!("the root has not moved");
+        let listing = match baseline {
+            Baseline::Version(version) if self.version == Some(version) && !new_session => {
+                debug!("list unchanged");
                 None
             }
-            Start::Version(ListVersion::Absent) => Some(Listing::absent()),
-            Start::Version(ListVersion::Present { .. }) => {
+            Baseline::Version(ListVersion::Absent) => Some(Listing::absent()),
+            Baseline::Version(ListVersion::Present { .. }) => {
                 self.publisher.metrics.lists.increment(1);
                 Some(source.list().await?)
             }
-            Start::Listed(listing) => {
+            Baseline::Listed(listing) => {
                 self.publisher.metrics.lists.increment(1);
                 Some(listing)
             }
@@ -192,18 +193,24 @@ impl Watcher {
             self.listed(&listing, new_session && self.epoch != 0);
         }
         self.epoch = connection.epoch();
-        // What happened before the list was answered is queued by now, and is one batch with it.
+        // The updates from before the reply are queued by now, and make one view with the list.
         self.apply_queued(&mut source);
         let now = Instant::now();
-        self.membership.sweep(now, REREAD_WITHIN, Why::Gap, &mut rand::rng());
+        self.membership.reread_all(now, REREAD_WITHIN, ReadReason::Resync, &mut rand::rng());
         self.membership.advance(now);
         self.publisher.metrics.confirm();
+        let was_live = self.publisher.is_live();
         self.publisher.live(&self.membership);
-        info!(instances = self.membership.len(), session = %connection.session().id, "following");
+        let (instances, session) = (self.membership.len(), connection.session().id);
+        if was_live {
+            info!(instances, %session, "discovery watch replaced");
+        } else {
+            info!(instances, %session, "discovery view is live");
+        }
         Ok(source)
     }
 
-    /// Takes in a list, and returns whether it was news.
+    /// Applies a list; returns whether it differs from what was listed before.
     fn listed(&mut self, listing: &Listing, new_session: bool) -> bool {
         self.version = Some(listing.version);
         self.membership.listed(listing, Instant::now(), new_session)
@@ -215,34 +222,34 @@ impl Watcher {
         let due = self.membership.next_deadline();
         let read_due = if reads.has_room() { self.membership.next_read() } else { None };
         tokio::select! {
-            // News first: what is queued belongs together with what is due.
+            // Updates first: queued ones make one view with what is due.
             biased;
-            news = source.next() => match news {
-                Ok(news) => {
-                    self.apply(news);
+            update = source.next() => match update {
+                Ok(update) => {
+                    self.apply(update);
                     self.apply_queued(source);
                     self.publisher.metrics.confirm();
                 }
                 Err(_) if connection.has_ended() => return self.unlinked(),
-                Err(silence) => {
+                Err(error) => {
                     self.version = None;
                     self.stale();
-                    return match silence {
-                        Silence::Overrun => Stage::Syncing { connection: connection.clone() },
-                        Silence::Failed(error) => self.in_trouble(connection.clone(), &error),
+                    return match error {
+                        SourceError::WatchLost => Stage::Syncing { connection: connection.clone() },
+                        SourceError::Failed(error) => self.report_trouble(connection.clone(), &error),
                     };
                 }
             },
             () = connection.ended() => return self.unlinked(),
-            order = self.orders.next() => match order {
-                Order::Refused(endpoint) => self.refused(&endpoint),
-                Order::Release => self.release(),
-                Order::End => return Stage::Ended,
+            command = self.commands.next() => match command {
+                Command::Refused(endpoint) => self.refused(&endpoint),
+                Command::Release => self.release(),
+                Command::End => return Stage::Ended,
             },
-            read = reads.next() => {
+            reply = reads.next() => {
                 self.apply_queued(source);
-                if self.answered(read, source) {
-                    return self.distrust(connection.clone());
+                if self.apply_reply(reply, source) {
+                    return self.replace_watch(connection.clone());
                 }
             }
             () = until(due) => {}
@@ -250,12 +257,12 @@ impl Watcher {
             () = sleep_until(*audit) => {
                 match self.audit(connection, source).await {
                     Ok(false) => {}
-                    Ok(true) => return self.distrust(connection.clone()),
-                    // A server may keep events from those who may not look.
+                    Ok(true) => return self.replace_watch(connection.clone()),
+                    // A server may send no events to a session that may not read the root.
                     Err(error) if *error.kind() == ErrorKind::Denied => {
                         self.version = None;
                         self.stale();
-                        return self.in_trouble(connection.clone(), &error);
+                        return self.report_trouble(connection.clone(), &error);
                     }
                     Err(error) => debug!(%error, "audit failed"),
                 }
@@ -267,40 +274,40 @@ impl Watcher {
         Stage::Following(following)
     }
 
-    /// Compares the view with the truth, and mends it. Returns whether there was a change of which no event
-    /// had told.
+    /// Compares the view with ZooKeeper, and corrects it. Returns whether there is a mismatch: the list changed
+    /// without an event.
     async fn audit(&mut self, connection: &Connection, source: &mut Source) -> Result<bool, Error> {
         let version = ListVersion::of(connection.stat(self.config.root()).await?.as_ref());
         self.apply_queued(source);
         if self.version != Some(version) && !source.is_behind() {
-            // Events have come since the last list, or should have.
-            let unchanged = self.version.is_some();
+            // If no event has come since the last list, one is missing.
+            let no_event = self.version.is_some();
             self.publisher.metrics.lists.increment(1);
             let listing = source.list().await?;
-            let news = self.listed(&listing, false);
+            let changed = self.listed(&listing, false);
             self.apply_queued(source);
-            if unchanged && news {
-                warn!("audit: the list had changed, and no event told");
+            if no_event && changed {
+                warn!("audit mismatch: the list changed without an event");
                 return Ok(true);
             }
         }
         self.publisher.metrics.confirm();
         let within = self.config.audit_interval() / 2;
-        self.membership.sweep(Instant::now(), within, Why::Audit, &mut rand::rng());
+        self.membership.reread_all(Instant::now(), within, ReadReason::Audit, &mut rand::rng());
         Ok(false)
     }
 
-    /// Something happened and no event told: whatever watch there is, a new one takes its place.
-    fn distrust(&mut self, connection: Connection) -> Stage {
+    /// An audit found a mismatch: a new watch replaces the present one.
+    fn replace_watch(&mut self, connection: Connection) -> Stage {
         self.publisher.metrics.audit_mismatches.increment(1);
         self.version = None;
         Stage::Syncing { connection }
     }
 
-    /// Sends for the records that are to be read by now.
+    /// Sends the reads that are due.
     fn send_reads(&mut self, source: &Source, reads: &mut Reads) {
         while reads.has_room()
-            && let Some(batch) = self.membership.take_reads(Instant::now(), source.most_reads())
+            && let Some(batch) = self.membership.take_reads(Instant::now(), source.max_batch())
         {
             let records = batch.names.len();
             debug!(records, "reading records");
@@ -309,46 +316,47 @@ impl Watcher {
         }
     }
 
-    /// Takes in a batch of records. Returns whether there was a change of which no event had told.
-    fn answered(&mut self, read: Read, source: &mut Source) -> bool {
+    /// Applies the reply for a batch of records. Returns whether there is a mismatch: a record changed without an
+    /// event.
+    fn apply_reply(&mut self, reply: BatchReply, source: &mut Source) -> bool {
         let retry = Instant::now() + RETRY.mul_f64(rand::rng().random_range(0.5..1.5));
-        let mut surprise = false;
-        for answer in read.answers {
-            if let Some(watch) = answer.watch {
-                source.keep(&answer.name, watch);
+        let mut mismatch = false;
+        for record in reply.records {
+            if let Some(watch) = record.watch {
+                source.keep_watch(&record.name, watch);
             }
-            if self.membership.answered(read.ticket, &answer.name, answer.reading, retry) {
-                warn!(child = answer.name, "audit: the record had changed, and no event told");
-                surprise = true;
+            if self.membership.apply_reply(reply.ticket, &record.name, record.reading, retry) {
+                warn!(child = record.name, "audit mismatch: the record changed without an event");
+                mismatch = true;
             }
         }
-        surprise
+        mismatch
     }
 
     fn apply_queued(&mut self, source: &mut Source) {
-        while let Some(news) = source.try_next() {
-            self.apply(news);
+        while let Some(update) = source.try_next() {
+            self.apply(update);
         }
     }
 
-    fn apply(&mut self, news: News) {
+    fn apply(&mut self, update: Update) {
         let (now, metrics) = (Instant::now(), &self.publisher.metrics);
-        match news {
-            News::Created(name) => {
+        match update {
+            Update::Created(name) => {
                 metrics.created.increment(1);
                 self.membership.created(&name, now);
                 self.version = None;
             }
-            News::Deleted(name) => {
+            Update::Deleted(name) => {
                 metrics.deleted.increment(1);
                 self.membership.deleted(&name, now);
                 self.version = None;
             }
-            News::Written(name) => {
+            Update::Written(name) => {
                 metrics.written.increment(1);
                 self.membership.written(&name, now);
             }
-            News::Listed(listing) => {
+            Update::Listed(listing) => {
                 metrics.children.increment(1);
                 metrics.lists.increment(1);
                 self.listed(&listing, false);
@@ -358,13 +366,13 @@ impl Watcher {
 
     fn refused(&mut self, endpoint: &Endpoint) {
         if self.membership.refused(endpoint) {
-            info!(%endpoint, "held, but refuses connections: believed gone");
+            info!(%endpoint, "held instance removed: it refuses connections");
         }
     }
 
     fn release(&mut self) {
-        info!(held = self.membership.held(), "released by the operator");
-        self.membership.release();
+        info!(held = self.membership.held(), "held instances removed by the operator");
+        self.membership.release_held();
         if self.epoch != 0 {
             self.publisher.publish(&self.membership);
         }
@@ -373,43 +381,43 @@ impl Watcher {
     async fn pause(&mut self, connection: Connection) -> Stage {
         tokio::select! {
             () = connection.ended() => return self.unlinked(),
-            order = self.orders.next() => match order {
-                Order::Refused(_) => {}
-                Order::Release => self.release(),
-                Order::End => return Stage::Ended,
+            command = self.commands.next() => match command {
+                Command::Refused(_) => {}
+                Command::Release => self.release(),
+                Command::End => return Stage::Ended,
             },
-            () = sleep(self.pause.next_wait()) => {}
+            () = sleep(self.backoff.next_wait()) => {}
         }
         Stage::Syncing { connection }
     }
 
-    fn in_trouble(&mut self, connection: Connection, error: &Error) -> Stage {
+    fn report_trouble(&mut self, connection: Connection, error: &Error) -> Stage {
         use ErrorKind::{ConnectionLost, NotConnected, SessionOver};
         if let ConnectionLost(_) | NotConnected | SessionOver = error.kind() {
-            // An answer may tell before the link does; it is the link's trouble.
-            debug!(%error, "cannot follow");
+            // The connection is ending, which is no trouble of the root.
+            debug!(%error, "cannot follow the root: the connection is ending");
             return Stage::Pausing { connection };
         }
         let trouble = error.to_string();
         if self.publisher.trouble() != Some(&trouble) {
-            warn!(%error, retry_within = ?self.pause.cap(), "cannot follow");
+            warn!(%error, retry_within = ?self.backoff.cap(), "cannot follow the root");
         }
-        self.publisher.in_trouble(trouble);
+        self.publisher.report_trouble(trouble);
         Stage::Pausing { connection }
     }
 
     fn unlinked(&mut self) -> Stage {
-        self.membership.unlinked(Instant::now());
+        self.membership.link_down(Instant::now());
         self.stale();
         Stage::Unlinked
     }
 
-    /// Nothing is followed from here on: the set stays as it is.
+    /// The root is not followed any more: the last set stays.
     fn stale(&mut self) {
         if self.publisher.is_live() {
-            info!("stale; the last set keeps serving");
-            // Nobody reads the records that they wait for.
-            self.membership.hurry();
+            info!(instances = self.membership.len(), "discovery view is stale");
+            // The records that instances wait for are not read any more.
+            self.membership.show_without_records();
             self.publisher.stale(&self.membership);
         }
     }

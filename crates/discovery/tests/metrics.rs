@@ -1,4 +1,4 @@
-//! What a recorder sees.
+//! The metrics that a recorder gets.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,20 +10,19 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::{
-    Engine, ROOT, SOON, add, node, observer, on_both_engines, ports_become, remove, start, view_where,
+    ROOT, SOON, Watches, add, becomes_stale, node, on_both_watches, ports_become, remove, serve_with_proxy,
+    start, view_where,
 };
 use discovery::{Records, View};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-use test_zookeeper::Server;
-use tokio::time::{Instant, sleep};
-use zk_testing::proxy::Proxy;
+use zk_testing::holds_within;
 use zk_testing::raw::CreateMode;
 
-/// Keeps the numbers of one root, by name and further labels.
+/// A recorder of the metrics of one root, by name and further labels.
 #[derive(Debug, Default)]
-struct Numbers(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+struct Metrics(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
 
-impl Numbers {
+impl Metrics {
     fn cell(&self, key: &Key) -> Arc<AtomicU64> {
         let mut name = key.name().to_owned();
         for label in key.labels() {
@@ -43,17 +42,15 @@ impl Numbers {
         f64::from_bits(self.counter(name))
     }
 
-    /// Numbers follow the views within the same step of the watcher, but a view may be seen first.
-    async fn become_true(&self, what: &str, wanted: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + SOON;
-        while !wanted(self) {
-            assert!(Instant::now() < deadline, "{what}: {self:?}");
-            sleep(Duration::from_millis(5)).await;
+    /// Waits, as a view may be seen before its metrics.
+    async fn become_true(&self, claim: &str, wanted: impl Fn(&Self) -> bool) {
+        if holds_within(claim, SOON, async || wanted(self)).await.is_err() {
+            panic!("{claim}: {self:?}");
         }
     }
 }
 
-impl Recorder for Numbers {
+impl Recorder for Metrics {
     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
@@ -77,96 +74,88 @@ fn unix_time() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
-on_both_engines! {
-    every_number_tells_what_its_name_says,
-    what_the_audit_finds_is_counted,
+on_both_watches! {
+    every_metric_has_the_value_that_its_name_says,
+    audit_mismatches_are_counted,
 }
 
-async fn every_number_tells_what_its_name_says(engine: Engine) {
+async fn every_metric_has_the_value_that_its_name_says(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
-    let numbers = Numbers::default();
-    let _guard = metrics::set_default_local_recorder(&numbers);
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
-    add(&observer, 1..=3).await;
+    let metrics = Metrics::default();
+    let _guard = metrics::set_default_local_recorder(&metrics);
+    let (_server, proxy, observer) = serve_with_proxy(1..=3).await;
     observer.create(&node(4), b"[]", CreateMode::Ephemeral).await.unwrap();
     observer.create(&format!("{ROOT}/junk"), b"", CreateMode::Ephemeral).await.unwrap();
     let before = unix_time();
-    let (_zk, discovery) = start(engine, &proxy.connect_string(), |config| {
+    let (_zk, discovery) = start(watches, &proxy.connect_string(), |config| {
         config.with_records(Records::Read).with_hold(Duration::from_secs(600)).unwrap()
     });
-    assert_eq!(numbers.gauge("discovery_live"), 0.0);
+    assert_eq!(metrics.gauge("discovery_live"), 0.0);
     ports_become(&discovery, &[1, 2, 3, 4]).await;
-    numbers.become_true("one unreadable", |n| n.gauge("discovery_unreadable") == 1.0).await;
-    assert_eq!(numbers.gauge("discovery_instances"), 4.0);
-    assert_eq!(numbers.gauge("discovery_skipped"), 1.0);
-    assert_eq!(numbers.gauge("discovery_held"), 0.0);
-    assert_eq!(numbers.gauge("discovery_live"), 1.0);
-    let confirmed = numbers.gauge("discovery_confirmed_timestamp_seconds");
+    metrics.become_true("one unreadable", |n| n.gauge("discovery_unreadable") == 1.0).await;
+    assert_eq!(metrics.gauge("discovery_instances"), 4.0);
+    assert_eq!(metrics.gauge("discovery_skipped"), 1.0);
+    assert_eq!(metrics.gauge("discovery_held"), 0.0);
+    assert_eq!(metrics.gauge("discovery_live"), 1.0);
+    let confirmed = metrics.gauge("discovery_confirmed_timestamp_seconds");
     assert!((before..=unix_time()).contains(&confirmed), "{confirmed}");
-    assert!(numbers.counter("discovery_lists_total") >= 1);
-    assert!(numbers.counter("discovery_record_reads_total") >= 4);
+    assert!(metrics.counter("discovery_lists_total") >= 1);
+    assert!(metrics.counter("discovery_record_reads_total") >= 4);
 
-    // Single events, and what they lead to.
-    let events = |n: &Numbers| {
+    // Single events, and the reads and lists that they cause.
+    let events = |n: &Metrics| {
         ["created", "deleted", "children", "written"]
             .map(|kind| n.counter(&format!("discovery_events_total {kind}")))
     };
-    let reads = numbers.counter("discovery_record_reads_total");
-    let lists = numbers.counter("discovery_lists_total");
-    assert_eq!(events(&numbers), [0; 4]);
+    let reads = metrics.counter("discovery_record_reads_total");
+    let lists = metrics.counter("discovery_lists_total");
+    assert_eq!(events(&metrics), [0; 4]);
     observer.create(&node(5), br#"{"Weight":6}"#, CreateMode::Ephemeral).await.unwrap();
-    // Without recursive watches there is an event of a write where the record was read before.
-    numbers.become_true("its read", |n| n.counter("discovery_record_reads_total") == reads + 1).await;
+    // With one-shot watches a write has an event only if the record was read before.
+    metrics.become_true("its read", |n| n.counter("discovery_record_reads_total") == reads + 1).await;
     view_where(&discovery, "read", |view| weight(view, 5) == Some(6)).await;
     observer.set(&node(5), br#"{"Weight":8}"#, None).await.unwrap();
     view_where(&discovery, "read again", |view| weight(view, 5) == Some(8)).await;
-    assert_eq!(numbers.counter("discovery_record_reads_total"), reads + 2);
+    assert_eq!(metrics.counter("discovery_record_reads_total"), reads + 2);
     remove(&observer, [5]).await;
     ports_become(&discovery, &[1, 2, 3, 4]).await;
-    let (expected, listed) = match engine.served() {
-        Engine::Recursive => ([1, 1, 0, 1], 0),
-        Engine::OneShot => ([0, 0, 2, 1], 2),
+    let (expected, listed) = match watches.supported() {
+        Watches::Recursive => ([1, 1, 0, 1], 0),
+        Watches::OneShot => ([0, 0, 2, 1], 2),
     };
-    assert_eq!(events(&numbers), expected, "created, deleted, children, written");
-    assert_eq!(numbers.counter("discovery_lists_total"), lists + listed);
+    assert_eq!(events(&metrics), expected, "created, deleted, children, written");
+    assert_eq!(metrics.counter("discovery_lists_total"), lists + listed);
 
     remove(&observer, [1, 2, 3, 4]).await;
-    numbers.become_true("held", |n| n.gauge("discovery_held") > 0.0).await;
-    assert!(numbers.counter("discovery_removals_held_total") > 0);
+    metrics.become_true("held", |n| n.gauge("discovery_held") > 0.0).await;
+    assert!(metrics.counter("discovery_removals_held_total") > 0);
 
     proxy.refuse().await;
-    view_where(&discovery, "stale", |view: &View| !view.is_live()).await;
-    numbers.become_true("stale", |n| n.gauge("discovery_live") == 0.0).await;
-    assert!(numbers.gauge("discovery_instances") > 0.0, "the last set keeps serving");
+    becomes_stale(&discovery).await;
+    metrics.become_true("stale", |n| n.gauge("discovery_live") == 0.0).await;
+    assert!(metrics.gauge("discovery_instances") > 0.0, "the last set stays");
     drop(discovery);
-    numbers.become_true("ended", |n| n.gauge("discovery_instances") == 0.0).await;
+    metrics.become_true("ended", |n| n.gauge("discovery_instances") == 0.0).await;
 }
 
-async fn what_the_audit_finds_is_counted(engine: Engine) {
+async fn audit_mismatches_are_counted(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
-    let numbers = Numbers::default();
-    let _guard = metrics::set_default_local_recorder(&numbers);
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
-    add(&observer, [1]).await;
-    let (_zk, discovery) = start(engine, &proxy.connect_string(), |config| {
+    let metrics = Metrics::default();
+    let _guard = metrics::set_default_local_recorder(&metrics);
+    let (_server, proxy, observer) = serve_with_proxy([1]).await;
+    let (_zk, discovery) = start(watches, &proxy.connect_string(), |config| {
         config.with_records(Records::Read).with_audit_interval(Duration::from_secs(2)).unwrap()
     });
     ports_become(&discovery, &[1]).await;
     let dropped = proxy.drop_events();
-    assert_eq!(numbers.counter("discovery_audit_mismatches_total"), 0);
+    assert_eq!(metrics.counter("discovery_audit_mismatches_total"), 0);
     observer.set(&node(1), br#"{"Weight":7}"#, None).await.unwrap();
-    numbers.become_true("a record", |n| n.counter("discovery_audit_mismatches_total") == 1).await;
-    // With a new watch, which is followed by looks and lists of its own.
+    metrics.become_true("a record", |n| n.counter("discovery_audit_mismatches_total") == 1).await;
+    // The new watch comes with requests of its own.
     let seen = unix_time();
-    let confirmed = |n: &Numbers| n.gauge("discovery_confirmed_timestamp_seconds") > seen;
-    numbers.become_true("begun anew", confirmed).await;
+    let confirmed = |n: &Metrics| n.gauge("discovery_confirmed_timestamp_seconds") > seen;
+    metrics.become_true("watch replaced", confirmed).await;
     add(&observer, [6]).await;
-    numbers.become_true("a name", |n| n.counter("discovery_audit_mismatches_total") == 2).await;
+    metrics.become_true("a name", |n| n.counter("discovery_audit_mismatches_total") == 2).await;
     dropped.lift();
 }

@@ -1,4 +1,4 @@
-//! An ensemble of several versions: the server of the next connection may know less than the last one.
+//! An ensemble of several versions: the next connection may be to a server without recursive watches.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -6,70 +6,53 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use common::twist::{Twist, Twisted};
-use common::{ROOT, SESSION, SOON, add, observer, ports_become};
-use discovery::{Config, Discovery, Records};
-use test_zookeeper::Server;
+use common::intercept::{Intercept, start_intercepted};
+use common::{add, eventually, ports_become, require_recursive_watches, serve_with_proxy};
+use discovery::Records;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
 use zk_core::link::{Reply, Transport};
-use zk_core::{ErrorKind, Event, Zk, ZnodePath};
-use zk_testing::proxy::{Op, Proxy};
+use zk_core::{ErrorKind, Event, ZnodePath};
+use zk_testing::proxy::Op;
 
-/// Servers that, from some moment on, do not know recursive watches, and say so when they are asked.
+/// Servers that from some moment on refuse recursive watches.
 #[derive(Clone, Debug, Default)]
-struct Age {
-    old: Arc<AtomicBool>,
-    known: Arc<AtomicBool>,
+struct Older {
+    refuses: Arc<AtomicBool>,
+    /// Whether a watch was refused, so that the link knows.
+    refused: Arc<AtomicBool>,
 }
 
-impl Twist for Age {
+impl Intercept for Older {
     fn has_recursive_watches(&self, _: &dyn Transport) -> bool {
-        !self.known.load(Ordering::Relaxed)
+        !self.refused.load(Ordering::Relaxed)
     }
 
-    fn watch_recursive(&self, link: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
-        if self.old.load(Ordering::Relaxed) {
-            self.known.store(true, Ordering::Relaxed);
+    fn watch_recursive(&self, transport: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
+        if self.refuses.load(Ordering::Relaxed) {
+            self.refused.store(true, Ordering::Relaxed);
             return Box::pin(async { Err(ErrorKind::Unsupported) });
         }
-        link.watch_recursive(path)
+        transport.watch_recursive(path)
     }
 }
 
 #[tokio::test]
-async fn where_the_next_server_is_older_the_view_goes_on_with_one_shot_watches() {
-    // It begins with a server that is not.
-    if !test_zookeeper::has_recursive_watches() {
-        return;
-    }
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
-    add(&observer, [1, 2]).await;
-    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
-    let config = config.with_session_timeout(SESSION).unwrap();
-    let age = Age::default();
-    let zk = Zk::start_on(Twisted::new(&config, age.clone()));
-    let config = Config::new(ROOT.parse().unwrap()).with_records(Records::Read);
-    let discovery = Discovery::start(zk, config);
+async fn a_view_continues_with_one_shot_watches_when_the_next_server_is_older() {
+    let Some(_) = require_recursive_watches() else { return };
+    let (_server, proxy, observer) = serve_with_proxy([1, 2]).await;
+    let older = Older::default();
+    let (_zk, discovery) =
+        start_intercepted(&proxy.connect_string(), &older, |config| config.with_records(Records::Read));
     let before = ports_become(&discovery, &[1, 2]).await;
     let used = |op| proxy.requests().iter().any(|seen| seen.op == op);
     assert!(used(Op::AddWatch) && !used(Op::GetData));
 
-    age.old.store(true, Ordering::Relaxed);
+    older.refuses.store(true, Ordering::Relaxed);
     proxy.cut().await;
-    let deadline = Instant::now() + SOON;
-    while !age.known.load(Ordering::Relaxed) {
-        assert!(Instant::now() < deadline, "nobody asked");
-        sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(discovery.view().snapshot, before.snapshot, "the last set keeps serving");
-    // As a server does that was asked what it does not know.
+    eventually("a watch is refused", async || older.refused.load(Ordering::Relaxed)).await;
+    assert_eq!(discovery.view().snapshot, before.snapshot, "the last set stays");
+    // An old server closes the connection at an op code that it does not know.
     proxy.cut().await;
     let after = ports_become(&discovery, &[1, 2]).await;
     assert_eq!(after.snapshot, before.snapshot);

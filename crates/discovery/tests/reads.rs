@@ -1,4 +1,4 @@
-//! How records are read, as the link sees it: how many at a time, and when.
+//! How many records are read at a time, and when, counted in an intercepted transport.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -7,80 +7,73 @@ mod common;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use common::twist::{Twist, Twisted};
-use common::{ROOT, SESSION, SOON, observer, view_where};
-use discovery::{Config, Discovery, Records, View};
+use common::intercept::{Intercept, start_intercepted};
+use common::{
+    RARELY, ROOT, create_many, eventually, require_recursive_watches, serve_with_proxy, view_where,
+};
+use discovery::{Discovery, Records, View};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep};
 use zk_core::link::{Reply, Transport};
 use zk_core::{Reading, Zk, ZnodePath};
 use zk_testing::proxy::Proxy;
-use zk_testing::raw::{CreateMode, MultiOp};
+use zk_testing::raw;
 
-/// Notes every read of records.
+/// Records every read.
 #[derive(Clone, Debug, Default)]
-struct Notes(Arc<Mutex<Seen>>);
+struct Reads(Arc<Mutex<Seen>>);
 
 #[derive(Debug, Default)]
 struct Seen {
     under_way: usize,
     most_under_way: usize,
-    /// When each was sent, and for how many records.
+    /// When each request was sent, and for how many records.
     sent: Vec<(Instant, usize)>,
 }
 
-impl Notes {
+impl Reads {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap()
     }
 
-    /// Waits until every one of so many records was asked for.
-    async fn all(&self, count: usize) {
-        let deadline = Instant::now() + SOON;
-        while self.seen().sent.iter().map(|(_, records)| records).sum::<usize>() < count {
-            assert!(Instant::now() < deadline, "{:?}", self.seen());
-            sleep(Duration::from_millis(5)).await;
-        }
+    /// Waits until so many records were read.
+    async fn reach(&self, count: usize) {
+        let records = || self.seen().sent.iter().map(|(_, records)| records).sum::<usize>();
+        eventually("all records are read again", async || records() >= count).await;
     }
 }
 
-impl Twist for Notes {
-    fn read_many(&self, link: &Arc<dyn Transport>, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
+impl Intercept for Reads {
+    fn read_many(&self, transport: &Arc<dyn Transport>, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
         let mut seen = self.seen();
         seen.sent.push((Instant::now(), paths.len()));
         seen.under_way += 1;
         seen.most_under_way = seen.most_under_way.max(seen.under_way);
-        let (answer, notes) = (link.read_many(paths), self.clone());
+        let (reply, reads) = (transport.read_many(paths), self.clone());
         Box::pin(async move {
-            // Long enough for all the others that are not waited for.
+            // Long enough for all other requests that do not wait for this one.
             sleep(Duration::from_millis(20)).await;
-            let answer = answer.await;
-            notes.seen().under_way -= 1;
-            answer
+            let reply = reply.await;
+            reads.seen().under_way -= 1;
+            reply
         })
     }
 }
 
 const COUNT: usize = 2_000;
 
-async fn two_thousand(server: &Server) {
-    let observer = observer(server).await;
-    observer.create_all(ROOT).await.unwrap();
-    let numbers: Vec<_> = (1..=COUNT).collect();
-    for some in numbers.chunks(500) {
-        let create = |port: &usize| {
-            MultiOp::create(format!("{ROOT}/127.0.0.1:{port}"), r#"{"Weight":7}"#, CreateMode::Persistent)
-        };
-        observer.multi(&some.iter().map(create).collect::<Vec<_>>()).await.unwrap();
-    }
+/// A server with so many instances, which have records.
+async fn serve_records() -> (Server, Proxy, raw::Client) {
+    let (server, proxy, observer) = serve_with_proxy([]).await;
+    let record = |port| (format!("{ROOT}/127.0.0.1:{port}"), br#"{"Weight":7}"#.to_vec());
+    create_many(&observer, (1..=COUNT).map(record)).await;
+    (server, proxy, observer)
 }
 
-fn follow(proxy: &Proxy, notes: &Notes, audits: Duration) -> (Zk, Discovery) {
-    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
-    let config = config.with_session_timeout(SESSION).unwrap();
-    let zk = Zk::start_on(Twisted::new(&config, notes.clone()));
-    let config = Config::new(ROOT.parse().unwrap()).with_records(Records::Read);
-    (zk.clone(), Discovery::start(zk, config.with_audit_interval(audits).unwrap()))
+fn follow(proxy: &Proxy, reads: &Reads, audits: Duration) -> (Zk, Discovery) {
+    start_intercepted(&proxy.connect_string(), reads, |config| {
+        config.with_records(Records::Read).with_audit_interval(audits).unwrap()
+    })
 }
 
 async fn all_are_known(discovery: &Discovery) {
@@ -93,62 +86,47 @@ async fn all_are_known(discovery: &Discovery) {
 
 #[tokio::test]
 async fn at_most_four_requests_for_at_most_256_records_are_under_way() {
-    if !test_zookeeper::has_recursive_watches() {
-        return;
-    }
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    two_thousand(&server).await;
-    let notes = Notes::default();
-    let (_zk, discovery) = follow(&proxy, &notes, Duration::from_secs(3600));
+    let Some(_) = require_recursive_watches() else { return };
+    let (_server, proxy, _observer) = serve_records().await;
+    let reads = Reads::default();
+    let (_zk, discovery) = follow(&proxy, &reads, RARELY);
     all_are_known(&discovery).await;
-    let seen = notes.seen();
+    let seen = reads.seen();
     assert_eq!(seen.most_under_way, 4, "{seen:?}");
     assert_eq!(seen.sent.iter().map(|(_, records)| *records).max(), Some(256), "{seen:?}");
 }
 
-/// Fifty followers that read all they know at once would be a load of their own.
+/// Many readers that read all records at once would overload a server.
 #[tokio::test]
-async fn after_a_reconnect_the_records_are_read_again_but_not_all_at_once() {
-    if !test_zookeeper::has_recursive_watches() {
-        return;
-    }
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    two_thousand(&server).await;
-    let notes = Notes::default();
-    let (zk, discovery) = follow(&proxy, &notes, Duration::from_secs(3600));
+async fn after_a_reconnect_the_records_are_read_again_over_time() {
+    let Some(_) = require_recursive_watches() else { return };
+    let (_server, proxy, _observer) = serve_records().await;
+    let reads = Reads::default();
+    let (zk, discovery) = follow(&proxy, &reads, RARELY);
     all_are_known(&discovery).await;
-    notes.seen().sent.clear();
+    reads.seen().sent.clear();
     let mut states = zk.states();
     proxy.cut().await;
     states.wait_for(|state| state.reconnects == 1).await.unwrap();
-    notes.all(COUNT).await;
-    assert_spread(&notes, Duration::from_millis(500));
+    reads.reach(COUNT).await;
+    assert_spread(&reads, Duration::from_millis(500));
 }
 
 #[tokio::test]
 async fn an_audit_reads_all_records_over_half_of_its_interval() {
-    if !test_zookeeper::has_recursive_watches() {
-        return;
-    }
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    two_thousand(&server).await;
-    let notes = Notes::default();
-    let (_zk, discovery) = follow(&proxy, &notes, Duration::from_secs(4));
+    let Some(_) = require_recursive_watches() else { return };
+    let (_server, proxy, _observer) = serve_records().await;
+    let reads = Reads::default();
+    let (_zk, discovery) = follow(&proxy, &reads, Duration::from_secs(4));
     all_are_known(&discovery).await;
-    notes.seen().sent.clear();
-    notes.all(COUNT).await;
-    assert_spread(&notes, Duration::from_secs(1));
+    reads.seen().sent.clear();
+    reads.reach(COUNT).await;
+    assert_spread(&reads, Duration::from_secs(1));
 }
 
-/// From the first to the last of eight; they are in as many parts of the time, each anywhere in its own.
-fn assert_spread(notes: &Notes, least: Duration) {
-    let seen = notes.seen();
+/// Asserts the time from the first of eight requests to the last; each is at a random moment of its eighth.
+fn assert_spread(reads: &Reads, min: Duration) {
+    let seen = reads.seen();
     let (first, last) = (seen.sent.first().unwrap().0, seen.sent.last().unwrap().0);
-    assert!(last - first >= least, "{:?}: {seen:?}", last - first);
+    assert!(last - first >= min, "{:?}: {seen:?}", last - first);
 }

@@ -1,4 +1,4 @@
-//! Views with full records, on both sources of news.
+//! Views with full records, with both kinds of watches.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::{
-    Engine, ROOT, SOON, add, node, observer, on_both_engines, ports, ports_become, remove, start,
-    sync_is_seen, verbs, view_where,
+    ROOT, SOON, Watches, add, becomes_live, becomes_stale, create_many, eventually, node, on_both_watches,
+    operations, ports, ports_become, remove, serve, serve_with_proxy, start, view_where, watch_is_replaced,
+    weights, weights_become,
 };
 use discovery::{Change, Changes, Config, Discovery, Records, View};
 use instance::{Format, Incarnation, Instance, Owner, Plain};
@@ -20,19 +21,19 @@ use zk_core::Zk;
 use zk_testing::proxy::{Action, Match, Op, Proxy};
 use zk_testing::raw::{self, CreateMode, MultiOp};
 
-on_both_engines! {
-    a_registered_record_is_read_and_every_update_of_it_seen,
+on_both_watches! {
+    every_update_of_a_registered_record_is_seen,
     two_thousand_records_are_read_in_few_requests,
-    a_znode_that_vanishes_before_it_is_read_is_ordinary,
-    what_changed_while_the_link_was_down_is_read_after_it,
-    records_that_may_not_be_read_cost_no_instance,
-    records_that_make_no_sense_cost_no_instance,
-    names_alone_never_cause_a_read,
-    a_read_that_never_succeeds_keeps_nobody_out,
-    the_audit_finds_a_write_that_no_event_told,
+    a_znode_deleted_before_it_is_read_is_not_unreadable,
+    records_that_changed_during_an_outage_are_read_after_it,
+    records_that_may_not_be_read_remove_no_instance,
+    invalid_records_remove_no_instance,
+    without_records_nothing_is_read,
+    an_instance_whose_read_always_fails_is_shown,
+    an_audit_finds_a_write_without_an_event,
     a_take_over_is_an_update_and_no_gap,
-    what_is_held_keeps_its_record_and_what_returns_is_read,
-    records_converge_under_churn_and_cuts,
+    a_held_instance_keeps_its_record_and_is_read_when_it_returns,
+    records_converge_while_instances_come_and_go_and_connections_break,
 }
 
 fn records(config: Config) -> Config {
@@ -51,19 +52,8 @@ async fn register(observer: &raw::Client, port: u16, weight: u32, incarnation: u
     observer.create(&node(port), &data, CreateMode::Ephemeral).await.unwrap();
 }
 
-fn weights(view: &View) -> BTreeMap<u16, u32> {
-    let instances = view.snapshot.iter().flat_map(|snapshot| snapshot.instances());
-    instances.map(|instance| (instance.endpoint().port(), instance.weight())).collect()
-}
-
-async fn weights_become(discovery: &Discovery, expected: impl IntoIterator<Item = (u16, u32)>) {
-    let expected: BTreeMap<_, _> = expected.into_iter().collect();
-    let what = format!("live weights {expected:?}");
-    view_where(discovery, &what, |view| view.is_live() && weights(view) == expected).await;
-}
-
-/// The changes of a view that has settled.
-async fn changes_from_here(discovery: &Discovery) -> Changes {
+/// The changes of a view after the present one.
+async fn changes_from_now(discovery: &Discovery) -> Changes {
     let mut changes = discovery.changes();
     assert!(matches!(changes.next().await, Some(Change::Reset(_))));
     changes
@@ -77,10 +67,10 @@ async fn update(changes: &mut Changes) -> (u16, u32, u32) {
     }
 }
 
-async fn a_registered_record_is_read_and_every_update_of_it_seen(engine: Engine) {
+async fn every_update_of_a_registered_record_is_seen(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
-    let (_zk, discovery) = start(engine, &server.connect_string(), records);
+    let (_zk, discovery) = start(watches, &server.connect_string(), records);
     let link = Zk::start(zk_core::Config::new(&server.connect_string()).unwrap()).unwrap();
     let registrar = Registrar::new(link, registry::Config::new(ROOT.parse().unwrap()));
     let instance = Instance::new("127.0.0.1:7".parse().unwrap()).with_weight(7).with_tag("zone", "a");
@@ -90,67 +80,54 @@ async fn a_registered_record_is_read_and_every_update_of_it_seen(engine: Engine)
     let found = view.snapshot.as_ref().unwrap().instances()[0].clone();
     assert_eq!(found.tag("zone"), Some("a"));
     assert_eq!(found.owner(), Some(registrar.owner()), "with its incarnation");
-    let mut changes = changes_from_here(&discovery).await;
+    let mut changes = changes_from_now(&discovery).await;
     for weight in 8..20 {
         registration.update(instance.clone().with_weight(weight)).unwrap();
         assert_eq!(update(&mut changes).await, (7, weight - 1, weight));
     }
 }
 
-async fn two_thousand_records_are_read_in_few_requests(engine: Engine) {
+async fn two_thousand_records_are_read_in_few_requests(watches: Watches) {
     const COUNT: u16 = 2_000;
     let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
-    let ports: Vec<u16> = (1..=COUNT).collect();
-    for some in ports.chunks(100) {
-        let some: Vec<_> = some
-            .iter()
-            .map(|port| MultiOp::create(node(*port), record(*port, (*port).into(), 1), CreateMode::Ephemeral))
-            .collect();
-        observer.multi(&some).await.unwrap();
-    }
-    let (_zk, discovery) = start(engine, &proxy.connect_string(), records);
+    let (_server, proxy, observer) = serve_with_proxy([]).await;
+    create_many(&observer, (1..=COUNT).map(|port| (node(port), record(port, port.into(), 1)))).await;
+    let (_zk, discovery) = start(watches, &proxy.connect_string(), records);
     let first = discovery.ready(0, SOON).await.unwrap();
-    assert_eq!(first.len(), usize::from(COUNT), "the first set is whole");
+    assert_eq!(first.len(), usize::from(COUNT), "the first set is complete");
     weights_become(&discovery, (1..=COUNT).map(|port| (port, port.into()))).await;
     let mut counts = BTreeMap::new();
-    for op in verbs(&proxy) {
+    for op in operations(&proxy) {
         *counts.entry(format!("{op:?}")).or_insert(0) += 1;
     }
-    match engine.served() {
-        Engine::Recursive => {
+    match watches.supported() {
+        Watches::Recursive => {
             let reads = counts["MultiRead"];
             assert!((8..=12).contains(&reads), "{counts:?}");
             assert!(!counts.contains_key("GetData"), "{counts:?}");
         }
-        Engine::OneShot => {
+        Watches::OneShot => {
             assert!(counts["GetData"] >= i32::from(COUNT), "{counts:?}");
             assert!(!counts.contains_key("MultiRead"), "{counts:?}");
         }
     }
 
-    // One that is written is one that is read.
+    // One write causes one read.
     proxy.clear();
     observer.set(&node(5), &record(5, 70_000, 1), None).await.unwrap();
     view_where(&discovery, "the new weight", |view| weights(view)[&5] == 70_000).await;
-    let after = verbs(&proxy);
+    let after = operations(&proxy);
     let reads = after.iter().filter(|op| matches!(op, Op::MultiRead | Op::GetData)).count();
     assert_eq!(reads, 1, "{after:?}");
 }
 
-async fn a_znode_that_vanishes_before_it_is_read_is_ordinary(engine: Engine) {
+async fn a_znode_deleted_before_it_is_read_is_not_unreadable(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
-    let (_zk, discovery) = start(engine, &proxy.connect_string(), records);
+    let (_server, proxy, observer) = serve_with_proxy([]).await;
+    let (_zk, discovery) = start(watches, &proxy.connect_string(), records);
     ports_become(&discovery, &[]).await;
     proxy.clear();
-    // What is read when its news arrives is gone by then.
+    // Each znode is deleted before its event has led to a read.
     proxy.delay(Duration::from_millis(30)).await.unwrap();
     for port in 1..=5 {
         register(&observer, port, 7, 1).await;
@@ -160,30 +137,27 @@ async fn a_znode_that_vanishes_before_it_is_read_is_ordinary(engine: Engine) {
     register(&observer, 9, 9, 1).await;
     weights_become(&discovery, [(9, 9)]).await;
     assert_eq!(discovery.view().unreadable, 0);
-    let verbs = verbs(&proxy);
-    assert!(verbs.iter().any(|op| matches!(op, Op::MultiRead | Op::GetData)), "{verbs:?}");
+    let operations = operations(&proxy);
+    assert!(operations.iter().any(|op| matches!(op, Op::MultiRead | Op::GetData)), "{operations:?}");
 }
 
-async fn what_changed_while_the_link_was_down_is_read_after_it(engine: Engine) {
+async fn records_that_changed_during_an_outage_are_read_after_it(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
+    let (_server, proxy, observer) = serve_with_proxy([]).await;
     for port in 1..=4 {
         register(&observer, port, 10, 1).await;
     }
-    let (_zk, discovery) = start(engine, &proxy.connect_string(), records);
+    let (_zk, discovery) = start(watches, &proxy.connect_string(), records);
     weights_become(&discovery, [(1, 10), (2, 10), (3, 10), (4, 10)]).await;
-    let mut changes = changes_from_here(&discovery).await;
+    let mut changes = changes_from_now(&discovery).await;
 
     proxy.refuse().await;
-    view_where(&discovery, "stale", |view| !view.is_live()).await;
+    becomes_stale(&discovery).await;
     observer.set(&node(1), &record(1, 11, 1), None).await.unwrap();
     // Another process under the name, and the version is what it was.
     remove(&observer, [2]).await;
     register(&observer, 2, 10, 2).await;
-    // The same one in a new session: nobody need know.
+    // The same process in a new session is no change.
     remove(&observer, [3]).await;
     register(&observer, 3, 10, 1).await;
     proxy.clear();
@@ -201,16 +175,14 @@ async fn what_changed_while_the_link_was_down_is_read_after_it(engine: Engine) {
     updated.sort_unstable();
     assert_eq!(updated, [(1, 11, 1, 1), (2, 10, 1, 2)]);
     assert_eq!(ports(&discovery.view()).unwrap(), [1, 2, 3, 4]);
-    // And what is written from now on is seen.
+    // A write from now on is seen.
     observer.set(&node(4), &record(4, 14, 1), None).await.unwrap();
     assert_eq!(update(&mut changes).await, (4, 10, 14));
 }
 
-async fn records_that_may_not_be_read_cost_no_instance(engine: Engine) {
+async fn records_that_may_not_be_read_remove_no_instance(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
+    let (server, observer) = serve([]).await;
     let closed = raw::Acl::new(
         raw::permission::ADMIN | raw::permission::WRITE | raw::permission::DELETE,
         "world",
@@ -222,14 +194,14 @@ async fn records_that_may_not_be_read_cost_no_instance(engine: Engine) {
         .await
         .unwrap();
     register(&observer, 2, 7, 1).await;
-    // Patched servers keep back the events of a znode that we may not read by then, and a one-shot watch is
-    // used up by that all the same: the audit is there for it.
+    // Servers with the fix of CVE-2024-23944 send no event of a znode that we may not read, and use up a one-shot
+    // watch nevertheless: the audit finds the change.
     let audited = |config| records(config).with_audit_interval(Duration::from_millis(300)).unwrap();
-    let (_zk, discovery) = start(engine, &server.connect_string(), audited);
+    let (_zk, discovery) = start(watches, &server.connect_string(), audited);
     weights_become(&discovery, [(1, instance::DEFAULT_WEIGHT), (2, 7)]).await;
     view_where(&discovery, "one unreadable", |view| view.unreadable == 1).await;
 
-    // Of another life of the name nothing is known, whatever was known of the last one.
+    // The known record of a name is forgotten when its znode is deleted and created again.
     let swap =
         [MultiOp::delete(node(2), None), MultiOp::create(node(2), data.clone(), CreateMode::Persistent)];
     observer.multi(&swap).await.unwrap();
@@ -245,33 +217,28 @@ async fn records_that_may_not_be_read_cost_no_instance(engine: Engine) {
     view_where(&discovery, "none unreadable", |view| view.unreadable == 0).await;
 }
 
-async fn records_that_make_no_sense_cost_no_instance(engine: Engine) {
+async fn invalid_records_remove_no_instance(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
+    let (server, observer) = serve([]).await;
     let invalid: [&[u8]; 4] = [b"{]", &[0xff, 0xfe], b"[1]", &vec![b' '; 900_000]];
     for (port, data) in (1..).zip(invalid) {
         observer.create(&node(port), data, CreateMode::Persistent).await.unwrap();
     }
-    // As the tutorial leaves it: nothing is said, and nothing is wrong with that.
+    // An empty record, as the tutorial writes it, is valid.
     add(&observer, [5]).await;
     register(&observer, 6, 7, 1).await;
-    let (_zk, discovery) = start(engine, &server.connect_string(), records);
+    let (_zk, discovery) = start(watches, &server.connect_string(), records);
     let expected: Vec<_> = (1..=5).map(|port| (port, instance::DEFAULT_WEIGHT)).chain([(6, 7)]).collect();
     weights_become(&discovery, expected).await;
     view_where(&discovery, "four unreadable", |view| view.unreadable == invalid.len()).await;
     assert_eq!(discovery.view().skipped, 0);
 }
 
-async fn names_alone_never_cause_a_read(engine: Engine) {
+async fn without_records_nothing_is_read(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
+    let (_server, proxy, observer) = serve_with_proxy([]).await;
     register(&observer, 1, 7, 1).await;
-    let (zk, discovery) = start(engine, &proxy.connect_string(), |config| {
+    let (zk, discovery) = start(watches, &proxy.connect_string(), |config| {
         config.with_audit_interval(Duration::from_millis(200)).unwrap()
     });
     ports_become(&discovery, &[1]).await;
@@ -283,31 +250,24 @@ async fn names_alone_never_cause_a_read(engine: Engine) {
     observer.set(&node(2), &record(1, 8, 1), None).await.unwrap();
     remove(&observer, [1]).await;
     ports_become(&discovery, &[2]).await;
-    // Some audits, of which each looks once.
-    let looks = |proxy: &Proxy| verbs(proxy).iter().filter(|op| **op == Op::Exists).count();
-    let before = looks(&proxy);
-    let deadline = tokio::time::Instant::now() + SOON;
-    while looks(&proxy) < before + 3 {
-        assert!(tokio::time::Instant::now() < deadline, "no audits: {:?}", verbs(&proxy));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    // Three audits, each of which reads the stat of the root once.
+    let audits = |proxy: &Proxy| operations(proxy).iter().filter(|op| **op == Op::Exists).count();
+    let before = audits(&proxy);
+    eventually("three audits", async || audits(&proxy) >= before + 3).await;
     assert_eq!(weights(&discovery.view()), [(2, instance::DEFAULT_WEIGHT)].into());
     let read = |op: &Op| matches!(op, Op::GetData | Op::MultiRead);
-    assert!(!verbs(&proxy).iter().any(read), "{:?}", proxy.requests());
+    assert!(!operations(&proxy).iter().any(read), "{:?}", proxy.requests());
 }
 
-/// Availability before exactness: every read breaks the connection, and everybody is shown.
-async fn a_read_that_never_succeeds_keeps_nobody_out(engine: Engine) {
+/// Every read breaks the connection, and all instances are shown nevertheless.
+async fn an_instance_whose_read_always_fails_is_shown(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
-    let (_zk, discovery) = start(engine, &proxy.connect_string(), records);
+    let (_server, proxy, observer) = serve_with_proxy([]).await;
+    let (_zk, discovery) = start(watches, &proxy.connect_string(), records);
     ports_become(&discovery, &[]).await;
-    let read = match engine.served() {
-        Engine::Recursive => Op::MultiRead,
-        Engine::OneShot => Op::GetData,
+    let read = match watches.supported() {
+        Watches::Recursive => Op::MultiRead,
+        Watches::OneShot => Op::GetData,
     };
     let fault = proxy.on(Match::op(read).always(), Action::CutBeforeRequest);
     register(&observer, 1, 7, 1).await;
@@ -322,14 +282,11 @@ async fn a_read_that_never_succeeds_keeps_nobody_out(engine: Engine) {
     weights_become(&discovery, [(1, 7), (2, 7)]).await;
 }
 
-async fn the_audit_finds_a_write_that_no_event_told(engine: Engine) {
+async fn an_audit_finds_a_write_without_an_event(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
+    let (_server, proxy, observer) = serve_with_proxy([]).await;
     register(&observer, 1, 7, 1).await;
-    let (_zk, discovery) = start(engine, &proxy.connect_string(), |config| {
+    let (_zk, discovery) = start(watches, &proxy.connect_string(), |config| {
         records(config).with_audit_interval(Duration::from_secs(2)).unwrap()
     });
     weights_become(&discovery, [(1, 7)]).await;
@@ -337,23 +294,21 @@ async fn the_audit_finds_a_write_that_no_event_told(engine: Engine) {
     proxy.clear();
     observer.set(&node(1), &record(1, 8, 1), None).await.unwrap();
     weights_become(&discovery, [(1, 8)]).await;
-    assert!(dropped.fired(), "there was an event, and it was lost");
-    sync_is_seen(&proxy).await;
+    assert!(dropped.fired(), "the event was lost");
+    watch_is_replaced(&proxy).await;
 }
 
-async fn a_take_over_is_an_update_and_no_gap(engine: Engine) {
+async fn a_take_over_is_an_update_and_no_gap(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
+    let (server, observer) = serve([]).await;
     register(&observer, 1, 7, 1).await;
     register(&observer, 2, 7, 1).await;
-    let (_zk, discovery) = start(engine, &server.connect_string(), |config| {
-        // A busy machine may take its time between the two events.
+    let (_zk, discovery) = start(watches, &server.connect_string(), |config| {
+        // On a busy machine some time may pass between the two events.
         records(config).with_settle(Duration::from_secs(1)).unwrap()
     });
     weights_become(&discovery, [(1, 7), (2, 7)]).await;
-    let mut changes = changes_from_here(&discovery).await;
+    let mut changes = changes_from_now(&discovery).await;
     for successor in 2..30u32 {
         let data = record(1, 6 + successor, successor.into());
         let swap = [MultiOp::delete(node(1), None), MultiOp::create(node(1), data, CreateMode::Ephemeral)];
@@ -362,38 +317,33 @@ async fn a_take_over_is_an_update_and_no_gap(engine: Engine) {
     }
 }
 
-async fn what_is_held_keeps_its_record_and_what_returns_is_read(engine: Engine) {
+async fn a_held_instance_keeps_its_record_and_is_read_when_it_returns(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
+    let (server, observer) = serve([]).await;
     for port in 1..=4 {
         register(&observer, port, 7, 1).await;
     }
-    let (_zk, discovery) = start(engine, &server.connect_string(), |config| {
+    let (_zk, discovery) = start(watches, &server.connect_string(), |config| {
         records(config).with_hold(Duration::from_secs(600)).unwrap()
     });
     weights_become(&discovery, (1..=4).map(|port| (port, 7))).await;
-    // In one transaction, so that they go together.
+    // In one transaction, as a mass disappearance.
     let all: Vec<_> = (1..=4).map(|port| MultiOp::delete(node(port), None)).collect();
     observer.multi(&all).await.unwrap();
     let view = view_where(&discovery, "held", |view| view.held > 0).await;
     assert!(weights(&view).len() >= 2 && weights(&view).values().all(|weight| *weight == 7), "{view:?}");
     let held = *weights(&view).last_key_value().unwrap().0;
     register(&observer, held, 8, 2).await;
-    view_where(&discovery, "the one that is back", |view| weights(view).get(&held) == Some(&8)).await;
+    view_where(&discovery, "the returned instance", |view| weights(view).get(&held) == Some(&8)).await;
     assert!(discovery.view().held > 0);
 }
 
-async fn records_converge_under_churn_and_cuts(engine: Engine) {
+async fn records_converge_while_instances_come_and_go_and_connections_break(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
+    let (_server, proxy, observer) = serve_with_proxy([]).await;
     let (zk, discovery) =
-        start(engine, &proxy.connect_string(), |config| records(config).with_hold(Duration::ZERO).unwrap());
-    view_where(&discovery, "live", View::is_live).await;
+        start(watches, &proxy.connect_string(), |config| records(config).with_hold(Duration::ZERO).unwrap());
+    becomes_live(&discovery).await;
     let mut present = BTreeMap::new();
     for step in 0..600u32 {
         let rng = step.wrapping_mul(2_654_435_761) >> 16;
@@ -425,7 +375,7 @@ async fn records_converge_under_churn_and_cuts(engine: Engine) {
             proxy.cut().await;
         }
         if step % 80 == 60 {
-            view_where(&discovery, "live", View::is_live).await;
+            becomes_live(&discovery).await;
         }
     }
     weights_become(&discovery, present).await;

@@ -1,36 +1,27 @@
-//! What following costs, counted at a proxy.
+//! The requests that discovery sends, counted at a proxy.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 
-use std::time::Duration;
-
 use common::{
-    Engine, ROOT, SOON, add, node, observer, ports, ports_become, remove, start, verbs, view_where,
+    ROOT, SOON, Watches, add, becomes_live, becomes_stale, eventually, node, operations, ports, ports_become,
+    remove, require_recursive_watches, serve_with_proxy, start, view_where,
 };
-use discovery::{Change, View};
+use discovery::Change;
 use test_zookeeper::Server;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use zk_core::State;
 use zk_testing::proxy::{Op, Proxy};
 use zk_testing::raw::{CreateMode, MultiOp};
 
 #[tokio::test]
 async fn a_change_costs_one_event_and_no_read() {
-    // An old server knows neither the watch nor the request to take one off.
-    if !test_zookeeper::has_recursive_watches() {
-        return;
-    }
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
-    add(&observer, [1, 2, 3]).await;
-    let (_zk, discovery) = start(Engine::Recursive, &proxy.connect_string(), |config| config);
+    let Some(_) = require_recursive_watches() else { return };
+    let (_server, proxy, observer) = serve_with_proxy([1, 2, 3]).await;
+    let (_zk, discovery) = start(Watches::Recursive, &proxy.connect_string(), |config| config);
     ports_become(&discovery, &[1, 2, 3]).await;
-    assert_eq!(verbs(&proxy), [Op::AddWatch, Op::Sync, Op::Exists, Op::GetChildren2]);
+    assert_eq!(operations(&proxy), [Op::AddWatch, Op::Sync, Op::Exists, Op::GetChildren2]);
 
     proxy.clear();
     for port in 4..20 {
@@ -39,31 +30,23 @@ async fn a_change_costs_one_event_and_no_read() {
     }
     remove(&observer, [1]).await;
     view_where(&discovery, "one less", |view| !ports(view).unwrap().contains(&1)).await;
-    observer.set(&node(2), b"data is none of our business", None).await.unwrap();
+    observer.set(&node(2), b"data that nobody reads", None).await.unwrap();
     observer.create(&format!("{ROOT}/127.0.0.1:50"), b"", CreateMode::Persistent).await.unwrap();
     observer.create(&format!("{ROOT}/127.0.0.1:50/127.0.0.1:51"), b"", CreateMode::Ephemeral).await.unwrap();
-    // When this one is shown, the others were heard of.
+    // When this one is shown, the events before it have arrived.
     add(&observer, [60]).await;
     let view = view_where(&discovery, "the last one", |view| ports(view).unwrap().contains(&60)).await;
     assert!(ports(&view).unwrap().contains(&50) && !ports(&view).unwrap().contains(&51), "{view:?}");
-    assert_eq!(view.skipped, 0, "grandchildren are ignored, and not even invalid");
-    assert_eq!(verbs(&proxy), []);
+    assert_eq!(view.skipped, 0, "grandchildren are ignored, and not skipped");
+    assert_eq!(operations(&proxy), []);
 }
 
-/// D7: the order on the wire is what makes the look see at least what was seen before.
+/// D7: the order on the wire makes the stat at least as new as all that was seen before.
 #[tokio::test]
-async fn after_a_reconnect_it_watches_syncs_looks_and_lists_only_if_the_root_moved() {
-    // An old server knows neither the watch nor the request to take one off.
-    if !test_zookeeper::has_recursive_watches() {
-        return;
-    }
-    let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
-    add(&observer, [1, 2]).await;
-    let (zk, discovery) = start(Engine::Recursive, &proxy.connect_string(), |config| config);
+async fn a_reconnect_watches_and_syncs_and_lists_only_if_the_root_changed() {
+    let Some(_) = require_recursive_watches() else { return };
+    let (_server, proxy, observer) = serve_with_proxy([1, 2]).await;
+    let (zk, discovery) = start(Watches::Recursive, &proxy.connect_string(), |config| config);
     let before = ports_become(&discovery, &[1, 2]).await;
 
     let mut states = zk.states();
@@ -71,88 +54,74 @@ async fn after_a_reconnect_it_watches_syncs_looks_and_lists_only_if_the_root_mov
     proxy.cut().await;
     states.wait_for(|state: &State| state.reconnects == 1).await.unwrap();
     let after = ports_become(&discovery, &[1, 2]).await;
-    assert_eq!(verbs(&proxy), [Op::AddWatch, Op::Sync, Op::Exists]);
-    assert_eq!(after.snapshot, before.snapshot, "the very same snapshot");
+    assert_eq!(operations(&proxy), [Op::AddWatch, Op::Sync, Op::Exists]);
+    assert_eq!(after.snapshot, before.snapshot, "the same snapshot");
 
     proxy.refuse().await;
-    view_where(&discovery, "stale", |view| !view.is_live()).await;
+    becomes_stale(&discovery).await;
     remove(&observer, [2]).await;
     add(&observer, [3]).await;
     proxy.clear();
     proxy.pass().await.unwrap();
     ports_become(&discovery, &[1, 3]).await;
-    assert_eq!(verbs(&proxy), [Op::AddWatch, Op::Sync, Op::Exists, Op::GetChildren2]);
-    // D1: what comes after the reconnect is seen.
+    assert_eq!(operations(&proxy), [Op::AddWatch, Op::Sync, Op::Exists, Op::GetChildren2]);
+    // D1: a change after the reconnect is seen.
     add(&observer, [4]).await;
     ports_become(&discovery, &[1, 3, 4]).await;
 }
 
 #[tokio::test]
-async fn following_ends_with_the_last_handle() {
-    // An old server knows neither the watch nor the request to take one off.
-    if !test_zookeeper::has_recursive_watches() {
-        return;
-    }
-    let Some(_) = test_zookeeper::require() else { return };
+async fn dropping_the_last_handle_ends_discovery_and_removes_the_watch() {
+    let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
-    let (zk, discovery) = start(Engine::Recursive, &proxy.connect_string(), |config| config);
-    view_where(&discovery, "live", View::is_live).await;
+    let (zk, discovery) = start(Watches::Recursive, &proxy.connect_string(), |config| config);
+    becomes_live(&discovery).await;
     let mut changes = discovery.changes();
     assert!(matches!(changes.next().await, Some(Change::Reset(_))));
     drop(discovery);
     assert_eq!(timeout(SOON, changes.next()).await.unwrap(), None);
-    let deadline = Instant::now() + SOON;
-    while !verbs(&proxy).contains(&Op::RemoveWatches) {
-        assert!(Instant::now() < deadline, "the watch is taken off the server");
-        sleep(Duration::from_millis(10)).await;
-    }
-    assert!(zk.state().is_connected(), "the link is not ours to close");
+    let removed = async || operations(&proxy).contains(&Op::RemoveWatches);
+    eventually("the watch is removed from the server", removed).await;
+    assert!(zk.state().is_connected(), "the link stays open");
 }
 
 #[tokio::test]
 async fn without_recursive_watches_a_change_costs_one_list() {
     let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
-    add(&observer, [1, 2, 3]).await;
-    let (zk, discovery) = start(Engine::OneShot, &proxy.connect_string(), |config| config);
+    let (_server, proxy, observer) = serve_with_proxy([1, 2, 3]).await;
+    let (zk, discovery) = start(Watches::OneShot, &proxy.connect_string(), |config| config);
     ports_become(&discovery, &[1, 2, 3]).await;
-    assert_eq!(verbs(&proxy), [Op::Sync, Op::GetChildren2]);
+    assert_eq!(operations(&proxy), [Op::Sync, Op::GetChildren2]);
 
     for port in 4..10 {
         proxy.clear();
         add(&observer, [port]).await;
         ports_become(&discovery, &(1..=port).collect::<Vec<_>>()).await;
-        assert_eq!(verbs(&proxy), [Op::GetChildren2]);
+        assert_eq!(operations(&proxy), [Op::GetChildren2]);
     }
     proxy.clear();
-    observer.set(&node(2), b"data is none of our business", None).await.unwrap();
+    observer.set(&node(2), b"data that nobody reads", None).await.unwrap();
 
-    // The watch went with the connection, and a list brings it back.
+    // The watch ended with the connection, and a list sets the next one.
     let mut states = zk.states();
     proxy.cut().await;
     states.wait_for(|state: &State| state.reconnects == 1).await.unwrap();
     ports_become(&discovery, &(1..10).collect::<Vec<_>>()).await;
-    assert_eq!(verbs(&proxy), [Op::Sync, Op::GetChildren2]);
+    assert_eq!(operations(&proxy), [Op::Sync, Op::GetChildren2]);
     add(&observer, [10]).await;
     ports_become(&discovery, &(1..=10).collect::<Vec<_>>()).await;
 }
 
 #[tokio::test]
-async fn without_recursive_watches_a_thousand_changes_do_not_cost_a_thousand_lists() {
+async fn without_recursive_watches_a_thousand_changes_cost_at_most_a_list_every_10_ms() {
     let Some(_) = test_zookeeper::require() else { return };
-    let server = Server::start().await.unwrap();
-    let proxy = Proxy::start(server.addr()).await.unwrap();
-    let observer = observer(&server).await;
-    observer.create_all(ROOT).await.unwrap();
-    let (_zk, discovery) = start(Engine::OneShot, &proxy.connect_string(), |config| config);
+    let (_server, proxy, observer) = serve_with_proxy([]).await;
+    let (_zk, discovery) = start(Watches::OneShot, &proxy.connect_string(), |config| config);
     ports_become(&discovery, &[]).await;
     proxy.clear();
     let started = Instant::now();
-    // Ten in each transaction, one transaction behind the other.
+    // Ten in each transaction.
     for first in (1..=1_000).step_by(10) {
         let ten: Vec<_> =
             (first..first + 10).map(|port| MultiOp::create(node(port), b"", CreateMode::Ephemeral)).collect();
@@ -160,7 +129,7 @@ async fn without_recursive_watches_a_thousand_changes_do_not_cost_a_thousand_lis
     }
     ports_become(&discovery, &(1..=1_000).collect::<Vec<_>>()).await;
     let took = started.elapsed();
-    let lists = verbs(&proxy).len();
-    let most = usize::try_from(took.as_millis() / 10).unwrap() + 2;
-    assert!(lists <= most, "{lists} lists in {took:?}");
+    let lists = operations(&proxy).len();
+    let max = usize::try_from(took.as_millis() / 10).unwrap() + 2;
+    assert!(lists <= max, "{lists} lists in {took:?}");
 }

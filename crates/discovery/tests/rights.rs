@@ -1,4 +1,4 @@
-//! Row 27 of the fault matrix: what a reader may see, and what becomes of its view where it may not.
+//! Row 27 of the fault matrix: views of a reader with few rights, or too few.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -8,32 +8,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::twist::{Twist, Twisted};
+use common::intercept::{Intercept, start_intercepted};
 use common::{
-    Engine, ROOT, SESSION, SOON, add, node, observer, on_both_engines, ports, ports_become, remove, start,
-    view_where,
+    ROOT, SESSION, SOON, Watches, add, node, observer, on_both_watches, ports, ports_become, remove,
+    require_recursive_watches, start, view_where, weights_become,
 };
 use discovery::{Config, Discovery, Members, Records, View};
 use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use zk_core::link::{Reply, Transport};
-use zk_core::{ErrorKind, Event, Zk, ZnodePath};
+use zk_core::{ErrorKind, Event, ZnodePath};
 use zk_testing::expire_session;
 use zk_testing::proxy::{Op, Proxy};
 use zk_testing::raw::{self, CreateMode, permission};
 
-on_both_engines! {
+on_both_watches! {
     fault_27_a_reader_that_may_only_read_follows_names_and_records,
-    fault_27_a_root_that_may_not_be_listed_is_told_and_its_repair_noticed,
+    fault_27_a_root_that_may_not_be_listed_is_reported_and_its_repair_noticed,
     fault_27_a_root_that_may_not_be_listed_any_more_leaves_the_last_set,
-    fault_27_rights_that_are_lost_while_following_are_told_by_the_audit_at_the_latest,
+    fault_27_lost_rights_are_reported_by_the_audit_at_the_latest,
 }
 
 /// B, the longest wait between two attempts to connect, and a second.
 const REPAIR: Duration = Duration::from_millis(667 + 1_000);
 
-/// One who may do everything, where the world may do so much.
+/// A client with all rights to the root; the world has these.
 async fn writer(server: &Server, world: i32) -> raw::Client {
     let writer = observer(server).await;
     writer.add_auth("digest", b"writer:secret").await.unwrap();
@@ -47,9 +47,9 @@ async fn permit(writer: &raw::Client, world: i32) {
     writer.set_acl(ROOT, &[raw::Acl::new(world, "world", "anyone"), all]).await.unwrap();
 }
 
-/// No request is anything but a question.
+/// Whether all requests only read.
 fn never_wrote(proxy: &Proxy) -> bool {
-    let asks = |op| {
+    let reads = |op| {
         matches!(
             op,
             Op::Connect
@@ -65,10 +65,10 @@ fn never_wrote(proxy: &Proxy) -> bool {
                 | Op::CloseSession
         )
     };
-    proxy.requests().iter().all(|seen| asks(seen.op))
+    proxy.requests().iter().all(|seen| reads(seen.op))
 }
 
-async fn fault_27_a_reader_that_may_only_read_follows_names_and_records(engine: Engine) {
+async fn fault_27_a_reader_that_may_only_read_follows_names_and_records(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
@@ -78,40 +78,33 @@ async fn fault_27_a_reader_that_may_only_read_follows_names_and_records(engine: 
         writer.create_with_acl(&node(port), data, CreateMode::Ephemeral, &readable).await.unwrap();
     };
     register(1, br#"{"Weight":7}"#).await;
-    let (zk, discovery) = start(engine, &proxy.connect_string(), |config| config.with_records(Records::Read));
-    let weights = |view: &View| -> Vec<_> {
-        let instances = view.snapshot.iter().flat_map(|snapshot| snapshot.instances());
-        instances.map(|instance| (instance.endpoint().port(), instance.weight())).collect()
-    };
-    let become_weights = async |expected: &[(u16, u32)]| {
-        let what = format!("live weights {expected:?}");
-        view_where(&discovery, &what, |view| view.is_live() && weights(view) == expected).await
-    };
-    become_weights(&[(1, 7)]).await;
+    let (zk, discovery) =
+        start(watches, &proxy.connect_string(), |config| config.with_records(Records::Read));
+    weights_become(&discovery, [(1, 7)]).await;
     register(2, br#"{"Weight":8}"#).await;
-    become_weights(&[(1, 7), (2, 8)]).await;
+    weights_become(&discovery, [(1, 7), (2, 8)]).await;
     writer.set(&node(1), br#"{"Weight":9}"#, None).await.unwrap();
-    become_weights(&[(1, 9), (2, 8)]).await;
+    weights_become(&discovery, [(1, 9), (2, 8)]).await;
     let mut states = zk.states();
     proxy.cut().await;
     timeout(SOON, states.wait_for(|state| state.reconnects == 1)).await.unwrap();
-    become_weights(&[(1, 9), (2, 8)]).await;
+    weights_become(&discovery, [(1, 9), (2, 8)]).await;
     remove(&writer, [1]).await;
-    let view = become_weights(&[(2, 8)]).await;
+    let view = weights_become(&discovery, [(2, 8)]).await;
     assert_eq!((view.unreadable, view.trouble.as_deref()), (0, None));
     drop(discovery);
     zk.close(SOON).await.unwrap();
     assert!(never_wrote(&proxy), "{:?}", proxy.requests());
 }
 
-async fn fault_27_a_root_that_may_not_be_listed_is_told_and_its_repair_noticed(engine: Engine) {
+async fn fault_27_a_root_that_may_not_be_listed_is_reported_and_its_repair_noticed(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let writer = writer(&server, 0).await;
     add(&writer, [1]).await;
-    let (_zk, discovery) = start(engine, &server.connect_string(), |config| config);
+    let (_zk, discovery) = start(watches, &server.connect_string(), |config| config);
     let view = view_where(&discovery, "trouble", |view| view.trouble.is_some()).await;
-    assert_eq!(view.members(), Members::NotSynced, "not known is not empty");
+    assert_eq!(view.members(), Members::NotSynced, "unknown is not empty");
     assert!(view.trouble.as_ref().unwrap().contains("denied"), "{view:?}");
     // Long enough for the longest pause between two attempts.
     tokio::time::sleep(SESSION).await;
@@ -122,23 +115,23 @@ async fn fault_27_a_root_that_may_not_be_listed_is_told_and_its_repair_noticed(e
     assert_eq!(view.trouble, None);
 }
 
-async fn fault_27_a_root_that_may_not_be_listed_any_more_leaves_the_last_set(engine: Engine) {
+async fn fault_27_a_root_that_may_not_be_listed_any_more_leaves_the_last_set(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let writer = writer(&server, permission::READ).await;
     add(&writer, [1, 2, 3]).await;
-    let (zk, discovery) = start(engine, &server.connect_string(), |config| {
-        // Nothing is held: what goes without permission would be gone at once.
+    let (zk, discovery) = start(watches, &server.connect_string(), |config| {
+        // Without a hold a removal would show at once.
         config.with_hold(Duration::ZERO).unwrap()
     });
     let before = ports_become(&discovery, &[1, 2, 3]).await;
     permit(&writer, 0).await;
-    // In a new session there is a list in any case.
+    // A new session always lists.
     expire_session(server.addr(), zk.state().session.unwrap().id.0).await.unwrap();
     let denied = view_where(&discovery, "trouble", |view| view.trouble.is_some()).await;
     assert!(denied.trouble.as_ref().unwrap().contains("denied"), "{denied:?}");
     assert_eq!(zk.state().epoch, 2);
-    assert!(zk.state().is_connected() && !denied.is_live(), "a link is not enough");
+    assert!(zk.state().is_connected() && !denied.is_live(), "the link is up and the view is stale");
     assert_eq!(denied.snapshot, before.snapshot);
     remove(&writer, [1, 2]).await;
     tokio::time::sleep(SESSION).await;
@@ -152,21 +145,21 @@ async fn fault_27_a_root_that_may_not_be_listed_any_more_leaves_the_last_set(eng
     assert_eq!(view.trouble, None);
 }
 
-async fn fault_27_rights_that_are_lost_while_following_are_told_by_the_audit_at_the_latest(engine: Engine) {
+async fn fault_27_lost_rights_are_reported_by_the_audit_at_the_latest(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let writer = writer(&server, permission::READ).await;
     add(&writer, [1, 2]).await;
-    let (zk, discovery) = start(engine, &server.connect_string(), |config| {
+    let (zk, discovery) = start(watches, &server.connect_string(), |config| {
         config.with_audit_interval(Duration::from_millis(300)).unwrap()
     });
     ports_become(&discovery, &[1, 2]).await;
     permit(&writer, 0).await;
-    // Servers differ in whether they tell of this one.
+    // Servers differ in whether they send this event.
     add(&writer, [3]).await;
-    let told = |view: &View| view.trouble.as_ref().is_some_and(|trouble| trouble.contains("denied"));
-    let denied = view_where(&discovery, "trouble", told).await;
-    assert!(!denied.is_live(), "who may not list does not know: {denied:?}");
+    let denied = |view: &View| view.trouble.as_ref().is_some_and(|trouble| trouble.contains("denied"));
+    let denied = view_where(&discovery, "trouble", denied).await;
+    assert!(!denied.is_live(), "without the right to list the view is not live: {denied:?}");
     let ports = ports(&denied).unwrap();
     assert!(ports == [1, 2] || ports == [1, 2, 3], "{ports:?}");
     permit(&writer, permission::READ).await;
@@ -176,14 +169,14 @@ async fn fault_27_rights_that_are_lost_while_following_are_told_by_the_audit_at_
     assert_eq!((view.trouble.as_deref(), zk.state().reconnects), (None, 0));
 }
 
-/// The first watch is set, and no other may be.
+/// Only the first watch may be set.
 #[derive(Clone, Debug, Default)]
 struct OneWatch(Arc<AtomicUsize>);
 
-impl Twist for OneWatch {
-    fn watch_recursive(&self, link: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
+impl Intercept for OneWatch {
+    fn watch_recursive(&self, transport: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
         match self.0.fetch_add(1, Ordering::Relaxed) {
-            0 => link.watch_recursive(path),
+            0 => transport.watch_recursive(path),
             _ => Box::pin(async { Err(ErrorKind::Denied) }),
         }
     }
@@ -191,18 +184,14 @@ impl Twist for OneWatch {
 
 #[tokio::test]
 async fn a_watch_that_cannot_be_replaced_is_trouble_and_the_view_is_not_live() {
-    if !test_zookeeper::has_recursive_watches() {
-        return;
-    }
-    let Some(_) = test_zookeeper::require() else { return };
+    let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let writer = writer(&server, permission::READ).await;
     add(&writer, [1]).await;
-    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
-    let zk = Zk::start_on(Twisted::new(&config.with_session_timeout(SESSION).unwrap(), OneWatch::default()));
-    let config = Config::new(ROOT.parse().unwrap());
-    let discovery = Discovery::start(zk, config.with_audit_interval(Duration::from_millis(300)).unwrap());
+    let (_zk, discovery) = start_intercepted(&proxy.connect_string(), &OneWatch::default(), |config| {
+        config.with_audit_interval(Duration::from_millis(300)).unwrap()
+    });
     ports_become(&discovery, &[1]).await;
     proxy.drop_events();
     add(&writer, [2]).await;
@@ -210,15 +199,14 @@ async fn a_watch_that_cannot_be_replaced_is_trouble_and_the_view_is_not_live() {
     assert!(!view.is_live(), "{view:?}");
 }
 
-/// A follower of another root is not concerned.
 #[tokio::test]
-async fn fault_27_a_root_that_may_not_be_listed_concerns_no_other() {
+async fn fault_27_a_root_that_may_not_be_listed_does_not_affect_another_root() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let writer = writer(&server, 0).await;
     writer.create_all("/other").await.unwrap();
     writer.create("/other/127.0.0.1:5", b"", CreateMode::Ephemeral).await.unwrap();
-    let (zk, denied) = start(Engine::Recursive, &server.connect_string(), |config| config);
+    let (zk, denied) = start(Watches::Recursive, &server.connect_string(), |config| config);
     view_where(&denied, "trouble", |view| view.trouble.is_some()).await;
     let other = Discovery::start(zk, Config::new(ZnodePath::parse("/other").unwrap()));
     ports_become(&other, &[5]).await;

@@ -2,15 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts picks. The counters are unsigned and an index is taken modulo the very number that it has to stay
-/// below, so it is never out of range, whatever a counter holds and however the table shrank.
+/// Counts picks. The counters are unsigned, and an index is a counter modulo the current length, so it is never out of
+/// range, whatever the counter is and however the table shrank.
 ///
 /// After 2^64 picks a counter starts again at 0; unless the length divides 2^64, that turn is cut short.
 #[derive(Debug, Default)]
 pub(crate) struct RoundRobin {
     among_all: AtomicU64,
-    /// A counter of its own: the picks that come here have moved the other one by a fixed number, and would
-    /// meet the same endpoint again and again if that number fits the length.
+    /// A counter of its own: the picks that need it have moved the other counter by a fixed number, and would choose
+    /// the same endpoint again and again if the length divides that number.
     among_usable: AtomicU64,
 }
 
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_counter_wraps_around_without_harm() {
+    fn a_counter_that_wraps_around_stays_in_range() {
         let counter = AtomicU64::new(u64::MAX - 3);
         let picks: Vec<usize> = (0..9).map(|_| next(&counter, 3)).collect();
         // 2^64 - 4 is 0 modulo 3: the turn that wraps is cut short after its first, all others are whole.

@@ -1,4 +1,4 @@
-//! Why a call found no answer.
+//! Why a call got no answer.
 
 use std::error::Error;
 use std::fmt;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{Failure, PickError};
 
-/// How many attempts an error lists: the last ones, as those say what is wrong now.
+/// How many attempts an error lists: the last ones.
 pub const MAX_ATTEMPTS: usize = 16;
 
 /// An attempt that failed.
@@ -17,9 +17,9 @@ pub const MAX_ATTEMPTS: usize = 16;
 pub struct Attempt<K, E> {
     /// The endpoint that was called.
     pub key: K,
-    /// What went wrong; `None` if the attempt was cut off because its time was over.
+    /// The error; `None` if the time of the attempt was over.
     pub error: Option<E>,
-    /// What was held against the endpoint.
+    /// The failure that counts against the endpoint, if any.
     pub failure: Option<Failure>,
     /// How long the attempt took.
     pub elapsed: Duration,
@@ -31,11 +31,11 @@ pub struct Attempt<K, E> {
 pub enum GaveUp {
     /// The time of the whole call is over.
     TimeIsOver,
-    /// The last error says that another endpoint would not help.
+    /// The last error does not allow a retry.
     NoRetry,
 }
 
-/// Says that no endpoint answered, with what was tried.
+/// The error of a call that no endpoint answered.
 ///
 /// `Display` is one line; the error of the last attempt is the `source`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl<K, E> CallError<K, E> {
         self.count
     }
 
-    /// Returns why there was nothing to call, if that happened, as of the last time.
+    /// Returns why there was nothing to call, if there was nothing after the last attempt.
     #[must_use]
     pub fn nothing_to_pick(&self) -> Option<PickError> {
         self.nothing_to_pick
@@ -109,15 +109,15 @@ impl<K: fmt::Debug + fmt::Display, E: Error + 'static> Error for CallError<K, E>
     }
 }
 
-/// Notes what happened, with bounded memory.
-pub(super) struct Log<K, E> {
+/// Collects the attempts of a call, with bounded memory.
+pub(super) struct History<K, E> {
     began: Instant,
     attempts: Vec<Attempt<K, E>>,
     count: usize,
     nothing_to_pick: Option<PickError>,
 }
 
-impl<K, E> Log<K, E> {
+impl<K, E> History<K, E> {
     pub(super) fn new(began: Instant) -> Self {
         Self { began, attempts: Vec::new(), count: 0, nothing_to_pick: None }
     }
@@ -136,7 +136,7 @@ impl<K, E> Log<K, E> {
         }
         self.attempts.push(attempt);
         self.count += 1;
-        // Whatever was missing before, there is something to call now.
+        // There is something to call now.
         self.nothing_to_pick = None;
     }
 

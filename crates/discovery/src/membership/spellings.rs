@@ -4,10 +4,11 @@ use std::fmt::{self, Write};
 
 use instance::Endpoint;
 
-/// One name or several, of which the endpoint's own form takes no memory: it is nearly always the only one.
+/// The names of one endpoint. Its canonical name takes no memory, as it is nearly always the only one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Spellings {
-    own: bool,
+    /// Whether the canonical name is listed: what the endpoint displays as.
+    canonical: bool,
     /// Sorted.
     others: Vec<String>,
 }
@@ -20,43 +21,43 @@ impl Spellings {
     }
 
     pub(super) fn add(&mut self, endpoint: &Endpoint, name: &str) {
-        if is_form_of(endpoint, name) {
-            self.own = true;
-        } else if let Err(place) = self.others.binary_search_by(|other| other.as_str().cmp(name)) {
-            self.others.insert(place, name.to_owned());
+        if is_canonical(endpoint, name) {
+            self.canonical = true;
+        } else if let Err(index) = self.others.binary_search_by(|other| other.as_str().cmp(name)) {
+            self.others.insert(index, name.to_owned());
         }
     }
 
-    /// Takes a name out; returns whether none is left.
+    /// Removes a name; returns whether none is left.
     pub(super) fn remove(&mut self, endpoint: &Endpoint, name: &str) -> bool {
-        if is_form_of(endpoint, name) {
-            self.own = false;
+        if is_canonical(endpoint, name) {
+            self.canonical = false;
         } else {
             self.others.retain(|other| other != name);
         }
-        !self.own && self.others.is_empty()
+        !self.canonical && self.others.is_empty()
     }
 
     pub(super) fn are_several(&self) -> bool {
-        usize::from(self.own) + self.others.len() > 1
+        usize::from(self.canonical) + self.others.len() > 1
     }
 
     pub(super) fn names(&self, endpoint: &Endpoint) -> impl Iterator<Item = String> {
-        self.own.then(|| endpoint.to_string()).into_iter().chain(self.others.iter().cloned())
+        self.canonical.then(|| endpoint.to_string()).into_iter().chain(self.others.iter().cloned())
     }
 }
 
-/// Whether a name is what the endpoint shows as, found out without memory for it: there are many.
-fn is_form_of(endpoint: &Endpoint, name: &str) -> bool {
-    struct Rest<'a>(&'a str);
-    impl Write for Rest<'_> {
+/// Returns whether a name is what the endpoint displays as. Allocates nothing, as there are many names.
+fn is_canonical(endpoint: &Endpoint, name: &str) -> bool {
+    struct Unmatched<'a>(&'a str);
+    impl Write for Unmatched<'_> {
         fn write_str(&mut self, text: &str) -> fmt::Result {
             self.0 = self.0.strip_prefix(text).ok_or(fmt::Error)?;
             Ok(())
         }
     }
-    let mut rest = Rest(name);
-    write!(rest, "{endpoint}").is_ok() && rest.0.is_empty()
+    let mut unmatched = Unmatched(name);
+    write!(unmatched, "{endpoint}").is_ok() && unmatched.0.is_empty()
 }
 
 #[cfg(test)]
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_name_that_goes_says_so_in_any_order() {
+    fn removing_the_last_name_returns_true_in_any_order() {
         let endpoint: Endpoint = "host-a:80".parse().unwrap();
         let names = ["host-a:80", "Host-A:80", "HOST-A.:80"];
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
@@ -74,19 +75,19 @@ mod tests {
                 spellings.add(&endpoint, name);
             }
             assert_eq!(spellings.names(&endpoint).count(), 3);
-            assert!(!spellings.remove(&endpoint, "host-A:80"), "it never was there");
+            assert!(!spellings.remove(&endpoint, "host-A:80"), "this name was never added");
             let gone: Vec<_> = order.map(|index| spellings.remove(&endpoint, names[index])).into();
             assert_eq!(gone, [false, false, true]);
         }
     }
 
     #[test]
-    fn only_the_very_form_is_the_form() {
+    fn only_the_exact_form_is_canonical() {
         let endpoint: Endpoint = "[::1]:80".parse().unwrap();
-        for (name, is) in
+        for (name, expected) in
             [("[::1]:80", true), ("[::1]:8", false), ("[::1]:800", false), ("[0::1]:80", false), ("", false)]
         {
-            assert_eq!(is_form_of(&endpoint, name), is, "{name}");
+            assert_eq!(is_canonical(&endpoint, name), expected, "{name}");
         }
     }
 }

@@ -13,7 +13,7 @@ impl Script {
         let mut membership = Membership::new(Box::new(Plain), Duration::from_millis(5), false);
         membership.set_hold(Duration::from_secs(10));
         let mut script = Self { membership, now: Instant::now() };
-        script.membership.linked(script.now);
+        script.membership.link_up(script.now);
         script.listed(1..=count);
         script
     }
@@ -43,9 +43,9 @@ impl Script {
 
     /// The link goes down, and comes back after a while.
     fn outage(&mut self, ms: u64) {
-        self.membership.unlinked(self.now);
+        self.membership.link_down(self.now);
         self.now += Duration::from_millis(ms);
-        self.membership.linked(self.now);
+        self.membership.link_up(self.now);
         self.pass(0);
     }
 
@@ -98,7 +98,7 @@ fn a_mass_disappearance_is_held_and_then_believed() {
 }
 
 #[test]
-fn a_mass_disappearance_in_drips_is_stopped_at_half() {
+fn a_slow_mass_disappearance_is_stopped_at_half() {
     let mut script = Script::with(10);
     for port in 1..=8 {
         script.delete([port]);
@@ -109,7 +109,7 @@ fn a_mass_disappearance_in_drips_is_stopped_at_half() {
 }
 
 #[test]
-fn what_goes_at_one_time_is_held_as_a_whole_though_it_arrives_in_pieces() {
+fn a_mass_disappearance_that_arrives_in_pieces_is_held_as_a_whole() {
     let mut script = Script::with(10);
     for pair in [[1, 2], [3, 4], [5, 6], [7, 8]] {
         script.delete(pair);
@@ -123,7 +123,7 @@ fn what_goes_at_one_time_is_held_as_a_whole_though_it_arrives_in_pieces() {
 }
 
 #[test]
-fn what_may_be_a_take_over_is_counted_but_not_held() {
+fn a_settling_removal_counts_for_a_mass_disappearance_but_is_not_held() {
     let mut script = Script::with(4);
     script.delete([1]);
     script.pass(4);
@@ -135,7 +135,7 @@ fn what_may_be_a_take_over_is_counted_but_not_held() {
 }
 
 #[test]
-fn after_an_outage_there_is_the_whole_hold_for_coming_back() {
+fn a_hold_begins_again_after_an_outage() {
     let mut script = Script::with(4);
     script.delete(1..=3);
     script.pass(9_000);
@@ -143,18 +143,18 @@ fn after_an_outage_there_is_the_whole_hold_for_coming_back() {
     script.outage(60_000);
     script.pass(9_999);
     assert_eq!(script.ports().len(), 4);
-    // Looking again on the same link is no outage.
-    script.membership.linked(script.now);
+    // A resync on the same link is no outage.
+    script.membership.link_up(script.now);
     script.pass(1);
     assert_eq!(script.ports(), [4]);
 }
 
 #[test]
-fn a_link_that_comes_and_goes_does_not_keep_ghosts_for_ever() {
+fn a_flapping_link_does_not_hold_instances_for_ever() {
     let mut script = Script::with(4);
     script.delete(1..=3);
     script.pass(5);
-    // Each time a hold has not quite passed.
+    // Each outage comes just before the hold would end.
     for _ in 0..6 {
         script.pass(4_999);
         assert_eq!(script.membership.held(), 3);
@@ -168,10 +168,10 @@ fn a_link_that_comes_and_goes_does_not_keep_ghosts_for_ever() {
 }
 
 proptest! {
-    /// Everything that goes within the settling time, however it arrives: more than half is held as a whole,
-    /// less is gone as soon as it has settled.
+    /// However the removals of one settling time arrive: more than half of the set is held as a whole, less is
+    /// removed as soon as it has settled.
     #[test]
-    fn a_removal_is_held_or_immediate_as_the_whole_is_a_mass_or_not(
+    fn removals_are_held_only_if_all_of_them_are_a_mass_disappearance(
         others in 0u16..12,
         arrivals in proptest::collection::vec(0u64..5, 1..12),
     ) {
@@ -191,29 +191,29 @@ proptest! {
         prop_assert_eq!(script.ports().len(), usize::from(others));
     }
 
-    /// Whatever the link does, what is held goes after one hold without an interruption, and after three of
-    /// time with a link at the latest.
+    /// Whatever the link does, held instances go after one hold without an outage, and after three holds of time
+    /// with a link at the latest.
     #[test]
-    fn no_link_is_so_bad_that_it_keeps_a_ghost(
+    fn no_link_is_so_bad_that_instances_are_held_for_ever(
         links in proptest::collection::vec((1u64..12_000, 0u64..100_000), 0..40),
     ) {
         let mut script = Script::with(3);
         script.delete([1, 2, 3]);
-        let (mut linked, mut went) = (0, false);
+        let (mut up_ms, mut removed) = (0, false);
         for (up, down) in links.into_iter().chain([(30_000, 0)]) {
-            if linked == 0 {
+            if up_ms == 0 {
                 script.pass(5);
             }
             script.pass(up);
-            linked += up + if linked == 0 { 5 } else { 0 };
-            went = went || up >= 10_000 || linked >= 30_000;
+            up_ms += up + if up_ms == 0 { 5 } else { 0 };
+            removed = removed || up >= 10_000 || up_ms >= 30_000;
             // The first link begins with the settling, which is part of the hold.
-            let early = linked == up + 5 && up >= 9_995;
-            prop_assert_eq!(script.ports().is_empty(), went || early, "after {} ms", linked);
-            went |= early;
+            let early = up_ms == up + 5 && up >= 9_995;
+            prop_assert_eq!(script.ports().is_empty(), removed || early, "after {} ms", up_ms);
+            removed |= early;
             script.outage(down);
         }
-        prop_assert!(went);
+        prop_assert!(removed);
     }
 }
 
@@ -223,14 +223,14 @@ fn a_rolling_restart_is_no_mass_disappearance() {
     for port in [1, 2, 3, 1, 2, 3] {
         script.delete([port]);
         script.pass(5);
-        assert_eq!(script.ports().len(), 2, "{port} is gone at once");
+        assert_eq!(script.ports().len(), 2, "{port} is removed at once");
         script.create(port);
         script.pass(5);
     }
 }
 
 #[test]
-fn removals_far_apart_are_ordinary() {
+fn removals_more_than_a_second_apart_are_not_held() {
     let mut script = Script::with(10);
     for port in 1..=9 {
         script.delete([port]);
@@ -240,7 +240,7 @@ fn removals_far_apart_are_ordinary() {
 }
 
 #[test]
-fn small_sets_may_empty_at_once() {
+fn a_set_of_two_may_empty_at_once() {
     let mut script = Script::with(2);
     script.delete([1, 2]);
     script.pass(5);
@@ -248,7 +248,7 @@ fn small_sets_may_empty_at_once() {
 }
 
 #[test]
-fn what_is_held_returns_unseen_or_goes_when_refused() {
+fn a_held_instance_stays_when_listed_again_and_goes_when_it_refuses() {
     let mut script = Script::with(4);
     script.listed([]);
     script.pass(100);
@@ -258,13 +258,13 @@ fn what_is_held_returns_unseen_or_goes_when_refused() {
     script.membership.refused(&name(1).parse().unwrap());
     script.pass(0);
     assert_eq!(script.ports(), [1, 3, 4], "1 is listed again and stays, 2 refused");
-    script.membership.release();
+    script.membership.release_held();
     script.pass(0);
     assert_eq!(script.ports(), [1]);
 }
 
 #[test]
-fn a_new_sessions_much_smaller_first_list_is_held_however_small_the_set() {
+fn a_new_session_whose_first_list_lacks_most_instances_holds_them_however_small_the_set() {
     for (before, after) in [(1, 0), (3, 1), (10, 4)] {
         let mut script = Script::with(before);
         let names: Vec<_> = (1..=after).map(name).collect();
@@ -277,11 +277,11 @@ fn a_new_sessions_much_smaller_first_list_is_held_however_small_the_set() {
     let mut script = Script::with(2);
     script.membership.listed(&listing([name(1)]), script.now, true);
     script.pass(5);
-    assert_eq!(script.ports(), [1], "half is ordinary");
+    assert_eq!(script.ports(), [1], "half of the set is not held");
 }
 
 #[test]
-fn a_hold_of_zero_believes_everything() {
+fn a_hold_of_zero_holds_nothing() {
     let mut script = Script::with(4);
     script.membership.set_hold(Duration::ZERO);
     script.listed([]);
@@ -290,7 +290,7 @@ fn a_hold_of_zero_believes_everything() {
 }
 
 #[test]
-fn odd_names_are_skipped_and_counted() {
+fn invalid_names_are_skipped_and_counted() {
     let mut script = Script::with(1);
     let names = ["127.0.0.1:1", "127.0.0.1:01", "vector_1", "", "127.0.0.1:99999"].map(String::from);
     script.membership.listed(&listing(names), script.now, false);
@@ -302,7 +302,7 @@ fn odd_names_are_skipped_and_counted() {
 }
 
 #[test]
-fn what_reaches_the_caller_itself_is_skipped_and_counted() {
+fn unspecified_addresses_are_skipped_and_counted() {
     let mut script = Script::with(1);
     for name in ["0.0.0.0:7", "[::]:7", "[::ffff:0.0.0.0]:7"] {
         script.membership.created(name, script.now);
@@ -315,7 +315,7 @@ fn what_reaches_the_caller_itself_is_skipped_and_counted() {
 }
 
 #[test]
-fn one_endpoint_is_one_instance_for_as_long_as_one_of_its_names_stands() {
+fn an_endpoint_in_several_spellings_is_one_instance_until_its_last_name_goes() {
     let names = ["127.0.0.1:1", "[::ffff:127.0.0.1]:1", "[0:0:0:0:0:FFFF:127.0.0.1]:1"];
     for gone in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let mut script = Script::with(2);
@@ -334,25 +334,29 @@ fn one_endpoint_is_one_instance_for_as_long_as_one_of_its_names_stands() {
 }
 
 #[test]
-fn a_list_may_spell_an_endpoint_in_another_way_or_in_several() {
+fn a_list_with_other_spellings_of_an_endpoint_does_not_change_the_view() {
     let mut script = Script::with(2);
-    let steps = script.membership.steps();
+    let shown_changes = script.membership.shown_changes();
     let again = |script: &mut Script, names: &[&str]| {
         let names = names.iter().map(|name| name.to_string());
-        let news = script.membership.listed(&listing(names), script.now, false);
+        let changed = script.membership.listed(&listing(names), script.now, false);
         script.pass(5);
-        news
+        changed
     };
     assert!(!again(&mut script, &["127.0.0.1:2", "127.0.0.1:1"]), "the same in another order");
     assert!(again(&mut script, &["127.0.0.1:1", "127.0.0.1:2", "[::ffff:127.0.0.1]:2"]));
-    assert!(again(&mut script, &["127.0.0.1:1", "[::ffff:127.0.0.1]:2"]), "an event should have told");
+    assert!(again(&mut script, &["127.0.0.1:1", "[::ffff:127.0.0.1]:2"]), "one name was removed");
     assert!(!again(&mut script, &["[::ffff:127.0.0.1]:2", "127.0.0.1:1"]));
-    assert_eq!((script.ports(), script.membership.steps()), (vec![1, 2], steps), "nobody saw anything");
+    assert_eq!(
+        (script.ports(), script.membership.shown_changes()),
+        (vec![1, 2], shown_changes),
+        "the view did not change"
+    );
     assert!(again(&mut script, &["127.0.0.1:1"]));
     assert_eq!(script.ports(), [1]);
 }
 
-/// A set whose records are asked for.
+/// A set whose records are read.
 struct Reading {
     script: Script,
     zxid: i64,
@@ -367,35 +371,36 @@ impl Reading {
         Self { script, zxid: 1 }
     }
 
-    /// Reads what is due; every record has this data.
+    /// Reads the records that are due; all have this data.
     fn read(&mut self, data: &str) -> usize {
         let mut stat = zk_core::Stat::default();
         self.zxid += 1;
         (stat.czxid, stat.mzxid) = (zk_core::Zxid(self.zxid), zk_core::Zxid(self.zxid));
-        self.answer(&Some(Ok((data.into(), stat))))
+        self.reply(&Some(Ok((data.into(), stat))))
     }
 
-    fn answer(&mut self, reading: &Option<zk_core::Reading>) -> usize {
+    fn reply(&mut self, reading: &Option<zk_core::Reading>) -> usize {
         let (now, membership) = (self.script.now, &mut self.script.membership);
         let Some(batch) = membership.take_reads(now, 256) else { return 0 };
         for name in &batch.names {
-            membership.answered(batch.ticket, name, reading.clone(), now + Duration::from_secs(1));
+            membership.apply_reply(batch.ticket, name, reading.clone(), now + Duration::from_secs(1));
         }
         self.script.pass(0);
         batch.names.len()
     }
 
-    /// Reads what is due, from znodes with these births and weights.
+    /// Reads the records that are due, from znodes with these names, czxids and weights.
     fn read_of(&mut self, znodes: &[(&str, i64, u32)]) {
         self.script.pass(5);
         let (now, membership) = (self.script.now, &mut self.script.membership);
         let Some(batch) = membership.take_reads(now, 256) else { return };
         for name in &batch.names {
             let mut stat = zk_core::Stat::default();
-            let (_, birth, weight) = znodes.iter().find(|(znode, ..)| znode == name).expect("it is there");
-            (stat.czxid, stat.mzxid) = (zk_core::Zxid(*birth), zk_core::Zxid(*birth));
+            let (_, czxid, weight) =
+                znodes.iter().find(|(znode, ..)| znode == name).expect("the znode exists");
+            (stat.czxid, stat.mzxid) = (zk_core::Zxid(*czxid), zk_core::Zxid(*czxid));
             let data = format!(r#"{{"Weight":{weight}}}"#).into_bytes();
-            membership.answered(batch.ticket, name, Some(Ok((data, stat))), now);
+            membership.apply_reply(batch.ticket, name, Some(Ok((data, stat))), now);
         }
         self.script.pass(0);
     }
@@ -410,10 +415,10 @@ impl Reading {
 fn an_addition_shows_with_its_record() {
     let mut reading = Reading::with(2);
     assert_eq!(reading.weights(), []);
-    assert!(reading.script.membership.is_arriving());
+    assert!(reading.script.membership.awaits_records());
     assert_eq!(reading.read(r#"{"Weight":7}"#), 2);
     assert_eq!(reading.weights(), [(1, 7), (2, 7)]);
-    assert!(!reading.script.membership.is_arriving());
+    assert!(!reading.script.membership.awaits_records());
 }
 
 #[test]
@@ -428,7 +433,7 @@ fn an_addition_does_not_wait_long_for_its_record() {
 }
 
 #[test]
-fn changes_close_together_are_read_together() {
+fn changes_within_5_ms_are_read_in_one_batch() {
     let mut reading = Reading::with(0);
     for port in 1..=4 {
         reading.script.create(port);
@@ -437,37 +442,37 @@ fn changes_close_together_are_read_together() {
     }
     reading.script.pass(1);
     assert_eq!(reading.script.membership.next_read(), Some(reading.script.now));
-    // The first is due, and those behind it soon will be.
+    // The first is due, and the others will be soon.
     assert_eq!(reading.read(""), 4);
 }
 
 #[test]
-fn the_last_one_shown_does_not_go_before_what_comes_is_shown() {
+fn the_last_shown_instance_does_not_go_before_a_new_one_is_shown() {
     let mut reading = Reading::with(1);
     reading.read("");
     reading.script.create(2);
     reading.script.delete([1]);
     reading.script.pass(5);
-    assert_eq!(reading.script.ports(), [2], "empty would be a lie");
+    assert_eq!(reading.script.ports(), [2], "an empty set would be wrong");
 }
 
 #[test]
-fn gone_before_it_was_read_is_never_shown() {
+fn an_instance_removed_before_it_was_read_is_never_shown() {
     let mut reading = Reading::with(1);
     reading.script.delete([1]);
-    assert!(!reading.script.membership.is_arriving());
+    assert!(!reading.script.membership.awaits_records());
     assert_eq!(reading.read(""), 0);
     assert_eq!(reading.weights(), []);
 }
 
 #[test]
-fn what_is_held_keeps_its_record() {
+fn a_held_instance_keeps_its_record() {
     let mut reading = Reading::with(4);
     reading.read(r#"{"Weight":7}"#);
     reading.script.listed([]);
     reading.script.pass(100);
     assert_eq!(reading.weights(), [(1, 7), (2, 7), (3, 7), (4, 7)]);
-    assert_eq!(reading.script.membership.ever_held(), 4);
+    assert_eq!(reading.script.membership.total_held(), 4);
     reading.script.create(1);
     reading.script.pass(5);
     assert_eq!(reading.read(r#"{"Weight":8}"#), 1);
@@ -475,7 +480,7 @@ fn what_is_held_keeps_its_record() {
 }
 
 #[test]
-fn a_take_over_is_another_record_and_no_gap() {
+fn a_take_over_changes_the_record_without_a_gap() {
     let mut reading = Reading::with(2);
     reading.read(r#"{"Weight":7}"#);
     reading.script.delete([1]);
@@ -487,9 +492,9 @@ fn a_take_over_is_another_record_and_no_gap() {
 }
 
 #[test]
-fn records_that_cannot_be_read_are_counted_and_cost_no_instance() {
+fn unreadable_records_are_counted_and_remove_no_instance() {
     let mut reading = Reading::with(1);
-    reading.answer(&Some(Err(zk_core::ErrorKind::Denied)));
+    reading.reply(&Some(Err(zk_core::ErrorKind::Denied)));
     assert_eq!(reading.weights(), [(1, 100)]);
     assert_eq!(reading.script.membership.unreadable(), 1);
     for (data, unreadable) in
@@ -508,29 +513,29 @@ fn records_that_cannot_be_read_are_counted_and_cost_no_instance() {
 }
 
 #[test]
-fn a_failed_read_takes_nothing_back() {
+fn a_failed_read_keeps_the_known_record() {
     let mut reading = Reading::with(1);
     reading.read(r#"{"Weight":7}"#);
-    for answer in [Some(Err(zk_core::ErrorKind::Denied)), None, Some(Err(zk_core::ErrorKind::NoNode))] {
+    for outcome in [Some(Err(zk_core::ErrorKind::Denied)), None, Some(Err(zk_core::ErrorKind::NoNode))] {
         reading.script.membership.written(&name(1), reading.script.now);
         reading.script.pass(1_000);
-        assert_eq!(reading.answer(&answer), 1);
-        assert_eq!(reading.weights(), [(1, 7)], "{answer:?}");
+        assert_eq!(reading.reply(&outcome), 1);
+        assert_eq!(reading.weights(), [(1, 7)], "{outcome:?}");
     }
 }
 
 #[test]
-fn names_only_are_never_read() {
+fn without_records_nothing_is_read() {
     let mut script = Script::with(3);
     script.create(4);
     script.membership.written(&name(1), script.now);
-    script.membership.sweep(script.now, Duration::ZERO, Why::Gap, &mut rand::rng());
+    script.membership.reread_all(script.now, Duration::ZERO, ReadReason::Resync, &mut rand::rng());
     assert_eq!(script.membership.next_read(), None);
     assert_eq!(script.membership.take_reads(script.now + Duration::from_secs(9), 256), None);
 }
 
 #[test]
-fn of_several_znodes_of_one_endpoint_the_youngest_counts() {
+fn the_youngest_znode_of_an_endpoint_has_the_record_that_counts() {
     const OLD: (&str, i64, u32) = ("host:1", 10, 1);
     const YOUNG: (&str, i64, u32) = ("HOST:1", 20, 2);
     const MIDDLE: (&str, i64, u32) = ("Host:1", 15, 3);
@@ -551,12 +556,12 @@ fn of_several_znodes_of_one_endpoint_the_youngest_counts() {
         assert_eq!(reading.weights(), [(1, 2)], "{order:?}");
         reading.script.membership.deleted(YOUNG.0, reading.script.now);
         reading.read_of(&all);
-        assert_eq!(reading.weights(), [(1, 3)], "what is left counts: {order:?}");
+        assert_eq!(reading.weights(), [(1, 3)], "the next youngest counts: {order:?}");
         reading.script.membership.deleted(MIDDLE.0, reading.script.now);
         reading.script.pass(5);
         assert_eq!(reading.weights(), []);
     }
-    // The same told by lists.
+    // The same with lists instead of events.
     let mut reading = Reading::with(0);
     for names in [vec![OLD, YOUNG], vec![OLD]] {
         let list = names.iter().map(|znode| znode.0.to_owned());

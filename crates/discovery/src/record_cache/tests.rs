@@ -9,10 +9,10 @@ use super::*;
 
 const LATER: Duration = Duration::from_secs(1);
 
-fn record(birth: i64, write: i64, length: usize) -> Option<Reading> {
+fn record(czxid: i64, mzxid: i64, size: usize) -> Option<Reading> {
     let mut stat = Stat::default();
-    (stat.czxid, stat.mzxid) = (Zxid(birth), Zxid(write));
-    Some(Ok((vec![b'x'; length], stat)))
+    (stat.czxid, stat.mzxid) = (Zxid(czxid), Zxid(mzxid));
+    Some(Ok((vec![b'x'; size], stat)))
 }
 
 fn rng() -> SmallRng {
@@ -35,117 +35,123 @@ impl Script {
         self.cache.take(self.now, MAX_READS)
     }
 
-    /// Reads all that is due; each record has the same stat and length.
-    fn read(&mut self, birth: i64, write: i64, length: usize) -> Vec<Verdict> {
+    /// Reads the records that are due; all have the same stat and size.
+    fn read(&mut self, czxid: i64, mzxid: i64, size: usize) -> Vec<Verdict> {
         let Some(batch) = self.take() else { return Vec::new() };
-        let answer = |name: &String| {
-            self.cache.answered(batch.ticket, name, record(birth, write, length), self.now + LATER)
+        let reply = |name: &String| {
+            self.cache.apply_reply(batch.ticket, name, record(czxid, mzxid, size), self.now + LATER)
         };
-        batch.names.iter().map(answer).collect()
+        batch.names.iter().map(reply).collect()
     }
 }
 
-fn news(length: usize) -> Verdict {
-    Verdict::Record { data: vec![b'x'; length], surprise: false }
+fn new_record(size: usize) -> Verdict {
+    Verdict::Record { data: vec![b'x'; size], mismatch: false }
 }
 
 #[test]
-fn what_is_listed_is_read_once() {
+fn a_listed_record_is_read_once() {
     let mut script = Script::with(&["a", "b"]);
-    assert_eq!(script.read(1, 1, 3), [news(3), news(3)]);
+    assert_eq!(script.read(1, 1, 3), [new_record(3), new_record(3)]);
     assert_eq!(script.cache.next_due(), None);
     script.cache.listed(["a", "b"], script.now);
     assert_eq!(script.take(), None);
 }
 
 #[test]
-fn a_change_during_a_read_is_read_after_it() {
+fn a_record_written_during_its_read_is_read_again() {
     let mut script = Script::with(&["a"]);
     let batch = script.take().unwrap();
     script.cache.written("a", script.now);
     assert_eq!(script.take(), None, "one at a time");
-    script.cache.answered(batch.ticket, "a", record(1, 1, 3), script.now);
-    assert_eq!(script.read(1, 2, 4), [news(4)]);
+    script.cache.apply_reply(batch.ticket, "a", record(1, 1, 3), script.now);
+    assert_eq!(script.read(1, 2, 4), [new_record(4)]);
 }
 
 #[test]
-fn an_answer_about_an_earlier_life_counts_for_nothing() {
+fn a_reply_about_a_znode_that_was_deleted_and_created_again_is_ignored() {
     let mut script = Script::with(&["a"]);
     let batch = script.take().unwrap();
-    script.cache.gone("a");
-    script.cache.born("a", script.now);
-    assert_eq!(script.cache.answered(batch.ticket, "a", record(1, 1, 3), script.now), Verdict::Nothing);
-    assert_eq!(script.read(2, 2, 3), [news(3)]);
+    script.cache.deleted("a");
+    script.cache.created("a", script.now);
+    assert_eq!(script.cache.apply_reply(batch.ticket, "a", record(1, 1, 3), script.now), Verdict::Nothing);
+    assert_eq!(script.read(2, 2, 3), [new_record(3)]);
 }
 
 #[test]
-fn a_sweep_finds_another_life_with_the_same_version() {
+fn a_reread_finds_a_znode_that_was_created_again_with_the_same_version() {
     let mut script = Script::with(&["a"]);
     script.read(1, 1, 3);
-    for (birth, expected) in [(1, Verdict::Nothing), (2, news(3))] {
-        script.cache.sweep(script.now, Duration::ZERO, Why::Gap, &mut rng());
-        assert_eq!(script.read(birth, birth, 3), [expected]);
+    for (czxid, expected) in [(1, Verdict::Nothing), (2, new_record(3))] {
+        script.cache.reread_all(script.now, Duration::ZERO, ReadReason::Resync, &mut rng());
+        assert_eq!(script.read(czxid, czxid, 3), [expected]);
     }
 }
 
 #[test]
-fn only_an_audit_is_surprised_and_only_where_nothing_was_told() {
-    for (why, told, surprise) in
-        [(Why::Gap, false, false), (Why::Audit, false, true), (Why::Audit, true, false)]
-    {
+fn only_an_audit_without_an_event_reports_a_mismatch() {
+    for (reason, event, mismatch) in [
+        (ReadReason::Resync, false, false),
+        (ReadReason::Audit, false, true),
+        (ReadReason::Audit, true, false),
+    ] {
         let mut script = Script::with(&["a"]);
         script.read(1, 1, 3);
-        script.cache.sweep(script.now, Duration::ZERO, why, &mut rng());
+        script.cache.reread_all(script.now, Duration::ZERO, reason, &mut rng());
         let batch = script.take().unwrap();
-        if told {
+        if event {
             script.cache.written("a", script.now);
         }
-        let verdict = script.cache.answered(batch.ticket, "a", record(1, 2, 3), script.now);
-        assert_eq!(verdict, Verdict::Record { data: b"xxx".to_vec(), surprise }, "{why:?}, told: {told}");
+        let verdict = script.cache.apply_reply(batch.ticket, "a", record(1, 2, 3), script.now);
+        assert_eq!(
+            verdict,
+            Verdict::Record { data: b"xxx".to_vec(), mismatch },
+            "{reason:?}, event: {event}"
+        );
     }
 }
 
 #[test]
-fn after_a_gap_even_what_an_audit_was_about_to_read_is_no_surprise() {
+fn a_resync_during_an_audit_reports_no_mismatch() {
     let mut script = Script::with(&["a"]);
     script.read(1, 1, 3);
-    script.cache.sweep(script.now, LATER, Why::Audit, &mut rng());
-    script.cache.sweep(script.now, Duration::ZERO, Why::Gap, &mut rng());
-    assert_eq!(script.read(1, 2, 3), [news(3)]);
+    script.cache.reread_all(script.now, LATER, ReadReason::Audit, &mut rng());
+    script.cache.reread_all(script.now, Duration::ZERO, ReadReason::Resync, &mut rng());
+    assert_eq!(script.read(1, 2, 3), [new_record(3)]);
 }
 
 #[test]
-fn reads_that_went_with_the_connection_are_asked_for_again() {
+fn reads_that_were_lost_with_the_connection_are_repeated() {
     let mut script = Script::with(&["a", "b"]);
     script.take().unwrap();
-    script.cache.sweep(script.now, LATER, Why::Audit, &mut rng());
-    assert_eq!(script.cache.next_due(), None, "on its way");
-    script.cache.sweep(script.now, LATER, Why::Gap, &mut rng());
+    script.cache.reread_all(script.now, LATER, ReadReason::Audit, &mut rng());
+    assert_eq!(script.cache.next_due(), None, "under way");
+    script.cache.reread_all(script.now, LATER, ReadReason::Resync, &mut rng());
     assert_eq!(script.take().unwrap().names, ["a", "b"], "never read: at once");
 }
 
 #[test]
-fn without_an_answer_it_is_asked_again_later() {
+fn a_record_without_a_reply_is_read_again_later() {
     let mut script = Script::with(&["a"]);
     let batch = script.take().unwrap();
-    script.cache.answered(batch.ticket, "a", None, script.now + LATER);
+    script.cache.apply_reply(batch.ticket, "a", None, script.now + LATER);
     assert_eq!(script.take(), None);
     script.now += LATER;
-    assert_eq!(script.read(1, 1, 1), [news(1)]);
+    assert_eq!(script.read(1, 1, 1), [new_record(1)]);
 }
 
 #[test]
-fn a_denied_record_of_another_life_is_not_the_one_that_was_known() {
+fn a_denied_record_is_known_only_until_the_znode_is_created_again() {
     let mut script = Script::with(&["a"]);
     script.read(1, 1, 3);
-    for (born, known) in [(false, true), (true, false)] {
-        if born {
-            script.cache.born("a", script.now);
+    for (created, known) in [(false, true), (true, false)] {
+        if created {
+            script.cache.created("a", script.now);
         } else {
             script.cache.written("a", script.now);
         }
         let ticket = script.take().unwrap().ticket;
-        let verdict = script.cache.answered(ticket, "a", Some(Err(ErrorKind::Denied)), script.now);
+        let verdict = script.cache.apply_reply(ticket, "a", Some(Err(ErrorKind::Denied)), script.now);
         assert_eq!(verdict, Verdict::Denied { known });
     }
 }
@@ -159,19 +165,19 @@ fn batches_are_small_where_records_are_large() {
     while let Some(batch) = script.take() {
         sizes.push(batch.names.len());
         for name in &batch.names {
-            script.cache.answered(batch.ticket, name, record(1, 1, 64 * 1024), script.now);
+            script.cache.apply_reply(batch.ticket, name, record(1, 1, 64 * 1024), script.now);
         }
     }
-    assert_eq!(sizes[0], MAX_READS, "nothing is known");
+    assert_eq!(sizes[0], MAX_READS, "no size is known");
     assert!(sizes[1..].iter().all(|size| *size <= 16), "{sizes:?}");
-    // Small again, and known to be.
+    // The second reread knows that the records are small again.
     for _ in 0..2 {
-        script.cache.sweep(script.now, Duration::ZERO, Why::Gap, &mut rng());
+        script.cache.reread_all(script.now, Duration::ZERO, ReadReason::Resync, &mut rng());
         sizes.clear();
         while let Some(batch) = script.take() {
             sizes.push(batch.names.len());
             for name in &batch.names {
-                script.cache.answered(batch.ticket, name, record(1, 2, 300), script.now);
+                script.cache.apply_reply(batch.ticket, name, record(1, 2, 300), script.now);
             }
         }
     }
@@ -179,17 +185,17 @@ fn batches_are_small_where_records_are_large() {
 }
 
 #[test]
-fn a_sweep_is_spread_over_its_time() {
+fn a_reread_is_spread_over_its_time() {
     let names: Vec<_> = (0..1_000).map(|number| format!("{number:04}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut script = Script::with(&names);
     while script.take().is_some_and(|batch| {
         for name in &batch.names {
-            script.cache.answered(batch.ticket, name, record(1, 1, 300), script.now);
+            script.cache.apply_reply(batch.ticket, name, record(1, 1, 300), script.now);
         }
         true
     }) {}
-    script.cache.sweep(script.now, LATER, Why::Gap, &mut rng());
+    script.cache.reread_all(script.now, LATER, ReadReason::Resync, &mut rng());
     let mut moments = Vec::new();
     while let Some(at) = script.cache.next_due() {
         moments.push(at - script.now);
@@ -206,14 +212,14 @@ enum Step {
     Create(u8),
     Delete(u8),
     Write(u8),
-    /// All events so far are seen.
-    Tell,
-    /// A batch is asked for, and sees what is there now.
-    Ask,
-    /// The oldest batch is answered; or it is not.
-    Answer(bool),
+    /// All events so far arrive.
+    Deliver,
+    /// A batch is requested, and will reply with the records of this moment.
+    Request,
+    /// The oldest batch gets its reply, or none.
+    Reply(bool),
     /// The connection breaks, and the next one lists.
-    Gap,
+    Resync,
     Audit,
 }
 
@@ -222,30 +228,31 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0u8..4).prop_map(Step::Create),
         2 => (0u8..4).prop_map(Step::Delete),
         3 => (0u8..4).prop_map(Step::Write),
-        3 => Just(Step::Tell),
-        3 => Just(Step::Ask),
-        3 => proptest::bool::weighted(0.9).prop_map(Step::Answer),
-        1 => Just(Step::Gap),
+        3 => Just(Step::Deliver),
+        3 => Just(Step::Request),
+        3 => proptest::bool::weighted(0.9).prop_map(Step::Reply),
+        1 => Just(Step::Resync),
         1 => Just(Step::Audit),
     ]
 }
 
-/// Znodes, a connection that keeps their order, and a reader who knows only what the cache told.
+/// Znodes, a connection that keeps their order, and a reader that knows only what the cache returned.
 struct World {
     cache: RecordCache,
     now: Instant,
     zxid: i64,
     znodes: Znodes,
-    /// What happened, and was not seen yet.
+    /// The events that have not arrived yet.
     events: VecDeque<Event>,
-    /// How many events were seen.
-    seen: usize,
-    /// Batches with what they found, and how many events had happened before.
-    asked: VecDeque<(Batch, Znodes, usize)>,
-    told: BTreeMap<String, i64>,
+    /// How many events have arrived.
+    delivered: usize,
+    /// Batches with the znodes of their moment, and how many events there had been by then.
+    requested: VecDeque<(Batch, Znodes, usize)>,
+    /// The mzxids of the records that the cache returned, by name.
+    reader: BTreeMap<String, i64>,
 }
 
-/// Birth and last write by name.
+/// Czxid and mzxid by name.
 type Znodes = BTreeMap<String, (i64, i64)>;
 
 enum Event {
@@ -262,9 +269,9 @@ impl World {
             zxid: 0,
             znodes: BTreeMap::new(),
             events: VecDeque::new(),
-            seen: 0,
-            asked: VecDeque::new(),
-            told: BTreeMap::new(),
+            delivered: 0,
+            requested: VecDeque::new(),
+            reader: BTreeMap::new(),
         }
     }
 
@@ -289,56 +296,56 @@ impl World {
                     self.events.push_back(Event::Written(name.to_string()));
                 }
             }
-            Step::Tell => self.tell(usize::MAX),
-            Step::Ask => {
+            Step::Deliver => self.deliver(usize::MAX),
+            Step::Request => {
                 if let Some(batch) = self.cache.take(self.now, 2) {
-                    let happened = self.seen + self.events.len();
-                    self.asked.push_back((batch, self.znodes.clone(), happened));
+                    let events = self.delivered + self.events.len();
+                    self.requested.push_back((batch, self.znodes.clone(), events));
                 }
             }
-            Step::Answer(comes) => self.answer(comes),
-            Step::Gap => {
+            Step::Reply(arrives) => self.reply(arrives),
+            Step::Resync => {
                 self.events.clear();
-                self.asked.clear();
+                self.requested.clear();
                 self.cache.listed(self.znodes.keys().map(String::as_str), self.now);
-                self.told.retain(|name, _| self.znodes.contains_key(name));
-                self.cache.sweep(self.now, Duration::ZERO, Why::Gap, &mut rng());
+                self.reader.retain(|name, _| self.znodes.contains_key(name));
+                self.cache.reread_all(self.now, Duration::ZERO, ReadReason::Resync, &mut rng());
             }
-            Step::Audit => self.cache.sweep(self.now, Duration::ZERO, Why::Audit, &mut rng()),
+            Step::Audit => self.cache.reread_all(self.now, Duration::ZERO, ReadReason::Audit, &mut rng()),
         }
     }
 
-    /// Events are seen until so many were.
-    fn tell(&mut self, until: usize) {
-        while self.seen < until
+    /// Delivers events until so many have arrived.
+    fn deliver(&mut self, until: usize) {
+        while self.delivered < until
             && let Some(event) = self.events.pop_front()
         {
-            self.seen += 1;
+            self.delivered += 1;
             match event {
-                Event::Created(name) => self.cache.born(&name, self.now),
+                Event::Created(name) => self.cache.created(&name, self.now),
                 Event::Deleted(name) => {
-                    self.cache.gone(&name);
-                    self.told.remove(&name);
+                    self.cache.deleted(&name);
+                    self.reader.remove(&name);
                 }
                 Event::Written(name) => self.cache.written(&name, self.now),
             }
         }
     }
 
-    /// Events that happened before the answer was given are seen before it.
-    fn answer(&mut self, comes: bool) {
-        let Some((batch, znodes, happened)) = self.asked.pop_front() else { return };
-        self.tell(happened);
+    /// Delivers the events from before the read, and then its reply.
+    fn reply(&mut self, arrives: bool) {
+        let Some((batch, znodes, events)) = self.requested.pop_front() else { return };
+        self.deliver(events);
         for name in &batch.names {
             let reading = match znodes.get(name) {
-                _ if !comes => None,
-                Some((birth, write)) => record(*birth, *write, 1),
+                _ if !arrives => None,
+                Some((czxid, mzxid)) => record(*czxid, *mzxid, 1),
                 None => Some(Err(ErrorKind::NoNode)),
             };
-            let verdict = self.cache.answered(batch.ticket, name, reading, self.now);
-            if let Verdict::Record { surprise, .. } = verdict {
-                assert!(!surprise, "no event is ever lost here");
-                self.told.insert(name.clone(), znodes[name].1);
+            let verdict = self.cache.apply_reply(batch.ticket, name, reading, self.now);
+            if let Verdict::Record { mismatch, .. } = verdict {
+                assert!(!mismatch, "no event is lost in this world");
+                self.reader.insert(name.clone(), znodes[name].1);
             }
         }
     }
@@ -346,17 +353,17 @@ impl World {
 
 proptest! {
     #[test]
-    fn in_the_end_what_was_told_is_what_is_there(steps in proptest::collection::vec(step(), 0..120)) {
+    fn the_reader_ends_up_with_the_records_that_exist(steps in proptest::collection::vec(step(), 0..120)) {
         let mut world = World::new();
         for step in steps {
             world.step(step);
         }
-        world.tell(usize::MAX);
-        while !world.asked.is_empty() || world.cache.next_due().is_some() {
-            world.step(Step::Ask);
-            world.answer(true);
+        world.deliver(usize::MAX);
+        while !world.requested.is_empty() || world.cache.next_due().is_some() {
+            world.step(Step::Request);
+            world.reply(true);
         }
         let truth: BTreeMap<_, _> = world.znodes.iter().map(|(name, stat)| (name.clone(), stat.1)).collect();
-        prop_assert_eq!(world.told, truth);
+        prop_assert_eq!(world.reader, truth);
     }
 }

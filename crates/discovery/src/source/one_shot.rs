@@ -1,11 +1,11 @@
-//! Watches that fire once, for servers before ZooKeeper 3.6: one on the list of children, one on every
-//! record that is read. The list is read again, and watched again by the same request, when its watch
-//! has fired.
+//! Updates from watches that fire once, for servers before ZooKeeper 3.6: one watch on the list of children, and
+//! one on every record that was read. When the watch on the list has fired, one request reads the list and
+//! watches it again.
 //!
 //! ```text
-//!   Armed ── fired ─▶ Behind ── not too often ─▶ Listing ── answer ─▶ Armed
-//!     │                                             │
-//!     └── connection ended ─▶ Silent ◀── failed ────┘
+//!   Watched ── fired ─▶ Changed ── not too often ─▶ Listing ── reply ─▶ Watched
+//!     │                                                │
+//!     └── watch lost ─▶ Ended ◀──────── failed ────────┘
 //! ```
 
 use std::collections::{BTreeSet, VecDeque};
@@ -17,45 +17,45 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep_until};
 use zk_core::{Connection, Error, ErrorKind, EventKind, OneShot, ZnodePath};
 
-use super::{Answer, Listing, News, Silence, paths, reading};
+use super::{Listing, RecordReply, SourceError, Update, paths, reading};
 
-/// Lists are at least so far apart: thousands of changes a second cost a hundred lists, each of which
-/// tells of all that happened before it.
-const BETWEEN_LISTS: Duration = Duration::from_millis(10);
+/// The least time between two lists: thousands of changes a second cost at most a hundred lists, each of which
+/// shows all changes before it.
+const LIST_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Each is a request of its own, and the connection has other users.
-pub(super) const MOST_READS: usize = 32;
+/// A batch is small because each record is a request of its own, and the connection has other users.
+pub(super) const MAX_BATCH: usize = 32;
 
 pub(crate) struct OneShots {
     connection: Connection,
     root: ZnodePath,
-    list: List,
-    /// No list is asked for before.
+    stage: Stage,
+    /// When the next list may be read.
     not_before: Instant,
-    /// The watches on records: which fired, and how.
-    records: FuturesUnordered<BoxFuture<'static, (String, Option<EventKind>)>>,
-    /// The records that have a watch.
-    armed: BTreeSet<String>,
-    /// Deleted since the last list: if the next one has them, they were created again.
+    /// The watches on records, which return the name and the event.
+    record_watches: FuturesUnordered<BoxFuture<'static, (String, Option<EventKind>)>>,
+    /// The names of the records that have a watch.
+    watched: BTreeSet<String>,
+    /// The names that were deleted since the last list: if the next list has them, they were created again.
     deleted: BTreeSet<String>,
-    ready: VecDeque<News>,
+    ready: VecDeque<Update>,
 }
 
-/// Where we stand with the list. Every variant says what holds while it is in it.
-enum List {
-    /// It is the one that was told last, and this fires when it is not any more.
-    Armed(OneShot),
-    /// It has changed.
-    Behind,
-    /// It has changed, and is being read.
+/// How current the last list is.
+enum Stage {
+    /// The last list is current; this watch fires when it changes.
+    Watched(OneShot),
+    /// The list has changed.
+    Changed,
+    /// The list has changed, and the new one is being read.
     Listing(BoxFuture<'static, Result<(Listing, OneShot), Error>>),
-    /// No word will come.
-    Silent(Silence),
+    /// There will be no more updates.
+    Ended(SourceError),
 }
 
 impl OneShots {
-    pub(super) async fn begin(connection: Connection, root: &ZnodePath) -> Result<(Self, Listing), Error> {
-        // D7, as for the other source; the list is behind it on the same connection.
+    pub(super) async fn start(connection: Connection, root: &ZnodePath) -> Result<(Self, Listing), Error> {
+        // D7, as for the recursive watch; the list follows the sync on the same connection.
         let (synced, listed) =
             tokio::join!(biased; connection.sync(root), watched_list(connection.clone(), root.clone()));
         let (listing, watch) = listed?;
@@ -63,74 +63,74 @@ impl OneShots {
         let source = Self {
             connection,
             root: root.clone(),
-            list: List::Armed(watch),
-            not_before: Instant::now() + BETWEEN_LISTS,
-            records: FuturesUnordered::new(),
-            armed: BTreeSet::new(),
+            stage: Stage::Watched(watch),
+            not_before: Instant::now() + LIST_INTERVAL,
+            record_watches: FuturesUnordered::new(),
+            watched: BTreeSet::new(),
             deleted: BTreeSet::new(),
             ready: VecDeque::new(),
         };
         Ok((source, listing))
     }
 
-    /// Watches on records before the list: what happened before a list was answered is told before it.
-    pub(super) async fn next(&mut self) -> Result<News, Silence> {
+    /// Watches on records have priority over the list: a change before the reply of a list is an update before it.
+    pub(super) async fn next(&mut self) -> Result<Update, SourceError> {
         loop {
-            if let Some(news) = self.ready.pop_front() {
-                return Ok(news);
+            if let Some(update) = self.ready.pop_front() {
+                return Ok(update);
             }
             let record = async {
-                match self.records.next().await {
+                match self.record_watches.next().await {
                     Some(fired) => fired,
                     None => std::future::pending().await,
                 }
             };
-            match &mut self.list {
-                List::Armed(watch) => tokio::select! {
+            match &mut self.stage {
+                Stage::Watched(watch) => tokio::select! {
                     biased;
                     (name, kind) = record => self.record_fired(name, kind),
                     kind = watch.fired() => self.list_fired(kind),
                 },
-                List::Behind => tokio::select! {
+                Stage::Changed => tokio::select! {
                     biased;
                     (name, kind) = record => self.record_fired(name, kind),
                     () = sleep_until(self.not_before) => {
                         let list = watched_list(self.connection.clone(), self.root.clone());
-                        self.list = List::Listing(list.boxed());
+                        self.stage = Stage::Listing(list.boxed());
                     }
                 },
-                List::Listing(list) => tokio::select! {
+                Stage::Listing(list) => tokio::select! {
                     biased;
                     (name, kind) = record => self.record_fired(name, kind),
                     listed = list => self.listed(listed),
                 },
-                List::Silent(silence) => return Err(silence.clone()),
+                Stage::Ended(error) => return Err(error.clone()),
             }
         }
     }
 
     fn record_fired(&mut self, name: String, kind: Option<EventKind>) {
         match kind {
-            // The watch on the list fires as well, and which of the two is seen first is left to chance.
+            // The watch on the list fires as well, before this one or after it.
             Some(EventKind::Deleted) => {
-                self.armed.remove(&name);
+                self.watched.remove(&name);
                 self.deleted.insert(name);
-                if let List::Armed(_) = self.list {
-                    self.list = List::Behind;
+                if let Stage::Watched(_) = self.stage {
+                    self.stage = Stage::Changed;
                 }
             }
             Some(_) => {
-                self.armed.remove(&name);
-                self.ready.push_back(News::Written(name));
+                self.watched.remove(&name);
+                self.ready.push_back(Update::Written(name));
             }
-            None => self.list = List::Silent(Silence::Overrun),
+            None => self.stage = Stage::Ended(SourceError::WatchLost),
         }
     }
 
     fn list_fired(&mut self, kind: Option<EventKind>) {
-        self.list = match kind {
-            Some(_) => List::Behind,
-            None => List::Silent(Silence::Overrun),
+        self.stage = match kind {
+            Some(_) => Stage::Changed,
+            None => Stage::Ended(SourceError::WatchLost),
         };
     }
 
@@ -138,26 +138,26 @@ impl OneShots {
         match listed {
             Ok((listing, watch)) => {
                 let listing = self.accept(listing, watch);
-                self.ready.push_back(News::Listed(listing));
+                self.ready.push_back(Update::Listed(listing));
             }
-            Err(error) => self.list = List::Silent(Silence::Failed(error)),
+            Err(error) => self.stage = Stage::Ended(SourceError::Failed(error)),
         }
     }
 
     fn accept(&mut self, mut listing: Listing, watch: OneShot) -> Listing {
-        self.list = List::Armed(watch);
-        self.not_before = Instant::now() + BETWEEN_LISTS;
-        if !(self.deleted.is_empty() && self.armed.is_empty()) {
+        self.stage = Stage::Watched(watch);
+        self.not_before = Instant::now() + LIST_INTERVAL;
+        if !(self.deleted.is_empty() && self.watched.is_empty()) {
             let listed: BTreeSet<&String> = listing.names.iter().collect();
-            self.armed.retain(|name| listed.contains(name));
+            self.watched.retain(|name| listed.contains(name));
             self.deleted.retain(|name| listed.contains(name));
         }
-        listing.reborn = std::mem::take(&mut self.deleted);
+        listing.recreated = std::mem::take(&mut self.deleted);
         listing
     }
 
     pub(super) fn is_behind(&self) -> bool {
-        matches!(self.list, List::Behind | List::Listing(_))
+        matches!(self.stage, Stage::Changed | Stage::Listing(_))
     }
 
     pub(super) async fn list(&mut self) -> Result<Listing, Error> {
@@ -165,28 +165,28 @@ impl OneShots {
         Ok(self.accept(listing, watch))
     }
 
-    /// A request for each. Where a watch stands already, none is set.
-    pub(super) fn read(&self, names: Vec<String>) -> BoxFuture<'static, Vec<Answer>> {
+    /// Sends a request for each record, without a watch where there is one already.
+    pub(super) fn read(&self, names: Vec<String>) -> BoxFuture<'static, Vec<RecordReply>> {
         let (names, paths) = paths(&self.root, names);
         let reads: Vec<_> = names
             .into_iter()
             .zip(paths)
             .map(|(name, path)| {
-                let armed = self.armed.contains(&name);
-                read(self.connection.clone(), name, path, armed)
+                let watched = self.watched.contains(&name);
+                read(self.connection.clone(), name, path, watched)
             })
             .collect();
         join_all(reads).boxed()
     }
 
-    pub(super) fn keep(&mut self, name: &str, mut watch: OneShot) {
+    pub(super) fn keep_watch(&mut self, name: &str, mut watch: OneShot) {
         let name = name.to_owned();
-        self.armed.insert(name.clone());
-        self.records.push(async move { (name, watch.fired().await) }.boxed());
+        self.watched.insert(name.clone());
+        self.record_watches.push(async move { (name, watch.fired().await) }.boxed());
     }
 }
 
-/// Lists, with a watch that fires when the answer does not hold any more.
+/// Lists the children, with a watch that fires when the list changes.
 async fn watched_list(connection: Connection, root: ZnodePath) -> Result<(Listing, OneShot), Error> {
     loop {
         match connection.watch_children(&root).await {
@@ -194,27 +194,27 @@ async fn watched_list(connection: Connection, root: ZnodePath) -> Result<(Listin
             Err(error) if *error.kind() == ErrorKind::NoNode => {}
             Err(error) => return Err(error),
         }
-        // No parent of it need exist, either. Where it was born in between, there is a list after all.
+        // Parents of the root need not exist, either. If the root was created in between, it is listed after all.
         if let (None, watch) = connection.watch_exists(&root).await? {
             return Ok((Listing::absent(), watch));
         }
     }
 }
 
-async fn read(connection: Connection, name: String, path: ZnodePath, armed: bool) -> Answer {
-    if armed {
-        return Answer { name, reading: reading(connection.data(&path).await), watch: None };
+async fn read(connection: Connection, name: String, path: ZnodePath, watched: bool) -> RecordReply {
+    if watched {
+        return RecordReply { name, reading: reading(connection.data(&path).await), watch: None };
     }
     match connection.watch_data(&path).await {
-        Ok((data, stat, watch)) => Answer { name, reading: Some(Ok((data, stat))), watch: Some(watch) },
+        Ok((data, stat, watch)) => RecordReply { name, reading: Some(Ok((data, stat))), watch: Some(watch) },
         Err(error) if *error.kind() == ErrorKind::Denied => {
-            // Looking needs no rights: another znode of the name, which we may read, is not missed.
+            // `exists` needs no rights. Its watch fires when the znode is replaced by one that we may read.
             let Ok((Some(_), watch)) = connection.watch_exists(&path).await else {
-                return Answer { name, reading: reading(Err(error)), watch: None };
+                return RecordReply { name, reading: reading(Err(error)), watch: None };
             };
-            // Nor is one that was opened and written before this watch was there.
-            Answer { name, reading: reading(connection.data(&path).await), watch: Some(watch) }
+            // Read again: the znode may have become readable, and been written, before the watch was set.
+            RecordReply { name, reading: reading(connection.data(&path).await), watch: Some(watch) }
         }
-        Err(error) => Answer { name, reading: reading(Err(error)), watch: None },
+        Err(error) => RecordReply { name, reading: reading(Err(error)), watch: None },
     }
 }

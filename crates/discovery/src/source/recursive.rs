@@ -1,4 +1,4 @@
-//! One persistent recursive watch: an event for every change, with the child's name, and no read.
+//! Updates from one persistent recursive watch: an event for every change, with the child's name, and no read.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -6,10 +6,10 @@ use zk_core::{
     Connection, Error, ErrorKind, Event, EventKind, ListVersion, MAX_READS, WatchStream, ZnodePath,
 };
 
-use super::{Answer, Listing, News, Silence, paths};
+use super::{Listing, RecordReply, SourceError, Update, paths};
 
-/// What one request reads.
-pub(super) const MOST_READS: usize = MAX_READS;
+/// One request reads a batch.
+pub(super) const MAX_BATCH: usize = MAX_READS;
 
 pub(crate) struct Recursive {
     connection: Connection,
@@ -18,12 +18,12 @@ pub(crate) struct Recursive {
 }
 
 impl Recursive {
-    /// Watches, then reads: in this order nothing is lost in between.
-    pub(super) async fn begin(
+    /// Watches, then reads: in this order no change is lost in between.
+    pub(super) async fn start(
         connection: Connection,
         root: &ZnodePath,
     ) -> Result<(Self, ListVersion), Error> {
-        // All three are on their way at once, in this order. D7: the server may lag behind what we have
+        // All three requests are sent at once, in this order. D7: the server may lag behind the state that we have
         // seen; after `sync` it does not.
         let (events, synced, stat) = tokio::join!(
             biased;
@@ -36,31 +36,31 @@ impl Recursive {
         Ok((Self { connection, root: root.clone(), events }, ListVersion::of(stat.as_ref())))
     }
 
-    pub(super) async fn next(&mut self) -> Result<News, Silence> {
+    pub(super) async fn next(&mut self) -> Result<Update, SourceError> {
         loop {
-            let event = self.events.next().await.ok_or(Silence::Overrun)?;
-            if let Some(news) = self.news(&event) {
-                return Ok(news);
+            let event = self.events.next().await.ok_or(SourceError::WatchLost)?;
+            if let Some(update) = self.update(&event) {
+                return Ok(update);
             }
         }
     }
 
-    pub(super) fn try_next(&mut self) -> Option<News> {
+    pub(super) fn try_next(&mut self) -> Option<Update> {
         loop {
             let event = self.events.try_next()?;
-            if let Some(news) = self.news(&event) {
-                return Some(news);
+            if let Some(update) = self.update(&event) {
+                return Some(update);
             }
         }
     }
 
-    fn news(&self, event: &Event) -> Option<News> {
-        // Grandchildren, and the root itself, are none of our business.
+    fn update(&self, event: &Event) -> Option<Update> {
+        // Events of grandchildren and of the root itself are ignored.
         let name = self.root.child_name(&event.path)?.to_owned();
         match event.kind {
-            EventKind::Created => Some(News::Created(name)),
-            EventKind::Deleted => Some(News::Deleted(name)),
-            EventKind::DataChanged => Some(News::Written(name)),
+            EventKind::Created => Some(Update::Created(name)),
+            EventKind::Deleted => Some(Update::Deleted(name)),
+            EventKind::DataChanged => Some(Update::Written(name)),
             EventKind::ChildrenChanged => None,
         }
     }
@@ -74,20 +74,20 @@ impl Recursive {
     }
 
     /// One request for all of them.
-    pub(super) fn read(&self, names: Vec<String>) -> BoxFuture<'static, Vec<Answer>> {
+    pub(super) fn read(&self, names: Vec<String>) -> BoxFuture<'static, Vec<RecordReply>> {
         let (names, paths) = paths(&self.root, names);
         let connection = self.connection.clone();
         async move {
             let mut readings = match connection.read_many(&paths).await {
                 Ok(readings) => readings,
                 Err(error) => {
-                    tracing::debug!(%error, records = names.len(), "records could not be read");
+                    tracing::debug!(%error, records = names.len(), "records not read, retrying");
                     Vec::new()
                 }
             }
             .into_iter();
-            let answer = |name| Answer { name, reading: readings.next(), watch: None };
-            names.into_iter().map(answer).collect()
+            let reply = |name| RecordReply { name, reading: readings.next(), watch: None };
+            names.into_iter().map(reply).collect()
         }
         .boxed()
     }

@@ -232,12 +232,12 @@ async fn fault_34_eight_killed_servers_of_ten_leave_at_once_for_callers_and_afte
     bed.observer.until("their sessions have ended", gone_within(), all_of(&ports[8..])).await.unwrap();
     // The watching client believes it after the hold; the first few before, while half of the set was left. Where a busy
     // machine has cost it its link, the hold begins anew.
-    let following = || {
+    let live = || {
         let log = watch.log();
-        log.iter().rev().find_map(|(at, line)| line.contains("following").then_some(*at))
+        log.iter().rev().find_map(|(at, line)| line.contains("discovery view is live").then_some(*at))
     };
     while replay(&changes(&watch)) != living {
-        let held_since = following().unwrap_or(killed).max(killed + gone_within());
+        let held_since = live().unwrap_or(killed).max(killed + gone_within());
         let printed = &changes(&watch)[10..];
         assert!(held_since.elapsed() < HOLD + PROPAGATION, "I4: {printed:?}\n{}", watch.err());
         sleep(Duration::from_millis(10)).await;
@@ -247,13 +247,16 @@ async fn fault_34_eight_killed_servers_of_ten_leave_at_once_for_callers_and_afte
     // The asking client finds that they refuse, at once.
     still_answered(&asking).await.unwrap();
     let log = asking.log();
-    let believed: BTreeSet<_> = log
+    let removed: BTreeSet<_> = log
         .iter()
-        .filter(|(at, line)| line.contains("believed gone") && *at < killed + gone_within() + SESSION)
+        .filter(|(at, line)| {
+            line.contains("held instance removed: it refuses connections")
+                && *at < killed + gone_within() + SESSION
+        })
         .filter_map(|(_, line)| line.split_once("endpoint=")?.1.split_whitespace().next().map(str::to_owned))
         .collect();
-    println!("{} of 8 believed gone by refusal", believed.len());
-    assert!(!believed.is_empty() && believed.is_subset(&dead), "{believed:?}");
+    println!("{} of 8 removed because they refuse", removed.len());
+    assert!(!removed.is_empty() && removed.is_subset(&dead), "{removed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -76,7 +76,7 @@ async fn an_observer_serves_like_any_member_and_a_read_only_server_is_waited_out
     for index in 0..2 {
         ensemble.server(index).kill().await;
     }
-    asking.until_logged("stale; the last set keeps serving").await;
+    asking.until_logged("discovery view is stale").await;
     sleep(SESSION).await;
     still_answered(&asking).await.unwrap();
     for index in 0..2 {

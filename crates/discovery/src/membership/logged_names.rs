@@ -1,33 +1,35 @@
-//! Names with which something is wrong: counted, and named once in a log.
+//! Names of children that are skipped or unreadable: counted, and logged once each.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-/// How many are told apart and counted.
+/// How many names are counted.
 const COUNTED: usize = 1_000;
 
-/// How many are logged in the life of a watcher: names that come and go must not fill a log.
+/// How many names a watcher logs at most: names that come and go must not fill the log.
 const LOGGED: usize = 50;
 
 #[derive(Debug)]
-pub(super) struct Skipped {
-    /// What the log says about them.
-    what: &'static str,
+pub(super) struct LoggedNames {
+    /// The log message.
+    message: &'static str,
     names: BTreeSet<String>,
     logged: usize,
 }
 
-impl Skipped {
-    pub(super) fn new(what: &'static str) -> Self {
-        Self { what, names: BTreeSet::new(), logged: 0 }
+impl LoggedNames {
+    pub(super) fn new(message: &'static str) -> Self {
+        Self { message, names: BTreeSet::new(), logged: 0 }
     }
 
-    pub(super) fn add(&mut self, name: &str, why: &impl Display) {
+    pub(super) fn add(&mut self, name: &str, reason: &impl Display) {
         if self.names.len() < COUNTED && self.names.insert(name.to_owned()) {
             self.logged += 1;
             match self.logged {
-                ..LOGGED => tracing::warn!(child = name, %why, "{}", self.what),
-                LOGGED => tracing::warn!(child = name, %why, "{}; further ones are not logged", self.what),
+                ..LOGGED => tracing::warn!(child = name, %reason, "{}", self.message),
+                LOGGED => {
+                    tracing::warn!(child = name, %reason, "{}; further names are not logged", self.message)
+                }
                 _ => {}
             }
         }
@@ -37,7 +39,7 @@ impl Skipped {
         self.names.remove(name);
     }
 
-    /// Only these are left.
+    /// Forgets all names but these.
     pub(super) fn retain(&mut self, names: &[String]) {
         if !self.names.is_empty() {
             let names: BTreeSet<_> = names.iter().collect();
@@ -71,7 +73,7 @@ mod tests {
         }
     }
 
-    /// What is logged meanwhile, line by line.
+    /// Returns the log lines of a closure.
     fn logged(act: impl FnOnce()) -> Vec<String> {
         let log = Log::default();
         let writer = log.clone();
@@ -82,31 +84,31 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_logged_once_for_as_long_as_it_is_there() {
+    fn a_name_is_logged_once_as_long_as_it_is_listed() {
         let lines = logged(|| {
-            let mut skipped = Skipped::new("skipped");
+            let mut names = LoggedNames::new("skipped: not an instance");
             for name in ["a", "b", "a", "b"] {
-                skipped.add(name, &"no port");
+                names.add(name, &"no port");
             }
-            assert_eq!(skipped.len(), 2);
+            assert_eq!(names.len(), 2);
         });
         assert_eq!(lines.len(), 2, "{lines:?}");
         for (line, name) in lines.iter().zip(["a", "b"]) {
-            assert!(line.contains("skipped") && line.contains("no port"), "{line}");
+            assert!(line.contains("skipped: not an instance") && line.contains("no port"), "{line}");
             assert!(line.contains(&format!("child=\"{name}\"")), "{line}");
         }
     }
 
     #[test]
-    fn names_that_come_and_go_fill_no_log_and_no_memory() {
+    fn names_that_come_and_go_fill_neither_the_log_nor_memory() {
         let lines = logged(|| {
-            let mut skipped = Skipped::new("skipped");
+            let mut names = LoggedNames::new("skipped: not an instance");
             for round in 0..10 {
                 for number in 0..2_000 {
-                    skipped.add(&format!("{round}-{number}"), &"no port");
+                    names.add(&format!("{round}-{number}"), &"no port");
                 }
-                assert_eq!(skipped.len(), COUNTED);
-                skipped.retain(&[]);
+                assert_eq!(names.len(), COUNTED);
+                names.retain(&[]);
             }
         });
         assert_eq!(lines.len(), LOGGED);

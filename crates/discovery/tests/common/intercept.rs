@@ -1,0 +1,146 @@
+//! Real transports with some operations intercepted by a test.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use discovery::{Config, Discovery};
+use tokio::sync::{mpsc, oneshot, watch};
+use zk_core::link::apache::Apache;
+use zk_core::link::{BoxFuture, Down, Ensemble, Reply, Ticket, Transport};
+use zk_core::{
+    Acl, ConnectError, CreateMode, Event, EventKind, Identity, Reading, Session, Stat, Zk, ZnodePath,
+};
+
+use super::{discovery_config, link_config};
+
+/// Intercepts operations of a transport; by default none.
+pub(crate) trait Intercept: Clone + Debug + Send + Sync + 'static {
+    fn has_recursive_watches(&self, transport: &dyn Transport) -> bool {
+        transport.has_recursive_watches()
+    }
+
+    fn watch_recursive(&self, transport: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
+        transport.watch_recursive(path)
+    }
+
+    fn children(&self, transport: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
+        transport.children(path)
+    }
+
+    fn stat(&self, transport: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<Option<Stat>> {
+        transport.stat(path)
+    }
+
+    fn read_many(&self, transport: &Arc<dyn Transport>, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
+        transport.read_many(paths)
+    }
+}
+
+/// Starts a link with an intercepted transport, and a discovery, as [`super::start`] does.
+pub(crate) fn start_intercepted<T: Intercept>(
+    hosts: &str,
+    intercept: &T,
+    change: impl FnOnce(Config) -> Config,
+) -> (Zk, Discovery) {
+    let servers = Apache::new(&link_config(hosts)).expect("file descriptors");
+    let zk = Zk::start_on(Arc::new(Intercepted { servers, intercept: intercept.clone() }));
+    (zk.clone(), Discovery::start(zk, change(discovery_config())))
+}
+
+#[derive(Debug)]
+struct Intercepted<T> {
+    servers: Apache,
+    intercept: T,
+}
+
+#[derive(Debug)]
+struct InterceptedTransport<T> {
+    transport: Arc<dyn Transport>,
+    intercept: T,
+}
+
+impl<T: Intercept> Ensemble for Intercepted<T> {
+    fn name(&self) -> String {
+        "intercepted".into()
+    }
+
+    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>> {
+        Box::pin(async {
+            let transport = self.servers.connect(ticket).await?;
+            Ok(Arc::new(InterceptedTransport { transport, intercept: self.intercept.clone() })
+                as Arc<dyn Transport>)
+        })
+    }
+
+    fn requested_timeout(&self) -> Duration {
+        self.servers.requested_timeout()
+    }
+}
+
+impl<T: Intercept> Transport for InterceptedTransport<T> {
+    fn has_recursive_watches(&self) -> bool {
+        self.intercept.has_recursive_watches(&*self.transport)
+    }
+    fn watch_recursive(&self, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
+        self.intercept.watch_recursive(&*self.transport, path)
+    }
+    fn children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
+        self.intercept.children(&self.transport, path)
+    }
+
+    fn session(&self) -> Session {
+        self.transport.session()
+    }
+    fn ticket(&self) -> Ticket {
+        self.transport.ticket()
+    }
+    fn server(&self) -> String {
+        self.transport.server()
+    }
+    fn down(&self) -> watch::Receiver<Option<Down>> {
+        self.transport.down()
+    }
+    fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat> {
+        self.transport.create(path, data, mode, acl)
+    }
+    fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Reply<()> {
+        self.transport.delete(path, version)
+    }
+    fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()> {
+        self.transport.take_over(path, version, data, acl)
+    }
+    fn stat(&self, path: &ZnodePath) -> Reply<Option<Stat>> {
+        self.intercept.stat(&self.transport, path)
+    }
+    fn data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
+        self.transport.data(path)
+    }
+    fn read_many(&self, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
+        self.intercept.read_many(&self.transport, paths)
+    }
+    fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Reply<Stat> {
+        self.transport.set_data(path, data, version)
+    }
+    fn sync(&self, path: &ZnodePath) -> Reply<()> {
+        self.transport.sync(path)
+    }
+    fn watch_exists(&self, path: &ZnodePath) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)> {
+        self.transport.watch_exists(path)
+    }
+    fn watch_data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
+        self.transport.watch_data(path)
+    }
+    fn watch_children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
+        self.transport.watch_children(path)
+    }
+    fn identities(&self) -> Reply<Vec<Identity>> {
+        self.transport.identities()
+    }
+    fn check(&self) -> Reply<()> {
+        self.transport.check()
+    }
+    fn close(&self) -> BoxFuture<'static, bool> {
+        self.transport.close()
+    }
+}
