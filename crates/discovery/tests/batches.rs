@@ -15,7 +15,7 @@ use discovery::{Config, Discovery, Members, View};
 use test_zookeeper::Server;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
-use zk_core::link::{Reply, Transport};
+use zk_core::transport::{Reply, Transport};
 use zk_core::{Event, EventKind, Stat, Zk, ZnodePath};
 use zk_testing::proxy::Proxy;
 use zk_testing::raw::{self, CreateMode, MultiOp};

@@ -14,7 +14,7 @@ use discovery::{Config, Discovery, Records};
 use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
-use zk_core::link::{Reply, Transport};
+use zk_core::transport::{Reply, Transport};
 use zk_core::{ErrorKind, Event, Zk, ZnodePath};
 use zk_testing::proxy::{Op, Proxy};
 

@@ -12,7 +12,7 @@ use common::{ROOT, SESSION, SOON, observer, view_where};
 use discovery::{Config, Discovery, Records, View};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep};
-use zk_core::link::{Reply, Transport};
+use zk_core::transport::{Reply, Transport};
 use zk_core::{Reading, Zk, ZnodePath};
 use zk_testing::proxy::Proxy;
 use zk_testing::raw::{CreateMode, MultiOp};

@@ -13,7 +13,7 @@ use common::{
 };
 use discovery::{Config, Discovery, Members};
 use test_zookeeper::Server;
-use zk_core::link::{Reply, Transport};
+use zk_core::transport::{Reply, Transport};
 use zk_core::{Stat, Zk, ZnodePath, Zxid};
 use zk_testing::expire_session;
 use zk_testing::proxy::Proxy;

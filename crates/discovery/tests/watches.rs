@@ -14,7 +14,7 @@ use discovery::{Config, Discovery};
 use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
-use zk_core::link::{Reply, Transport};
+use zk_core::transport::{Reply, Transport};
 use zk_core::{ErrorKind, Event, Stat, Zk, ZnodePath};
 
 /// The first watch overflows at its first event, and what happens then is told to nobody.

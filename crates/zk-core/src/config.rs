@@ -7,13 +7,11 @@ use std::time::Duration;
 use crate::path::{PathError, ZnodePath};
 
 mod connect_string;
-mod redact;
 #[cfg(feature = "sasl")]
 mod sasl;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub(crate) use redact::redact;
 #[cfg(feature = "sasl")]
 pub use sasl::Sasl;
 #[cfg(feature = "tls")]

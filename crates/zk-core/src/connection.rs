@@ -8,10 +8,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
-use crate::link::{Acl, CreateMode, Down, Identity, Reading, Reply, Stat, Transport};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
-use crate::state::Session;
+use crate::session::Session;
+use crate::transport::{Acl, CreateMode, Down, Identity, Reading, Reply, Stat, Transport};
 use crate::watch::{OneShot, WatchStream};
 
 /// The most data that a verb sends, in bytes: 512 KiB. The server closes the connection, and with it

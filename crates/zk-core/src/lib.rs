@@ -71,7 +71,7 @@
 //! * **Wall clocks** do not matter: nothing here reads one.
 //!
 //! # The seam
-//! All this stands on the traits of [`link`]; [`Zk::start_on`] takes another implementation, in virtual time
+//! All this stands on the traits of [`transport`]; [`Zk::start_on`] takes another implementation, in virtual time
 //! say. Threads and sockets are the business of the real one; above the seam nothing depends on them.
 //!
 //! # What it does not
@@ -112,12 +112,14 @@ mod config;
 mod connection;
 mod error;
 mod fd_reserve;
-pub mod link;
 mod metrics;
 mod path;
+mod redact;
+mod session;
 mod state;
 mod supervisor;
 pub mod time;
+pub mod transport;
 mod watch;
 mod zk;
 
@@ -130,10 +132,15 @@ pub use config::{Auth, Config, ConfigError, Host, ServerVersion};
 pub use connection::{Connection, MAX_DATA, MAX_READS};
 pub use error::{Error, ErrorKind, Outcome};
 pub use fd_reserve::{FdReserve, fd_reserve};
-pub use link::apache::{StartError, prepare};
-pub use link::{Acl, ConnectError, CreateMode, Event, EventKind, Identity, ListVersion, Reading, Stat, Zxid};
 pub use path::{PathError, ZnodePath};
-pub use state::{CloseReason, Lingering, Phase, Session, SessionId, State};
+#[doc(hidden)]
+pub use redact::redact;
+pub use session::{Session, SessionId};
+pub use state::{CloseReason, Lingering, Phase, State};
+pub use transport::apache::{StartError, prepare};
+pub use transport::{
+    Acl, ConnectError, CreateMode, Event, EventKind, Identity, ListVersion, Reading, Stat, Zxid,
+};
 pub use watch::{OneShot, WatchStream};
 pub use zk::{Closed, States, Zk};
 

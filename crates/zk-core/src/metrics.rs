@@ -6,8 +6,8 @@ use std::time::Duration;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::error::{Error, Outcome};
-use crate::link::ConnectError;
 use crate::state::{Phase, State};
+use crate::transport::ConnectError;
 
 /// The instruments of one link.
 #[derive(Clone, Debug)]

@@ -5,32 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::link::ConnectError;
-
-/// A ZooKeeper session id, shown in hexadecimal as the server's own logs do.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId(pub i64);
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}", self.0)
-    }
-}
-
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// One ZooKeeper session, as the ensemble granted it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// Its id: what stands as `ephemeralOwner` in the stat of its ephemeral znodes.
-    pub id: SessionId,
-    /// The negotiated session timeout: the ensemble clamps what is asked for to 2 to 20 of its ticks.
-    pub timeout: Duration,
-}
+use crate::session::{Session, SessionId};
+use crate::transport::ConnectError;
 
 /// Where we stand with the ensemble. Makes sense alone: a reader who missed the states in between can
 /// tell "same session, check" (another `reconnects`) from "new session, rebuild" (another `epoch`).

@@ -11,9 +11,10 @@ use tracing::{debug, info, warn};
 use crate::backoff::Backoff;
 use crate::connection::{Connection, Scope};
 use crate::error::{ErrorKind, Outcome};
-use crate::link::{ConnectError, Down, Ensemble, Ticket, Transport};
-use crate::state::{CloseReason, Lingering, Phase, Session, State};
+use crate::session::Session;
+use crate::state::{CloseReason, Lingering, Phase, State};
 use crate::time::until;
+use crate::transport::{ConnectError, Down, Ensemble, Ticket, Transport};
 
 /// How long a link must have held for the waits to start small again. One success says little about a
 /// server that accepts and falls over.

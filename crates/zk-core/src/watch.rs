@@ -2,8 +2,8 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::link::{Event, EventKind};
 use crate::path::ZnodePath;
+use crate::transport::{Event, EventKind};
 
 /// Events of a znode and of everything below it, in the order in which they happened.
 ///

@@ -7,12 +7,12 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
 use crate::connection::{Connection, Scope};
-use crate::link::Ensemble;
-use crate::link::apache::{Apache, StartError};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
 use crate::state::{CloseReason, Lingering, Phase, State};
 use crate::supervisor::{Close, Published, Supervisor};
+use crate::transport::Ensemble;
+use crate::transport::apache::{Apache, StartError};
 
 /// A supervised link to an ensemble. Cheap to clone; all clones share the link and its session.
 ///

@@ -1,6 +1,6 @@
 //! The link on a real Apache ZooKeeper, with a proxy in between where the network is to blame.
 //!
-//! D1 to D7 are the defects of the client crate that `link::apache` works around; the test that names one
+//! D1 to D7 are the defects of the client crate that `transport::apache` works around; the test that names one
 //! fails without its workaround.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]

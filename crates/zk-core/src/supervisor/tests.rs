@@ -7,9 +7,9 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::link::{Acl, BoxFuture, CreateMode, Event, EventKind, Identity, Reading, Reply, Stat};
 use crate::path::ZnodePath;
-use crate::state::SessionId;
+use crate::session::SessionId;
+use crate::transport::{Acl, BoxFuture, CreateMode, Event, EventKind, Identity, Reading, Reply, Stat};
 use crate::zk::Zk;
 
 const TIMEOUT: Duration = Duration::from_secs(9);

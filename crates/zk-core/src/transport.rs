@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::ErrorKind;
 use crate::path::ZnodePath;
-use crate::state::Session;
+use crate::session::{Session, SessionId};
 
 pub mod apache;
 
@@ -230,7 +230,7 @@ pub struct Stat {
     /// How often its list of children changed.
     pub cversion: i32,
     /// The session that owns it; `None` for a persistent znode.
-    pub ephemeral_owner: Option<crate::state::SessionId>,
+    pub ephemeral_owner: Option<SessionId>,
     /// Bytes of data.
     pub data_length: i32,
     /// Number of children.

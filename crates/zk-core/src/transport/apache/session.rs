@@ -24,9 +24,9 @@ use super::dial::Dialled;
 use super::{BoxFuture, ConnectError, Settings, Ticket, Transport, errors};
 use crate::error::ErrorKind;
 use crate::fd_reserve::fd_reserve;
-use crate::link::{Acl, CreateMode, Down, Event, EventKind, Identity, Reading, Reply, Stat, Zxid};
 use crate::path::ZnodePath;
-use crate::state::{Session, SessionId};
+use crate::session::{Session, SessionId};
+use crate::transport::{Acl, CreateMode, Down, Event, EventKind, Identity, Reading, Reply, Stat, Zxid};
 
 /// Events that may wait in one watch before it is ended as overrun; its reader then reads all anew.
 /// An event takes about a hundred bytes.
