@@ -152,7 +152,7 @@ async fn what_was_ignored_at_the_start_stays_ignored_and_what_means_nothing_does
     let server = bed.server_in(ignoring, &["--port", &port.to_string()]);
     let before = registered(&bed, &[port]).await;
     let watch = bed.client_in(ignoring, &["watch"]);
-    said(&watch, "connected, new session").await;
+    said(&watch, "supervisor: connected").await;
     for process in [&server, &watch] {
         for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2] {
             process.signal(signal);
@@ -246,7 +246,7 @@ async fn busy(bed: &TestBed, through: &Proxy, command: &str) -> Process {
         }
         "watch" => {
             let client = bed.client(&["watch"]);
-            said(&client, "connected, new session").await;
+            said(&client, "supervisor: connected").await;
             client
         }
         // These end by themselves: unless an answer is kept from them.

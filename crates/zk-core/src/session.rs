@@ -1,4 +1,4 @@
-//! One ZooKeeper session: its id and its timeout.
+//! One ZooKeeper session: its id and its negotiated timeout.
 
 use std::fmt;
 use std::time::Duration;
@@ -22,8 +22,8 @@ impl fmt::Debug for SessionId {
 /// One ZooKeeper session, as the ensemble granted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Its id: what stands as `ephemeralOwner` in the stat of its ephemeral znodes.
+    /// Its id: the `ephemeralOwner` in the stat of its ephemeral znodes.
     pub id: SessionId,
-    /// The negotiated session timeout: the ensemble clamps what is asked for to 2 to 20 of its ticks.
+    /// The negotiated session timeout: the ensemble clamps the requested one to 2 to 20 of its ticks.
     pub timeout: Duration,
 }

@@ -85,7 +85,10 @@ async fn an_observer_serves_as_any_other_and_a_read_only_server_is_waited_out() 
     }
     // Whether a session lives through it depends on how soon the observer is back after the others.
     for program in [&server, &asking] {
-        let connects = || program.err().matches("supervisor: connected").count();
+        let connects = || {
+            let log = program.err();
+            log.matches("supervisor: connected").count() + log.matches("session resumed").count()
+        };
         let connected = until("connected again", SOON, || connects() == 2).await;
         assert!(connected.is_ok(), "{}", program.err());
     }
