@@ -1,9 +1,9 @@
-//! Brings up what the client crate takes for granted.
+//! Starts the I/O reactor that the client crate needs, and checks that it works.
 //!
-//! D8: its sockets and timers belong to the reactor of `async-io`: one for the process, made when it is first
-//! used, with a thread that is started before the rest is made. Where no file descriptor is free at that moment
-//! the thread panics, and whatever is made of the reactor later, no thread drives it: no connection comes about for
-//! the life of the process.
+//! D8: the sockets and timers of the crate belong to the reactor of `async-io`. A process has one, which is created at
+//! its first use, and its thread starts before the rest is created. If no file descriptor is free at that moment the
+//! thread panics; the reactor may be created later, but no thread drives it, and no connection succeeds for the life of
+//! the process.
 
 use std::future::Future;
 use std::io;
@@ -17,46 +17,47 @@ use std::time::Duration;
 use async_io::Timer;
 use parking_lot::Mutex;
 
-/// What the reactor is made of: an epoll instance, an eventfd and a timerfd.
+/// The descriptors of the reactor: an epoll instance, an eventfd and a timerfd.
 const DESCRIPTORS: usize = 3;
 
-/// How long a timer may be late before the reactor is taken for dead. Far more than a busy machine needs.
+/// How late a timer may fire before the reactor counts as dead. Far more than a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Makes sure that there is a reactor and that its thread drives it. Quick, but where nobody does: then it takes
+/// Starts the reactor, unless it runs, and checks that its thread drives it. Quick; if the thread is dead it takes
 /// [`PATIENCE`].
 ///
 /// # Errors
-/// If it cannot be made now, because file descriptors or threads are short. Nothing is spoilt by that: the next
-/// call tries anew. If its thread is dead, as somebody else has used it when descriptors were short, every call says so.
+/// * If file descriptors or threads are short. The next call tries again.
+/// * If the thread of the reactor is dead, because other code used `async-io` when descriptors were short. Every later
+///   call fails, too.
 pub(super) fn start() -> io::Result<()> {
     static RUNNING: Mutex<bool> = Mutex::new(false);
     let mut running = RUNNING.lock();
     if *running {
         return Ok(());
     }
-    // The crate would not return an error. Any kind of descriptor does; this one needs no file and no network.
+    // `async-io` would panic instead of returning an error. These descriptors need no file and no network.
     let room: Vec<_> = (0..DESCRIPTORS).map(|_| UnixDatagram::unbound()).collect::<io::Result<_>>()?;
     drop(room);
     if !is_driven() {
         return Err(io::Error::other(
-            "its thread is dead: async-io was used in this process when file descriptors were short; nothing but a \
-             new process puts that right",
+            "the reactor thread is dead: async-io was used in this process when file descriptors were short; restart \
+             the process",
         ));
     }
     *running = true;
     Ok(())
 }
 
-/// Whether a timer fires. This thread does not drive the reactor, so another one does.
+/// Whether a timer fires. This thread does not drive the reactor, so a timer that fires proves that another one does.
 fn is_driven() -> bool {
-    // A reactor that cannot be made panics.
+    // `async-io` panics if it cannot create the reactor.
     catch_unwind(|| {
         let (fired, firing) = sync_channel(1);
         let waker = Waker::from(Arc::new(Notify(fired)));
         let mut delay = Duration::from_millis(1);
         let mut timer = Box::pin(Timer::after(delay));
-        // One that is due by the time it is looked at has not gone through the reactor, and proves nothing.
+        // A timer that is due at its first poll has not gone through the reactor, and proves nothing.
         while timer.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
             delay *= 2;
             timer = Box::pin(Timer::after(delay));
@@ -70,7 +71,7 @@ struct Notify(SyncSender<()>);
 
 impl Wake for Notify {
     fn wake(self: Arc<Self>) {
-        // It is full where that has been told already.
+        // The channel is full if the timer has notified already.
         let _ = self.0.try_send(());
     }
 }
