@@ -1,111 +1,92 @@
-//! One supervised link to a ZooKeeper ensemble that outlives any single ZooKeeper session.
+//! A link to a ZooKeeper ensemble that reconnects for as long as the program runs, and outlives any single session.
+//! It publishes a [`State`] that tells registrations and watched views when to check and when to rebuild.
 //!
-//! A ZooKeeper client is one session: once that has expired, everything built on it is gone, and most
-//! programs never come back. [`Zk`] keeps a link up for as long as the program lives. It attaches to its
-//! session again after every outage for as long as the ensemble holds it, begins a new one when it does
-//! not, and publishes a [`State`] from which the layers above (registrations, watched views) see what to
-//! check and what to rebuild. Starting before ZooKeeper does is normal.
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = zk_embedded::Server::start().await?;
+//! # let hosts = &server.connect_string();
+//! use std::time::Duration;
+//! use zk_core::{Acl, Config, ZnodePath, Zk};
+//!
+//! let zk = Zk::start(Config::new(hosts)?)?; // "zk1:2181,zk2:2181,zk3:2181/app"
+//! let connection = zk.connected().await?;
+//! connection.create_ephemeral(&ZnodePath::parse("/here")?, b"", Acl::Open).await?;
+//! zk.close(Duration::from_secs(2)).await?; // The session has ended, and "/here" is deleted.
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! ```text
 //!             granted                 link down              down for longer than
 //!   Lost ───────────────▶ Connected ─────────────▶ Suspended ──────────────────────▶ Lost
 //!  (epoch 0)               ▲     ▲                     │      the session timeout      │
 //!                          │     └─────────────────────┘                               │
-//!                          │        attached again: reconnects + 1                     │
+//!                          │     session resumed: reconnects + 1                       │
 //!                          └───────────────────────────────────────────────────────────┘
-//!                  attached again (same epoch), or a new session (epoch + 1)
+//!                  session resumed (same epoch), or a new session (epoch + 1)
 //!
 //!   close(), from anywhere ──▶ Closed
 //! ```
 //!
-//! # What it promises
-//! * One session per [`Zk`], however many registrations and watches share it.
-//! * The ensemble may be away for any time: what it still holds when it returns is kept, so an outage
-//!   flaps nothing. Attempts go on for ever, never further apart than a second or a third of the session timeout,
-//!   and at random moments: a fleet that lost the same server does not come back as one.
-//! * A slow ensemble keeps the link as long as a round trip takes less than 7/20 of the session timeout
-//!   (and less than 2.5 s, as a session takes two of them to begin): a server that is silent for 2/5 of
-//!   the session timeout is given up for another one, and pings go out at least every 1/5 of it.
-//! * [`State`] makes sense alone; its counters miss no reconnect.
-//! * A program that blocks its runtime keeps its session: pings come from a thread of the link's own.
-//! * Every verb has a deadline ([`Connection::operation_timeout`]), and an [`Error`] says what the caller may count on:
-//!   [`NotDone`](Outcome::NotDone), [`Unknown`](Outcome::Unknown), [`SessionOver`](Outcome::SessionOver).
-//! * Verbs belong to one [`Connection`]. They take effect in the order of their calls, never wait in a
-//!   queue for a later connection, and end with it. An event is in its queue before the answer to a later verb.
-//! * A take-over is one transaction: no reader finds the name missing, whatever the server answers.
-//! * A watch ends, visibly, rather than fall silent: with its connection, or when it is not read.
-//! * [`Zk::close`] is awaited: afterwards the ephemeral znodes are gone, or it says that they linger
-//!   ([`Lingering`]), and that within the time given.
-//! * Who we say we are is checked where a server can be asked (ZooKeeper 3.7 and later): one that lets us
-//!   in without having authenticated us is [`ConnectError::NotAuthenticated`]. Every refusal says what is
-//!   wrong, and is tried again: what is mended on the other side is noticed within a second.
-//! * Host lists may hold dead, black-holed and unresolvable hosts; names are looked up for each attempt, and
-//!   all their addresses are tried, the next one when one has not answered for 250 ms. The order is random, but
-//!   that the server that failed last, also by falling silent, is tried last.
+//! # Promises
+//! * **Sessions.** A [`Zk`] has one session, which all its registrations and watches share. After an outage of any length
+//!   it resumes the session if the ensemble still keeps it, so no znode flaps; otherwise it begins a new one. A link may
+//!   start before ZooKeeper does.
+//! * **Reconnects.** Attempts continue for ever, with full jitter, never further apart than 1 s or a third of the session
+//!   timeout: clients that lost the same server reconnect at different moments. [`State`] is complete in itself, and its
+//!   counters include every reconnect.
+//! * **Hosts** may be dead, black-holed or unresolvable. Each attempt resolves the names and dials all addresses in random
+//!   order, the server that failed or went silent last at the end; the next one after a refusal or 250 ms of silence.
+//! * **Operations** belong to one [`Connection`], take effect in the order of their calls, never wait for a later
+//!   connection, and end with theirs. Each has a deadline ([`Connection::operation_timeout`]), and an [`Error`] says what
+//!   the caller may count on: [`NotDone`](Outcome::NotDone), [`Unknown`](Outcome::Unknown) or
+//!   [`SessionOver`](Outcome::SessionOver). A take-over is one transaction: no reader finds the name missing, whatever
+//!   the server replies.
+//! * **Watches.** An event arrives before the reply to a later operation. A watch visibly ends, and never just goes
+//!   silent: with its connection, or when it is not read.
+//! * **Close.** [`Zk::close`] returns within its limit, when the ephemeral znodes are gone, or with [`Lingering`].
+//! * **Authentication.** The link verifies that the server has recorded its identity (ZooKeeper 3.7 and later), else the
+//!   attempt fails with [`ConnectError::NotAuthenticated`]. It reports the cause of every refusal and retries: a
+//!   correction on the server takes effect within a second.
+//! * **Isolation.** A blocked runtime keeps its session: pings come from a thread of the link. A panic in the client crate
+//!   ends a connection, not the link: it is logged, and the session resumed. [`prepare`] allocates what every link needs
+//!   while file descriptors are free, and [`fd_reserve`] keeps 16 back: a server that respects the reserve keeps its
+//!   session when its callers have taken all others.
 //!
-//! * File descriptors: [`prepare`] makes what every link needs while there are some, 16 are kept back for the link
-//!   ([`fd_reserve`]), and a server that respects that keeps its session when its callers have taken all others.
-//! * A panic in the client crate costs a connection, not the link: it is told, and the session is attached to again.
+//! # Limits
+//! * **Round trips** must take less than 7/20 of the session timeout, and less than 2.5 s, as a session takes two of them
+//!   to begin. A server that is silent for 2/5 of the session timeout counts as lost; pings go out at least every 1/5.
+//! * **A server that stands still** for longer than the session timeout ends all sessions when it continues: nobody can
+//!   resume them, and a new epoch begins.
+//! * **1,024 operations** of one [`Zk`] may be in flight. Further ones wait for their turn, within their deadlines, or fail
+//!   with [`ErrorKind::Busy`], and nothing was sent. A caller that has thousands keeps to a few hundred at a time, as the
+//!   crate `registry` does, and meets neither.
+//! * **Watches** are not set again after a reconnect, so a reconnect sends none, however many there were. They are not
+//!   counted either: a caller with many sets one recursive watch instead.
+//! * **Servers before 3.6** have no recursive watches ([`Connection::has_recursive_watches`]) and no reads of several
+//!   znodes: use the one-shot operations. Detection takes a second connection with each session. On these servers a
+//!   take-over is a delete and a create that are sent at the same time, and not one transaction; dropped watches stay
+//!   until they fire or the connection ends; and nothing verifies the authentication.
+//! * **Servers that refuse recursive watches** (ZooKeeper's `WatchManagerOptimized`) fail the first
+//!   [`Connection::watch_recursive`] of a session; from then on [`Connection::has_recursive_watches`] is false. Everything
+//!   else is as with other servers of their version.
+//! * **Observers** serve like any other member. **Read-only servers** (without a quorum, with `readonlymode.enabled`)
+//!   refuse the link, as it does not request read-only mode, and it dials the next host. The session outlives that if the
+//!   quorum returns before the ensemble ends it.
+//! * **Wall clocks** do not matter: the link reads none.
+//! * **Not included:** locks, elections, sequential znodes, transactions in general, Kerberos.
 //!
-//! # Its limits
-//! * **Round trips.** A server that is silent for 2/5 of the session timeout counts as lost: the time to the
-//!   ensemble and back must stay well below that.
-//! * **A server that stood still** for longer than the session timeout ends all sessions when it wakes up, and
-//!   nobody can attach to them again: that is a new epoch.
-//! * **Many verbs at once.** 1,024 of one [`Zk`] are on their way at a time. More wait for their turn, each within
-//!   its own deadline; who gets none fails with [`ErrorKind::Busy`], and nothing was sent. Who has thousands to
-//!   send keeps to a few hundred at a time, as the crate `registry` does, and meets neither.
-//! * **Many watches.** A watch ends with its connection and nothing sets it again here, so a reconnect sends none,
-//!   however many there were. They are not counted either: who has many sets one recursive watch in their place.
-//! * **Servers before 3.6** know no recursive watches and no reads of several znodes:
-//!   [`Connection::has_recursive_watches`] says so, and the one-shot verbs are there. They are found out when
-//!   a session begins, at the price of a second connection. On them a take-over is a delete and a create
-//!   sent together, and not one transaction; watches that are given up stay until they fire or the
-//!   connection ends; and nobody can ask whom they take us for.
-//! * **Servers that refuse recursive watches** (ZooKeeper's `WatchManagerOptimized` does): the first
-//!   [`Connection::watch_recursive`] of a session fails, and from then on [`Connection::has_recursive_watches`] says no.
-//!   All else is as with any other server of its version.
-//! * **Observers** serve like any other member. **Read-only servers** (a member without a quorum, with
-//!   `readonlymode.enabled`) are not used: they refuse us, as we do not ask to read only, and the next host is
-//!   tried. The session outlives that, if the quorum is back before the ensemble ends it.
-//! * **Wall clocks** do not matter: nothing here reads one.
+//! # Features, metrics, other transports
+//! Cargo features, both off by default: `sasl` (`Config::with_sasl`, DIGEST-MD5) and `tls` (`Config::with_tls`, rustls
+//! with aws-lc; a program with its own rustls provider installs it before [`Zk::start`]).
 //!
-//! # The seam
-//! All this stands on the traits of [`transport`]; [`Zk::start_on`] takes another implementation, in virtual time
-//! say. Threads and sockets are the business of the real one; above the seam nothing depends on them.
-//!
-//! # What it does not
-//! * Locks, elections, sequential znodes, transactions at large: it has the verbs that registration and
-//!   discovery need.
-//! * Kerberos.
-//!
-//! # Cargo features
-//! * `sasl`: `Config::with_sasl`, DIGEST-MD5.
-//! * `tls`: `Config::with_tls`, rustls with aws-lc. A program with a rustls provider of its own installs it before
-//!   [`Zk::start`].
-//!
-//! Both are off by default.
-//!
-//! # Metrics
-//! Through the facade `metrics`, for whatever recorder the program installs before it starts a link:
+//! Metrics go through the facade `metrics`, to the recorder that the program installs before it starts a link:
 //! `zk_session_state`, `zk_session_epoch`, `zk_session_timeout_seconds`, `zk_reconnects_total`,
 //! `zk_connect_failures_total`, `zk_requests_total`, `zk_request_seconds`.
 //!
-//! # Example
-//! ```no_run
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use std::time::Duration;
-//! use zk_core::{Config, ZnodePath, Zk};
-//!
-//! let zk = Zk::start(Config::new("127.0.0.1:2181")?)?;
-//! let connection = zk.connected().await?;
-//! println!("session {} of epoch {}", connection.session().id, connection.epoch());
-//! let (children, _stat) = connection.children(&ZnodePath::root()).await?;
-//! println!("{children:?}");
-//! zk.close(Duration::from_secs(2)).await?;
-//! # Ok(())
-//! # }
-//! ```
+//! [`Zk::start_on`] accepts another implementation of the traits of [`transport`], for example in virtual time: nothing
+//! else here depends on threads and sockets.
 
 mod backoff;
 mod config;

@@ -442,12 +442,13 @@ async fn dropping_the_last_handle_closes_the_session() {
     let connection = zk.connected().await.unwrap();
     drop(zk);
     let wire = script.connections.lock().unwrap()[0].clone();
-    tokio::time::timeout(Duration::from_secs(1), async {
-        while !*wire.closed.lock().unwrap() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    })
+    let closed = async || *wire.closed.lock().unwrap();
+    zk_testing::holds_within(
+        "the session is closed, although a connection exists",
+        Duration::from_secs(1),
+        closed,
+    )
     .await
-    .expect("the session is closed, although a connection still exists");
+    .unwrap();
     drop(connection);
 }
