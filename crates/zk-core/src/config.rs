@@ -69,8 +69,8 @@ pub enum ConfigError {
     /// The host list names no host.
     #[error("the host list is empty; expected host:port, separated by commas")]
     NoHosts,
-    /// An entry of the host list cannot be used. The message shows only the name of the host, and only if one precedes a
-    /// colon: the rest may be a misplaced password.
+    /// An entry of the host list cannot be used. The message shows only the name of the host, and only if one precedes
+    /// a colon: the rest may be a misplaced password.
     #[error("host {number}{}: {reason}", named(.name))]
     Host {
         /// The number of the entry, from 1.
@@ -123,20 +123,20 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// The session timeout that a link requests unless [`with_session_timeout`](Self::with_session_timeout) sets another
-    /// one: 10 s.
+    /// The session timeout that a link requests unless [`with_session_timeout`](Self::with_session_timeout) sets
+    /// another one: 10 s.
     pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// Reads a connect string: `host:port,host:port/chroot`.
     ///
     /// Hosts are names, IPv4 addresses or IPv6 addresses in brackets (`[::1]:2181`); the default port is 2181. Spaces
-    /// around hosts and one trailing comma are allowed. A chroot after the last host becomes the root of every path; it is
-    /// created with the first registration below it.
+    /// around hosts and one trailing comma are allowed. A chroot after the last host becomes the root of every path; it
+    /// is created with the first registration below it.
     ///
-    /// A chroot that looks like a mistake is refused, because everything would work, but where no other client is: a name
-    /// that ends in a colon and digits (`10.0.0.7/:2181`, `zk1:2181/zk2:2181`), and nothing but the digits of a port
-    /// after a host without one (`zk1/2181`; `zk1:2181/2181` is accepted). [`from_hosts`](Self::from_hosts) accepts any
-    /// chroot.
+    /// A chroot that looks like a mistake is refused, because everything would work, but where no other client is: a
+    /// name that ends in a colon and digits (`10.0.0.7/:2181`, `zk1:2181/zk2:2181`), and nothing but the digits of a
+    /// port after a host without one (`zk1/2181`; `zk1:2181/2181` is accepted). [`from_hosts`](Self::from_hosts)
+    /// accepts any chroot.
     ///
     /// # Errors
     /// * an empty list, or an empty entry in the middle;

@@ -108,10 +108,17 @@ impl Connection {
     /// Whether the server sets recursive watches, which ZooKeeper 3.6 introduced. If not, use
     /// [`watch_children`](Self::watch_children) and [`watch_data`](Self::watch_data).
     ///
-    /// The link detects a server before 3.6 when a session begins. A server that knows recursive watches but refuses them
-    /// (ZooKeeper's `WatchManagerOptimized` does, 3.8 and 3.9) is detected by the first
-    /// [`watch_recursive`](Self::watch_recursive), which fails with an error that [`is_refusal`](ErrorKind::is_refusal);
-    /// from then on this is false for the session.
+    /// The link detects a server before 3.6 when a session begins. A server that knows recursive watches but refuses
+    /// them (ZooKeeper's `WatchManagerOptimized` does, 3.8 and 3.9) is detected by the first
+    /// [`watch_recursive`](Self::watch_recursive), which fails with an error that
+    /// [`is_refusal`](ErrorKind::is_refusal); from then on this is false for the session.
+    ///
+    /// On servers before 3.6:
+    /// * detection costs a second connection with each session;
+    /// * [`read_many`](Self::read_many) sends one request for each znode;
+    /// * [`take_over`](Self::take_over) sends a delete and a create at the same time, and is not one transaction;
+    /// * a dropped watch stays until it fires or the connection ends;
+    /// * nothing can verify the authentication, which takes ZooKeeper 3.7.
     ///
     /// In an ensemble of several versions a later connection of the session may reach an old server after all: then
     /// `watch_recursive` fails with [`ErrorKind::Unsupported`], that server closes the connection, and this is false on
@@ -182,7 +189,8 @@ impl Connection {
     }
 
     /// Replaces a znode that has this `version` by an ephemeral one of this session, in one transaction: no reader ever
-    /// sees the name missing, and the new znode outlives the session of the old one.
+    /// sees the name missing, and the new znode outlives the session of the old one. On servers before 3.6 it is a
+    /// delete and a create that are sent at the same time.
     ///
     /// The version does not distinguish a znode from its recreation (it starts at 0 each time): compare
     /// [`Stat::czxid`] just before.

@@ -46,8 +46,8 @@ pub fn fd_reserve() -> &'static FdReserve {
 }
 
 impl FdReserve {
-    /// Whether the descriptors are kept back or, while a link connects, as many are free. Fills the reserve first, if it
-    /// can.
+    /// Whether the descriptors are kept back or, while a link connects, as many are free. Fills the reserve first, if
+    /// it can.
     pub fn is_whole(&self) -> bool {
         let mut reserved = self.0.lock();
         if reserved.attempts == 0 { reserved.fill().is_ok() } else { pipes(DESCRIPTORS / 2).is_ok() }

@@ -30,63 +30,48 @@
 //! ```
 //!
 //! # Promises
-//! * **Sessions.** A [`Zk`] has one session, which all its registrations and watches share. After an outage of any length
-//!   it resumes the session if the ensemble still keeps it, so no znode flaps; otherwise it begins a new one. A link may
-//!   start before ZooKeeper does.
-//! * **Reconnects.** Attempts continue for ever, with full jitter, never further apart than 1 s or a third of the session
-//!   timeout: clients that lost the same server reconnect at different moments. [`State`] is complete in itself, and its
-//!   counters include every reconnect.
-//! * **Hosts** may be dead, black-holed or unresolvable. Each attempt resolves the names and dials all addresses in random
-//!   order, the server that failed or went silent last at the end; the next one after a refusal or 250 ms of silence.
-//! * **Operations** belong to one [`Connection`], take effect in the order of their calls, never wait for a later
-//!   connection, and end with theirs. Each has a deadline ([`Connection::operation_timeout`]), and an [`Error`] says what
-//!   the caller may count on: [`NotDone`](Outcome::NotDone), [`Unknown`](Outcome::Unknown) or
-//!   [`SessionOver`](Outcome::SessionOver). A take-over is one transaction: no reader finds the name missing, whatever
-//!   the server replies.
+//! * **Sessions.** One for each [`Zk`], however many registrations and watches share it. After an outage of any length
+//!   the link resumes it if the ensemble still keeps it, so no znode flaps. A link may start before ZooKeeper.
+//! * **Reconnects.** Attempts continue for ever, at random moments (full jitter), and never further apart than 1 s or a
+//!   third of the session timeout. A [`State`] is complete in itself, and its counters include every reconnect.
+//! * **Hosts** may be dead, black-holed or unresolvable. Each attempt resolves all names and dials all addresses, in
+//!   random order but the one that failed or went silent last at the end; 250 ms of silence start the next dial.
+//! * **Operations** take effect in the order of their calls and end with their [`Connection`]; none waits for a later
+//!   one. Each has a deadline, and each [`Error`] an [`Outcome`]: not done, unknown, or session over. No reader of a
+//!   take-over finds the name missing, whatever the server replies.
 //! * **Watches.** An event arrives before the reply to a later operation. A watch visibly ends, and never just goes
 //!   silent: with its connection, or when it is not read.
-//! * **Close.** [`Zk::close`] returns within its limit, when the ephemeral znodes are gone, or with [`Lingering`].
-//! * **Authentication.** The link verifies that the server has recorded its identity (ZooKeeper 3.7 and later), else the
-//!   attempt fails with [`ConnectError::NotAuthenticated`]. It reports the cause of every refusal and retries: a
-//!   correction on the server takes effect within a second.
-//! * **Isolation.** A blocked runtime keeps its session: pings come from a thread of the link. A panic in the client crate
-//!   ends a connection, not the link: it is logged, and the session resumed. [`prepare`] allocates what every link needs
-//!   while file descriptors are free, and [`fd_reserve`] keeps 16 back: a server that respects the reserve keeps its
-//!   session when its callers have taken all others.
+//! * **Close.** [`Zk::close`] returns in time: the ephemeral znodes are gone, or it fails with [`Lingering`].
+//! * **Authentication.** The server must have recorded our identity (3.7 and later), else
+//!   [`ConnectError::NotAuthenticated`]. Refusals have a cause and are retried: a correction works within a second.
+//! * **Isolation.** A blocked runtime keeps its session: a thread of the link sends the pings. A panic in the client
+//!   crate costs a connection, not the link: it is logged, and the session resumed.
+//! * **File descriptors.** [`prepare`] takes what links need while some are free. A server that respects the
+//!   [`fd_reserve`] (16) keeps its session when its callers have taken all others.
 //!
 //! # Limits
-//! * **Round trips** must take less than 7/20 of the session timeout, and less than 2.5 s, as a session takes two of them
-//!   to begin. A server that is silent for 2/5 of the session timeout counts as lost; pings go out at least every 1/5.
-//! * **A server that stands still** for longer than the session timeout ends all sessions when it continues: nobody can
-//!   resume them, and a new epoch begins.
-//! * **1,024 operations** of one [`Zk`] may be in flight. Further ones wait for their turn, within their deadlines, or fail
-//!   with [`ErrorKind::Busy`], and nothing was sent. A caller that has thousands keeps to a few hundred at a time, as the
-//!   crate `registry` does, and meets neither.
-//! * **Watches** are not set again after a reconnect, so a reconnect sends none, however many there were. They are not
-//!   counted either: a caller with many sets one recursive watch instead.
-//! * **Servers before 3.6** have no recursive watches ([`Connection::has_recursive_watches`]) and no reads of several
-//!   znodes: use the one-shot operations. Detection takes a second connection with each session. On these servers a
-//!   take-over is a delete and a create that are sent at the same time, and not one transaction; dropped watches stay
-//!   until they fire or the connection ends; and nothing verifies the authentication.
-//! * **Servers that refuse recursive watches** (ZooKeeper's `WatchManagerOptimized`) fail the first
-//!   [`Connection::watch_recursive`] of a session; from then on [`Connection::has_recursive_watches`] is false. Everything
-//!   else is as with other servers of their version.
-//! * **Observers** serve like any other member. **Read-only servers** (without a quorum, with `readonlymode.enabled`)
-//!   refuse the link, as it does not request read-only mode, and it dials the next host. The session outlives that if the
-//!   quorum returns before the ensemble ends it.
+//! * **Round trips** must take less than 7/20 of the session timeout and less than 2.5 s (a session takes two to
+//!   begin): a server that is silent for 2/5 of the session timeout counts as lost. Pings go out at least every 1/5 of
+//!   it.
+//! * **A server that stands still** for longer than the session timeout ends all sessions when it continues.
+//! * **1,024 operations** of a [`Zk`] may be in flight; others wait within their deadlines, or fail with
+//!   [`ErrorKind::Busy`], unsent. A caller with thousands sends a few hundred at a time, as the crate `registry` does.
+//! * **Watches** are neither set again after a reconnect nor counted: one recursive watch replaces many.
+//! * **Servers before 3.6, and with `WatchManagerOptimized`,** lack requests that the link detects and replaces:
+//!   [`Connection::has_recursive_watches`] has the differences, such as a take-over in two requests.
+//! * **Observers** serve like any member. **Read-only servers** (`readonlymode.enabled`, no quorum) refuse the link,
+//!   which dials the next host. The session outlives that if the quorum returns before the ensemble ends it.
 //! * **Wall clocks** do not matter: the link reads none.
 //! * **Not included:** locks, elections, sequential znodes, transactions in general, Kerberos.
 //!
 //! # Features, metrics, other transports
-//! Cargo features, both off by default: `sasl` (`Config::with_sasl`, DIGEST-MD5) and `tls` (`Config::with_tls`, rustls
-//! with aws-lc; a program with its own rustls provider installs it before [`Zk::start`]).
+//! Cargo features, off by default: `sasl` (`Config::with_sasl`, DIGEST-MD5) and `tls` (`Config::with_tls`, rustls with
+//! aws-lc; a program with its own rustls provider installs it before [`Zk::start`]). [`Zk::start_on`] accepts another
+//! [`transport`], for example in virtual time: nothing above it depends on threads and sockets.
 //!
 //! Metrics go through the facade `metrics`, to the recorder that the program installs before it starts a link:
 //! `zk_session_state`, `zk_session_epoch`, `zk_session_timeout_seconds`, `zk_reconnects_total`,
 //! `zk_connect_failures_total`, `zk_requests_total`, `zk_request_seconds`.
-//!
-//! [`Zk::start_on`] accepts another implementation of the traits of [`transport`], for example in virtual time: nothing
-//! else here depends on threads and sockets.
 
 mod backoff;
 mod config;

@@ -162,7 +162,8 @@ impl Supervisor {
         }
     }
 
-    /// Logs and publishes a failed attempt. At level warn an outage is one line, and another one when its cause changes.
+    /// Logs and publishes a failed attempt. At level warn an outage is one line, and another one when its cause
+    /// changes.
     fn connect_failed(&self, error: ConnectError) {
         self.scope.metrics.connect_failure(&error);
         let same_kind =

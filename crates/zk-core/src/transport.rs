@@ -1,8 +1,8 @@
 //! The seam between the supervisor and an ensemble: [`Ensemble`] connects, and a [`Transport`] is one connection with
 //! the operations that this project uses.
 //!
-//! An implementation ([`apache`]) owns the threads and sockets; nothing above the seam depends on them, so tests can use
-//! a simulated ensemble in virtual time.
+//! An implementation ([`apache`]) owns the threads and sockets; nothing above the seam depends on them, so tests can
+//! use a simulated ensemble in virtual time.
 //!
 //! An implementation promises:
 //! * Requests of one transport take effect in the order in which its methods were *called*; dropping a returned future

@@ -31,7 +31,8 @@ impl WatchStream {
         }
     }
 
-    /// An event that has already arrived. When a reply on this connection is delivered, all earlier events have arrived.
+    /// An event that has already arrived. When a reply on this connection is delivered, all earlier events have
+    /// arrived.
     pub fn try_next(&mut self) -> Option<Event> {
         loop {
             let event = self.events.try_recv().ok()?;

@@ -68,7 +68,8 @@ async fn fault_22_with_slower_round_trips_the_link_reports_trouble_and_resumes_i
 /// How long one host may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A port that silently accepts no more connections, because its queue is full, for as long as the returned values live.
+/// A port that silently accepts no more connections, because its queue is full, for as long as the returned values
+/// live.
 async fn black_hole() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -142,8 +143,8 @@ async fn fault_11_a_link_leaves_a_hung_server_and_dials_the_other_one_first() {
                 .await;
         assert_eq!(state.session, Some(session));
         assert_ne!(connected(&zk).await.server().unwrap(), used);
-        // The kernel of a hung server accepts, and no request gets a reply. The client crate dials once more when it loses
-        // the connection; an attempt of ours would be two connections.
+        // The kernel of a hung server accepts, and no request gets a reply. The client crate dials once more when it
+        // loses the connection; an attempt of ours would be two connections.
         let tried = hung.connections_accepted() - before;
         assert!(tried <= 1, "{tried} connections");
         hung.pass().await.unwrap();

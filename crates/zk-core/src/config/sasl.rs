@@ -8,8 +8,8 @@ use super::ConfigError;
 
 /// A SASL identity, by the mechanism DIGEST-MD5, which the server checks before it serves us. Never shows its secret.
 ///
-/// A server without SASL silently serves us unauthenticated. From ZooKeeper 3.7 on the link detects that, and fails with
-/// [`ConnectError::NotAuthenticated`](crate::ConnectError).
+/// A server without SASL silently serves us unauthenticated. From ZooKeeper 3.7 on the link detects that, and fails
+/// with [`ConnectError::NotAuthenticated`](crate::ConnectError).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sasl {
     user: String,

@@ -13,8 +13,8 @@ use super::ConfigError;
 /// How connections are encrypted: the trusted certificate authorities, and, for servers that ask for one, our
 /// certificate. Checked: every value of this type is usable. Never shows its key.
 ///
-/// The authorities of the system are not trusted: the certificates of an ensemble rarely come from them. The certificate
-/// of a server must be for its host name in the host list.
+/// The authorities of the system are not trusted: the certificates of an ensemble rarely come from them. The
+/// certificate of a server must be for its host name in the host list.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Tls {
     authorities: String,

@@ -1,8 +1,8 @@
 //! Transports to Apache ZooKeeper, through the crate `zookeeper-client` ("the crate").
 //!
 //! Here a client of the crate lives for one TCP connection and is dropped when the connection breaks; the next
-//! connection gets a new client, which attaches to the same session. That avoids what the crate (0.11.2) does wrong when
-//! it reconnects by itself:
+//! connection gets a new client, which attaches to the same session. That avoids what the crate (0.11.2) does wrong
+//! when it reconnects by itself:
 //!
 //! * D1: it never sets persistent watches again. Here a watch visibly ends with its connection.
 //! * D2: it can send so many watches that it kills its own connection. Here it never sends any again.
@@ -67,8 +67,8 @@ pub enum StartError {
 }
 
 /// Starts what all links of a process share: the I/O reactor and the [fd reserve](crate::FdReserve).
-/// [`Zk::start`](crate::Zk::start) does this, too; a program that accepts connections calls `prepare` before it accepts,
-/// while descriptors are free. Quick; further calls do nothing.
+/// [`Zk::start`](crate::Zk::start) does this, too; a program that accepts connections calls `prepare` before it
+/// accepts, while descriptors are free. Quick; further calls do nothing.
 ///
 /// # Errors
 /// * If file descriptors or threads are short. A later call may succeed.

@@ -6,8 +6,8 @@ use crate::config::ServerVersion;
 use crate::error::ErrorKind;
 
 /// Which requests the servers of one session are assumed to understand: all, until one refuses, which the session
-/// remembers. An old server replies to an unknown request with an error and closes the connection, so each refusal costs
-/// a connection.
+/// remembers. An old server replies to an unknown request with an error and closes the connection, so each refusal
+/// costs a connection.
 #[derive(Debug)]
 pub(super) struct Capabilities {
     /// Recursive watches, reads of several znodes, and everything else that 3.6 added to 3.4.

@@ -51,8 +51,8 @@ impl Dialer {
         self.suspects.lock().retain(|suspect| *suspect != server);
     }
 
-    /// Returns the first server that accepts, in random order, with those that failed last at the end. Resolves the names
-    /// each time, so that the link follows a changed address; a slow resolution does not delay the other hosts.
+    /// Returns the first server that accepts, in random order, with those that failed last at the end. Resolves the
+    /// names each time, so that the link follows a changed address; a slow resolution does not delay the other hosts.
     pub(super) async fn dial(&self) -> Result<Dialled, ConnectError> {
         let mut causes = Vec::new();
         let mut lookups: FuturesUnordered<_> = self.hosts.iter().map(lookup).collect();

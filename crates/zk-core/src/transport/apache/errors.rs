@@ -4,8 +4,8 @@ use zookeeper_client::Error;
 
 use crate::error::ErrorKind;
 
-/// D5: a lost connection is `ConnectionLoss`, `Custom`, `Timeout` or `UnexpectedError`, depending on how it was lost. So
-/// this lists the errors that the *server* replied, and every other error, known or new, leaves the outcome unknown.
+/// D5: a lost connection is `ConnectionLoss`, `Custom`, `Timeout` or `UnexpectedError`, depending on how it was lost.
+/// So this lists the errors that the *server* replied, and every other error, known or new, leaves the outcome unknown.
 pub(super) fn kind(error: Error) -> ErrorKind {
     match error {
         Error::NoNode => ErrorKind::NoNode,

@@ -343,8 +343,8 @@ impl Transport for SessionThread {
     fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()> {
         let (path, data) = (path.clone(), data.to_vec());
         if !self.credentials.capabilities.modern() {
-            // The crate encodes a create in a transaction in a way that only 3.5 understands. Two requests that are sent
-            // at the same time run one after the other, with next to nothing in between.
+            // The crate encodes a create in a transaction in a way that only 3.5 understands. Two requests that are
+            // sent at the same time run one after the other, with next to nothing in between.
             return self.call(move |client| async move {
                 let options = create_options(CreateMode::Ephemeral, acl);
                 let deleting = client.delete(path.as_str(), Some(version));
@@ -542,8 +542,8 @@ async fn forward(mut watcher: zk::PersistentWatcher, events: mpsc::Sender<Event>
 
 /// The receiver of the one event of a one-shot watcher, and the task that delivers it.
 ///
-/// Dropping a watcher removes it from the server. Servers before 3.5 do not know that request, and close the connection:
-/// there it stays until it fires or the connection ends.
+/// Dropping a watcher removes it from the server. Servers before 3.5 do not know that request, and close the
+/// connection: there it stays until it fires or the connection ends.
 fn once(watcher: zk::OneshotWatcher, removable: bool) -> (oneshot::Receiver<EventKind>, Option<WatchTask>) {
     let (mut fired, receiver) = oneshot::channel();
     let watch_task = async move {

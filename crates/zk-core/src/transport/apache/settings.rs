@@ -62,8 +62,8 @@ impl Settings {
     pub(super) fn connect_string(&self, server: &Dialled) -> String {
         #[cfg(feature = "tls")]
         if self.tls.is_some() {
-            // By name, because the certificate of the server must be for it. If the name has several addresses the crate
-            // may connect to another one than we have dialled.
+            // By name, because the certificate of the server must be for it. If the name has several addresses the
+            // crate may connect to another one than we have dialled.
             return format!("tcp+tls://{}", server.host);
         }
         server.address.to_string()
