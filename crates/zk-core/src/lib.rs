@@ -1,5 +1,5 @@
 //! A link to a ZooKeeper ensemble that reconnects for as long as the program runs, and outlives any single session.
-//! It publishes a [`State`] that tells registrations and watched views when to check and when to rebuild.
+//! The link publishes a [`State`] that tells registrations and watched views when to check and when to rebuild.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
