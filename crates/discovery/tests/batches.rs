@@ -18,7 +18,7 @@ use discovery::{Discovery, Members};
 use test_zookeeper::Server;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
-use zk_core::link::{Reply, Transport};
+use zk_core::transport::{Reply, Transport};
 use zk_core::{Event, EventKind, Stat, ZnodePath};
 use zk_testing::proxy::Proxy;
 use zk_testing::raw::{self, CreateMode, MultiOp};

@@ -11,7 +11,7 @@ use common::intercept::{Intercept, start_intercepted};
 use common::{add, eventually, ports_become, require_recursive_watches, serve_with_proxy};
 use discovery::Records;
 use tokio::sync::mpsc;
-use zk_core::link::{Reply, Transport};
+use zk_core::transport::{Reply, Transport};
 use zk_core::{ErrorKind, Event, ZnodePath};
 use zk_testing::proxy::Op;
 

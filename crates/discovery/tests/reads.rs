@@ -14,7 +14,7 @@ use common::{
 use discovery::{Discovery, Records, View};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep};
-use zk_core::link::{Reply, Transport};
+use zk_core::transport::{Reply, Transport};
 use zk_core::{Reading, Zk, ZnodePath};
 use zk_testing::proxy::Proxy;
 use zk_testing::raw;

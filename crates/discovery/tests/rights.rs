@@ -17,7 +17,7 @@ use discovery::{Config, Discovery, Members, Records, View};
 use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use zk_core::link::{Reply, Transport};
+use zk_core::transport::{Reply, Transport};
 use zk_core::{ErrorKind, Event, ZnodePath};
 use zk_testing::expire_session;
 use zk_testing::proxy::{Op, Proxy};

@@ -12,7 +12,7 @@ use common::{
     ROOT, Watches, add, becomes_stale, on_both_watches, ports_become, remove, serve, serve_with_proxy, start,
 };
 use discovery::{Config, Members};
-use zk_core::link::{Reply, Transport};
+use zk_core::transport::{Reply, Transport};
 use zk_core::{Stat, ZnodePath, Zxid};
 use zk_testing::expire_session;
 

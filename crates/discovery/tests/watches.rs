@@ -13,7 +13,7 @@ use common::{ROOT, add, eventually, ports_become, remove, require_recursive_watc
 use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use zk_core::link::{Reply, Transport};
+use zk_core::transport::{Reply, Transport};
 use zk_core::{ErrorKind, Event, Stat, ZnodePath};
 
 /// The first watch overflows at its first event, and loses the events after it.

@@ -619,7 +619,7 @@ async fn wrong_usage_and_configuration_end_with_2_and_name_every_mistake() {
         ("--root", "/svc😀", "its character 5 is '😀' (U+1F600)"),
         ("--zookeeper", "zk1:2181/svc😀", "its character 5 is '😀' (U+1F600)"),
         ("--zookeeper", "10.0.0.7/:2181", "as a port does"),
-        ("--zookeeper", "joe:hunter2@zk1:2181", "an '@' stands in it"),
+        ("--zookeeper", "joe:hunter2@zk1:2181", "contains an '@'"),
         ("--zookeeper", "zk1,joe:hunter2", "host 2 (joe)"),
     ] {
         for process in [bed.server_with(&[flag, value]), bed.client_with(&["doctor", flag, value])] {

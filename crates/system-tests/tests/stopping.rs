@@ -110,7 +110,7 @@ async fn signals_ignored_at_the_start_stay_ignored_and_sigusr1_and_sigusr2_stop_
     let server = bed.server_in(ignoring, &["--port", &port.to_string()]);
     let before = bed.registered(&[port]).await;
     let watch = bed.client_in(ignoring, &["watch"]);
-    watch.until_logged("connected, new session").await;
+    watch.until_logged("supervisor: connected").await;
     for process in [&server, &watch] {
         for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2] {
             process.signal(signal);
@@ -201,7 +201,7 @@ async fn busy(bed: &TestBed, through: &Proxy, command: &str) -> Process {
         }
         "watch" => {
             let client = bed.client(&["watch"]);
-            client.until_logged("connected, new session").await;
+            client.until_logged("supervisor: connected").await;
             client
         }
         // `list` and `doctor` end by themselves, unless a reply is kept from them.

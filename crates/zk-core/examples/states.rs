@@ -1,6 +1,6 @@
-//! Follows the state of a link: `cargo run -p zk-core --example follow -- 127.0.0.1:2181`.
+//! Prints the states of a link: `cargo run -p zk-core --example states -- 127.0.0.1:2181`.
 //!
-//! Stop and start ZooKeeper meanwhile, for as long as you like; Enter ends it.
+//! Stop and start ZooKeeper meanwhile, for as long as you like; Enter ends the example.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = ZnodePath::parse("/zk-core-example")?;
     let connection = zk.connected().await?;
     let stat = connection.create_ephemeral(&path, b"hello", Acl::Open).await?;
-    println!("{path} is ours: czxid {}, owner {:?}", stat.czxid, stat.ephemeral_owner);
+    println!("created {path}: czxid {}, owner {:?}", stat.czxid, stat.ephemeral_owner);
 
     let (entered, enter) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || entered.send(std::io::stdin().read_line(&mut String::new())));

@@ -1,12 +1,12 @@
-//! How long to wait before the next attempt.
+//! The waits between attempts: exponential backoff with full jitter.
 
 use std::time::Duration;
 
 use rand::RngExt;
 
-/// Growing waits with full jitter: each is drawn between nothing and a ceiling that doubles up to a cap.
+/// Exponential backoff with full jitter: each wait is drawn between zero and a ceiling that doubles up to a cap.
 ///
-/// Full jitter spreads a fleet that lost the same server at the same moment over the whole ceiling.
+/// Full jitter spreads the reconnects of clients that lost the same server at the same moment.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     ceiling: Duration,
@@ -17,19 +17,19 @@ const FIRST_CEILING: Duration = Duration::from_millis(50);
 const CAP: Duration = Duration::from_secs(1);
 
 impl Default for Backoff {
-    /// Waits for a request that failed on a link that is up: 50 ms at first, and a second at most.
+    /// For retries of a request while the link is up: a ceiling of 50 ms at first, and of 1 s at most.
     fn default() -> Self {
         Self::new(FIRST_CEILING, CAP)
     }
 }
 
 impl Backoff {
-    /// Waits whose ceiling starts at `first` and doubles up to `cap`.
+    /// A ceiling that starts at `first` and doubles up to `cap`.
     pub fn new(first: Duration, cap: Duration) -> Self {
         Self { ceiling: first.min(cap), cap }
     }
 
-    /// Waits of at most a second, and of at most a third of the session timeout, so that several
+    /// For reconnects: waits of at most 1 s and at most a third of the session timeout, so that several
     /// attempts fall into the time for which the ensemble keeps a session.
     pub fn within(session_timeout: Duration) -> Self {
         Self::new(FIRST_CEILING, CAP.min(session_timeout / 3))
@@ -42,7 +42,7 @@ impl Backoff {
         Duration::from_micros(rand::rng().random_range(0..=ceiling.as_micros() as u64))
     }
 
-    /// The longest wait there will ever be.
+    /// The longest wait.
     pub fn cap(&self) -> Duration {
         self.cap
     }
@@ -52,9 +52,9 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    /// What lost the same server at the same moment does not come back at the same moment.
+    /// Clients that lost the same server at the same moment reconnect at different moments.
     #[test]
-    fn waits_are_drawn_from_the_whole_range() {
+    fn waits_are_spread_over_the_whole_ceiling() {
         let mut waits: Vec<_> = (0..400)
             .map(|_| {
                 let mut backoff = Backoff::new(CAP, CAP);
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn stays_below_a_third_of_the_session_timeout_and_a_second() {
+    fn waits_never_exceed_a_third_of_the_session_timeout_or_a_second() {
         for timeout in [400, 1_500, 4_000, 40_000] {
             let timeout = Duration::from_millis(timeout);
             let mut backoff = Backoff::within(timeout);

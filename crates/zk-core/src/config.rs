@@ -1,4 +1,4 @@
-//! Which ensemble to connect to, and how.
+//! The configuration of a link: hosts, chroot, timeouts, authentication and TLS.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -7,25 +7,23 @@ use std::time::Duration;
 use crate::path::{PathError, ZnodePath};
 
 mod connect_string;
-mod redact;
 #[cfg(feature = "sasl")]
 mod sasl;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub(crate) use redact::redact;
 #[cfg(feature = "sasl")]
 pub use sasl::Sasl;
 #[cfg(feature = "tls")]
 pub use tls::Tls;
 
-/// Below a second the time for one handshake with a busy ensemble would be too short, and each attempt
-/// could leave a session behind that only expiry ends.
+/// Below a second the time for one handshake with a busy ensemble would be too short, and each attempt could leave a
+/// session behind until it expires.
 const SESSION_TIMEOUTS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
 const OPERATION_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 
-/// Which ensemble to connect to, and how. Checked: whatever exists is usable.
+/// The ensemble to connect to, and how. Checked: every value of this type is usable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     hosts: Vec<Host>,
@@ -40,13 +38,13 @@ pub struct Config {
     tls: Option<Tls>,
 }
 
-/// Which requests the servers are taken to know.
+/// Which requests the link assumes that the servers know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ServerVersion {
-    /// Those of 3.6 and later, unless they say otherwise: found out with each new session.
+    /// Those of ZooKeeper 3.6, unless a server refuses them: detected with each new session.
     #[default]
     Detect,
-    /// No more than those of 3.4.
+    /// Those of ZooKeeper 3.4.
     Before3_6,
 }
 
@@ -64,48 +62,48 @@ pub struct Auth {
     pub(crate) secret: Vec<u8>,
 }
 
-/// What is wrong with a configuration.
+/// An error in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The host list names no host.
     #[error("the host list is empty; expected host:port, separated by commas")]
     NoHosts,
-    /// An entry of the host list cannot be used. Of what was given only the name is shown, and only where one
-    /// stands before a colon: the rest may be a password in the wrong place.
+    /// An entry of the host list cannot be used. The message shows only the name of the host, and only if one precedes
+    /// a colon: the rest may be a misplaced password.
     #[error("host {number}{}: {reason}", named(.name))]
     Host {
-        /// Which entry, from 1.
+        /// The number of the entry, from 1.
         number: usize,
-        /// What stands before the colon, if that could be a name; else empty.
+        /// The text before the colon, if it could be a name; else empty.
         name: String,
-        /// What is wrong with it and what was expected.
+        /// What is wrong and what was expected.
         reason: &'static str,
     },
-    /// The host list holds an `@`, and what stands before that may be a password.
+    /// The host list contains an `@`, and the text before that may be a password.
     #[error(
-        "an '@' stands in it, which is therefore not repeated here; expected nothing but hosts: a user and a \
-         password are told by an authentication of their own"
+        "the host list contains an '@', so it may contain a password and is not shown; expected only hosts: user and \
+         password are configured as an authentication"
     )]
     AtSign,
-    /// What follows the last host is no znode path.
+    /// The text after the last host is no znode path.
     #[error("chroot")]
     Chroot(#[source] PathError),
-    /// What follows the last host is a znode path, but looks like something else.
+    /// The text after the last host is a znode path, but looks like a mistake.
     #[error("chroot {chroot:?}: {reason}")]
-    OddChroot {
+    SuspectChroot {
         /// The chroot.
         chroot: ZnodePath,
         /// What it looks like, and what was expected.
         reason: &'static str,
     },
     /// A timeout is out of range.
-    #[error("{what} of {given:?} is out of range; expected {min:?} to {max:?}")]
+    #[error("{what} of {value:?} is out of range; expected {min:?} to {max:?}")]
     Timeout {
         /// Which timeout.
         what: &'static str,
-        /// The value given.
-        given: Duration,
+        /// The configured value.
+        value: Duration,
         /// The smallest that is allowed.
         min: Duration,
         /// The largest that is allowed.
@@ -125,31 +123,35 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// The session timeout asked for unless [`with_session_timeout`](Self::with_session_timeout) says
-    /// otherwise: 10 s.
+    /// The session timeout that a link requests unless [`with_session_timeout`](Self::with_session_timeout) sets
+    /// another one: 10 s.
     pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// Reads a connect string: `host:port,host:port/chroot`.
     ///
-    /// Hosts are names, IPv4 addresses or IPv6 addresses in brackets (`[::1]:2181`); the port may be
-    /// left out (2181). Spaces around hosts and one trailing comma do no harm. A chroot after the last
-    /// host becomes the root of every path; it is created with the first registration below it.
+    /// Hosts are names, IPv4 addresses or IPv6 addresses in brackets (`[::1]:2181`); the default port is 2181. Spaces
+    /// around hosts and one trailing comma are allowed. A chroot after the last host becomes the root of every path; it
+    /// is created with the first registration below it.
     ///
-    /// A chroot that looks like a slip is refused, as everything would work, in a place where nobody else is:
-    /// a name that ends in a colon and digits (`10.0.0.7/:2181`, `zk1:2181/zk2:2181`), and nothing but the digits
-    /// of a port behind a host without one (`zk1/2181`; `zk1:2181/2181` is taken). [`from_hosts`](Self::from_hosts)
-    /// takes any.
+    /// A chroot that looks like a mistake is refused, because everything would work, but where no other client is: a
+    /// name that ends in a colon and digits (`10.0.0.7/:2181`, `zk1:2181/zk2:2181`), and nothing but the digits of a
+    /// port after a host without one (`zk1/2181`; `zk1:2181/2181` is accepted). [`from_hosts`](Self::from_hosts)
+    /// accepts any chroot.
     ///
     /// # Errors
-    /// For an empty list, an empty entry in the middle, a bad host or port, a chroot that is not at the
-    /// end, no znode path or not one as it is usually written, for an `@`, which would come with a password, and for `scheme://` prefixes: TLS
-    /// is switched on for all hosts, by `with_tls`. No error repeats what may be a password.
+    /// * an empty list, or an empty entry in the middle;
+    /// * a bad host or port;
+    /// * a chroot that is not at the end, is no znode path or looks like a mistake;
+    /// * an `@`, which would come with a password;
+    /// * a `scheme://` prefix: `with_tls` enables TLS for all hosts.
+    ///
+    /// No error repeats text that may be a password.
     pub fn new(connect_string: &str) -> Result<Self, ConfigError> {
         let (hosts, chroot) = connect_string::parse(connect_string)?;
         Self::from_hosts(hosts, chroot)
     }
 
-    /// Takes a host list and a chroot that are parsed already.
+    /// Uses a parsed host list and chroot.
     ///
     /// # Errors
     /// If there are no hosts.
@@ -171,9 +173,9 @@ impl Config {
         })
     }
 
-    /// Asks for another session timeout than 10 s.
+    /// Requests another session timeout than 10 s.
     ///
-    /// The ensemble clamps it to 2 to 20 of its ticks: [`Session::timeout`](crate::Session) is what counts.
+    /// The ensemble clamps it to 2 to 20 of its ticks: [`Session::timeout`](crate::Session) is the negotiated one.
     ///
     /// # Errors
     /// Outside 1 s to 1 h.
@@ -183,8 +185,7 @@ impl Config {
         Ok(self)
     }
 
-    /// Sets how long a verb waits for its answer; three quarters of the negotiated session timeout by
-    /// default.
+    /// Sets how long an operation waits for its reply; by default three quarters of the negotiated session timeout.
     ///
     /// # Errors
     /// Outside 100 ms to 1 h.
@@ -194,13 +195,13 @@ impl Config {
         Ok(self)
     }
 
-    /// Adds an authentication.
+    /// Adds an authentication, which every connection sends.
     pub fn with_auth(mut self, auth: Auth) -> Self {
         self.auth.push(auth);
         self
     }
 
-    /// Sets how we identify ourselves before anything else.
+    /// Authenticates each connection by SASL before any other request.
     #[cfg(feature = "sasl")]
     pub fn with_sasl(mut self, sasl: Sasl) -> Self {
         self.sasl = Some(sasl);
@@ -209,16 +210,16 @@ impl Config {
 
     /// Encrypts every connection.
     ///
-    /// rustls has one cryptography provider for a process. [`Zk::start`](crate::Zk::start) installs aws-lc's where there
-    /// is none. A program that wants another one, or calls `CryptoProvider::install_default` and expects that to
-    /// succeed, does so before `Zk::start`; it is then used here, too.
+    /// A process has one cryptography provider of rustls. [`Zk::start`](crate::Zk::start) installs that of aws-lc if
+    /// there is none. A program that wants another one, or calls `CryptoProvider::install_default` and expects that to
+    /// succeed, does so before `Zk::start`, and the link uses its provider.
     #[cfg(feature = "tls")]
     pub fn with_tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
         self
     }
 
-    /// Says which requests the servers know, where that is not to be found out.
+    /// Sets which requests the servers know, instead of detecting it.
     pub fn with_server_version(mut self, version: ServerVersion) -> Self {
         self.server_version = version;
         self
@@ -229,19 +230,19 @@ impl Config {
         &self.hosts
     }
 
-    /// The path below which everything happens; `/` if none was given.
+    /// The root of every path; `/` if none is configured.
     pub fn chroot(&self) -> &ZnodePath {
         &self.chroot
     }
 
-    /// Hosts and chroot as one text, in the order given.
+    /// Hosts and chroot as one text, in their configured order.
     pub fn connect_string(&self) -> String {
         let hosts: Vec<_> = self.hosts.iter().map(Host::to_string).collect();
         let chroot = if self.chroot.is_root() { "" } else { self.chroot.as_str() };
         format!("{}{chroot}", hosts.join(","))
     }
 
-    /// The session timeout that is asked for.
+    /// The session timeout that the link requests.
     pub fn session_timeout(&self) -> Duration {
         self.session_timeout
     }
@@ -273,18 +274,18 @@ fn named(name: &str) -> String {
     if name.is_empty() { String::new() } else { format!(" ({name})") }
 }
 
-fn check(what: &'static str, given: Duration, range: RangeInclusive<Duration>) -> Result<(), ConfigError> {
-    if range.contains(&given) {
+fn check(what: &'static str, value: Duration, range: RangeInclusive<Duration>) -> Result<(), ConfigError> {
+    if range.contains(&value) {
         return Ok(());
     }
-    Err(ConfigError::Timeout { what, given, min: *range.start(), max: *range.end() })
+    Err(ConfigError::Timeout { what, value, min: *range.start(), max: *range.end() })
 }
 
 impl Host {
-    /// Parses `name`, `name:port`, `1.2.3.4:port` or `[::1]:port`. Spaces around it do no harm.
+    /// Parses `name`, `name:port`, `1.2.3.4:port` or `[::1]:port`. Spaces around it are allowed.
     ///
     /// # Errors
-    /// If the entry cannot be used, with what was expected.
+    /// If the entry cannot be used; the error says what was expected.
     pub fn parse(entry: &str) -> Result<Self, ConfigError> {
         Ok(connect_string::host(entry, 1)?.0)
     }
@@ -311,21 +312,20 @@ impl fmt::Display for Host {
 }
 
 impl Auth {
-    /// ZooKeeper's digest authentication. The server accepts any user and password: they matter only
-    /// where an ACL asks for them.
+    /// ZooKeeper's digest authentication. The server accepts any user and password: only an ACL checks them.
     ///
     /// # Errors
-    /// If the user is empty or holds a colon.
+    /// If the user is empty or contains a colon.
     pub fn digest(user: &str, password: &str) -> Result<Self, ConfigError> {
         match user {
             "" => Err(ConfigError::Auth("the user is empty")),
-            _ if user.contains(':') => Err(ConfigError::Auth("the user holds a colon")),
+            _ if user.contains(':') => Err(ConfigError::Auth("the user contains a colon")),
             _ => Ok(Self { scheme: "digest", secret: format!("{user}:{password}").into_bytes() }),
         }
     }
 }
 
-// The content is a password.
+// The secret is a password.
 impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth").field("scheme", &self.scheme).finish_non_exhaustive()
@@ -337,7 +337,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shows_no_secret() {
+    fn debug_output_shows_no_secret() {
         let config = Config::new("zk").unwrap().with_auth(Auth::digest("user", "hunter2").unwrap());
         assert!(!format!("{config:?}").contains("hunter2"));
         assert!(Auth::digest("a:b", "c").is_err());

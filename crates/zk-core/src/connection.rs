@@ -1,4 +1,4 @@
-//! The verbs, on one connection.
+//! One connection and its operations.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -8,42 +8,42 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
-use crate::link::{Acl, CreateMode, Down, Identity, Reading, Reply, Stat, Transport};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
-use crate::state::Session;
+use crate::session::Session;
+use crate::transport::{Acl, CreateMode, Down, Identity, Reading, Reply, Stat, Transport};
 use crate::watch::{OneShot, WatchStream};
 
-/// The most data that a verb sends, in bytes: 512 KiB. The server closes the connection, and with it
-/// everything else in flight, above `jute.maxbuffer` (1 MiB by default) for a whole request.
+/// The most data that one operation sends, in bytes: 512 KiB. A request above `jute.maxbuffer` (1 MiB by default) makes
+/// the server close the connection, and everything else in flight on it fails.
 pub const MAX_DATA: usize = 512 * 1024;
 
-/// The most znodes that one [`read_many`](Connection::read_many) reads. With the longest sensible names that
-/// is a request of 256 KiB.
+/// The most znodes that one [`read_many`](Connection::read_many) reads. With paths of 1 KiB that is a request of
+/// 256 KiB.
 pub const MAX_READS: usize = 256;
 
-/// Requests that may be waited for at one time. More wait for their turn, within their deadline.
+/// How many requests may be in flight. Further ones wait for their turn, within their deadline.
 const IN_FLIGHT: usize = 1_024;
 
 /// One connection to the ensemble: valid until it breaks, and never again afterwards.
 ///
-/// Verbs take effect in the order in which they are first polled, so what a later one sees is final for
-/// an earlier one of the same connection. (With more than 1,024 on their way that is the order in which they
-/// get their turn; one that is dropped before has no effect.) Cheap to clone. Neither keeping nor dropping it has an effect on
-/// the session.
+/// Operations take effect in the order in which they are first polled, so what a later one sees is final for an earlier
+/// one of the same connection. (With more than 1,024 in flight that is the order in which they get their turn; one
+/// whose future is dropped before its turn has no effect.) Cheap to clone. Neither keeping nor dropping a connection
+/// has an effect on the session.
 ///
 /// # Errors
-/// Every verb fails with an [`Error`] whose [`outcome`](Error::outcome) says what to count on. Answers
-/// that a caller should expect are [`ErrorKind::NoNode`], [`ErrorKind::NodeExists`] and so on. A verb
-/// waits for its answer for the operation timeout.
+/// Every operation fails with an [`Error`] whose [`outcome`](Error::outcome) says what the caller may count on. Replies
+/// to expect are [`ErrorKind::NoNode`], [`ErrorKind::NodeExists`] and so on. An operation waits for its reply for the
+/// operation timeout.
 ///
 /// # Cancel safety
-/// Dropping a verb's future does not recall its request: it may still take effect, in its place in the
+/// Dropping the future of an operation does not recall its request: it may still take effect, in its place in the
 /// order.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    /// Only the supervisor keeps a link alive: a connection that is kept must not keep a session.
-    link: Weak<dyn Transport>,
+    /// Only the supervisor keeps a transport alive: a connection that a caller keeps must not keep a session.
+    transport: Weak<dyn Transport>,
     down: watch::Receiver<Option<Down>>,
     session: Session,
     epoch: u64,
@@ -58,60 +58,73 @@ pub(crate) struct Scope {
     pub(crate) operation_timeout: Option<Duration>,
     pub(crate) metrics: Metrics,
     in_flight: Semaphore,
-    /// The sessions up to this epoch are known to be over.
-    over: AtomicU64,
+    /// The sessions up to this epoch have ended.
+    ended_epoch: AtomicU64,
 }
 
 impl Scope {
     pub(crate) fn new(chroot: ZnodePath, operation_timeout: Option<Duration>, metrics: Metrics) -> Self {
-        let (in_flight, over) = (Semaphore::new(IN_FLIGHT), AtomicU64::new(0));
-        Self { chroot, operation_timeout, metrics, in_flight, over }
+        let (in_flight, ended_epoch) = (Semaphore::new(IN_FLIGHT), AtomicU64::new(0));
+        Self { chroot, operation_timeout, metrics, in_flight, ended_epoch }
     }
 
-    /// The ensemble has said that the session of this epoch is over.
-    pub(crate) fn session_over(&self, epoch: u64) {
-        self.over.fetch_max(epoch, Ordering::Relaxed);
+    /// The ensemble has confirmed the end of the session of this epoch.
+    pub(crate) fn session_ended(&self, epoch: u64) {
+        self.ended_epoch.fetch_max(epoch, Ordering::Relaxed);
     }
 }
 
 impl Connection {
-    pub(crate) fn new(link: &Arc<dyn Transport>, epoch: u64, reconnects: u64, scope: Arc<Scope>) -> Self {
-        let (down, session) = (link.down(), link.session());
-        Self { link: Arc::downgrade(link), down, session, epoch, reconnects, scope }
+    pub(crate) fn new(
+        transport: &Arc<dyn Transport>,
+        epoch: u64,
+        reconnects: u64,
+        scope: Arc<Scope>,
+    ) -> Self {
+        let (down, session) = (transport.down(), transport.session());
+        Self { transport: Arc::downgrade(transport), down, session, epoch, reconnects, scope }
     }
 
-    /// The session it is attached to.
+    /// The session of this connection.
     pub fn session(&self) -> Session {
         self.session
     }
 
-    /// The server that it leads to, as `IP:PORT`; `None` once it has ended.
+    /// The server, as `IP:PORT`; `None` once the connection has ended.
     pub fn server(&self) -> Option<String> {
-        self.link.upgrade().map(|link| link.server())
+        self.transport.upgrade().map(|transport| transport.server())
     }
 
-    /// Which session of this program that is; see [`State::epoch`](crate::State).
+    /// The number of its session; see [`State::epoch`](crate::State).
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// Which connection this is; see [`State::reconnects`](crate::State).
+    /// The number of this connection; see [`State::reconnects`](crate::State).
     pub fn reconnects(&self) -> u64 {
         self.reconnects
     }
 
-    /// Whether the server sets recursive watches, which came with ZooKeeper 3.6. Where it does not,
-    /// [`watch_children`](Self::watch_children) and [`watch_data`](Self::watch_data) take their place.
+    /// Whether the server sets recursive watches, which ZooKeeper 3.6 introduced. If not, use
+    /// [`watch_children`](Self::watch_children) and [`watch_data`](Self::watch_data).
     ///
-    /// A server before 3.6 is found out when a session begins. One that knows them and refuses them (ZooKeeper's
-    /// `WatchManagerOptimized` does, 3.8 and 3.9) is found out by [`watch_recursive`](Self::watch_recursive), which then
-    /// fails with an error that [`is_refusal`](ErrorKind::is_refusal); from then on the answer here is no, for the session.
+    /// The link detects a server before 3.6 when a session begins. A server that knows recursive watches but refuses
+    /// them (ZooKeeper's `WatchManagerOptimized` does, 3.8 and 3.9) is detected by the first
+    /// [`watch_recursive`](Self::watch_recursive), which fails with an error that
+    /// [`is_refusal`](ErrorKind::is_refusal); from then on this is false for the session.
     ///
-    /// In an ensemble of several versions a later connection of the session may find an old server after all: then
-    /// `watch_recursive` fails with [`ErrorKind::Unsupported`], that server closes the connection, and the next connection
-    /// says no.
+    /// On servers before 3.6:
+    /// * detection costs a second connection with each session;
+    /// * [`read_many`](Self::read_many) sends one request for each znode;
+    /// * [`take_over`](Self::take_over) sends a delete and a create at the same time, and is not one transaction;
+    /// * a dropped watch stays until it fires or the connection ends;
+    /// * nothing can verify the authentication, which takes ZooKeeper 3.7.
+    ///
+    /// In an ensemble of several versions a later connection of the session may reach an old server after all: then
+    /// `watch_recursive` fails with [`ErrorKind::Unsupported`], that server closes the connection, and this is false on
+    /// the next connection.
     pub fn has_recursive_watches(&self) -> bool {
-        self.link.upgrade().is_none_or(|link| link.has_recursive_watches())
+        self.transport.upgrade().is_none_or(|transport| transport.has_recursive_watches())
     }
 
     /// Waits until the connection has ended.
@@ -120,7 +133,7 @@ impl Connection {
     /// Safe.
     pub async fn ended(&self) {
         let mut down = self.down.clone();
-        // An error means that the link is gone altogether.
+        // An error means that the transport has been dropped.
         let _ = down.wait_for(Option::is_some).await;
     }
 
@@ -129,14 +142,13 @@ impl Connection {
         self.down.borrow().is_some() || self.down.has_changed().is_err()
     }
 
-    /// Creates an ephemeral znode: it lives as long as the session.
+    /// Creates an ephemeral znode, which lives as long as the session.
     pub async fn create_ephemeral(&self, path: &ZnodePath, data: &[u8], acl: Acl) -> Result<Stat, Error> {
         self.check_size("create", path, data)?;
-        self.run("create", path, |link, at| link.create(at, data, CreateMode::Ephemeral, acl)).await
+        self.run("create", path, |transport, at| transport.create(at, data, CreateMode::Ephemeral, acl)).await
     }
 
-    /// Makes sure that a persistent znode exists, with its parents and with the chroot. Existing ones
-    /// are left alone.
+    /// Creates a persistent znode, its parents and the chroot where they are missing. Existing znodes stay as they are.
     pub async fn ensure_path(&self, path: &ZnodePath, acl: Acl) -> Result<(), Error> {
         let limit = self.operation_timeout();
         let steps = self.make_missing(path, acl);
@@ -145,22 +157,25 @@ impl Connection {
     }
 
     async fn make_missing(&self, path: &ZnodePath, acl: Acl) -> Result<(), Error> {
-        // From below upwards to what exists, by looking: rights to create may be missing above.
+        // Stats from the znode upwards to the first that exists: the right to create may be missing further up.
         let mut missing = Vec::new();
         let mut next = Some(path.under(&self.scope.chroot));
         while let Some(at) = next {
-            if at.is_root() || self.run_at("ensure path", path, |link| link.stat(&at)).await?.is_some() {
+            if at.is_root()
+                || self.run_at("ensure path", path, |transport| transport.stat(&at)).await?.is_some()
+            {
                 break;
             }
             next = at.parent();
             missing.push(at);
         }
         for at in missing.iter().rev() {
-            let created =
-                self.run_at("ensure path", path, |link| link.create(at, b"", CreateMode::Persistent, acl));
+            let created = self.run_at("ensure path", path, |transport| {
+                transport.create(at, b"", CreateMode::Persistent, acl)
+            });
             match created.await {
                 Ok(_) => {}
-                // Somebody else was faster.
+                // Another client was faster.
                 Err(error) if *error.kind() == ErrorKind::NodeExists => {}
                 Err(error) => return Err(error),
             }
@@ -168,15 +183,16 @@ impl Connection {
         Ok(())
     }
 
-    /// Deletes a znode without children, if it has the version given.
+    /// Deletes a znode without children; with a `version`, only if the znode has it.
     pub async fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Result<(), Error> {
-        self.run("delete", path, |link, at| link.delete(at, version)).await
+        self.run("delete", path, |transport, at| transport.delete(at, version)).await
     }
 
-    /// Replaces a znode of the version given by an ephemeral one of this session, in one transaction:
-    /// no reader ever sees the name missing, and the new znode outlives the old one's session.
+    /// Replaces a znode that has this `version` by an ephemeral one of this session, in one transaction: no reader ever
+    /// sees the name missing, and the new znode outlives the session of the old one. On servers before 3.6 it is a
+    /// delete and a create that are sent at the same time.
     ///
-    /// The version does not tell two lives of a znode apart (it starts at 0 with each): compare
+    /// The version does not distinguish a znode from its recreation (it starts at 0 each time): compare
     /// [`Stat::czxid`] just before.
     pub async fn take_over(
         &self,
@@ -186,25 +202,24 @@ impl Connection {
         acl: Acl,
     ) -> Result<(), Error> {
         self.check_size("take over", path, data)?;
-        self.run("take over", path, |link, at| link.take_over(at, version, data, acl)).await
+        self.run("take over", path, |transport, at| transport.take_over(at, version, data, acl)).await
     }
 
-    /// Looks at a znode; `None` if it does not exist.
+    /// Returns the stat of a znode; `None` if it does not exist.
     pub async fn stat(&self, path: &ZnodePath) -> Result<Option<Stat>, Error> {
-        self.run("stat", path, |link, at| link.stat(at)).await
+        self.run("stat", path, |transport, at| transport.stat(at)).await
     }
 
-    /// Reads a znode.
+    /// Reads the data of a znode.
     pub async fn data(&self, path: &ZnodePath) -> Result<(Vec<u8>, Stat), Error> {
-        self.run("read", path, |link, at| link.data(at)).await
+        self.run("read", path, |transport, at| transport.data(at)).await
     }
 
-    /// Reads several znodes, and returns what each led to, in their order: the data, or
-    /// [`ErrorKind::NoNode`] or [`ErrorKind::Denied`]. It is one request, and one moment of the tree, where
-    /// the server has [recursive watches](Self::has_recursive_watches); otherwise a request each.
+    /// Reads several znodes, and returns one result for each, in the same order: the data, or [`ErrorKind::NoNode`] or
+    /// [`ErrorKind::Denied`]. From ZooKeeper 3.6 on this is one request, which reads one moment of the tree; on older
+    /// servers, and with [`ServerVersion::Before3_6`](crate::ServerVersion), it is one request for each znode.
     ///
-    /// At most [`MAX_READS`]. How large the answer becomes is up to who wrote the data: ZooKeeper lets it be
-    /// 1 MiB a znode.
+    /// At most [`MAX_READS`] znodes. The size of the reply depends on the data: ZooKeeper allows 1 MiB for each znode.
     pub async fn read_many(&self, paths: &[ZnodePath]) -> Result<Vec<Reading>, Error> {
         let Some(first) = paths.first() else {
             return Ok(Vec::new());
@@ -214,123 +229,123 @@ impl Connection {
             let (size, limit) = (at.len(), MAX_READS);
             return Err(Error::new("read", first, ErrorKind::TooMany { size, limit }));
         }
-        self.run_at("read", first, |link| link.read_many(&at)).await
+        self.run_at("read", first, |transport| transport.read_many(&at)).await
     }
 
-    /// Writes a znode, if it has the version given.
+    /// Writes the data of a znode; with a `version`, only if the znode has it.
     pub async fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Result<Stat, Error> {
         self.check_size("write", path, data)?;
-        self.run("write", path, |link, at| link.set_data(at, data, version)).await
+        self.run("write", path, |transport, at| transport.set_data(at, data, version)).await
     }
 
     /// Lists the names of a znode's children, unordered.
     pub async fn children(&self, path: &ZnodePath) -> Result<(Vec<String>, Stat), Error> {
-        self.run("list", path, |link, at| link.children(at)).await
+        self.run("list", path, |transport, at| transport.children(at)).await
     }
 
-    /// Waits until the server that we are connected to has caught up with the ensemble's leader. A read
-    /// after it sees everything that anybody had seen before it.
+    /// Waits until the server of this connection has caught up with the leader of the ensemble. A read after the sync
+    /// sees everything that any client had seen before the sync.
     pub async fn sync(&self, path: &ZnodePath) -> Result<(), Error> {
-        self.run("sync", path, |link, at| link.sync(at)).await
+        self.run("sync", path, |transport, at| transport.sync(at)).await
     }
 
-    /// Watches a znode and everything below it. The znode need not exist; read rights are enough.
-    ///
-    /// Watch first, then read: the other way round loses what happens in between. Needs
+    /// Watches a znode and everything below it. The znode need not exist; the right to read is enough. Needs
     /// [`has_recursive_watches`](Self::has_recursive_watches).
-    /// ZooKeeper keeps one kind of watch per path and session (ZOOKEEPER-4466): do not set
-    /// [`watch_exists`](Self::watch_exists) on the same path.
+    ///
+    /// Watch first, then read: the other order misses changes in between. ZooKeeper keeps one kind of watch per path
+    /// and session (ZOOKEEPER-4466): do not set [`watch_exists`](Self::watch_exists) on the same path.
     pub async fn watch_recursive(&self, path: &ZnodePath) -> Result<WatchStream, Error> {
-        let events = self.run("watch", path, |link, at| link.watch_recursive(at)).await?;
+        let events = self.run("watch", path, |transport, at| transport.watch_recursive(at)).await?;
         Ok(WatchStream { events, chroot: self.scope.chroot.clone() })
     }
 
-    /// Looks at a znode, and watches it for its creation, deletion or next write.
+    /// Returns the stat of a znode, and watches it for its creation, deletion or next write.
     pub async fn watch_exists(&self, path: &ZnodePath) -> Result<(Option<Stat>, OneShot), Error> {
-        let (stat, fired) = self.run("watch", path, |link, at| link.watch_exists(at)).await?;
+        let (stat, fired) = self.run("watch", path, |transport, at| transport.watch_exists(at)).await?;
         Ok((stat, OneShot::new(fired)))
     }
 
-    /// Reads a znode, and watches it for its next write and its deletion.
+    /// Reads the data of a znode, and watches it for its next write or its deletion.
     pub async fn watch_data(&self, path: &ZnodePath) -> Result<(Vec<u8>, Stat, OneShot), Error> {
-        let (data, stat, fired) = self.run("watch", path, |link, at| link.watch_data(at)).await?;
+        let (data, stat, fired) = self.run("watch", path, |transport, at| transport.watch_data(at)).await?;
         Ok((data, stat, OneShot::new(fired)))
     }
 
-    /// Lists the names of a znode's children, unordered, and watches it for the next change of the list
-    /// and for its deletion.
+    /// Lists the names of a znode's children, unordered, and watches the znode for the next change of the list or its
+    /// deletion.
     pub async fn watch_children(&self, path: &ZnodePath) -> Result<(Vec<String>, Stat, OneShot), Error> {
-        let (names, stat, fired) = self.run("watch", path, |link, at| link.watch_children(at)).await?;
+        let (names, stat, fired) =
+            self.run("watch", path, |transport, at| transport.watch_children(at)).await?;
         Ok((names, stat, OneShot::new(fired)))
     }
 
-    /// Whom the server takes us for: the address, and what we have authenticated ourselves as.
+    /// The identities that the server has recorded for this connection: its address, and what it authenticated as.
     ///
-    /// Servers before ZooKeeper 3.7 cannot be asked: [`ErrorKind::Unsupported`].
+    /// Servers before ZooKeeper 3.7 do not know this request: [`ErrorKind::Unsupported`].
     pub async fn identities(&self) -> Result<Vec<Identity>, Error> {
-        self.run("identify", &ZnodePath::root(), |link, _| link.identities()).await
+        self.run("identify", &ZnodePath::root(), |transport, _| transport.identities()).await
     }
 
-    /// How long a verb waits for its answer.
+    /// How long an operation waits for its reply.
     pub fn operation_timeout(&self) -> Duration {
         self.scope.operation_timeout.unwrap_or(self.session.timeout * 3 / 4)
     }
 
-    fn check_size(&self, verb: &'static str, path: &ZnodePath, data: &[u8]) -> Result<(), Error> {
+    fn check_size(&self, operation: &'static str, path: &ZnodePath, data: &[u8]) -> Result<(), Error> {
         let (size, limit) = (data.len(), MAX_DATA);
         if size > limit {
-            return Err(Error::new(verb, path, ErrorKind::TooLarge { size, limit }));
+            return Err(Error::new(operation, path, ErrorKind::TooLarge { size, limit }));
         }
         Ok(())
     }
 
-    /// Sends a verb on a path below the chroot.
+    /// Runs an operation on a path below the chroot.
     async fn run<T>(
         &self,
-        verb: &'static str,
+        operation: &'static str,
         path: &ZnodePath,
         send: impl FnOnce(&dyn Transport, &ZnodePath) -> Reply<T>,
     ) -> Result<T, Error> {
         let at = path.under(&self.scope.chroot);
-        self.run_at(verb, path, |link| send(link, &at)).await
+        self.run_at(operation, path, |transport| send(transport, &at)).await
     }
 
     async fn run_at<T>(
         &self,
-        verb: &'static str,
+        operation: &'static str,
         path: &ZnodePath,
         send: impl FnOnce(&dyn Transport) -> Reply<T>,
     ) -> Result<T, Error> {
         let started = Instant::now();
-        let result = self.send(verb, path, send).await;
-        self.scope.metrics.request(verb, started.elapsed(), &result);
+        let result = self.send(operation, path, send).await;
+        self.scope.metrics.request(operation, started.elapsed(), &result);
         result
     }
 
-    /// Sends a verb, when it is its turn, and waits for the answer.
+    /// Sends the request of an operation when it is its turn, and waits for the reply.
     async fn send<T>(
         &self,
-        verb: &'static str,
+        operation: &'static str,
         path: &ZnodePath,
         send: impl FnOnce(&dyn Transport) -> Reply<T>,
     ) -> Result<T, Error> {
         let limit = self.operation_timeout();
         let deadline = Instant::now() + limit;
-        let failed = |kind| Error::new(verb, path, kind);
+        let failed = |kind| Error::new(operation, path, kind);
         let turn = tokio::time::timeout_at(deadline, self.scope.in_flight.acquire()).await;
-        // The semaphore is never closed: what fails here is the deadline. Whose turn comes with it is late, too.
+        // The semaphore is never closed: only the deadline fails here. A turn that comes at the deadline is too late.
         let _turn = match turn {
             Ok(Ok(turn)) if Instant::now() < deadline => turn,
             _ => return Err(failed(ErrorKind::Busy)),
         };
-        let answer = match self.link.upgrade() {
-            Some(link) if !self.has_ended() => send(&*link),
-            _ if self.epoch <= self.scope.over.load(Ordering::Relaxed) => {
+        let reply = match self.transport.upgrade() {
+            Some(transport) if !self.has_ended() => send(&*transport),
+            _ if self.epoch <= self.scope.ended_epoch.load(Ordering::Relaxed) => {
                 return Err(failed(ErrorKind::SessionOver));
             }
             _ => return Err(failed(ErrorKind::NotConnected)),
         };
-        match tokio::time::timeout_at(deadline, answer).await {
+        match tokio::time::timeout_at(deadline, reply).await {
             Ok(result) => result.map_err(failed),
             Err(_) => Err(failed(ErrorKind::Timeout(limit))),
         }

@@ -1,21 +1,21 @@
-//! What a verb can fail with, and the one question that matters then: what may the caller do now?
+//! The errors of operations, and what the caller may do after one.
 
 use std::time::Duration;
 
 use crate::path::ZnodePath;
 
-/// A verb that failed: which one, on which path, and why.
+/// A failed operation: which one, on which path, and why.
 ///
-/// Ask [`outcome`](Error::outcome) before doing it again.
+/// Check [`outcome`](Error::outcome) before retrying.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{verb} {path}: {kind}")]
+#[error("{operation} {path}: {kind}")]
 pub struct Error {
-    verb: &'static str,
+    operation: &'static str,
     path: ZnodePath,
     kind: ErrorKind,
 }
 
-/// Why a verb failed.
+/// Why an operation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -31,47 +31,47 @@ pub enum ErrorKind {
     /// The znode to be deleted has children.
     #[error("the znode has children")]
     NotEmpty,
-    /// The ACL does not grant what the verb needs.
+    /// The ACL does not grant what the operation needs.
     #[error("access denied")]
     Denied,
-    /// The data is larger than what may be sent; nothing was sent.
+    /// The data exceeds [`MAX_DATA`](crate::MAX_DATA); nothing was sent.
     #[error("{size} bytes of data exceed the limit of {limit}")]
     TooLarge {
-        /// Bytes given.
+        /// Bytes passed.
         size: usize,
         /// Bytes allowed.
         limit: usize,
     },
-    /// More znodes than one request may name; nothing was sent.
+    /// More than [`MAX_READS`](crate::MAX_READS) znodes; nothing was sent.
     #[error("{size} znodes exceed the limit of {limit}")]
     TooMany {
-        /// Znodes given.
+        /// Znodes passed.
         size: usize,
         /// Znodes allowed.
         limit: usize,
     },
-    /// The server is too old to know the request, and has closed the connection; or it has refused the same kind of
-    /// request in this session before, and nothing was sent.
+    /// The server is too old to know the request, and has closed the connection; or a server has refused this kind of
+    /// request earlier in the session, and nothing was sent.
     #[error("the server does not know this request")]
     Unsupported,
-    /// The server refuses the request, and would again.
+    /// The server refuses the request, and would refuse it again.
     #[error("refused by the server: {0}")]
     Refused(String),
-    /// Too many requests (1,024) were on their way for all of the deadline, and nothing was sent; or the server has
-    /// too many of them (ZooKeeper's request throttling) and has done nothing.
-    #[error("too many requests on their way")]
+    /// 1,024 requests were in flight until the deadline, and nothing was sent; or the server throttles requests
+    /// (ZooKeeper's request throttling) and has done nothing.
+    #[error("too many requests in flight")]
     Busy,
     /// There is no connection; nothing was sent.
     #[error("not connected")]
     NotConnected,
-    /// No answer in time. The request may have been carried out, or may yet be.
-    #[error("no answer within {0:?}")]
+    /// No reply in time. The request may have been carried out, or may still be.
+    #[error("no reply within {0:?}")]
     Timeout(Duration),
-    /// The server answered with an error of its own, or with something that makes no sense. The request may have been
-    /// carried out. The connection stands.
-    #[error("unexpected answer: {0}")]
+    /// The server replied with an error of its own, or with something that cannot be parsed. The request may have been
+    /// carried out. The connection remains.
+    #[error("unexpected reply: {0}")]
     Unexpected(String),
-    /// The connection broke before the answer came. The request may have been carried out.
+    /// The connection broke before the reply came. The request may have been carried out.
     #[error("connection lost: {0}")]
     ConnectionLost(String),
     /// The session of this connection is over, and its ephemeral znodes are gone; nothing was sent.
@@ -79,28 +79,28 @@ pub enum ErrorKind {
     SessionOver,
 }
 
-/// What is known after an error.
+/// What is known about a failed operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Certainly not done: the server said no, or nothing was sent.
+    /// Certainly not done: the server refused it, or nothing was sent.
     NotDone,
-    /// Perhaps done: look before doing it again.
+    /// Perhaps done: look before retrying.
     Unknown,
     /// The session is over, and with it every ephemeral znode it owned.
     SessionOver,
 }
 
 impl Error {
-    pub(crate) fn new(verb: &'static str, path: &ZnodePath, kind: ErrorKind) -> Self {
-        Self { verb, path: path.clone(), kind }
+    pub(crate) fn new(operation: &'static str, path: &ZnodePath, kind: ErrorKind) -> Self {
+        Self { operation, path: path.clone(), kind }
     }
 
-    /// Why.
+    /// Why the operation failed.
     pub fn kind(&self) -> &ErrorKind {
         &self.kind
     }
 
-    /// The path that the verb was called with.
+    /// The path that the caller passed.
     pub fn path(&self) -> &ZnodePath {
         &self.path
     }
@@ -112,8 +112,8 @@ impl Error {
 }
 
 impl ErrorKind {
-    /// Whether the server refuses this kind of request, and will not answer otherwise when asked again: it is too old
-    /// ([`Unsupported`](Self::Unsupported)), or not set up for it ([`Refused`](Self::Refused)).
+    /// Whether the server refuses this kind of request, so that a retry is pointless: it is too old
+    /// ([`Unsupported`](Self::Unsupported)), or not configured for it ([`Refused`](Self::Refused)).
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Unsupported | Self::Refused(_))
     }

@@ -1,4 +1,4 @@
-//! What is measured, through the facade `metrics`: nothing happens where a program installs no recorder.
+//! The metrics of a link, through the facade `metrics`: without a recorder they cost next to nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::error::{Error, Outcome};
-use crate::link::ConnectError;
 use crate::state::{Phase, State};
+use crate::transport::ConnectError;
 
-/// The instruments of one link.
+/// Records the metrics of one link.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     ensemble: Arc<str>,
 }
 
-/// The names of the phases, in the order of a life.
+/// The values of the label `state`.
 const PHASES: [&str; 4] = ["connected", "suspended", "lost", "closed"];
 
 impl Metrics {
@@ -26,11 +26,11 @@ impl Metrics {
         describe_counter!("zk_reconnects_total", "connections beyond the first");
         describe_counter!("zk_connect_failures_total", "attempts to connect that failed, by reason");
         describe_counter!("zk_requests_total", "requests, by verb and by what is known of the outcome");
-        describe_histogram!("zk_request_seconds", "time from a request to its answer, by verb");
+        describe_histogram!("zk_request_seconds", "time from a request to its reply, by verb");
         Self { ensemble: ensemble.into() }
     }
 
-    /// The state as it is now, and whether it came about by a new connection.
+    /// Records the current state, and whether it came with a new connection.
     pub(crate) fn state(&self, state: &State, reconnected: bool) {
         let now = match state.phase {
             Phase::Connected => "connected",
@@ -51,8 +51,8 @@ impl Metrics {
             .increment(u64::from(reconnected));
     }
 
-    /// An attempt to connect failed.
-    pub(crate) fn trouble(&self, error: &ConnectError) {
+    /// Counts a failed attempt to connect.
+    pub(crate) fn connect_failure(&self, error: &ConnectError) {
         let reason = match error {
             ConnectError::SessionExpired => "session_expired",
             ConnectError::AuthFailed { .. } => "auth_failed",
@@ -64,8 +64,8 @@ impl Metrics {
             .increment(1);
     }
 
-    /// A verb ended.
-    pub(crate) fn request<T>(&self, verb: &'static str, took: Duration, result: &Result<T, Error>) {
+    /// Counts a finished operation, under its published label `verb`.
+    pub(crate) fn request<T>(&self, operation: &'static str, took: Duration, result: &Result<T, Error>) {
         let outcome = match result.as_ref().map_err(Error::outcome) {
             Ok(_) => "done",
             Err(Outcome::NotDone) => "not_done",
@@ -73,10 +73,10 @@ impl Metrics {
             Err(Outcome::SessionOver) => "session_over",
         };
         counter!(
-            "zk_requests_total", "ensemble" => self.ensemble.clone(), "verb" => verb, "outcome" => outcome
+            "zk_requests_total", "ensemble" => self.ensemble.clone(), "verb" => operation, "outcome" => outcome
         )
         .increment(1);
-        histogram!("zk_request_seconds", "ensemble" => self.ensemble.clone(), "verb" => verb)
+        histogram!("zk_request_seconds", "ensemble" => self.ensemble.clone(), "verb" => operation)
             .record(took.as_secs_f64());
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::config::redact;
+use crate::redact::redact;
 
 /// An absolute znode path that ZooKeeper would accept: `/`, or `/a/b` without a trailing slash.
 ///
@@ -11,7 +11,8 @@ use crate::config::redact;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ZnodePath(Arc<str>);
 
-/// Why a text is no [`ZnodePath`]. Shows the text, but for what stands before an `@` in it: that may be a password.
+/// Why a text is no [`ZnodePath`]. Shows the first 256 characters of the text, without what precedes an `@` in it: that
+/// may be a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path:?} is no znode path: {reason}")]
 pub struct PathError {
@@ -27,11 +28,21 @@ enum Reason {
     EmptySegment,
     #[error("relative segments are not allowed")]
     DotSegment,
-    #[error("a segment holds a slash")]
+    #[error("a segment contains a slash")]
     Slash,
     /// `at` counts characters, from 1.
     #[error("its character {at} is {found:?} (U+{code:04X}), {}", why_not(*found), code = *found as u32)]
     Character { at: usize, found: char },
+}
+
+/// How much of a refused text is shown, in characters.
+const SHOWN: usize = 256;
+
+impl PathError {
+    fn new(text: &str, reason: Reason) -> Self {
+        // Redacted first: the `@` may be in the part that is cut off.
+        Self { path: redact(text).chars().take(SHOWN).collect(), reason }
+    }
 }
 
 impl ZnodePath {
@@ -44,7 +55,7 @@ impl ZnodePath {
     pub fn parse(text: &str) -> Result<Self, PathError> {
         match check(text) {
             Ok(()) => Ok(Self(text.into())),
-            Err(reason) => Err(PathError { path: redact(text), reason }),
+            Err(reason) => Err(PathError::new(text, reason)),
         }
     }
 
@@ -56,13 +67,12 @@ impl ZnodePath {
     /// The path of a child.
     ///
     /// # Errors
-    /// If `segment` is empty, `.` or `..`, or holds a slash or a character that ZooKeeper refuses.
+    /// If `segment` is empty, `.` or `..`, or contains a slash or a character that ZooKeeper refuses.
     pub fn join(&self, segment: &str) -> Result<Self, PathError> {
-        let refuse = |reason| PathError { path: redact(segment), reason };
         if segment.contains('/') {
-            return Err(refuse(Reason::Slash));
+            return Err(PathError::new(segment, Reason::Slash));
         }
-        check_segment(segment, 0).map_err(refuse)?;
+        check_segment(segment, 0).map_err(|reason| PathError::new(segment, reason))?;
         Ok(if self.is_root() {
             Self(format!("/{segment}").into())
         } else {
@@ -138,7 +148,7 @@ fn check(path: &str) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Checks a segment before which so many characters stand.
+/// Checks a segment that follows `before` characters of the path.
 fn check_segment(segment: &str, before: usize) -> Result<(), Reason> {
     match segment {
         "" => return Err(Reason::EmptySegment),
@@ -151,15 +161,14 @@ fn check_segment(segment: &str, before: usize) -> Result<(), Reason> {
     }
 }
 
-// Java looks at one UTF-16 unit after the other, and refuses the surrogates that everything beyond U+FFFF is
-// written with.
+// ZooKeeper checks UTF-16 units one by one, and refuses the surrogates that encode everything beyond U+FFFF.
 fn is_refused(c: char) -> bool {
     matches!(c, '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..)
 }
 
 fn why_not(refused: char) -> &'static str {
     match refused {
-        '\u{10000}'.. => "and ZooKeeper takes no characters beyond U+FFFF",
+        '\u{10000}'.. => "and ZooKeeper accepts no characters beyond U+FFFF",
         '\u{e000}'.. => "which ZooKeeper refuses",
         _ => "a control character",
     }
@@ -196,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_zookeeper_refuses() {
+    fn parse_refuses_the_paths_that_zookeeper_refuses() {
         for bad in [
             "",
             "a",
@@ -217,40 +226,48 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_character_is_named_with_its_place() {
-        let said = |path: &str| ZnodePath::parse(path).unwrap_err().to_string();
+    fn an_error_names_the_refused_character_and_its_position() {
+        let error = |path: &str| ZnodePath::parse(path).unwrap_err().to_string();
         assert_eq!(
-            said("/ü/svc😀/b"),
-            "\"/ü/svc😀/b\" is no znode path: its character 7 is '😀' (U+1F600), and ZooKeeper takes no characters \
+            error("/ü/svc😀/b"),
+            "\"/ü/svc😀/b\" is no znode path: its character 7 is '😀' (U+1F600), and ZooKeeper accepts no characters \
              beyond U+FFFF"
         );
-        assert!(said("/a\u{7}").ends_with("its character 3 is '\\u{7}' (U+0007), a control character"));
+        assert!(error("/a\u{7}").ends_with("its character 3 is '\\u{7}' (U+0007), a control character"));
         assert!(
-            said("/\u{e000}").ends_with("its character 2 is '\\u{e000}' (U+E000), which ZooKeeper refuses")
+            error("/\u{e000}").ends_with("its character 2 is '\\u{e000}' (U+E000), which ZooKeeper refuses")
         );
         let joined = path("/a").join("b😀").unwrap_err().to_string();
         assert!(joined.contains("its character 2 is '😀'"), "{joined}");
     }
 
     #[test]
-    fn a_password_that_was_typed_in_the_place_of_a_path_is_not_repeated() {
+    fn an_error_does_not_repeat_a_password_that_was_typed_as_a_path() {
         for mistyped in ["joe:hunter2@zk1:2181/app", "/joe:hunter2@zk1/", "digest:joe:hunter2@"] {
             let error = ZnodePath::parse(mistyped).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
         }
         let error = path("/a").join("hunter2@/").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        let beyond_the_cut = format!("hunter2{}@", "x".repeat(1000));
+        assert!(!format!("{:?}", ZnodePath::parse(&beyond_the_cut)).contains("hunter2"));
     }
 
     #[test]
-    fn takes_what_zookeeper_takes() {
+    fn an_error_shows_no_more_than_256_characters() {
+        let error = ZnodePath::parse(&"ü".repeat(1000)).unwrap_err();
+        assert_eq!(error.path.chars().count(), 256);
+    }
+
+    #[test]
+    fn parse_accepts_the_paths_that_zookeeper_accepts() {
         for good in ["/", "/a", "/a/b", "/[::1]:80", "/...", "/ü/日本", "/a b"] {
             assert_eq!(path(good).as_str(), good);
         }
     }
 
     #[test]
-    fn knows_parents_names_and_children() {
+    fn a_path_has_a_parent_a_name_and_children() {
         assert_eq!(path("/a/b").parent(), Some(path("/a")));
         assert_eq!(path("/a").parent(), Some(path("/")));
         assert_eq!(path("/").parent(), None);
@@ -265,13 +282,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_root_put_on_comes_off_again(root in "/[a-c]{1,3}(/[a-c]{1,2})?|/", tail in "(/[a-c]{1,3}){1,3}|/") {
+        fn without_reverses_under(root in "/[a-c]{1,3}(/[a-c]{1,2})?|/", tail in "(/[a-c]{1,3}){1,3}|/") {
             let (root, tail) = (path(&root), path(&tail));
             prop_assert_eq!(tail.under(&root).without(&root), Some(tail));
         }
 
         #[test]
-        fn no_text_panics(text in ".{0,40}") {
+        fn parse_never_panics(text in ".{0,40}") {
             if let Ok(parsed) = ZnodePath::parse(&text) {
                 prop_assert_eq!(parsed.as_str(), text);
             }

@@ -1,49 +1,25 @@
-//! What the supervisor publishes.
+//! The state of a link, as the supervisor publishes it.
 
 use std::fmt;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::link::ConnectError;
+use crate::session::{Session, SessionId};
+use crate::transport::ConnectError;
 
-/// A ZooKeeper session id, shown in hexadecimal as the server's own logs do.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId(pub i64);
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}", self.0)
-    }
-}
-
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// One ZooKeeper session, as the ensemble granted it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// Its id: what stands as `ephemeralOwner` in the stat of its ephemeral znodes.
-    pub id: SessionId,
-    /// The negotiated session timeout: the ensemble clamps what is asked for to 2 to 20 of its ticks.
-    pub timeout: Duration,
-}
-
-/// Where we stand with the ensemble. Makes sense alone: a reader who missed the states in between can
+/// The state of a link at one moment. Complete in itself: a reader that missed the states in between can
 /// tell "same session, check" (another `reconnects`) from "new session, rebuild" (another `epoch`).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct State {
     /// Connected, suspended, lost or closed.
     pub phase: Phase,
-    /// The session in use, or the last one. `None` until the first is granted.
+    /// The current session, or the last one. `None` until the first is granted.
     pub session: Option<Session>,
     /// How many sessions there have been, this one included; 0 before the first.
     pub epoch: u64,
-    /// How many connections there have been beyond the first. None is missed, however short it was.
+    /// How many connections there have been beyond the first. Every one counts, however short it was.
     pub reconnects: u64,
     /// When the phase began.
     pub since: Instant,
@@ -56,14 +32,14 @@ pub struct State {
 pub enum Phase {
     /// The link is up, and the session with it.
     Connected,
-    /// The link is down. The ensemble may still hold the session, and with it the ephemeral znodes: its
-    /// clock runs since our last word, which may be up to half a session timeout before `since`.
+    /// The link is down. The ensemble may still keep the session and its ephemeral znodes: its clock runs
+    /// since our last request, which may be up to half a session timeout before `since`.
     Suspended,
-    /// There is no session, or none to count on: not yet granted, or down for longer than the session
-    /// timeout. If the whole ensemble was down it still holds the session, and the next phase is
-    /// `Connected` with the same session and epoch.
+    /// There is no session, or none to count on: no session was granted yet, or the link is down for longer
+    /// than the session timeout. If the whole ensemble was down it still keeps the session, and the next
+    /// phase is `Connected` with the same session and epoch.
     Lost,
-    /// Over for good.
+    /// The link is closed for good.
     Closed(CloseReason),
 }
 
@@ -72,7 +48,7 @@ pub enum Phase {
 pub enum CloseReason {
     /// The ensemble confirmed the end of the session, or there was none.
     Clean,
-    /// The ensemble could not be told: see [`Lingering`].
+    /// The ensemble did not confirm the end in time: see [`Lingering`].
     Lingering(Lingering),
 }
 
@@ -82,8 +58,8 @@ pub enum CloseReason {
 pub struct Lingering {
     /// The session left behind.
     pub session: SessionId,
-    /// How long the ensemble keeps it: counted from its last word with us, or, if the whole ensemble is
-    /// down, from its return.
+    /// How long the ensemble keeps it: counted from our last request, or, if the whole ensemble is down,
+    /// from its return.
     pub up_to: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The task that owns the link: connects, counts, waits, and publishes.
+//! The task behind a link: connects, retries, counts sessions and connections, and publishes the state.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,18 +11,19 @@ use tracing::{debug, info, warn};
 use crate::backoff::Backoff;
 use crate::connection::{Connection, Scope};
 use crate::error::{ErrorKind, Outcome};
-use crate::link::{ConnectError, Down, Ensemble, Ticket, Transport};
-use crate::state::{CloseReason, Lingering, Phase, Session, State};
+use crate::session::Session;
+use crate::state::{CloseReason, Lingering, Phase, State};
 use crate::time::until;
+use crate::transport::{ConnectError, Down, Ensemble, Ticket, Transport};
 
-/// How long a link must have held for the waits to start small again. One success says little about a
-/// server that accepts and falls over.
+/// How long a connection must have lasted to reset the backoff. One success says little about a server that accepts
+/// connections and then fails.
 const PROOF: Duration = Duration::from_secs(1);
 
-/// How long the session may take to be closed when the last handle is dropped without `close`.
+/// How long closing the session may take when the last handle is dropped without `close`.
 const CLOSE_ON_DROP: Duration = Duration::from_secs(2);
 
-/// What is published: the state, and the connection that goes with it.
+/// The published state, and the connection that belongs to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Published {
     pub(crate) state: State,
@@ -30,37 +31,37 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    /// The connection, unless it has ended and that is about to be published.
+    /// The connection, unless it has ended, which the supervisor is about to publish.
     pub(crate) fn usable(&self) -> Option<&Connection> {
         self.connection.as_ref().filter(|connection| !connection.has_ended())
     }
 }
 
-/// Asks the supervisor to close the session within the time given, which is no more than a day.
+/// Asks the supervisor to close the session within this time, which is a day at most.
 pub(crate) struct Close {
     pub(crate) within: Duration,
 }
 
-/// Where we stand. Every variant says what holds while we are in it.
+/// The stage of the supervisor. Every variant says what is true in it.
 enum Stage {
-    /// No link. The ensemble may hold `held`; the next attempt comes after a wait, unless it is `eager`.
-    Down { held: Option<Held>, eager: bool },
-    /// A link is up and published.
-    Up { link: Arc<dyn Transport>, since: Instant },
-    /// Asked to close by `deadline`; the ensemble may hold `held`.
-    Closing { held: Option<Held>, deadline: Instant },
+    /// No connection. The ensemble may still keep `resumable`; the next attempt follows after a wait, unless `eager`.
+    Down { resumable: Option<Resumable>, eager: bool },
+    /// A connection is up and published.
+    Up { transport: Arc<dyn Transport>, since: Instant },
+    /// Closing by `deadline`; the ensemble may still keep `resumable`.
+    Closing { resumable: Option<Resumable>, deadline: Instant },
 }
 
-/// A session that the ensemble may still hold.
-struct Held {
+/// A session that the ensemble may still keep, so that a new connection can resume it.
+struct Resumable {
     session: Session,
     ticket: Ticket,
-    /// When the link went down.
+    /// When its connection ended.
     since: Instant,
 }
 
-impl Held {
-    /// When it must be presumed gone; the attempts to attach to it go on all the same.
+impl Resumable {
+    /// When the session is presumed lost; the attempts to resume it continue all the same.
     fn lost_at(&self) -> Instant {
         self.since + self.session.timeout
     }
@@ -85,18 +86,18 @@ impl Supervisor {
         Self { ensemble, scope, published, close, backoff }
     }
 
-    /// Runs until closed: by a [`Close`], or because every handle is gone.
+    /// Runs until the link is closed: by a [`Close`], or because every handle was dropped.
     pub(crate) async fn run(mut self) {
-        let mut stage = Stage::Down { held: None, eager: true };
+        let mut stage = Stage::Down { resumable: None, eager: true };
         loop {
             stage = match stage {
-                Stage::Down { held, eager } => self.connect(held, eager).await,
-                Stage::Up { link, since } => self.hold(link, since).await,
-                Stage::Closing { held, deadline } => {
-                    let reason = self.end_session(held, deadline).await;
+                Stage::Down { resumable, eager } => self.connect(resumable, eager).await,
+                Stage::Up { transport, since } => self.until_down(transport, since).await,
+                Stage::Closing { resumable, deadline } => {
+                    let reason = self.end_session(resumable, deadline).await;
                     if let CloseReason::Lingering(lingering) = &reason {
                         warn!(session = %lingering.session, up_to = ?lingering.up_to,
-                            "closed without the ensemble's word: the session lingers");
+                            "session lingers, ZooKeeper has not confirmed its end");
                     }
                     self.publish(Phase::Closed(reason), None, |_| {});
                     return;
@@ -105,20 +106,21 @@ impl Supervisor {
         }
     }
 
-    /// Makes attempts until there is a link, publishing `Lost` when the held session must be presumed gone.
-    async fn connect(&mut self, mut held: Option<Held>, mut eager: bool) -> Stage {
+    /// Attempts to connect until one succeeds; publishes `Lost` when the session must be presumed lost.
+    async fn connect(&mut self, mut resumable: Option<Resumable>, mut eager: bool) -> Stage {
         loop {
             let wait = if eager { Duration::ZERO } else { self.backoff.next_wait() };
             eager = false;
-            let (ensemble, ticket) = (self.ensemble.clone(), held.as_ref().map(|held| held.ticket.clone()));
+            let ensemble = self.ensemble.clone();
+            let ticket = resumable.as_ref().map(|resumable| resumable.ticket.clone());
             let begun = Instant::now() + wait;
             let mut attempt = pin!(async move {
                 sleep_until(begun).await;
                 ensemble.connect(ticket).await
             });
             let outcome = loop {
-                let lost_at = match (&held, &self.published.borrow().state.phase) {
-                    (Some(held), Phase::Suspended) => Some(held.lost_at()),
+                let lost_at = match (&resumable, &self.published.borrow().state.phase) {
+                    (Some(resumable), Phase::Suspended) => Some(resumable.lost_at()),
                     _ => None,
                 };
                 tokio::select! {
@@ -127,75 +129,75 @@ impl Supervisor {
                         let within = close.map_or(CLOSE_ON_DROP, |close| close.within);
                         let deadline = Instant::now() + within;
                         if Instant::now() < begun {
-                            return Stage::Closing { held, deadline };
+                            return Stage::Closing { resumable, deadline };
                         }
-                        // It may have a session by now, of which nobody else would know.
+                        // The attempt may have been granted a session, which only it can close.
                         return match timeout_at(deadline, attempt).await {
-                            Ok(Ok(link)) => self.close_link(link, deadline).await,
-                            Ok(Err(ConnectError::SessionExpired)) => Stage::Closing { held: None, deadline },
-                            Ok(Err(_)) | Err(_) => Stage::Closing { held, deadline },
+                            Ok(Ok(transport)) => self.close_session(transport, deadline).await,
+                            Ok(Err(ConnectError::SessionExpired)) => Stage::Closing { resumable: None, deadline },
+                            Ok(Err(_)) | Err(_) => Stage::Closing { resumable, deadline },
                         };
                     }
                     outcome = &mut attempt => break outcome,
                     () = until(lost_at) => {
-                        warn!(session = %held.as_ref().map(|h| h.session.id.to_string()).unwrap_or_default(),
-                            "no contact for the session timeout: presumed lost");
+                        if let Some(Resumable { session, .. }) = &resumable {
+                            warn!(session = %session.id, timeout = ?session.timeout, "session presumed lost");
+                        }
                         publish(&self.published, &self.scope, Phase::Lost, None, |_| {});
                     }
                 }
             };
             match outcome {
-                Ok(link) => return self.established(link, held.as_ref()),
-                Err(ConnectError::SessionExpired) if held.is_some() => {
-                    warn!(session = %held.as_ref().map(|h| h.session.id.to_string()).unwrap_or_default(),
-                        "session expired");
-                    self.scope.metrics.trouble(&ConnectError::SessionExpired);
-                    held = None;
-                    // The servers are there: the next attempt, for a new session, need not wait.
+                Ok(transport) => return self.established(transport, resumable.as_ref()),
+                Err(ConnectError::SessionExpired) if let Some(expired) = resumable.take() => {
+                    warn!(session = %expired.session.id, "session expired");
+                    self.scope.metrics.connect_failure(&ConnectError::SessionExpired);
+                    // A server replied: the next attempt, for a new session, need not wait.
                     eager = true;
-                    self.scope.session_over(self.published.borrow().state.epoch);
+                    self.scope.session_ended(self.published.borrow().state.epoch);
                     self.publish(Phase::Lost, None, |_| {});
                 }
-                Err(error) => self.trouble(error),
+                Err(error) => self.connect_failed(error),
             }
         }
     }
 
-    /// An attempt failed. An outage is one line in the log, and another one when its cause changes.
-    fn trouble(&self, error: ConnectError) {
-        self.scope.metrics.trouble(&error);
+    /// Logs and publishes a failed attempt. At level warn an outage is one line, and another one when its cause
+    /// changes.
+    fn connect_failed(&self, error: ConnectError) {
+        self.scope.metrics.connect_failure(&error);
         let same_kind =
             |known: &ConnectError| std::mem::discriminant(known) == std::mem::discriminant(&error);
         if self.published.borrow().state.trouble.as_ref().is_some_and(same_kind) {
-            debug!(%error, "still not connected");
+            debug!(%error, "still cannot connect");
         } else {
             warn!(%error, retry_within = ?self.backoff.cap(), "cannot connect");
         }
         self.published.send_if_modified(|published| {
-            let news = published.state.trouble.as_ref() != Some(&error);
+            let is_new = published.state.trouble.as_ref() != Some(&error);
             published.state.trouble = Some(error);
-            news
+            is_new
         });
     }
 
-    fn established(&mut self, link: Arc<dyn Transport>, held: Option<&Held>) -> Stage {
-        let session = link.session();
-        let resumed = held.filter(|held| held.session.id == session.id);
+    fn established(&mut self, transport: Arc<dyn Transport>, resumable: Option<&Resumable>) -> Stage {
+        let session = transport.session();
+        let resumed = resumable.filter(|resumable| resumable.session.id == session.id);
         self.backoff_for(session);
         let before = self.published.borrow().state.clone();
         let epoch = before.epoch + u64::from(resumed.is_none());
         let reconnects = if before.session.is_none() { 0 } else { before.reconnects + 1 };
-        let connection = Connection::new(&link, epoch, reconnects, self.scope.clone());
+        let connection = Connection::new(&transport, epoch, reconnects, self.scope.clone());
         let requested = self.ensemble.requested_timeout();
-        let server = link.server();
-        if let Some(held) = resumed {
-            info!(session = %session.id, epoch, reconnects, %server, away = ?held.since.elapsed(),
-                "connected again, same session");
+        let server = transport.server();
+        if let Some(resumable) = resumed {
+            info!(session = %session.id, epoch, reconnects, %server, down_for = ?resumable.since.elapsed(),
+                "session resumed");
         } else {
             info!(session = %session.id, epoch, reconnects, %server, ?requested, negotiated = ?session.timeout,
-                "connected, new session");
+                "connected");
             if requested != session.timeout {
-                warn!(?requested, negotiated = ?session.timeout, "the ensemble granted another session timeout");
+                warn!(?requested, negotiated = ?session.timeout, "session timeout clamped by ZooKeeper");
             }
         }
         self.publish(Phase::Connected, Some(connection), |state| {
@@ -204,10 +206,10 @@ impl Supervisor {
             state.reconnects = reconnects;
             state.trouble = None;
         });
-        Stage::Up { link, since: Instant::now() }
+        Stage::Up { transport, since: Instant::now() }
     }
 
-    /// The waits follow the session timeout that was granted; they start anew with a proven link only.
+    /// Adapts the backoff to the negotiated session timeout. Only a connection that has lasted for [`PROOF`] resets it.
     fn backoff_for(&mut self, session: Session) {
         let granted = Backoff::within(session.timeout);
         if granted.cap() != self.backoff.cap() {
@@ -215,72 +217,77 @@ impl Supervisor {
         }
     }
 
-    /// Waits until the link ends, or is asked to.
-    async fn hold(&mut self, link: Arc<dyn Transport>, since: Instant) -> Stage {
-        let session = link.session();
-        let mut down = link.down();
+    /// Waits until the connection ends, or the link is to be closed.
+    async fn until_down(&mut self, transport: Arc<dyn Transport>, since: Instant) -> Stage {
+        let session = transport.session();
+        let mut down = transport.down();
         let cause = tokio::select! {
             biased;
             close = self.close.recv() => {
                 let within = close.map_or(CLOSE_ON_DROP, |close| close.within);
-                return self.close_link(link, Instant::now() + within).await;
+                return self.close_session(transport, Instant::now() + within).await;
             }
             cause = ended(&mut down) => cause,
-            () = silence(&*link) => Some(Down::ConnectionLost("no sign of life".into())),
+            () = unresponsive(&*transport) => Some(Down::ConnectionLost("no reply to the periodic check".into())),
         };
         if since.elapsed() >= PROOF {
             self.backoff = Backoff::within(session.timeout);
         }
         let cause = match cause {
             Some(Down::ConnectionLost(cause)) => cause,
-            Some(Down::Closed) | None => "the link ended without a word".into(),
+            Some(Down::Closed) | None => "the transport ended and gave no cause".into(),
         };
-        warn!(session = %session.id, server = link.server(), %cause, "connection lost: suspended");
+        warn!(session = %session.id, server = transport.server(), %cause, "connection lost");
         self.publish(Phase::Suspended, None, |_| {});
-        let held = Held { session, ticket: link.ticket(), since: Instant::now() };
-        Stage::Down { held: Some(held), eager: false }
+        let resumable = Resumable { session, ticket: transport.ticket(), since: Instant::now() };
+        Stage::Down { resumable: Some(resumable), eager: false }
     }
 
-    /// Closes the session over a link that is up.
-    async fn close_link(&mut self, link: Arc<dyn Transport>, deadline: Instant) -> Stage {
-        let session = link.session();
-        let confirmed = timeout_at(deadline, link.close()).await.unwrap_or(false);
+    /// Closes the session over a connection that is up.
+    async fn close_session(&mut self, transport: Arc<dyn Transport>, deadline: Instant) -> Stage {
+        let session = transport.session();
+        let confirmed = timeout_at(deadline, transport.close()).await.unwrap_or(false);
         if confirmed {
             info!(session = %session.id, "session closed");
-            self.scope.session_over(self.published.borrow().state.epoch);
-            return Stage::Closing { held: None, deadline };
+            self.scope.session_ended(self.published.borrow().state.epoch);
+            return Stage::Closing { resumable: None, deadline };
         }
-        let held = Held { session, ticket: link.ticket(), since: Instant::now() };
-        Stage::Closing { held: Some(held), deadline }
+        let resumable = Resumable { session, ticket: transport.ticket(), since: Instant::now() };
+        Stage::Closing { resumable: Some(resumable), deadline }
     }
 
-    /// Closes the session although there is no link: attaches to it once more, if time allows.
-    async fn end_session(&mut self, held: Option<Held>, deadline: Instant) -> CloseReason {
-        let Some(held) = held else {
+    /// Closes the session although the connection has ended: attaches to it once more, if time allows.
+    async fn end_session(&mut self, resumable: Option<Resumable>, deadline: Instant) -> CloseReason {
+        let Some(resumable) = resumable else {
             return CloseReason::Clean;
         };
         let attempts = async {
             loop {
-                match self.ensemble.connect(Some(held.ticket.clone())).await {
-                    Ok(link) if link.close().await => return,
-                    Err(ConnectError::SessionExpired) => return,
+                match self.ensemble.connect(Some(resumable.ticket.clone())).await {
+                    Ok(transport) if transport.close().await => {
+                        return info!(session = %resumable.session.id, "session closed");
+                    }
+                    Err(ConnectError::SessionExpired) => {
+                        return warn!(session = %resumable.session.id, "session expired");
+                    }
                     _ => sleep(self.backoff.next_wait()).await,
                 }
             }
         };
         match timeout_at(deadline, attempts).await {
             Ok(()) => {
-                self.scope.session_over(self.published.borrow().state.epoch);
+                self.scope.session_ended(self.published.borrow().state.epoch);
                 CloseReason::Clean
             }
-            Err(_) => {
-                CloseReason::Lingering(Lingering { session: held.session.id, up_to: held.session.timeout })
-            }
+            Err(_) => CloseReason::Lingering(Lingering {
+                session: resumable.session.id,
+                up_to: resumable.session.timeout,
+            }),
         }
     }
 
-    /// The state after this task: for readers that outlive it.
-    fn last_state(&self) -> Option<Phase> {
+    /// The phase to publish when this task ends early, for readers that outlive it.
+    fn last_phase(&self) -> Option<Phase> {
         let state = &self.published.borrow().state;
         if state.is_closed() {
             return None;
@@ -298,10 +305,10 @@ impl Supervisor {
     }
 }
 
-/// Where the runtime ends before the link was closed, nobody may go on believing in it.
+/// If the runtime ends before the link is closed, no reader may keep seeing a live link.
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        if let Some(phase) = self.last_state() {
+        if let Some(phase) = self.last_phase() {
             self.publish(phase, None, |_| {});
         }
     }
@@ -317,7 +324,7 @@ fn publish(
 ) {
     published.send_modify(|published| {
         if published.state.phase != phase {
-            debug!(from = %published.state.phase, to = %phase, "state");
+            debug!(from = %published.state.phase, to = %phase, "link state changed");
             published.state.phase = phase;
             published.state.since = Instant::now();
         }
@@ -328,20 +335,20 @@ fn publish(
     });
 }
 
-/// Why the link ended, once it has; `None` if it vanished without a word.
+/// Waits until the transport has ended, and returns the cause; `None` if it was dropped without one.
 async fn ended(down: &mut watch::Receiver<Option<Down>>) -> Option<Down> {
     down.wait_for(Option::is_some).await.ok().and_then(|cause| cause.clone())
 }
 
-/// Resolves when the link, although it does not say so, gives no sign of life: its thread is stuck, or
-/// the client on it has come to grief. One request per session timeout.
-async fn silence(link: &dyn Transport) {
-    let period = link.session().timeout;
+/// Resolves when the transport does not reply although it has not ended: its thread is stuck, or the client on it is
+/// broken. Sends one request per session timeout.
+async fn unresponsive(transport: &dyn Transport) {
+    let period = transport.session().timeout;
     loop {
         sleep(period).await;
-        match tokio::time::timeout(period, link.check()).await {
+        match tokio::time::timeout(period, transport.check()).await {
             Ok(Ok(())) => {}
-            // The server said no, which is an answer.
+            // A refusal is a reply, too.
             Ok(Err(error)) if error.outcome() == Outcome::NotDone && error != ErrorKind::NotConnected => {}
             _ => return,
         }

@@ -1,11 +1,11 @@
-//! Timers that everything built on a link needs: a deadline that may be missing, an interval that is jittered.
+//! Timers for code that is built on a link: an optional deadline, and a jittered interval.
 
 use std::time::Duration;
 
 use rand::RngExt;
 use tokio::time::{Instant, sleep_until};
 
-/// Waits until a deadline; for ever where there is none. For an arm of `tokio::select!`.
+/// Waits until a deadline; for ever if there is none. For a branch of `tokio::select!`.
 ///
 /// # Cancel safety
 /// Safe: a new call waits for the same moment.
@@ -16,7 +16,7 @@ pub async fn until(deadline: Option<Instant>) {
     }
 }
 
-/// An interval, made longer or shorter by up to a quarter at random: processes that started at the same moment do not
+/// Lengthens or shortens an interval by up to a quarter at random: processes that started at the same moment do not
 /// send their periodic requests at the same moment.
 pub fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(rand::rng().random_range(0.75..1.25))
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn jitter_uses_a_quarter_in_both_directions() {
+    fn jitter_lengthens_and_shortens_an_interval_by_up_to_a_quarter() {
         let second = Duration::from_secs(1);
         let mut waits: Vec<_> = (0..400).map(|_| jittered(second)).collect();
         waits.sort();

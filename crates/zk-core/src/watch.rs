@@ -1,16 +1,16 @@
-//! Watches, as long as their connection.
+//! The watches of a connection: a stream of events, and a watch for one event.
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::link::{Event, EventKind};
 use crate::path::ZnodePath;
+use crate::transport::{Event, EventKind};
 
 /// Events of a znode and of everything below it, in the order in which they happened.
 ///
-/// It ends, rather than going silent, when its connection does or when it was not read for so long that
-/// its queue (16,384 events) overflowed. What happened since is unknown then: watch again, then read.
+/// The stream ends, and never just goes silent, when its connection ends, and when the caller does not read it and its
+/// queue (16,384 events) overflows. Later events are unknown then: watch again, then read.
 ///
-/// `Drop` takes the watch off the server.
+/// `Drop` removes the watch from the server.
 #[derive(Debug)]
 pub struct WatchStream {
     pub(crate) events: mpsc::Receiver<Event>,
@@ -18,7 +18,7 @@ pub struct WatchStream {
 }
 
 impl WatchStream {
-    /// The next event; `None` when the watch has ended, and ever after.
+    /// The next event; `None` once the watch has ended, and on every call after that.
     ///
     /// # Cancel safety
     /// No event is lost if the future is dropped.
@@ -31,8 +31,8 @@ impl WatchStream {
         }
     }
 
-    /// An event that is there already. Every event that happened before a request of this connection
-    /// was answered is there when the answer is.
+    /// An event that has already arrived. When a reply on this connection is delivered, all earlier events have
+    /// arrived.
     pub fn try_next(&mut self) -> Option<Event> {
         loop {
             let event = self.events.try_recv().ok()?;
@@ -49,7 +49,8 @@ impl WatchStream {
 
 /// A watch for one event of one znode.
 ///
-/// `Drop` takes the watch off the server.
+/// `Drop` removes the watch from a server of ZooKeeper 3.6 or later; on an older one it stays until it fires or the
+/// connection ends.
 #[derive(Debug)]
 pub struct OneShot {
     fired: Option<oneshot::Receiver<EventKind>>,
@@ -60,7 +61,7 @@ impl OneShot {
         Self { fired: Some(fired) }
     }
 
-    /// Waits until it happens. `None` if the connection ended first, and after the one event.
+    /// Waits for the event. `None` if the connection ends first, and on every call after the event.
     ///
     /// # Cancel safety
     /// The watch stays armed if the future is dropped.

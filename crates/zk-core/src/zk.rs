@@ -1,4 +1,4 @@
-//! The handle.
+//! The handle of a link, and the stream of its states.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,38 +7,38 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
 use crate::connection::{Connection, Scope};
-use crate::link::Ensemble;
-use crate::link::apache::{Apache, StartError};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
 use crate::state::{CloseReason, Lingering, Phase, State};
 use crate::supervisor::{Close, Published, Supervisor};
+use crate::transport::Ensemble;
+use crate::transport::apache::{Apache, StartError};
 
 /// A supervised link to an ensemble. Cheap to clone; all clones share the link and its session.
 ///
-/// `Drop` of the last clone closes the session in the background, for up to two seconds and only while
-/// the runtime lives. A program that is about to exit calls [`close`](Self::close) and waits for it, or
-/// its ephemeral znodes stay for a session timeout.
+/// `Drop` of the last clone closes the session in the background, for up to two seconds and only while the runtime
+/// runs. A program that is about to exit calls [`close`](Self::close) and waits for it; otherwise its ephemeral znodes
+/// stay for a session timeout.
 #[derive(Clone, Debug)]
 pub struct Zk {
     published: watch::Receiver<Published>,
     close: mpsc::Sender<Close>,
 }
 
-/// The link was closed: nothing can be done with it any more.
+/// The link is closed for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the link to the ensemble is closed")]
 pub struct Closed;
 
-/// The longest that a close may take: a bound that keeps clocks from overflowing.
+/// The longest time that a close may take, so that deadlines do not overflow.
 const LONGEST_CLOSE: Duration = Duration::from_secs(24 * 3600);
 
 impl Zk {
-    /// Starts to connect, and keeps at it for ever. Returns at once.
+    /// Starts a link, which connects and reconnects until it is closed. Returns at once.
     ///
     /// # Errors
-    /// If this process cannot have what every link needs, because file descriptors or threads are short; see
-    /// [`prepare`](crate::prepare). That the ensemble cannot be reached is no error: it is waited for.
+    /// If this process has too few file descriptors or threads for a link; see [`prepare`](crate::prepare). An
+    /// unreachable ensemble is no error: the link waits for it.
     ///
     /// # Panics
     /// Outside a tokio runtime with time and I/O enabled.
@@ -47,7 +47,8 @@ impl Zk {
         Ok(Self::supervise(ensemble, config.chroot().clone(), config.operation_timeout()))
     }
 
-    /// The same on another implementation of the seam below: a simulated ensemble, say.
+    /// Starts a link on another implementation of the traits of [`transport`](crate::transport), such as a simulated
+    /// ensemble. Returns at once.
     ///
     /// # Panics
     /// Outside a tokio runtime with time enabled.
@@ -61,17 +62,17 @@ impl Zk {
         scope.metrics.state(&initial.state, false);
         let (published_tx, published) = watch::channel(initial);
         let (close, close_rx) = mpsc::channel(1);
-        // Ends when the session is closed: on request, or because every handle is gone.
+        // Ends when the session is closed: on request, or because every handle was dropped.
         tokio::spawn(Supervisor::new(ensemble, Arc::new(scope), published_tx, close_rx).run());
         Self { published, close }
     }
 
-    /// The state now.
+    /// The current state.
     pub fn state(&self) -> State {
         self.published.borrow().state.clone()
     }
 
-    /// Follows the state. States that come and go between two looks are not seen; their counters are.
+    /// Follows the state. A reader may miss states between two reads, but the counters of [`State`] include them.
     pub fn states(&self) -> States {
         States { published: self.published.clone() }
     }
@@ -84,7 +85,7 @@ impl Zk {
     /// Waits for the link to be up.
     ///
     /// # Errors
-    /// [`Closed`] if the link is closed, or becomes it.
+    /// [`Closed`] if the link is closed, now or while this waits.
     ///
     /// # Cancel safety
     /// Safe.
@@ -94,22 +95,22 @@ impl Zk {
         up.ok().and_then(|published| published.usable().cloned()).ok_or(Closed)
     }
 
-    /// Ends the session, and waits for the ensemble's word: when this returns `Ok` the ephemeral znodes
-    /// are gone. While the link is down it tries to come through for as long as `within`.
+    /// Closes the session, and waits until the ensemble confirms: when this returns `Ok` the ephemeral znodes are gone.
+    /// While the link is down it tries to reconnect and close, for up to `within` (a day at most).
     ///
     /// Further calls, and calls on other clones, wait for the same end.
     ///
     /// # Errors
-    /// [`Lingering`] if the ensemble could not be told in time: the ephemeral znodes then stay until it
-    /// expires the session.
+    /// [`Lingering`] if the ensemble did not confirm in time: the ephemeral znodes then stay until it expires the
+    /// session.
     ///
     /// # Cancel safety
-    /// The close goes on if the future is dropped.
+    /// The close continues if the future is dropped.
     pub async fn close(&self, within: Duration) -> Result<(), Lingering> {
-        // An error means that a close is under way or done.
+        // An error means that a close is in progress or done.
         let _ = self.close.try_send(Close { within: within.min(LONGEST_CLOSE) });
         let mut published = self.published.clone();
-        // An error means that the supervisor is gone; it has told how things stand before.
+        // An error means that the supervisor has ended; it has published the last state before.
         let _ = published.wait_for(|published| published.state.is_closed()).await;
         match &published.borrow().state.phase {
             Phase::Closed(CloseReason::Lingering(lingering)) => Err(lingering.clone()),
@@ -125,12 +126,12 @@ pub struct States {
 }
 
 impl States {
-    /// The latest state, marked as seen.
+    /// The latest state, which then counts as seen.
     pub fn latest(&mut self) -> State {
         self.published.borrow_and_update().state.clone()
     }
 
-    /// Waits for a state that was not seen yet; `None` when the link is closed and that was seen.
+    /// Waits for a state that was not seen yet; `None` when the link is closed and its last state was seen.
     ///
     /// # Cancel safety
     /// No state is lost if the future is dropped.
@@ -139,7 +140,7 @@ impl States {
         Some(self.latest())
     }
 
-    /// Waits for a state that satisfies `wanted`; `None` if the link is closed before one does.
+    /// Waits for a state that satisfies `wanted`; `None` if the link closes before that.
     ///
     /// # Cancel safety
     /// Safe.

@@ -1,46 +1,28 @@
-//! What becomes of a link when file descriptors are short. They are the process's: one test, alone in its program.
+//! A link when file descriptors are short. Descriptors belong to the process: one test, alone in its program.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::{SESSION, SOON, config, connected, path};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::time::timeout;
-use zk_core::{Acl, StartError, State, Zk, fd_reserve};
+use common::{SESSION, config, connected, leave_free, path, state_where};
+use zk_core::{Acl, StartError, Zk, fd_reserve};
+use zk_testing::eventually;
 use zk_testing::proxy::Proxy;
 
-/// Leaves this many descriptors free, for as long as the returned value lives.
-fn leave_free(count: u64) -> impl Drop {
-    struct Restore(u64, u64);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            setrlimit(Resource::RLIMIT_NOFILE, self.0, self.1).unwrap();
-        }
-    }
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    // The system hands out the lowest number that is free.
-    let first_free = io::pipe().unwrap().0.as_raw_fd();
-    setrlimit(Resource::RLIMIT_NOFILE, u64::try_from(first_free).unwrap() + count, hard).unwrap();
-    assert_eq!(io::pipe().is_ok(), count >= 2, "there are holes below");
-    Restore(soft, hard)
-}
+/// Ends the callers, also if the test fails.
+struct EndCallers<'a>(&'a AtomicBool);
 
-/// Ends the callers, also where the test fails.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
+impl Drop for EndCallers<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// Takes all descriptors, as a server full of callers does; gives them back if it is told to.
+/// Takes all descriptors, as a server full of callers does, but those that the fd reserve needs.
 fn callers(until: &AtomicBool) {
     let mut callers: Vec<(PipeReader, PipeWriter)> = Vec::new();
     while !until.load(Ordering::Relaxed) {
@@ -55,12 +37,13 @@ fn callers(until: &AtomicBool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_without_descriptors_is_an_error_that_spoils_nothing_and_callers_never_take_the_last_ones() {
+async fn a_start_without_descriptors_can_be_repeated_and_a_link_reconnects_when_callers_take_all_descriptors()
+{
     let server = zk_embedded::Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let config = config(&proxy.connect_string());
 
-    // The client's reactor, made now, would be of no use for the life of the process.
+    // If the reactor of the client crate were started now, it would be broken for the life of the process.
     let none = leave_free(0);
     assert!(matches!(Zk::start(config.clone()), Err(StartError::Reactor(_))));
     drop(none);
@@ -72,23 +55,21 @@ async fn a_start_without_descriptors_is_an_error_that_spoils_nothing_and_callers
     connection.create_ephemeral(&path("/here"), b"", Acl::Open).await.unwrap();
     assert!(fd_reserve().is_whole());
 
-    // Proxy and server live in this process, too: their descriptors are what the reserve has over.
+    // The proxy and the server of this process need descriptors, too: the reserve has enough for them.
     let limit = leave_free(20);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| callers(&over));
-        let _over = Over(&over);
+        let _end = EndCallers(&over);
         tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(async {
                 for reconnects in 1..=3 {
-                    while io::pipe().is_ok() {
-                        tokio::time::sleep(Duration::from_millis(1)).await;
-                    }
+                    eventually("callers have taken all descriptors", async || io::pipe().is_err()).await;
                     proxy.cut().await;
-                    let mut states = zk.states();
-                    let again = |state: &State| state.is_connected() && state.reconnects >= reconnects;
-                    let again = timeout(SOON, states.wait_for(again)).await;
-                    let state = again.unwrap_or_else(|_| panic!("{:?}", zk.state())).unwrap();
+                    let state = state_where(&zk, "a reconnect", |state| {
+                        state.is_connected() && state.reconnects >= reconnects
+                    })
+                    .await;
                     assert_eq!(state.epoch, 1, "in the same session");
                 }
             });

@@ -1,4 +1,4 @@
-//! What an operator sees of a link in its metrics.
+//! The metrics of a link.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -6,15 +6,14 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{SOON, config, connected, path};
+use common::{SOON, config, connected, path, state_where};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use test_zookeeper::Server;
-use tokio::time::timeout;
 use zk_core::{Acl, State, Zk};
 use zk_testing::proxy::Proxy;
 
-/// All that was recorded so far, by name and labels. The recorder tells what a counter has gained since it
-/// was asked last.
+/// All values that were recorded so far, by name and labels. The recorder returns what a counter has gained since the
+/// last snapshot.
 #[derive(Default)]
 struct Seen(BTreeMap<(String, Vec<(String, String)>), f64>);
 
@@ -34,7 +33,7 @@ impl Seen {
         self
     }
 
-    /// The sum over all that bear the name and these labels.
+    /// The sum over all series with this name and these labels.
     fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let wanted = |known: &[(String, String)]| {
             labels.iter().all(|(k, v)| known.iter().any(|(key, value)| key == k && value == v))
@@ -70,13 +69,11 @@ async fn state_reconnects_failures_and_requests_are_counted() {
     assert_eq!(seen.sum("zk_session_timeout_seconds", &[]), 2.0);
 
     proxy.refuse().await;
-    let mut states = zk.states();
-    let refused = states.wait_for(|state: &State| state.trouble.is_some());
-    timeout(SOON, refused).await.expect("a failure").unwrap();
+    state_where(&zk, "trouble", |state| state.trouble.is_some()).await;
     assert!(seen.look(&all).sum("zk_connect_failures_total", &[("reason", "unreachable")]) >= 1.0);
     assert_eq!(state(&seen, "suspended"), 1.0);
     proxy.pass().await.unwrap();
-    timeout(SOON, states.wait_for(State::is_connected)).await.expect("a connection").unwrap();
+    state_where(&zk, "a connection", State::is_connected).await;
     seen.look(&all);
     assert_eq!((seen.sum("zk_reconnects_total", &[]), seen.sum("zk_session_epoch", &[])), (1.0, 1.0));
     zk.close(SOON).await.unwrap();

@@ -1,5 +1,5 @@
-//! The verbs that take the place of recursive watches and of reads of many znodes, and what is found out
-//! about servers that know neither.
+//! The operations for servers without recursive watches and without reads of several znodes, and the detection of such
+//! servers.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use zk_core::{Acl, Connection, ErrorKind, EventKind, OneShot, ServerVersion, Zk};
 use zk_testing::proxy::{Op, Proxy};
 
-/// On a modern server as on an old one, and on a modern one as if it were old.
+/// A connection with detection, and one that is configured for an old server.
 async fn connections() -> (Server, Vec<(Zk, Connection)>) {
     let server = Server::start().await.unwrap();
     let mut connections = Vec::new();
@@ -28,11 +28,11 @@ async fn connections() -> (Server, Vec<(Zk, Connection)>) {
 }
 
 async fn fired(mut watch: OneShot) -> Option<EventKind> {
-    timeout(SOON, watch.fired()).await.expect("the event, or the end")
+    timeout(SOON, watch.fired()).await.expect("an event, or the end of the watch")
 }
 
 #[tokio::test]
-async fn a_list_is_watched_for_one_change() {
+async fn a_watch_of_a_list_fires_for_one_change() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_server, connections) = connections().await;
     for (_zk, connection) in &connections {
@@ -56,7 +56,7 @@ async fn a_list_is_watched_for_one_change() {
 }
 
 #[tokio::test]
-async fn data_is_watched_for_one_change_and_the_watch_ends_with_the_connection() {
+async fn a_watch_of_data_fires_for_one_change_and_ends_with_the_connection() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_server, connections) = connections().await;
     for (zk, connection) in &connections {
@@ -73,13 +73,13 @@ async fn data_is_watched_for_one_change_and_the_watch_ends_with_the_connection()
         connection.create_ephemeral(&at, b"x", Acl::Open).await.unwrap();
         let (_, _, watch) = connection.watch_data(&at).await.unwrap();
         zk.close(Duration::from_secs(2)).await.unwrap();
-        // The connection has gone before the znode has: an event would be the other one's.
+        // The connection ends before the znode is deleted, so no event arrives.
         assert_eq!(fired(watch).await, None);
     }
 }
 
 #[tokio::test]
-async fn several_are_read_at_once_and_each_has_its_own_answer() {
+async fn read_many_returns_one_result_for_each_znode() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_server, connections) = connections().await;
     for (_zk, connection) in &connections {
@@ -88,8 +88,8 @@ async fn several_are_read_at_once_and_each_has_its_own_answer() {
             connection.create_ephemeral(&path(name), name.as_bytes(), Acl::Open).await.unwrap();
         }
         let readings = connection.read_many(&[path("/a"), path("/b"), path("/c")]).await.unwrap();
-        let told: Vec<_> = readings.iter().map(|r| r.as_ref().map(|(data, _)| data.as_slice())).collect();
-        assert_eq!(told, [Ok(b"/a".as_slice()), Err(&ErrorKind::NoNode), Ok(b"/c".as_slice())]);
+        let data: Vec<_> = readings.iter().map(|r| r.as_ref().map(|(data, _)| data.as_slice())).collect();
+        assert_eq!(data, [Ok(b"/a".as_slice()), Err(&ErrorKind::NoNode), Ok(b"/c".as_slice())]);
         let too_many = vec![path("/a"); zk_core::MAX_READS + 1];
         let refused = connection.read_many(&too_many).await.unwrap_err();
         assert!(matches!(refused.kind(), ErrorKind::TooMany { size: 257, limit: 256 }), "{refused}");
@@ -99,15 +99,15 @@ async fn several_are_read_at_once_and_each_has_its_own_answer() {
     }
 }
 
-/// The znode of an ephemeral take-over on an old server: nothing but the gap is another.
+/// On an old server a take-over is two requests, with the same result.
 #[tokio::test]
-async fn a_take_over_leaves_our_znode() {
+async fn a_take_over_replaces_the_znode_by_ours() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_server, connections) = connections().await;
     let at = path("/name");
-    let holder = &connections[0].1;
+    let owner = &connections[0].1;
     for (_zk, connection) in &connections {
-        holder.create_ephemeral(&at, b"old", Acl::Open).await.unwrap();
+        owner.create_ephemeral(&at, b"old", Acl::Open).await.unwrap();
         let refused = connection.take_over(&at, 7, b"new", Acl::Open).await.unwrap_err();
         assert_eq!(*refused.kind(), ErrorKind::BadVersion);
         connection.take_over(&at, 0, b"new", Acl::Open).await.unwrap();
@@ -120,9 +120,9 @@ async fn a_take_over_leaves_our_znode() {
     }
 }
 
-/// Servers before 3.5 do not know the request that takes a watch off, and cut the connection.
+/// Servers before 3.5 do not know the request that removes a watch, and close the connection.
 #[tokio::test]
-async fn a_watch_that_is_dropped_costs_no_connection() {
+async fn a_dropped_watch_does_not_end_the_connection() {
     let Some(_) = test_zookeeper::require() else { return };
     let (_server, connections) = connections().await;
     for (_zk, connection) in &connections {
@@ -139,31 +139,31 @@ async fn a_watch_that_is_dropped_costs_no_connection() {
     }
 }
 
-/// On Apache ZooKeeper 3.4 itself, where one is at hand.
+/// On Apache ZooKeeper 3.4, if it is installed.
 #[tokio::test]
-async fn an_old_server_is_found_out_before_anybody_is_connected() {
+async fn an_old_server_is_detected_before_the_link_is_connected() {
     let Some(_) = zk_testing::require_old() else { return };
     let server = zk_testing::Server::builder().old().start().await.unwrap();
-    is_found_out(server.addr()).await;
+    is_detected(server.addr()).await;
 }
 
 #[tokio::test]
-async fn one_that_behaves_as_an_old_server_is_found_out_before_anybody_is_connected() {
+async fn an_embedded_server_as_3_4_is_detected_before_the_link_is_connected() {
     let server = zk_embedded::Server::builder().tick(Duration::from_millis(200));
     let server = server.version(zk_embedded::Version::V3_4).start().await.unwrap();
-    is_found_out(server.addr()).await;
-    // Its refusal and the end of the connection come in one moment: it is heard each time all the same.
+    is_detected(server.addr()).await;
+    // The refusal and the end of the connection arrive at the same moment: the link sees the refusal each time.
     for _ in 0..20 {
         let proxy = Proxy::start(server.addr()).await.unwrap();
         let zk = Zk::start(config(&proxy.connect_string())).unwrap();
         assert!(!connected(&zk).await.has_recursive_watches());
         let connects = proxy.requests().iter().filter(|request| request.op == Op::Connect).count();
-        assert_eq!(connects, 2, "one for the question, and one that stays");
+        assert_eq!(connects, 2, "one for the detection, and one that stays");
         zk.close(SOON).await.unwrap();
     }
 }
 
-async fn is_found_out(server: SocketAddr) {
+async fn is_detected(server: SocketAddr) {
     let auth = zk_core::Auth::digest("ann", "secret").unwrap();
     let zk = Zk::start(config(&server.to_string()).with_auth(auth)).unwrap();
     let connection = connected(&zk).await;
@@ -176,6 +176,6 @@ async fn is_found_out(server: SocketAddr) {
     assert_eq!(stat.ephemeral_owner, Some(connection.session().id));
     connection.take_over(&path("/a"), 0, b"y", Acl::Creator).await.unwrap();
     let state = zk.state();
-    assert_eq!((state.epoch, state.reconnects), (1, 0), "the questions cost nobody a connection");
+    assert_eq!((state.epoch, state.reconnects), (1, 0), "the detection is no reconnect");
     zk.close(Duration::from_secs(2)).await.unwrap();
 }

@@ -1,45 +1,29 @@
-//! The link on a real Apache ZooKeeper, with a proxy in between where the network is to blame.
+//! A link to a real Apache ZooKeeper, through a proxy where the network fails.
 //!
-//! D1 to D7 are the defects of the client crate that `link::apache` works around; the test that names one
-//! fails without its workaround.
+//! D1 to D7 are the defects of the client crate that `transport::apache` works around; a test that names one fails
+//! without its workaround.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use std::time::Duration;
 
+use common::{SESSION, SOON, config, connected, observer, path, state_where, trouble};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{
-    Acl, Auth, CloseReason, Config, ConnectError, Connection, ErrorKind, EventKind, Outcome, Phase, State,
-    Zk, ZnodePath,
+    Acl, Auth, CloseReason, ConnectError, ErrorKind, EventKind, Outcome, Phase, State, Zk, ZnodePath,
 };
 use zk_testing::proxy::{Action, Match, Op, Proxy};
-use zk_testing::{SESSION, SOON, eventually, expire_session, raw};
+use zk_testing::{eventually, expire_session, holds_within, raw};
 
-fn path(text: &str) -> ZnodePath {
-    ZnodePath::parse(text).unwrap()
-}
-
-fn config(hosts: &str) -> Config {
-    Config::new(hosts).unwrap().with_session_timeout(SESSION).unwrap()
-}
-
-async fn connected(zk: &Zk) -> Connection {
-    timeout(SOON, zk.connected()).await.expect("a connection").unwrap()
-}
-
-async fn state_where(zk: &Zk, what: &str, wanted: impl FnMut(&State) -> bool) -> State {
-    let mut states = zk.states();
-    let found = timeout(SOON, states.wait_for(wanted)).await;
-    found.unwrap_or_else(|_| panic!("no state with {what}; it is {:?}", zk.state())).expect("not closed")
-}
-
-/// Whether a test that is about recursive watches can run: on a server that knows them.
+/// For tests of recursive watches: `None` if the server does not know them.
 fn require_recursive_watches() -> Option<()> {
     if test_zookeeper::is_old() { None } else { test_zookeeper::require() }
 }
 
-/// Threads of this process that bear the session threads' name.
+/// The number of session threads of this process.
 fn session_threads() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let name = |task: std::io::Result<std::fs::DirEntry>| {
@@ -48,13 +32,9 @@ fn session_threads() -> usize {
     tasks.filter_map(name).filter(|name| name.trim() == "zk-session").count()
 }
 
-async fn observer(server: &Server) -> raw::Client {
-    raw::Client::connect(server.addr(), Duration::from_secs(4)).await.unwrap()
-}
-
-/// D4: the crate alone gives up at 1.4 timeouts, and earlier where its waits have grown.
+/// D4: the crate alone ends the session after 1.4 session timeouts, and earlier if its waits have grown.
 #[tokio::test]
-async fn an_outage_of_three_session_timeouts_changes_nothing() {
+async fn a_session_and_its_znodes_survive_an_outage_of_three_session_timeouts() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string())).unwrap();
@@ -69,14 +49,14 @@ async fn an_outage_of_three_session_timeouts_changes_nothing() {
 
     let state = state_where(&zk, "connected", State::is_connected).await;
     assert_eq!((state.session, state.epoch, state.reconnects), (Some(session), 1, 1));
-    // The moment at which the ensemble would end a session that nobody came back to.
+    // Beyond the moment at which the ensemble would expire a session without a client.
     sleep(SESSION + Duration::from_millis(500)).await;
     let after = connected(&zk).await.stat(&path("/here")).await.unwrap().expect("still there");
     assert_eq!(after, before);
 }
 
 #[tokio::test]
-async fn starts_before_zookeeper_does() {
+async fn a_link_can_start_before_zookeeper() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
     server.kill().await;
@@ -89,14 +69,14 @@ async fn starts_before_zookeeper_does() {
     assert_eq!((state.epoch, state.reconnects, state.trouble), (1, 0, None));
 }
 
-/// D1: after a reconnect of its own the crate's watcher would be silent for ever.
+/// D1: after a reconnect by the crate itself its watcher would be silent for ever.
 #[tokio::test]
-async fn a_watch_ends_with_its_connection_and_the_next_one_sees_what_comes() {
+async fn a_watch_ends_with_its_connection_and_a_new_watch_sees_later_events() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let zk = Zk::start(config(&proxy.connect_string())).unwrap();
-    let observer = observer(&server).await;
+    let observer = observer(server.addr()).await;
 
     let first = connected(&zk).await;
     let mut events = first.watch_recursive(&path("/root")).await.unwrap();
@@ -120,7 +100,7 @@ async fn a_watch_ends_with_its_connection_and_the_next_one_sees_what_comes() {
 }
 
 #[tokio::test]
-async fn every_event_is_queued_before_a_later_answer() {
+async fn an_event_arrives_before_the_reply_to_a_later_request() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string())).unwrap();
@@ -136,7 +116,7 @@ async fn every_event_is_queued_before_a_later_answer() {
 }
 
 #[tokio::test]
-async fn counts_every_reconnect_and_leaves_no_thread_behind() {
+async fn the_state_counts_every_reconnect_and_no_session_thread_is_left() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
@@ -149,35 +129,35 @@ async fn counts_every_reconnect_and_leaves_no_thread_behind() {
     let state = zk.state();
     assert_eq!(state.epoch, 1);
     let connects = proxy.requests().iter().filter(|request| request.op == Op::Connect).count();
-    // An old server closes the connection at the question that finds it out.
-    let questions = u64::from(test_zookeeper::is_old());
-    assert_eq!(connects as u64, state.reconnects + 1 + questions, "as many as the wire saw");
-    // Other tests of this process have threads of that name too; not hundreds, though.
+    // An old server closes the connection at the request that detects it.
+    let detections = u64::from(test_zookeeper::is_old());
+    assert_eq!(connects as u64, state.reconnects + 1 + detections, "as many as the proxy saw");
+    // Other tests of this process have session threads, too, but few.
     assert!(session_threads() < 12, "{} session threads", session_threads());
 }
 
-/// D5: the error of a lost connection is not one error, but its meaning is.
+/// D5: a lost connection has many errors, and one meaning.
 #[tokio::test]
 async fn a_lost_reply_leaves_the_outcome_unknown_however_it_was_lost() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let zk = Zk::start(config(&proxy.connect_string()).with_operation_timeout(SESSION / 4).unwrap()).unwrap();
-    let observer = observer(&server).await;
+    let observer = observer(server.addr()).await;
 
     let cut = proxy.on(Match::creates(), Action::CutAfterRequest);
     let error = connected(&zk).await.create_ephemeral(&path("/reset"), b"", Acl::Open).await.unwrap_err();
     assert!(cut.fired());
     assert_eq!(error.outcome(), Outcome::Unknown, "{error}");
-    assert!(observer.exists("/reset").await.unwrap().is_some(), "it was carried out");
+    assert!(observer.exists("/reset").await.unwrap().is_some(), "the server has created it");
 
     let connection = connected(&zk).await;
     let swallowed = proxy.on(Match::creates(), Action::SwallowReply);
     let error = connection.create_ephemeral(&path("/silent"), b"", Acl::Open).await.unwrap_err();
     assert!(swallowed.fired());
-    assert_eq!(error.kind(), &ErrorKind::Timeout(SESSION / 4), "the one that was asked for");
+    assert_eq!(error.kind(), &ErrorKind::Timeout(SESSION / 4), "the configured timeout");
     assert_eq!(error.outcome(), Outcome::Unknown);
-    assert!(connection.stat(&path("/silent")).await.unwrap().is_some(), "a later look is final");
+    assert!(connection.stat(&path("/silent")).await.unwrap().is_some(), "a later stat is final");
 
     let hung = proxy.on(Match::op(Op::Exists), Action::SwallowReply);
     let at = path("/closed");
@@ -187,18 +167,18 @@ async fn a_lost_reply_leaves_the_outcome_unknown_however_it_was_lost() {
         proxy.cut_cleanly().await;
     });
     assert_eq!(outcome.unwrap_err().outcome(), Outcome::Unknown);
-    // The answers come just before the word of the end.
+    // The replies are delivered just before the end is published.
     timeout(SOON, connection.ended()).await.unwrap();
 
     let connection = connected(&zk).await;
     let cut = proxy.on(Match::creates(), Action::CutBeforeRequest);
     let error = connection.create_ephemeral(&path("/never"), b"", Acl::Open).await.unwrap_err();
     assert!(cut.fired());
-    assert_eq!(error.outcome(), Outcome::Unknown, "we cannot know better");
+    assert_eq!(error.outcome(), Outcome::Unknown, "the client cannot know that nothing was sent");
 }
 
 #[tokio::test]
-async fn nothing_waits_in_a_queue_to_happen_late() {
+async fn an_operation_on_an_ended_connection_fails_at_once_and_is_never_sent() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
@@ -211,12 +191,12 @@ async fn nothing_waits_in_a_queue_to_happen_late() {
     assert!(zk.connection().is_none());
     proxy.pass().await.unwrap();
     connected(&zk).await.sync(&ZnodePath::root()).await.unwrap();
-    assert!(observer(&server).await.exists("/ghost").await.unwrap().is_none());
+    assert!(observer(server.addr()).await.exists("/ghost").await.unwrap().is_none());
 }
 
-/// D6: some of the crate's watchers panic, and others hang, when polled after the session's end.
+/// D6: after the end of the session some watchers of the crate panic when polled, and others hang.
 #[tokio::test]
-async fn an_expired_session_ends_its_watches_and_gives_way_to_a_new_epoch() {
+async fn an_expired_session_ends_its_watches_and_a_new_epoch_begins() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string())).unwrap();
@@ -230,7 +210,7 @@ async fn an_expired_session_ends_its_watches_and_gives_way_to_a_new_epoch() {
     let state = state_where(&zk, "a second epoch", |state| state.epoch == 2).await;
     assert!(state.is_connected());
     assert_ne!(state.session.unwrap().id, connection.session().id);
-    // The server may tell of the deletion before it tells of the end.
+    // The server may send the deletion before the end of the session.
     let fired = timeout(SOON, exists.fired()).await.unwrap();
     assert!(fired.is_none() || fired == Some(EventKind::Deleted), "{fired:?}");
     for _ in 0..2 {
@@ -246,13 +226,13 @@ async fn an_exists_watch_fires_once_for_creation_deletion_and_write() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string())).unwrap();
-    let (connection, observer, at) = (connected(&zk).await, observer(&server).await, path("/x"));
+    let (connection, observer, at) = (connected(&zk).await, observer(server.addr()).await, path("/x"));
 
     let (stat, mut watch) = connection.watch_exists(&at).await.unwrap();
     assert_eq!(stat, None);
     assert!(
         timeout(Duration::from_millis(50), watch.fired()).await.is_err(),
-        "dropping the future keeps it armed"
+        "the watch stays armed when the future is dropped"
     );
     observer.create("/x", b"", raw::CreateMode::Persistent).await.unwrap();
     assert_eq!(timeout(SOON, watch.fired()).await.unwrap(), Some(EventKind::Created));
@@ -268,15 +248,15 @@ async fn an_exists_watch_fires_once_for_creation_deletion_and_write() {
 }
 
 #[tokio::test]
-async fn close_returns_when_the_ephemerals_are_gone() {
+async fn close_returns_when_the_ephemeral_znodes_are_gone() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string())).unwrap();
     let connection = connected(&zk).await;
     connection.create_ephemeral(&path("/mine"), b"", Acl::Open).await.unwrap();
-    // Nothing of this holds the session open.
+    // Neither the watch nor the connection keeps the session open.
     let _watch = connection.watch_recursive(&path("/mine")).await.unwrap();
-    let observer = observer(&server).await;
+    let observer = observer(server.addr()).await;
     zk.close(SOON).await.unwrap();
     assert!(observer.exists("/mine").await.unwrap().is_none());
     assert_eq!(zk.state().phase, Phase::Closed(CloseReason::Clean));
@@ -285,13 +265,13 @@ async fn close_returns_when_the_ephemerals_are_gone() {
 }
 
 #[tokio::test]
-async fn close_comes_through_where_the_link_was_cut_and_the_server_is_there() {
+async fn close_of_a_suspended_link_reconnects_and_closes_the_session() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let zk = Zk::start(config(&proxy.connect_string())).unwrap();
     connected(&zk).await.create_ephemeral(&path("/mine"), b"", Acl::Open).await.unwrap();
-    let observer = observer(&server).await;
+    let observer = observer(server.addr()).await;
     proxy.refuse().await;
     state_where(&zk, "suspended", |state| state.phase == Phase::Suspended).await;
     let (closed, ()) = tokio::join!(zk.close(SOON), async {
@@ -303,7 +283,7 @@ async fn close_comes_through_where_the_link_was_cut_and_the_server_is_there() {
 }
 
 #[tokio::test]
-async fn close_says_what_lingers_where_nobody_answers() {
+async fn close_reports_the_lingering_session_if_no_server_replies() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string())).unwrap();
@@ -328,17 +308,14 @@ async fn dropping_the_last_handle_closes_the_session() {
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string())).unwrap();
     connected(&zk).await.create_ephemeral(&path("/mine"), b"", Acl::Open).await.unwrap();
-    let observer = observer(&server).await;
+    let observer = observer(server.addr()).await;
     drop(zk);
-    let deadline = Instant::now() + SESSION / 2;
-    while observer.exists("/mine").await.unwrap().is_some() {
-        assert!(Instant::now() < deadline, "it waits for the expiry");
-        sleep(Duration::from_millis(10)).await;
-    }
+    let gone = async || observer.exists("/mine").await.unwrap().is_none();
+    holds_within("the znode is gone long before its session would expire", SESSION / 2, gone).await.unwrap();
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_blocked_application_keeps_its_session() {
+async fn a_blocked_runtime_keeps_its_session() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string())).unwrap();
@@ -350,11 +327,11 @@ async fn a_blocked_application_keeps_its_session() {
 }
 
 #[tokio::test]
-async fn a_wiped_ensemble_gets_a_new_session() {
+async fn a_link_gets_a_new_session_from_an_ensemble_that_lost_its_data() {
     let Some(_) = test_zookeeper::require() else { return };
     let mut server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string())).unwrap();
-    // Push the zxid up: a client that remembers it would be refused by the fresh server for ever.
+    // Raises the zxid: the new server would refuse a client that remembers the higher one for ever.
     for name in ["/a", "/b", "/c"] {
         connected(&zk).await.create_ephemeral(&path(name), b"", Acl::Open).await.unwrap();
     }
@@ -382,15 +359,15 @@ async fn a_chroot_is_the_root_of_every_path() {
         assert_eq!(events.try_next().unwrap().path.as_str(), expected);
     }
     assert_eq!(connection.children(&path("/s")).await.unwrap().0, ["x"]);
-    assert!(observer(&server).await.exists("/deep/root/s/x").await.unwrap().is_some());
+    assert!(observer(server.addr()).await.exists("/deep/root/s/x").await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn verbs_say_what_the_server_says() {
+async fn operations_return_the_replies_of_the_server() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string())).unwrap();
-    let (connection, observer, at) = (connected(&zk).await, observer(&server).await, path("/p/x"));
+    let (connection, observer, at) = (connected(&zk).await, observer(server.addr()).await, path("/p/x"));
     let kind = |result: Result<(), zk_core::Error>| result.map_err(|error| error.kind().clone());
 
     assert_eq!(kind(connection.delete(&at, None).await), Err(ErrorKind::NoNode));
@@ -409,7 +386,7 @@ async fn verbs_say_what_the_server_says() {
     assert_eq!(kind(connection.delete(&at, Some(0)).await), Err(ErrorKind::BadVersion));
     connection.delete(&at, Some(1)).await.unwrap();
 
-    // Somebody else's, taken over in one step.
+    // A take-over of the znode of another session, in one transaction.
     observer.create("/p/x", b"old", raw::CreateMode::Ephemeral).await.unwrap();
     assert_eq!(kind(connection.take_over(&at, 7, b"new", Acl::Open).await), Err(ErrorKind::BadVersion));
     let mut events = connection.watch_recursive(&path("/p")).await.unwrap();
@@ -433,15 +410,15 @@ async fn verbs_say_what_the_server_says() {
     assert!(!connection.has_ended());
 }
 
-/// Else there would be a moment, and sometimes more, without the name.
+/// Otherwise the name would be missing for a moment, or for good.
 #[tokio::test]
-async fn a_take_over_that_may_not_create_deletes_nothing() {
-    // On an old server it is two requests, as is documented.
+async fn a_take_over_without_the_right_to_create_does_not_delete() {
+    // On an old server a take-over is two requests, as documented.
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let zk = Zk::start(config(&proxy.connect_string())).unwrap();
-    let (connection, observer) = (connected(&zk).await, observer(&server).await);
+    let (connection, observer) = (connected(&zk).await, observer(server.addr()).await);
     let rights = raw::permission::READ | raw::permission::DELETE | raw::permission::ADMIN;
     observer.create_all("/p").await.unwrap();
     observer.create("/p/x", b"old", raw::CreateMode::Ephemeral).await.unwrap();
@@ -457,13 +434,13 @@ async fn a_take_over_that_may_not_create_deletes_nothing() {
     assert_eq!(sent.collect::<Vec<_>>(), [Op::Multi, Op::Multi]);
 }
 
-/// Its reader would go on from a set that misses something, for ever.
+/// If it dropped events instead, its reader would miss changes for ever.
 #[tokio::test]
-async fn a_watch_that_nobody_reads_ends_when_its_queue_is_full() {
+async fn a_watch_that_is_not_read_ends_when_its_queue_is_full() {
     let Some(_) = require_recursive_watches() else { return };
     let server = Server::start().await.unwrap();
     let zk = Zk::start(config(&server.connect_string())).unwrap();
-    let (connection, observer) = (connected(&zk).await, observer(&server).await);
+    let (connection, observer) = (connected(&zk).await, observer(server.addr()).await);
     observer.create("/x", b"", raw::CreateMode::Persistent).await.unwrap();
     let mut events = connection.watch_recursive(&path("/x")).await.unwrap();
     const QUEUE: usize = 16_384;
@@ -472,32 +449,36 @@ async fn a_watch_that_nobody_reads_ends_when_its_queue_is_full() {
         futures_util::future::try_join_all(writes).await.unwrap();
     }
     connection.sync(&path("/x")).await.unwrap();
-    let told = std::iter::from_fn(|| events.try_next()).count();
-    assert_eq!(told, QUEUE, "in order, up to the overrun");
-    assert_eq!(timeout(SOON, events.next()).await.unwrap(), None, "and then the end, not silence");
-    // The connection has nothing to do with it.
+    let queued = std::iter::from_fn(|| events.try_next()).count();
+    assert_eq!(queued, QUEUE, "every event until the queue was full");
+    assert_eq!(
+        timeout(SOON, events.next()).await.unwrap(),
+        None,
+        "then the watch has ended, and is not silent"
+    );
+    // The connection remains.
     let mut again = connection.watch_recursive(&path("/x")).await.unwrap();
     observer.set("/x", b"", None).await.unwrap();
     assert!(timeout(SOON, again.next()).await.unwrap().is_some());
 }
 
-/// A verb of several steps has one deadline.
+/// An operation of several requests has one deadline.
 #[tokio::test]
-async fn a_path_that_takes_too_long_to_make_is_given_up_in_time() {
+async fn ensure_path_has_one_deadline_for_all_its_requests() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let limit = Duration::from_millis(400);
     let zk = Zk::start(config(&proxy.connect_string()).with_operation_timeout(limit).unwrap()).unwrap();
     let connection = connected(&zk).await;
-    // Each step is in time.
+    // Each single request is in time.
     proxy.delay(limit / 8).await.unwrap();
     let error = connection.ensure_path(&path("/a/b/c/d/e/f"), Acl::Open).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (&ErrorKind::Timeout(limit), Outcome::Unknown));
 }
 
 #[tokio::test]
-async fn a_creators_acl_lets_others_read_and_no_more() {
+async fn a_creators_acl_lets_other_clients_read_and_not_write() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let digest =
@@ -521,7 +502,7 @@ async fn a_creators_acl_lets_others_read_and_no_more() {
 }
 
 #[tokio::test]
-async fn host_names_ipv6_spaces_and_dead_hosts_all_lead_to_the_server() {
+async fn a_link_connects_by_name_by_ipv6_address_and_past_dead_hosts() {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let port = server.addr().port();
@@ -554,10 +535,10 @@ async fn host_names_ipv6_spaces_and_dead_hosts_all_lead_to_the_server() {
     bridge.abort();
 }
 
-/// D3, the first connect: without a route the crate would spin on a thread that nobody can end.
+/// D3, the first connect: without a route the crate would spin on a thread that cannot be stopped.
 #[tokio::test]
-async fn without_a_route_no_thread_is_started_and_the_cause_is_told() {
-    // Of the range for documentation: refused by the kernel at once, where there is no route at all.
+async fn without_a_route_the_link_reports_the_cause_and_starts_no_thread() {
+    // An address for documentation: without any route the kernel refuses it at once.
     let unroutable = "[2001:db8::1]:2181";
     let no_route = tokio::net::TcpStream::connect(unroutable);
     let cause = match timeout(Duration::from_secs(1), no_route).await {
@@ -567,15 +548,15 @@ async fn without_a_route_no_thread_is_started_and_the_cause_is_told() {
         }
     };
     let zk = Zk::start(config(unroutable)).unwrap();
-    let state = state_where(&zk, "trouble", |state| state.trouble.is_some()).await;
-    assert!(state.trouble.unwrap().to_string().contains(&cause), "{cause} is not told: {:?}", zk.state());
+    let trouble = trouble(&zk).await.to_string();
+    assert!(trouble.contains(&cause), "{cause} is missing: {trouble}");
     let closed = timeout(Duration::from_secs(1), zk.close(Duration::from_millis(100))).await;
     closed.expect("close is prompt").expect("there was no session");
 }
 
-/// D3, the reconnect: run in a network namespace whose loopback interface loses its address for a while.
+/// D3, the reconnect: in a network namespace whose loopback interface loses its address for a while.
 #[test]
-fn a_route_that_goes_away_and_returns_costs_no_session_and_no_processor() {
+fn a_link_without_a_route_uses_little_processor_time_and_reconnects_when_the_route_returns() {
     let Some(_) = test_zookeeper::require() else { return };
     if std::env::var_os("ZK_CORE_TEST_NAMESPACE").is_some() {
         return;
@@ -585,7 +566,7 @@ fn a_route_that_goes_away_and_returns_costs_no_session_and_no_processor() {
         unshare.args(["--user", "--map-root-user", "--net", "--"]).arg(program).args(arguments);
         unshare.env("ZK_CORE_TEST_NAMESPACE", "1").output()
     };
-    // The same namespaces, and a change to them.
+    // Checks that namespaces can be created and changed.
     match inside("ip".as_ref(), &["link", "set", "lo", "up"]) {
         Ok(output) if output.status.success() => {}
         Ok(output) => {
@@ -602,11 +583,11 @@ fn a_route_that_goes_away_and_returns_costs_no_session_and_no_processor() {
 }
 
 #[tokio::test]
-#[ignore = "run by a_route_that_goes_away_and_returns_costs_no_session_and_no_processor"]
+#[ignore = "run by a_link_without_a_route_uses_little_processor_time_and_reconnects_when_the_route_returns"]
 async fn inside_a_namespace() {
     let ip = |arguments: &str| {
         let done = std::process::Command::new("ip").args(arguments.split(' ')).status();
-        assert!(done.expect("the program ip").success(), "ip {arguments}");
+        assert!(done.expect("ip can be executed").success(), "ip {arguments}");
     };
     ip("link set lo up");
     let server = Server::start().await.unwrap();
@@ -617,16 +598,16 @@ async fn inside_a_namespace() {
     let state = state_where(&zk, "trouble", |state| state.trouble.is_some()).await;
     assert!(matches!(state.trouble, Some(ConnectError::Unreachable(_))), "{:?}", state.trouble);
     let busy = processor_time();
-    // Beyond the point at which the crate's own loop would spin: 1.4 timeouts of silence.
+    // Beyond the 1.4 session timeouts after which the loop of the crate would spin.
     state_where(&zk, "lost", |state| state.phase == Phase::Lost).await;
     sleep(SESSION).await;
     let busy = processor_time() - busy;
-    assert!(busy < SESSION / 4, "{busy:?} of processor time while nothing can be done");
+    assert!(busy < SESSION / 4, "{busy:?} of processor time without a route");
     assert_eq!(session_threads(), 0);
 
     ip("address add 127.0.0.1/8 dev lo");
     let state = state_where(&zk, "connected", State::is_connected).await;
-    // The server was there all the time, and has ended the session: what matters is that we are back.
+    // The server was up all the time, and has expired the session.
     assert_eq!(state.epoch, 2);
     assert_ne!(before.ephemeral_owner, state.session.map(|session| session.id));
     eventually("the old znode is gone", || async {

@@ -1,4 +1,4 @@
-//! A program with a rustls provider of its own. It is the process's: one test, alone in its program.
+//! A program with its own rustls provider. The provider belongs to the process: one test, alone in its program.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -13,7 +13,7 @@ use zk_testing::Server;
 use zk_testing::tls::{Authority, ClientAuth};
 
 #[tokio::test]
-async fn a_provider_that_is_installed_before_the_start_is_used_and_stays() {
+async fn a_link_uses_the_rustls_provider_that_the_program_has_installed() {
     let Some(_) = test_zookeeper::require_apache() else { return };
     let authority = Authority::new().unwrap();
     let identity = authority.issue_server(&["localhost"]).unwrap();
@@ -21,11 +21,11 @@ async fn a_provider_that_is_installed_before_the_start_is_used_and_stays() {
     let server = server.start().await.unwrap();
     let hosts = format!("localhost:{}", server.secure_addr().unwrap().port());
 
-    // To be told from the one that would be installed otherwise.
+    // Differs from the provider that the link would install.
     let mut ours = aws_lc_rs::default_provider();
     ours.cipher_suites.pop();
     let suites = ours.cipher_suites.len();
-    ours.install_default().expect("nobody was faster");
+    ours.install_default().expect("no other provider is installed");
     let zk = Zk::start(config(&hosts).with_tls(Tls::from_pem(authority.certificate_pem()).unwrap())).unwrap();
     connected(&zk).await;
     assert_eq!(CryptoProvider::get_default().unwrap().cipher_suites.len(), suites);

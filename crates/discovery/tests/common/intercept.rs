@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use discovery::{Config, Discovery};
 use tokio::sync::{mpsc, oneshot, watch};
-use zk_core::link::apache::Apache;
-use zk_core::link::{BoxFuture, Down, Ensemble, Reply, Ticket, Transport};
+use zk_core::transport::apache::Apache;
+use zk_core::transport::{BoxFuture, Down, Ensemble, Reply, Ticket, Transport};
 use zk_core::{
     Acl, ConnectError, CreateMode, Event, EventKind, Identity, Reading, Session, Stat, Zk, ZnodePath,
 };

@@ -38,9 +38,9 @@ async fn fault_08_a_rolling_restart_of_the_ensemble_keeps_every_session_and_znod
     assert_eq!(after, before, "I7: the same znodes of the same sessions");
     assert_eq!(changes(&watch).len(), 3, "I1: {:?}", changes(&watch));
     for program in servers.iter().chain([&watch]) {
-        let resumed = program.err().matches("connected again, same session").count();
+        let resumed = program.err().matches("session resumed").count();
         assert!(resumed > 0, "each was connected to a server that was restarted:\n{}", program.err());
-        assert_eq!(program.err().matches("connected, new session").count(), 1, "{}", program.err());
+        assert_eq!(program.err().matches("supervisor: connected").count(), 1, "{}", program.err());
     }
     still_answered(&client).await.unwrap();
 }
@@ -51,8 +51,7 @@ async fn fault_08_a_rolling_restart_of_the_ensemble_keeps_every_session_and_znod
 fn connected_to(program: &Process) -> Option<SocketAddr> {
     let log = program.log();
     let server = log.iter().rev().find_map(|(_, line)| {
-        let connected =
-            line.contains("connected again, same session") || line.contains("connected, new session");
+        let connected = line.contains("session resumed") || line.contains("supervisor: connected");
         connected.then(|| line.split_once("server=")?.1.split_whitespace().next()).flatten()
     });
     server.map(|address| address.parse().unwrap_or_else(|error| panic!("{address}: {error}")))

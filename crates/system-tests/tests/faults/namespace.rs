@@ -142,7 +142,7 @@ async fn inner_15() {
         lost.begin(&second);
         // I9: the server notices that its registration is unconfirmed.
         let noticed = SESSION * 2 / 5 + SESSION / 20 + PROPAGATION;
-        while server.err().matches("connection lost: suspended").count() == round {
+        while server.err().matches("connection lost session=").count() == round {
             assert!(cut.elapsed() < noticed, "{lost:?}: not noticed within {noticed:?}:\n{}", server.err());
             sleep(Duration::from_millis(5)).await;
         }
@@ -223,7 +223,7 @@ async fn inner_36() {
     drop(old);
     let new = BlackHole::start(SocketAddr::from(([127, 0, 0, 3], port_of_zk)), zk.addr()).await.unwrap();
     name_resolves_to("127.0.0.3");
-    let resumed = || server.has_logged("connected again, same session");
+    let resumed = || server.has_logged("session resumed");
     let resumed = until("the link is at the new address", SESSION, resumed).await;
     resumed.unwrap_or_else(|late| panic!("{late}:\n{}", server.err()));
     assert!(!new.arrivals().is_empty());

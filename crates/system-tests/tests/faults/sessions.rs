@@ -37,7 +37,7 @@ async fn resources(server: &Process, zk: SocketAddr) -> Resources {
 /// The sessions that a program has had, by its log.
 fn sessions(server: &Process) -> Vec<i64> {
     let log = server.log();
-    let new = log.iter().filter(|(_, line)| line.contains("connected, new session"));
+    let new = log.iter().filter(|(_, line)| line.contains("supervisor: connected"));
     let ids = new.map(|(_, line)| {
         let id = line.split_once("session=0x").expect("its id").1;
         u64::from_str_radix(id.split_whitespace().next().unwrap_or_default(), 16)

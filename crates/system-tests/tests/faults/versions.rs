@@ -84,7 +84,10 @@ async fn an_observer_serves_like_any_member_and_a_read_only_server_is_waited_out
     }
     // A session survives this if the observer is back soon after the others.
     for program in [&server, &asking] {
-        let connects = || program.err().matches("supervisor: connected").count();
+        let connects = || {
+            let log = program.err();
+            log.matches("supervisor: connected").count() + log.matches("session resumed").count()
+        };
         let connected = until("connected again", SOON, || connects() == 2).await;
         assert!(connected.is_ok(), "{}", program.err());
     }

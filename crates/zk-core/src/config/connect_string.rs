@@ -1,31 +1,31 @@
-//! Reads a connect string. Nothing of it is repeated in an error that may be a password.
+//! The parser of connect strings. Its errors repeat nothing that may be a password.
 
 use super::{ConfigError, Host};
 use crate::path::ZnodePath;
 
-/// ZooKeeper's client port, used where a host names none.
+/// ZooKeeper's client port, the default of a host.
 const DEFAULT_PORT: u16 = 2181;
 
-/// Reads `host:port,host:port/chroot`.
+/// Parses `host:port,host:port/chroot`.
 pub(super) fn parse(text: &str) -> Result<(Vec<Host>, ZnodePath), ConfigError> {
     if text.contains('@') {
         return Err(ConfigError::AtSign);
     }
     let (hosts, chroot) = match text.find('/') {
-        // "tcp+tls://host" is a scheme, and not a chroot behind a host named "tcp+tls:".
+        // "tcp+tls://host" has a scheme, and is not a chroot after a host "tcp+tls:".
         Some(at) if !text[at..].starts_with("//") => text.split_at(at),
         _ => (text, ""),
     };
     let entries: Vec<&str> = hosts.split(',').collect();
     if chroot.contains(',') {
-        let reason = "it stands behind a chroot; a chroot is given once, after the last host";
+        let reason = "it follows a chroot; expected one chroot, after the last host";
         return Err(ConfigError::Host { number: entries.len() + 1, name: String::new(), reason });
     }
     let entries = match entries.as_slice() {
         [rest @ .., last] if last.trim().is_empty() => rest,
         all => all,
     };
-    // The hosts first: where they are wrong, what follows a slash may be the rest of a password.
+    // The hosts first: if they are wrong, the text after a slash may be the rest of a password.
     let hosts =
         (1..).zip(entries).map(|(number, entry)| host(entry, number)).collect::<Result<Vec<_>, _>>()?;
     let has_port = hosts.last().is_some_and(|(_, has_port)| *has_port);
@@ -33,7 +33,7 @@ pub(super) fn parse(text: &str) -> Result<(Vec<Host>, ZnodePath), ConfigError> {
     Ok((hosts.into_iter().map(|(host, _)| host).collect(), chroot))
 }
 
-/// Reads one entry, and whether it has a port.
+/// Parses one entry, and returns whether it has a port.
 pub(super) fn host(entry: &str, number: usize) -> Result<(Host, bool), ConfigError> {
     let entry = entry.trim();
     let name = match entry.split_once(':') {
@@ -54,13 +54,13 @@ pub(super) fn host(entry: &str, number: usize) -> Result<(Host, bool), ConfigErr
             return refuse("the bracket is not closed; expected [IPv6 address]:port");
         };
         if address.parse::<std::net::Ipv6Addr>().is_err() {
-            return refuse("between the brackets stands no IPv6 address");
+            return refuse("there is no IPv6 address between the brackets");
         }
         match behind {
             "" => (address, None),
             _ => match behind.strip_prefix(':') {
                 Some(port) => (address, Some(port)),
-                None => return refuse("behind the bracket stands no :port"),
+                None => return refuse("there is no :port after the bracket"),
             },
         }
     } else {
@@ -94,8 +94,8 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 253 && name.chars().all(named)
 }
 
-/// Reads what follows the hosts, from the slash on. A znode path that was meant to be something else would be
-/// worse than an error: all would go well, where nobody else looks.
+/// Parses the text after the hosts, from the slash on. A mistake that happens to be a znode path would be worse than an
+/// error: everything would work, but where no other client is.
 fn chroot(text: &str, has_port: bool) -> Result<ZnodePath, ConfigError> {
     if matches!(text, "" | "/") {
         return Ok(ZnodePath::root());
@@ -111,7 +111,7 @@ fn chroot(text: &str, has_port: bool) -> Result<ZnodePath, ConfigError> {
     } else {
         return Ok(chroot);
     };
-    Err(ConfigError::OddChroot { chroot, reason })
+    Err(ConfigError::SuspectChroot { chroot, reason })
 }
 
 #[cfg(test)]
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_people_write() {
+    fn parse_accepts_the_usual_spellings() {
         let cases = [
             ("127.0.0.1:2181", vec!["127.0.0.1:2181"], "/"),
             ("zk1", vec!["zk1:2181"], "/"),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_the_rest_and_says_what_was_expected() {
+    fn parse_refuses_anything_else_and_says_what_was_expected() {
         let cases = [
             ("", "empty"),
             (" , ", "empty"),
@@ -190,11 +190,11 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_which_host_and_repeats_nothing_that_may_be_a_password() {
-        let said = |text: &str| read(text).unwrap_err().to_string();
-        assert_eq!(said("zk1,zk2:x"), "host 2 (zk2): its port is no number; expected 1 to 65535");
+    fn an_error_names_the_host_and_repeats_nothing_that_may_be_a_password() {
+        let error = |text: &str| read(text).unwrap_err().to_string();
+        assert_eq!(error("zk1,zk2:x"), "host 2 (zk2): its port is no number; expected 1 to 65535");
         assert_eq!(
-            said("zk1,zk 2"),
+            error("zk1,zk 2"),
             "host 2: it is no host name; expected letters, digits, hyphens and dots"
         );
         for mistyped in [

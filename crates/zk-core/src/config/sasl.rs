@@ -1,4 +1,4 @@
-//! SASL: who we are, and how we prove it.
+//! SASL: our identity, and how we prove it.
 
 use std::fmt;
 
@@ -6,12 +6,10 @@ use zookeeper_client as zk;
 
 use super::ConfigError;
 
-/// An identity that the server checks before it serves us: SASL, by the mechanism DIGEST-MD5. Never shows
-/// its secret.
+/// A SASL identity, by the mechanism DIGEST-MD5, which the server checks before it serves us. Never shows its secret.
 ///
-/// A server without SASL would let us in as nobody, without a word. That is noticed, and is
-/// [`ConnectError::NotAuthenticated`](crate::ConnectError): from ZooKeeper 3.7 on, where a server can be
-/// asked.
+/// A server without SASL silently serves us unauthenticated. From ZooKeeper 3.7 on the link detects that, and fails
+/// with [`ConnectError::NotAuthenticated`](crate::ConnectError).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sasl {
     user: String,
@@ -19,7 +17,7 @@ pub struct Sasl {
 }
 
 impl Sasl {
-    /// Identifies us by a user name and a password that the server knows.
+    /// A user name and a password that the server knows.
     ///
     /// # Errors
     /// If the user or the password is empty.
@@ -38,7 +36,7 @@ impl Sasl {
     }
 }
 
-// It holds a password.
+// It contains a password.
 impl fmt::Debug for Sasl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sasl").field("user", &self.user).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! TLS: whom to trust, and who we are.
+//! TLS: the trusted authorities, and our certificate.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use zookeeper_client as zk;
 
 use super::ConfigError;
 
-/// How connections are encrypted: which certificate authorities to trust, and, where servers ask for it,
-/// with which certificate to identify ourselves. Checked: whatever exists can be used. Never shows its key.
+/// How connections are encrypted: the trusted certificate authorities, and, for servers that ask for one, our
+/// certificate. Checked: every value of this type is usable. Never shows its key.
 ///
-/// The system's own authorities are not trusted: an ensemble's certificates rarely come from them.
-/// Servers are checked for the host names of the host list.
+/// The authorities of the system are not trusted: the certificates of an ensemble rarely come from them. The
+/// certificate of a server must be for its host name in the host list.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Tls {
     authorities: String,
@@ -36,29 +36,29 @@ impl Tls {
     /// Trusts the certificate authorities of a PEM text.
     ///
     /// # Errors
-    /// If the text is no PEM, or holds no certificate that can be trusted.
+    /// If the text is no PEM, or contains no certificate that can be trusted.
     pub fn from_pem(authorities: &str) -> Result<Self, ConfigError> {
         Self { authorities: authorities.into(), identity: None }.checked()
     }
 
-    /// Identifies us by a certificate (with the chain that leads to its authority) and its private key, in
-    /// PEM. The server then knows us by the scheme `x509`, if it asks for certificates.
+    /// Adds our certificate (with the chain to its authority) and its private key, in PEM. A server that asks for
+    /// certificates then identifies us by the scheme `x509`.
     ///
     /// # Errors
-    /// If one of them is no PEM, or the key does not fit.
+    /// If one of them is no PEM, or the key does not belong to the certificate.
     pub fn with_identity(mut self, certificate: &str, key: &str) -> Result<Self, ConfigError> {
         self.identity = Some(Identity { certificate: certificate.into(), key: key.into() });
         self.checked()
     }
 
-    /// What cannot be used is found when it is given, and not at the first connection.
+    /// Finds unusable certificates and keys here, and not at the first connection.
     fn checked(self) -> Result<Self, ConfigError> {
         self.rustls_config()?;
         self.crate_options()?;
         Ok(self)
     }
 
-    /// As the client crate takes it.
+    /// The options of the client crate.
     pub(crate) fn crate_options(&self) -> Result<zk::TlsOptions, ConfigError> {
         let options = zk::TlsOptions::new();
         let options = options.with_pem_ca(&self.authorities).map_err(|error| refused(AUTHORITY, &error))?;
@@ -70,13 +70,13 @@ impl Tls {
         }
     }
 
-    /// As rustls takes it.
+    /// The configuration of rustls.
     pub(crate) fn rustls_config(&self) -> Result<ClientConfig, ConfigError> {
         let mut trusted = RootCertStore::empty();
         for certificate in certificates(&self.authorities, AUTHORITY)? {
             trusted.add(certificate).map_err(|error| refused(AUTHORITY, &error))?;
         }
-        // The process's, if it has one already: the client crate uses that, too.
+        // The provider of the process, if it has one: the client crate uses it, too.
         let provider = CryptoProvider::get_default().cloned();
         let provider = provider.unwrap_or_else(|| aws_lc_rs::default_provider().into());
         let builder = ClientConfig::builder_with_provider(provider)
@@ -101,7 +101,7 @@ fn certificates(pem: &str, what: &'static str) -> Result<Vec<CertificateDer<'sta
     }
 }
 
-/// The text is not shown: it may be a key.
+/// Does not show the text: it may be a key.
 fn unread(what: &'static str, error: &pem::Error) -> ConfigError {
     let reason = match error {
         pem::Error::NoItemsFound => "there is none in the text; expected PEM",
@@ -116,7 +116,7 @@ fn refused(what: &'static str, error: &dyn fmt::Display) -> ConfigError {
     ConfigError::Tls { what, reason: error.to_string() }
 }
 
-// It holds a key.
+// It contains a key.
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").field("identity", &self.identity.is_some()).finish_non_exhaustive()

@@ -7,31 +7,31 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::link::{Acl, BoxFuture, CreateMode, Event, EventKind, Identity, Reading, Reply, Stat};
 use crate::path::ZnodePath;
-use crate::state::SessionId;
+use crate::session::SessionId;
+use crate::transport::{Acl, BoxFuture, CreateMode, Event, EventKind, Identity, Reading, Reply, Stat};
 use crate::zk::Zk;
 
 const TIMEOUT: Duration = Duration::from_secs(9);
 
-/// What the ensemble answers to one attempt to connect.
-enum Answered {
+/// The scripted reply of the ensemble to one attempt to connect.
+enum ConnectReply {
     /// It grants or resumes this session.
     Session(i64),
-    /// It grants this session, and takes its time.
-    Slowly(i64, Duration),
-    /// It says that the session is over.
+    /// It grants this session after some time.
+    SessionAfter(i64, Duration),
+    /// The session has expired.
     Expired,
 }
 
-/// An ensemble that answers as scripted, and is not reachable when the script is at its end.
+/// An ensemble that replies as scripted, and is unreachable when the script is at its end.
 #[derive(Default)]
 struct Script {
-    answers: Mutex<VecDeque<Answered>>,
-    /// Every attempt: when, and with which session.
+    replies: Mutex<VecDeque<ConnectReply>>,
+    /// Every attempt: its time, and the session of its ticket.
     attempts: Mutex<Vec<(Instant, Option<i64>)>>,
-    links: Mutex<Vec<Arc<Wire>>>,
-    /// The session timeout that it grants, where it is not what is asked for.
+    connections: Mutex<Vec<Arc<Wire>>>,
+    /// The session timeout that it grants, if that is not the requested one.
     granted: Mutex<Option<Duration>>,
 }
 
@@ -46,13 +46,13 @@ struct Wire {
 }
 
 impl Script {
-    fn answer(self: &Arc<Self>, answers: impl IntoIterator<Item = Answered>) {
-        self.answers.lock().unwrap().extend(answers);
+    fn reply(self: &Arc<Self>, replies: impl IntoIterator<Item = ConnectReply>) {
+        self.replies.lock().unwrap().extend(replies);
     }
 
     fn cut(&self) {
-        let links = self.links.lock().unwrap();
-        links.last().unwrap().down.send_replace(Some(Down::ConnectionLost("cut".into())));
+        let connections = self.connections.lock().unwrap();
+        connections.last().unwrap().down.send_replace(Some(Down::ConnectionLost("cut".into())));
     }
 
     fn attempts(&self) -> Vec<(Instant, Option<i64>)> {
@@ -64,20 +64,20 @@ impl Ensemble for Script {
     fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>> {
         let asked = ticket.and_then(|ticket| ticket.get::<i64>().copied());
         self.attempts.lock().unwrap().push((Instant::now(), asked));
-        let answer = self.answers.lock().unwrap().pop_front();
+        let reply = self.replies.lock().unwrap().pop_front();
         Box::pin(async move {
-            let answer = match answer {
-                Some(Answered::Slowly(session, after)) => {
+            let reply = match reply {
+                Some(ConnectReply::SessionAfter(session, after)) => {
                     sleep(after).await;
-                    Some(Answered::Session(session))
+                    Some(ConnectReply::Session(session))
                 }
-                answer => answer,
+                reply => reply,
             };
-            match answer {
-                Some(Answered::Slowly(..)) => unreachable!("it has been waited for"),
-                None => Err(ConnectError::Unreachable(vec!["nobody".into()])),
-                Some(Answered::Expired) => Err(ConnectError::SessionExpired),
-                Some(Answered::Session(session)) => {
+            match reply {
+                Some(ConnectReply::SessionAfter(..)) => unreachable!("replaced above"),
+                None => Err(ConnectError::Unreachable(vec!["the script is at its end".into()])),
+                Some(ConnectReply::Expired) => Err(ConnectError::SessionExpired),
+                Some(ConnectReply::Session(session)) => {
                     let wire = Arc::new(Wire {
                         session,
                         timeout: self.granted.lock().unwrap().unwrap_or(TIMEOUT),
@@ -85,7 +85,7 @@ impl Ensemble for Script {
                         closed: Mutex::new(false),
                         alive: Mutex::new(true),
                     });
-                    self.links.lock().unwrap().push(wire.clone());
+                    self.connections.lock().unwrap().push(wire.clone());
                     Ok(wire as Arc<dyn Transport>)
                 }
             }
@@ -138,7 +138,7 @@ impl Transport for Wire {
         unscripted()
     }
 
-    /// Never answered: what the deadline of a verb is for.
+    /// Gets no reply, so that the deadline of the operation ends it.
     fn stat(&self, _: &ZnodePath) -> Reply<Option<Stat>> {
         Box::pin(std::future::pending())
     }
@@ -195,20 +195,20 @@ impl Transport for Wire {
     }
 }
 
-fn start(answers: impl IntoIterator<Item = Answered>) -> (Arc<Script>, Zk) {
+fn start(replies: impl IntoIterator<Item = ConnectReply>) -> (Arc<Script>, Zk) {
     let script = Arc::new(Script::default());
-    script.answer(answers);
+    script.reply(replies);
     (script.clone(), Zk::start_on(script))
 }
 
 async fn reach(zk: &Zk, wanted: impl FnMut(&State) -> bool) -> State {
     let found = tokio::time::timeout(Duration::from_secs(3600), zk.states().wait_for(wanted)).await;
-    found.unwrap_or_else(|_| panic!("it is {:?}", zk.state())).unwrap()
+    found.unwrap_or_else(|_| panic!("the state is {:?}", zk.state())).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_lost_one_session_timeout_after_the_link_and_still_attaches_to_the_same_session() {
-    let (script, zk) = start([Answered::Session(1)]);
+async fn a_link_is_lost_one_session_timeout_after_it_was_suspended_and_still_resumes_the_session() {
+    let (script, zk) = start([ConnectReply::Session(1)]);
     reach(&zk, State::is_connected).await;
     script.cut();
     let suspended = reach(&zk, |state| state.phase == Phase::Suspended).await;
@@ -217,15 +217,18 @@ async fn is_lost_one_session_timeout_after_the_link_and_still_attaches_to_the_sa
     assert_eq!((lost.epoch, lost.session), (1, suspended.session));
 
     tokio::time::sleep(10 * TIMEOUT).await;
-    script.answer([Answered::Session(1)]);
+    script.reply([ConnectReply::Session(1)]);
     let again = reach(&zk, State::is_connected).await;
     assert_eq!((again.epoch, again.reconnects, again.session), (1, 1, suspended.session));
-    assert!(script.attempts()[1..].iter().all(|(_, asked)| *asked == Some(1)), "always for the same session");
+    assert!(
+        script.attempts()[1..].iter().all(|(_, asked)| *asked == Some(1)),
+        "every attempt is for the same session"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempts_go_on_for_ever_and_are_never_further_apart_than_a_second() {
-    let (script, zk) = start([Answered::Session(1)]);
+async fn attempts_continue_for_ever_and_are_never_further_apart_than_a_second() {
+    let (script, zk) = start([ConnectReply::Session(1)]);
     reach(&zk, State::is_connected).await;
     script.cut();
     tokio::time::sleep(Duration::from_secs(3600)).await;
@@ -237,11 +240,11 @@ async fn attempts_go_on_for_ever_and_are_never_further_apart_than_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempts_follow_the_session_timeout_that_was_granted() {
+async fn attempts_are_never_further_apart_than_a_third_of_the_negotiated_session_timeout() {
     let (script, zk) = start([]);
     let granted = Duration::from_millis(1_200);
     *script.granted.lock().unwrap() = Some(granted);
-    script.answer([Answered::Session(1)]);
+    script.reply([ConnectReply::Session(1)]);
     reach(&zk, State::is_connected).await;
     script.cut();
     let before = script.attempts().len();
@@ -252,41 +255,41 @@ async fn attempts_follow_the_session_timeout_that_was_granted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_expired_session_is_followed_at_once_by_a_new_one() {
-    let (script, zk) = start([Answered::Session(1)]);
+async fn a_new_session_follows_an_expired_one_without_a_wait() {
+    let (script, zk) = start([ConnectReply::Session(1)]);
     reach(&zk, State::is_connected).await;
-    script.answer([Answered::Expired, Answered::Session(2)]);
+    script.reply([ConnectReply::Expired, ConnectReply::Session(2)]);
     script.cut();
     let state = reach(&zk, |state| state.epoch == 2).await;
     assert_eq!((state.phase, state.session.unwrap().id), (Phase::Connected, SessionId(2)));
     let attempts = script.attempts();
     let asked: Vec<_> = attempts.iter().map(|(_, asked)| *asked).collect();
     assert_eq!(asked, [None, Some(1), None]);
-    assert!(attempts[2].0 - attempts[1].0 < Duration::from_millis(5), "no wait between the two");
+    assert!(attempts[2].0 - attempts[1].0 < Duration::from_millis(5), "no wait between the two attempts");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flapping_server_does_not_shorten_the_waits() {
+async fn a_flapping_server_does_not_reset_the_backoff() {
     let (script, zk) = start([]);
     for _ in 0..40 {
-        script.answer([Answered::Session(1)]);
+        script.reply([ConnectReply::Session(1)]);
         reach(&zk, State::is_connected).await;
         script.cut();
         reach(&zk, |state| !state.is_connected()).await;
     }
     let attempts = script.attempts();
-    // With waits that start small after each success, forty rounds would take about a second.
+    // If each success reset the backoff, forty rounds would take about a second.
     assert!(attempts[attempts.len() - 1].0 - attempts[0].0 > Duration::from_secs(8));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_that_gives_no_sign_of_life_is_given_up() {
-    let (script, zk) = start([Answered::Session(1)]);
+async fn a_connection_that_does_not_reply_is_replaced() {
+    let (script, zk) = start([ConnectReply::Session(1)]);
     let connection = zk.connected().await.unwrap();
     tokio::time::sleep(10 * TIMEOUT).await;
-    assert!(zk.state().is_connected(), "it is alive");
-    script.answer([Answered::Session(1)]);
-    *script.links.lock().unwrap()[0].alive.lock().unwrap() = false;
+    assert!(zk.state().is_connected(), "the connection replies");
+    script.reply([ConnectReply::Session(1)]);
+    *script.connections.lock().unwrap()[0].alive.lock().unwrap() = false;
     let state = reach(&zk, |state| state.reconnects == 1).await;
     assert_eq!(state.epoch, 1);
     let error = connection.sync(&ZnodePath::root()).await.unwrap_err();
@@ -294,19 +297,19 @@ async fn a_link_that_gives_no_sign_of_life_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_expiry_without_a_session_waits_like_any_other_failure() {
-    let (script, zk) = start((0..200).map(|_| Answered::Expired));
+async fn an_expiry_without_a_session_is_retried_with_backoff() {
+    let (script, zk) = start((0..200).map(|_| ConnectReply::Expired));
     let started = Instant::now();
-    script.answer([Answered::Session(1)]);
+    script.reply([ConnectReply::Session(1)]);
     reach(&zk, State::is_connected).await;
     assert!(started.elapsed() > Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_connections_of_a_session_that_is_over_say_so() {
-    let (script, zk) = start([Answered::Session(1)]);
+async fn operations_on_a_connection_of_an_ended_session_fail_with_session_over() {
+    let (script, zk) = start([ConnectReply::Session(1)]);
     let connection = zk.connected().await.unwrap();
-    script.answer([Answered::Expired, Answered::Session(2)]);
+    script.reply([ConnectReply::Expired, ConnectReply::Session(2)]);
     script.cut();
     reach(&zk, |state| state.epoch == 2).await;
     let error = connection.sync(&ZnodePath::root()).await.unwrap_err();
@@ -317,11 +320,11 @@ async fn the_connections_of_a_session_that_is_over_say_so() {
 }
 
 #[test]
-fn a_runtime_that_ends_first_leaves_nobody_believing_in_the_link() {
+fn a_runtime_that_ends_before_the_link_closes_the_link() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first = runtime();
     let (script, zk, connection) = first.block_on(async {
-        let (script, zk) = start([Answered::Session(1)]);
+        let (script, zk) = start([ConnectReply::Session(1)]);
         let connection = zk.connected().await.unwrap();
         (script, zk, connection)
     });
@@ -329,59 +332,63 @@ fn a_runtime_that_ends_first_leaves_nobody_believing_in_the_link() {
     assert!(zk.connection().is_none());
     let lingering = runtime().block_on(zk.close(Duration::from_secs(1))).unwrap_err();
     assert_eq!(lingering.session, SessionId(1));
-    let wire = script.links.lock().unwrap().pop().unwrap();
-    // A session thread would go on pinging for it.
-    assert_eq!(Arc::strong_count(&wire), 1, "nothing keeps the link, nor does a connection that is kept");
+    let wire = script.connections.lock().unwrap().pop().unwrap();
+    // A session thread would go on pinging for a transport that is still referenced.
+    assert_eq!(
+        Arc::strong_count(&wire),
+        1,
+        "neither the handle nor the connection keeps the transport alive"
+    );
     drop(wire);
     assert!(connection.has_ended() && connection.server().is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_verb_has_a_deadline_and_an_unknown_outcome() {
-    let (_script, zk) = start([Answered::Session(1)]);
+async fn an_operation_without_a_reply_ends_at_its_deadline_with_an_unknown_outcome() {
+    let (_script, zk) = start([ConnectReply::Session(1)]);
     let connection = zk.connected().await.unwrap();
     let started = Instant::now();
     let root = ZnodePath::root();
     let ended = tokio::time::timeout(10 * TIMEOUT, connection.stat(&root)).await;
-    let error = ended.expect("an end").unwrap_err();
+    let error = ended.expect("the deadline").unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Timeout(TIMEOUT * 3 / 4));
     assert!(started.elapsed() >= TIMEOUT * 3 / 4);
     assert_eq!(error.outcome(), Outcome::Unknown);
 }
 
 #[tokio::test(start_paused = true)]
-async fn verbs_beyond_those_in_flight_wait_within_their_deadline_and_are_never_sent_after_it() {
-    let (_script, zk) = start([Answered::Session(1)]);
+async fn operations_beyond_1024_in_flight_wait_until_their_deadline_and_are_never_sent_after_it() {
+    let (_script, zk) = start([ConnectReply::Session(1)]);
     let connection = zk.connected().await.unwrap();
     let started = Instant::now();
     let root = ZnodePath::root();
-    let verbs = (0..3_000).map(|_| connection.stat(&root));
-    let errors = futures_util::future::join_all(verbs).await.into_iter().map(|done| done.unwrap_err());
+    let operations = (0..3_000).map(|_| connection.stat(&root));
+    let errors = futures_util::future::join_all(operations).await.into_iter().map(|done| done.unwrap_err());
     let (sent, waited): (Vec<_>, Vec<_>) = errors.partition(|error| error.outcome() == Outcome::Unknown);
     assert_eq!((sent.len(), waited.len()), (1_024, 3_000 - 1_024));
     assert!(
         waited.iter().all(|error| *error.kind() == ErrorKind::Busy && error.outcome() == Outcome::NotDone)
     );
     assert!(started.elapsed() < TIMEOUT * 3 / 4 + Duration::from_millis(5), "{:?}", started.elapsed());
-    // Their places are free again.
+    // Their turns are free again.
     assert_eq!(connection.sync(&root).await.unwrap_err().kind(), &ErrorKind::NotConnected, "as scripted");
 }
 
-/// What is under way on an earlier connection may have more time.
+/// The operations that are in flight on an earlier connection may have a later deadline.
 #[tokio::test(start_paused = true)]
-async fn waiting_for_a_turn_has_the_deadline_of_the_verb() {
+async fn waiting_for_a_turn_ends_at_the_deadline_of_the_operation() {
     let (script, zk) = start([]);
     *script.granted.lock().unwrap() = Some(Duration::from_secs(40));
-    script.answer([Answered::Session(1)]);
+    script.reply([ConnectReply::Session(1)]);
     let (before, root) = (zk.connected().await.unwrap(), ZnodePath::root());
-    let mut held = tokio::task::JoinSet::new();
+    let mut in_flight = tokio::task::JoinSet::new();
     for _ in 0..1_024 {
         let (before, root) = (before.clone(), root.clone());
-        held.spawn(async move { before.stat(&root).await });
+        in_flight.spawn(async move { before.stat(&root).await });
     }
     tokio::time::sleep(Duration::from_millis(1)).await;
     *script.granted.lock().unwrap() = Some(Duration::from_secs(2));
-    script.answer([Answered::Expired, Answered::Session(2)]);
+    script.reply([ConnectReply::Expired, ConnectReply::Session(2)]);
     script.cut();
     reach(&zk, |state| state.epoch == 2).await;
     let (connection, started) = (zk.connected().await.unwrap(), Instant::now());
@@ -390,16 +397,16 @@ async fn waiting_for_a_turn_has_the_deadline_of_the_verb() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn close_without_a_link_attaches_once_more_or_says_what_lingers() {
-    let (script, zk) = start([Answered::Session(1)]);
+async fn close_of_a_suspended_link_resumes_the_session_or_reports_that_it_lingers() {
+    let (script, zk) = start([ConnectReply::Session(1)]);
     reach(&zk, State::is_connected).await;
     script.cut();
     reach(&zk, |state| state.phase == Phase::Suspended).await;
-    script.answer([Answered::Session(1)]);
+    script.reply([ConnectReply::Session(1)]);
     zk.close(Duration::from_secs(5)).await.unwrap();
-    assert!(*script.links.lock().unwrap().last().unwrap().closed.lock().unwrap());
+    assert!(*script.connections.lock().unwrap().last().unwrap().closed.lock().unwrap());
 
-    let (script, zk) = start([Answered::Session(1)]);
+    let (script, zk) = start([ConnectReply::Session(1)]);
     reach(&zk, State::is_connected).await;
     script.cut();
     reach(&zk, |state| state.phase == Phase::Suspended).await;
@@ -415,14 +422,14 @@ async fn close_without_a_link_attaches_once_more_or_says_what_lingers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_granted_while_the_link_is_being_closed_is_closed_too() {
-    let (script, zk) = start([Answered::Slowly(1, Duration::from_secs(2))]);
+async fn close_closes_a_session_that_is_granted_meanwhile() {
+    let (script, zk) = start([ConnectReply::SessionAfter(1, Duration::from_secs(2))]);
     sleep(Duration::from_secs(1)).await;
     zk.close(Duration::from_secs(5)).await.unwrap();
-    assert!(*script.links.lock().unwrap().last().unwrap().closed.lock().unwrap());
+    assert!(*script.connections.lock().unwrap().last().unwrap().closed.lock().unwrap());
 
-    // Not for longer than there is time.
-    let (_script, zk) = start([Answered::Slowly(1, Duration::from_secs(60))]);
+    // But it does not wait beyond its own limit.
+    let (_script, zk) = start([ConnectReply::SessionAfter(1, Duration::from_secs(60))]);
     sleep(Duration::from_secs(1)).await;
     let started = Instant::now();
     zk.close(Duration::from_secs(5)).await.unwrap();
@@ -430,17 +437,18 @@ async fn a_session_that_is_granted_while_the_link_is_being_closed_is_closed_too(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_handle_takes_the_session_along() {
-    let (script, zk) = start([Answered::Session(1)]);
+async fn dropping_the_last_handle_closes_the_session() {
+    let (script, zk) = start([ConnectReply::Session(1)]);
     let connection = zk.connected().await.unwrap();
     drop(zk);
-    let wire = script.links.lock().unwrap()[0].clone();
-    tokio::time::timeout(Duration::from_secs(1), async {
-        while !*wire.closed.lock().unwrap() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    })
+    let wire = script.connections.lock().unwrap()[0].clone();
+    let closed = async || *wire.closed.lock().unwrap();
+    zk_testing::holds_within(
+        "the session is closed, although a connection exists",
+        Duration::from_secs(1),
+        closed,
+    )
     .await
-    .expect("the session is closed, although a connection is still held");
+    .unwrap();
     drop(connection);
 }

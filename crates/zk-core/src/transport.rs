@@ -1,15 +1,15 @@
-//! The seam below the supervisor: what it needs from an ensemble, and no more.
+//! The seam between the supervisor and an ensemble: [`Ensemble`] connects, and a [`Transport`] is one connection with
+//! the operations that this project uses.
 //!
-//! [`Ensemble`] connects, [`Transport`] is one connection with the verbs that this project uses. Threads and
-//! sockets are the business of an implementation ([`apache`]); above the seam nothing depends on them, so
-//! a simulated ensemble in virtual time can stand in.
+//! An implementation ([`apache`]) owns the threads and sockets; nothing above the seam depends on them, so tests can
+//! use a simulated ensemble in virtual time.
 //!
-//! What an implementation promises:
-//! * Requests of one link take effect in the order in which the verbs were *called*; dropping a returned
-//!   future does not recall its request.
-//! * An event is in its queue before the answer to any later request is delivered.
-//! * When the link ends, every outstanding answer is an error, every event queue ends, and
-//!   [`Transport::down`] tells why; after that nothing of this link reaches the ensemble any more.
+//! An implementation promises:
+//! * Requests of one transport take effect in the order in which its methods were *called*; dropping a returned future
+//!   does not recall its request.
+//! * An event is in its queue before the reply to any later request is delivered.
+//! * When the transport ends, every outstanding reply is an error, every event queue ends, and [`Transport::down`] has
+//!   the cause; after that nothing of this transport reaches the ensemble any more.
 
 use std::any::Any;
 use std::fmt;
@@ -22,48 +22,47 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::ErrorKind;
 use crate::path::ZnodePath;
-use crate::state::Session;
+use crate::session::{Session, SessionId};
 
 pub mod apache;
 
-/// A boxed future, as the traits here return them.
+/// A boxed future, as these traits return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The answer to a verb.
+/// The reply to a request.
 pub type Reply<T> = BoxFuture<'static, Result<T, ErrorKind>>;
 
-/// The servers as one thing to connect to.
+/// The servers of an ensemble, as one thing to connect to.
 pub trait Ensemble: Send + Sync + 'static {
-    /// Makes one attempt over all servers: to attach to the session of `ticket`, or to begin a new one.
+    /// Makes one attempt to connect, over all servers: attaches to the session of `ticket`, or begins a new one.
     ///
-    /// Dropping the future ends the attempt and leaves nothing behind but, at worst, a session that
-    /// expires by itself.
+    /// Dropping the future ends the attempt and leaves nothing behind but, at worst, a session that expires.
     fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>>;
 
-    /// What it is called in metrics: the connect string, say.
+    /// The value of the label `ensemble` in metrics, such as the connect string.
     fn name(&self) -> String;
 
-    /// The session timeout that a new session asks for.
+    /// The session timeout that a new session requests.
     fn requested_timeout(&self) -> Duration;
 }
 
-/// What it takes to attach to a session again. Opaque; only the ensemble that made it can use it.
+/// The credentials to attach to a session again. Opaque; only the ensemble that made the ticket can use it.
 #[derive(Clone)]
 pub struct Ticket(Arc<dyn Any + Send + Sync>);
 
 impl Ticket {
-    /// Wraps whatever an implementation needs.
+    /// Wraps the credentials of an implementation.
     pub fn new(secret: impl Any + Send + Sync) -> Self {
         Self(Arc::new(secret))
     }
 
-    /// What was wrapped, if it is a `T`.
+    /// The wrapped credentials, if they are a `T`.
     pub fn get<T: Any>(&self) -> Option<&T> {
         self.0.downcast_ref()
     }
 }
 
-// The content is a password.
+// A ticket contains the password of the session.
 impl fmt::Debug for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Ticket(..)")
@@ -74,18 +73,17 @@ impl fmt::Debug for Ticket {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The ensemble says that the session of the ticket is over. The answer is final.
+    /// The ensemble replied that the session of the ticket has ended. This is final.
     #[error("the session has expired")]
     SessionExpired,
-    /// The ensemble refused the authentication, or demands one where there is none. It is tried again all
-    /// the same: a password can be mended on the other side.
-    #[error("{server} refuses our authentication, or that we have none")]
+    /// The ensemble refused the authentication, or requires one and none is configured. The link retries all the same:
+    /// somebody may correct the password on the server.
+    #[error("{server} refuses our authentication, or requires one and none is configured")]
     AuthFailed {
         /// The server that refused.
         server: String,
     },
-    /// The server did not refuse the authentication, but it ignored it: it does not count us as who we say
-    /// we are.
+    /// The server did not refuse the authentication, but ignored it: it did not record our identity.
     #[error("{server} ignores the {scheme} authentication; is it enabled there?")]
     NotAuthenticated {
         /// The server.
@@ -93,66 +91,66 @@ pub enum ConnectError {
         /// The scheme of the authentication that it ignores.
         scheme: &'static str,
     },
-    /// A server was reached, but did not grant or resume the session.
+    /// A server accepted the connection, but did not grant or resume the session.
     #[error("{server} accepted the connection but did not {wanted}: {cause}")]
     Handshake {
         /// The server.
         server: String,
-        /// What was asked of it.
+        /// What we requested.
         wanted: &'static str,
         /// What happened instead.
         cause: String,
     },
-    /// No server could be reached; the cause for each address tried.
+    /// No server could be reached; the cause for each address.
     #[error("no server reachable ({})", .0.join("; "))]
     Unreachable(Vec<String>),
 }
 
-/// How a link ended.
+/// How a transport ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Down {
-    /// The connection broke; the ensemble may still hold the session.
+    /// The connection broke; the ensemble may still keep the session.
     ConnectionLost(String),
-    /// The session was closed, by us.
+    /// We closed the session.
     Closed,
 }
 
-/// One connection to one server, attached to one session. Ends once and for all when the connection does.
+/// One connection to one server, attached to one session. It ends for good when the connection ends.
 pub trait Transport: Send + Sync + fmt::Debug + 'static {
-    /// The session it is attached to.
+    /// The session of this transport.
     fn session(&self) -> Session;
 
-    /// What it takes to attach to the session again.
+    /// The credentials to attach to the session again.
     fn ticket(&self) -> Ticket;
 
-    /// The server it is connected to, for logs.
+    /// The address of the server, for logs.
     fn server(&self) -> String;
 
     /// Whether the server sets recursive watches (ZooKeeper 3.6), as far as is known.
     fn has_recursive_watches(&self) -> bool;
 
-    /// Becomes `Some` when the link has ended.
+    /// Becomes `Some` when the transport has ended.
     fn down(&self) -> watch::Receiver<Option<Down>>;
 
     /// Creates a znode.
     fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat>;
 
-    /// Deletes a znode, if it has the version given.
+    /// Deletes a znode; with a `version`, only if the znode has it.
     fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Reply<()>;
 
-    /// Replaces a znode of the version given by an ephemeral one of this session, in one transaction.
+    /// Replaces a znode that has this `version` by an ephemeral one of this session, in one transaction.
     fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()>;
 
-    /// Looks at a znode.
+    /// Returns the stat of a znode.
     fn stat(&self, path: &ZnodePath) -> Reply<Option<Stat>>;
 
-    /// Reads a znode.
+    /// Reads the data of a znode.
     fn data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)>;
 
-    /// Reads several znodes; an answer each, in their order. One request where the server knows such.
+    /// Reads several znodes; one result for each, in the same order. One request if the server supports that.
     fn read_many(&self, paths: &[ZnodePath]) -> Reply<Vec<Reading>>;
 
-    /// Writes a znode, if it has the version given.
+    /// Writes the data of a znode; with a `version`, only if the znode has it.
     fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Reply<Stat>;
 
     /// Lists the children, unordered.
@@ -164,34 +162,34 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Watches a znode, present or not, and everything below it.
     fn watch_recursive(&self, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>>;
 
-    /// Looks at a znode, and watches it for one event. The sender is dropped if the link ends first.
+    /// Returns the stat of a znode, and watches it for one event. The sender is dropped if the transport ends first.
     fn watch_exists(&self, path: &ZnodePath) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)>;
 
-    /// Reads a znode, and watches it for its next write or its deletion.
+    /// Reads the data of a znode, and watches it for its next write or its deletion.
     fn watch_data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)>;
 
-    /// Lists the children, and watches the list for its next change and for the znode's deletion.
+    /// Lists the children, and watches the znode for the next change of the list or its deletion.
     fn watch_children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)>;
 
-    /// Whom the server takes us for.
+    /// The identities that the server has recorded for this connection.
     fn identities(&self) -> Reply<Vec<Identity>>;
 
-    /// Asks the server for a sign of life.
+    /// Sends a request that any living server replies to.
     fn check(&self) -> Reply<()>;
 
-    /// Ends the session; resolves to true when the ensemble has confirmed it.
+    /// Closes the session; resolves to true when the ensemble has confirmed it.
     fn close(&self) -> BoxFuture<'static, bool>;
 }
 
-/// What reading one znode of several led to.
+/// The result of reading one znode of several.
 pub type Reading = Result<(Vec<u8>, Stat), ErrorKind>;
 
-/// Whom a server takes a client for: one of possibly several.
+/// An identity that a server has recorded for a client, which may have several.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
-    /// By which scheme: `ip`, `digest`, `sasl`, `x509`.
+    /// The scheme: `ip`, `digest`, `sasl`, `x509`.
     pub scheme: String,
-    /// Who, without any secret.
+    /// The user or address, without any secret.
     pub user: String,
 }
 
@@ -204,18 +202,18 @@ pub enum CreateMode {
     Ephemeral,
 }
 
-/// Who may do what with a znode.
+/// The rights on a znode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Acl {
     /// Anybody may do anything: ZooKeeper's `world:anyone:cdrwa`.
     #[default]
     Open,
-    /// Who created it may do anything, everybody else may read: ZooKeeper's `auth::cdrwa` and
-    /// `world:anyone:r`. Needs an authentication; without one the server refuses the ACL.
+    /// The creator may do anything, everybody else may read: ZooKeeper's `auth::cdrwa` and `world:anyone:r`.
+    /// Needs an authentication; without one the server refuses the ACL.
     Creator,
 }
 
-/// The facts that ZooKeeper keeps about a znode.
+/// The metadata of a znode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stat {
@@ -225,23 +223,23 @@ pub struct Stat {
     pub mzxid: Zxid,
     /// The transaction that last changed its list of children.
     pub pzxid: Zxid,
-    /// How often its data was written. Starts at 0 with each creation: it does not tell two lives apart.
+    /// How often its data was written. Starts at 0 with each creation, so it does not reveal a recreated znode.
     pub version: i32,
     /// How often its list of children changed.
     pub cversion: i32,
     /// The session that owns it; `None` for a persistent znode.
-    pub ephemeral_owner: Option<crate::state::SessionId>,
+    pub ephemeral_owner: Option<SessionId>,
     /// Bytes of data.
     pub data_length: i32,
     /// Number of children.
     pub num_children: i32,
 }
 
-/// What a znode's stat says about its list of children. Another mark, greater or smaller, means that the list
-/// may be another one; the same mark in the same session, that it is the same.
+/// The version of a znode's list of children. Another list version, greater or smaller, means that the list may have
+/// changed; the same list version in the same session means that it has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListVersion {
-    /// There is no znode, and so no list.
+    /// The znode does not exist, so there is no list.
     Absent,
     /// The numbers that change with every child created or deleted, and with the znode itself.
     Present {
@@ -255,7 +253,7 @@ pub enum ListVersion {
 }
 
 impl ListVersion {
-    /// Takes the mark of a stat, or of a znode that does not exist.
+    /// The list version of a stat, or of a znode that does not exist.
     pub fn of(stat: Option<&Stat>) -> Self {
         match stat {
             None => Self::Absent,
@@ -274,12 +272,12 @@ impl fmt::Display for Zxid {
     }
 }
 
-/// Something happened to a watched znode.
+/// An event of a watched znode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// What happened.
     pub kind: EventKind,
-    /// To which znode.
+    /// Which znode it happened to.
     pub path: ZnodePath,
 }
 
@@ -292,6 +290,6 @@ pub enum EventKind {
     Deleted,
     /// Its data was written.
     DataChanged,
-    /// A child was created or deleted; only one-shot watches of a list tell so.
+    /// A child was created or deleted; only one-shot watches of a list report this.
     ChildrenChanged,
 }

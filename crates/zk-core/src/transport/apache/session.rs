@@ -1,9 +1,9 @@
-//! One client of the crate on a thread of its own, for the life of one connection.
+//! A session thread: it runs one client of the crate, for the life of one connection.
 //!
-//! The thread has its own small runtime, so that neither a busy application nor the crate can stall the
-//! other: a session must ping whatever the program does. Nothing of the crate is polled anywhere else.
-//! Verbs arrive as jobs; answers and events leave through channels. When the connection breaks the
-//! runtime is dropped with everything on it, and every channel closes.
+//! The thread has a runtime of its own, so that neither a busy application nor the crate can stall the other: a session
+//! must send pings whatever the program does. Nothing of the crate is polled anywhere else. Operations arrive as jobs;
+//! replies and events leave through channels. When the connection breaks the runtime is dropped with everything on it,
+//! and every channel closes.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -19,30 +19,30 @@ use tokio::task::coop::unconstrained;
 use tokio::time::{interval, timeout};
 use zookeeper_client as zk;
 
-use super::abilities::Abilities;
+use super::capabilities::Capabilities;
 use super::dial::Dialled;
 use super::{BoxFuture, ConnectError, Settings, Ticket, Transport, errors};
 use crate::error::ErrorKind;
 use crate::fd_reserve::fd_reserve;
-use crate::link::{Acl, CreateMode, Down, Event, EventKind, Identity, Reading, Reply, Stat, Zxid};
 use crate::path::ZnodePath;
-use crate::state::{Session, SessionId};
+use crate::session::{Session, SessionId};
+use crate::transport::{Acl, CreateMode, Down, Event, EventKind, Identity, Reading, Reply, Stat, Zxid};
 
-/// Events that may wait in one watch before it is ended as overrun; its reader then reads all anew.
+/// How many events the queue of a watch takes. One more ends the watch, and its reader reads everything again.
 /// An event takes about a hundred bytes.
 const EVENTS_WAITING: usize = 16_384;
 
-/// How long a server may take to grant or resume a session; 2/5 of the session timeout, by the crate, where
-/// that is less. A hung server must not use up what is left of a long session timeout.
+/// How long a server may take to grant or resume a session; the crate allows 2/5 of the session timeout, if that is
+/// less. A hung server must not use up the rest of a long session timeout.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the ensemble may take to confirm the end of a session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often the reserve of file descriptors is filled, where it is not whole.
+/// How often the session thread fills the fd reserve.
 const REFILL: Duration = Duration::from_secs(1);
 
-/// What is under way on a session thread. First polled in the order in which they were pushed.
+/// The tasks of a session thread. First polled in the order in which they were pushed.
 type Tasks = FuturesUnordered<BoxFuture<'static, ()>>;
 
 type Job = Box<dyn FnOnce(&zk::Client, &Tasks) + Send>;
@@ -52,18 +52,18 @@ enum Command {
     Close(oneshot::Sender<bool>),
 }
 
-/// What a [`Ticket`] holds.
+/// The content of a [`Ticket`].
 #[derive(Clone)]
-pub(super) struct Pass {
+pub(super) struct Credentials {
     info: zk::SessionInfo,
-    abilities: Arc<Abilities>,
+    capabilities: Arc<Capabilities>,
 }
 
-/// The other threads' handle to a session thread. When the last one is dropped the thread ends, and
-/// leaves the session to a later attachment, or to expiry.
+/// The handle of a session thread. When the last one is dropped the thread ends, and a later connection resumes the
+/// session, or it expires.
 pub(super) struct SessionThread {
     session: Session,
-    pass: Pass,
+    credentials: Credentials,
     server: SocketAddr,
     commands: mpsc::UnboundedSender<Command>,
     down: watch::Receiver<Option<Down>>,
@@ -78,22 +78,22 @@ impl std::fmt::Debug for SessionThread {
     }
 }
 
-/// Starts a thread with a client attached to the session of the pass, or to a new one.
+/// Starts a session thread whose client attaches to the session of the credentials, or begins a new one.
 pub(super) async fn open(
     server: &Dialled,
-    pass: Option<&Pass>,
+    credentials: Option<&Credentials>,
     settings: &Settings,
 ) -> Result<SessionThread, ConnectError> {
     let address = server.address;
-    let wanted = if pass.is_some() { "resume the session" } else { "grant a session" };
+    let wanted = if credentials.is_some() { "resume the session" } else { "grant a session" };
     let failed = |cause: String| ConnectError::Handshake { server: address.to_string(), wanted, cause };
     if let Some(cause) = settings.unusable(server) {
         return Err(failed(cause));
     }
-    let abilities =
-        pass.map_or_else(|| Arc::new(Abilities::new(settings.version)), |pass| pass.abilities.clone());
+    let capabilities = credentials
+        .map_or_else(|| Arc::new(Capabilities::new(settings.version)), |known| known.capabilities.clone());
 
-    let connector = settings.connector(pass.map(|pass| &pass.info), &abilities);
+    let connector = settings.connector(credentials.map(|known| &known.info), &capabilities);
     let (ready, granted) = oneshot::channel();
     let (commands, queue) = mpsc::unbounded_channel();
     let (down_tx, down) = watch::channel(None);
@@ -102,61 +102,66 @@ pub(super) async fn open(
     std::thread::Builder::new()
         .name("zk-session".into())
         .spawn(move || run(main, &died))
-        .map_err(|error| failed(format!("no thread for the session: {error}")))?;
+        .map_err(|error| failed(format!("cannot start the session thread: {error}")))?;
 
     let limit = settings.session_timeout.min(HANDSHAKE_TIMEOUT);
     match timeout(limit, granted).await {
         Ok(Ok(Ok((info, timeout)))) => {
             let session = Session { id: SessionId(info.id().0), timeout };
-            Ok(SessionThread { session, pass: Pass { info, abilities }, server: address, commands, down })
+            Ok(SessionThread {
+                session,
+                credentials: Credentials { info, capabilities },
+                server: address,
+                commands,
+                down,
+            })
         }
         Ok(Ok(Err(zk::Error::SessionExpired))) => Err(ConnectError::SessionExpired),
         Ok(Ok(Err(zk::Error::AuthFailed))) => Err(ConnectError::AuthFailed { server: address.to_string() }),
-        Ok(Ok(Err(zk::Error::NoHosts))) => Err(failed(match settings.why_not(server).await {
+        Ok(Ok(Err(zk::Error::NoHosts))) => Err(failed(match settings.diagnose(server).await {
             Some(cause) => cause,
-            None => "it closed the connection, or was silent; is it part of a quorum?".into(),
+            None => "it closed the connection, or sent nothing; is it part of a quorum?".into(),
         })),
         Ok(Ok(Err(error))) => Err(failed(error.to_string())),
         Ok(Err(_)) => Err(failed("the session thread ended".into())),
-        Err(_) => Err(failed(format!("no answer within {limit:?}"))),
+        Err(_) => Err(failed(format!("no reply within {limit:?}"))),
     }
 }
 
-/// The thread: runs `main`, and outlives whatever goes wrong in it.
+/// The function of the thread: runs `main`, and catches its panics.
 ///
-/// The client crate takes some things for granted that a server need not keep to: it panics at an answer that is
-/// shorter than it should be. Then this connection is over, and the program is not.
+/// The crate panics if a reply is shorter than it expects. That ends this connection, and not the program.
 fn run(main: impl Future<Output = ()>, down: &watch::Sender<Option<Down>>) {
     let runtime = match runtime() {
         Ok(runtime) => runtime,
-        // `main` is dropped, and who waits for a session is told by that.
-        Err(error) => return tracing::error!(%error, "no runtime for the session thread"),
+        // `main` is dropped, and with it the channel that `open` waits for.
+        Err(error) => return tracing::error!(%error, "cannot start the runtime of the session thread"),
     };
-    // Nothing is used afterwards of what the panic may have left half done.
+    // Unwind safe: nothing that the panic may have left in an inconsistent state is used afterwards.
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| runtime.block_on(main))) {
-        let said = panic.downcast_ref::<&str>().copied();
-        let said =
-            said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-        tracing::error!(panic = said, "the ZooKeeper client has panicked: its connection is given up");
-        let cause = format!("the ZooKeeper client has panicked: {said}");
+        let message = panic.downcast_ref::<&str>().copied();
+        let message =
+            message.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        tracing::error!(panic = message, "zookeeper-client panicked, closing its connection");
+        let cause = format!("zookeeper-client panicked: {message}");
         down.send_if_modified(|down| {
-            let is_news = down.is_none();
+            let is_new = down.is_none();
             down.get_or_insert(Down::ConnectionLost(cause));
-            is_news
+            is_new
         });
     }
 }
 
-/// A runtime that looks at `serve` after every step of any other task. So the end of a connection is
-/// acted upon right after the crate has noticed it and begun to dial: before that dial can have succeeded.
+/// A runtime that polls `serve` after every step of any other task. So `serve` acts on the end of a connection right
+/// after the crate has noticed it and begun to dial, and before that dial can have succeeded.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().event_interval(1).build()
 }
 
 type Granted = Result<(zk::SessionInfo, Duration), zk::Error>;
 
-/// The life of a session thread. Returns, and so ends everything on this thread, at the first sign that
-/// the connection is broken: before the crate's own reconnect has sent anything.
+/// The main task of a session thread. Returns, which ends everything on this thread, as soon as the connection breaks,
+/// and before the reconnect of the crate has sent anything.
 async fn serve(
     connector: zk::Connector,
     address: String,
@@ -167,7 +172,7 @@ async fn serve(
     let mut connecting = pin!(connector.connect(&address));
     let client = tokio::select! {
         biased;
-        // Nobody waits for this connection any more.
+        // The caller of `open` does not wait any more.
         () = ready.closed() => return,
         client = &mut connecting => client,
     };
@@ -179,7 +184,7 @@ async fn serve(
         }
     };
     let mut states = client.state_watcher();
-    // `state_watcher` hands out the present state as seen already (D6): look at it before waiting.
+    // `state_watcher` treats the current state as seen (D6): read it before waiting.
     let mut state = states.peek_state();
     if ready.send(Ok((client.session().clone(), client.session_timeout()))).is_err() {
         return;
@@ -189,21 +194,21 @@ async fn serve(
     let mut refill = interval(REFILL);
     let end = loop {
         if state != zk::SessionState::SyncConnected {
-            // Also where the crate says `Expired`: that is its own clock, or the word of one server. The
-            // next attempt to attach to the session gets the ensemble's.
+            // Also if the crate reports `Expired`: that comes from its own clock, or from one server. The next attempt
+            // to attach to the session gets the reply of the ensemble.
             break Down::ConnectionLost(state.to_string());
         }
         tokio::select! {
-            // The end first: what is queued behind it must not reach the crate.
+            // The end first: jobs that are queued behind it must not reach the crate.
             biased;
             changed = states.changed() => state = changed,
-            // Then what was sent before, and the first step of what was begun last, which sends it.
+            // Then the requests in flight, and the first step of the latest job, which sends its request.
             Some(()) = tasks.next(), if !tasks.is_empty() => {}
             command = queue.recv() => match command {
                 Some(Command::Run(job)) => job(&client, &tasks),
                 Some(Command::Close(confirm)) => {
                     queue.close();
-                    // The holders of watches hear of the end before their watches fall silent.
+                    // The end is published before the watches go silent.
                     down.send_replace(Some(Down::Closed));
                     tasks.clear();
                     // Dropping the last clone of the client sends the request to close.
@@ -220,55 +225,54 @@ async fn serve(
                     let _ = confirm.send(closed.await.unwrap_or(false));
                     return;
                 }
-                // No handle is left: the session is left to whoever attaches next, or to expiry.
+                // All handles were dropped: a later connection resumes the session, or it expires.
                 None => return,
             },
-            // Where descriptors were short when the connection was made.
+            // If descriptors were short when the connection was opened.
             _ = refill.tick() => {
                 let _ = fd_reserve().fill();
             }
         }
     };
-    // Answers and events that came before the end are handed over; an old server's refusal comes with it.
+    // Delivers the replies and events that arrived before the end, such as the refusal of an old server.
     let _ = unconstrained(async { while tasks.next().await.is_some() {} }).now_or_never();
-    // In this order: who has seen the end can send nothing more.
+    // In this order: a caller that has seen the end can send nothing more.
     drop(queue);
     down.send_replace(Some(end));
 }
 
-/// What goes on living on the session thread after an answer: a watch.
-type Afterlife = BoxFuture<'static, ()>;
+/// The task of a watch, which stays on the session thread after the reply.
+type WatchTask = BoxFuture<'static, ()>;
 
 impl SessionThread {
-    /// Whether the server is taken to know the requests of ZooKeeper 3.6.
+    /// Whether the server is assumed to know the requests of ZooKeeper 3.6.
     pub(super) fn is_modern(&self) -> bool {
-        self.pass.abilities.modern()
+        self.credentials.capabilities.modern()
     }
 
-    /// Whether it is worth asking whom the server takes us for.
-    pub(super) fn can_tell_identities(&self) -> bool {
-        self.pass.abilities.who_am_i()
+    /// Whether the server is assumed to know the request for our identities.
+    pub(super) fn can_list_identities(&self) -> bool {
+        self.credentials.capabilities.who_am_i()
     }
 
-    /// Sends a verb to the session thread and returns its answer. The request is on its way when this
-    /// returns, in the order of the calls: jobs run in order, and the tasks that they push are first polled
-    /// in order.
-    fn submit<T, F>(&self, verb: impl FnOnce(zk::Client) -> F + Send + 'static) -> Reply<T>
+    /// Sends an operation to the session thread and returns its reply. Requests are sent in the order of these calls:
+    /// jobs run in order, and the tasks that they push are first polled in order.
+    fn submit<T, F>(&self, operation: impl FnOnce(zk::Client) -> F + Send + 'static) -> Reply<T>
     where
         T: Send + 'static,
-        F: Future<Output = Result<(T, Option<Afterlife>), ErrorKind>> + Send + 'static,
+        F: Future<Output = Result<(T, Option<WatchTask>), ErrorKind>> + Send + 'static,
     {
-        let (answer, answered) = oneshot::channel();
+        let (reply, replied) = oneshot::channel();
         let job: Job = Box::new(move |client, tasks| {
-            let verb = verb(client.clone());
+            let operation = operation(client.clone());
             tasks.push(Box::pin(async move {
-                let (result, afterlife) = match verb.await {
-                    Ok((value, afterlife)) => (Ok(value), afterlife),
+                let (result, watch_task) = match operation.await {
+                    Ok((value, watch_task)) => (Ok(value), watch_task),
                     Err(error) => (Err(error), None),
                 };
-                // Where nobody takes the answer the watch is dropped, and the server told so.
-                if let (Ok(()), Some(afterlife)) = (answer.send(result), afterlife) {
-                    afterlife.await;
+                // If the caller has dropped the reply, dropping the watch removes it from the server.
+                if let (Ok(()), Some(watch_task)) = (reply.send(result), watch_task) {
+                    watch_task.await;
                 }
             }));
         });
@@ -276,19 +280,19 @@ impl SessionThread {
             return Box::pin(async { Err(ErrorKind::NotConnected) });
         }
         Box::pin(async move {
-            // A dropped sender: the thread has ended, and the request may have been sent before.
-            answered.await.unwrap_or_else(|_| Err(ErrorKind::ConnectionLost("the connection ended".into())))
+            // A dropped sender: the thread has ended, possibly after sending the request.
+            replied.await.unwrap_or_else(|_| Err(ErrorKind::ConnectionLost("the connection ended".into())))
         })
     }
 
-    fn call<T, F>(&self, verb: impl FnOnce(zk::Client) -> F + Send + 'static) -> Reply<T>
+    fn call<T, F>(&self, operation: impl FnOnce(zk::Client) -> F + Send + 'static) -> Reply<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, zk::Error>> + Send + 'static,
     {
         self.submit(move |client| {
-            let verb = verb(client);
-            async move { Ok((verb.await.map_err(errors::kind)?, None)) }
+            let operation = operation(client);
+            async move { Ok((operation.await.map_err(errors::kind)?, None)) }
         })
     }
 }
@@ -299,7 +303,7 @@ impl Transport for SessionThread {
     }
 
     fn ticket(&self) -> Ticket {
-        Ticket::new(self.pass.clone())
+        Ticket::new(self.credentials.clone())
     }
 
     fn server(&self) -> String {
@@ -307,7 +311,7 @@ impl Transport for SessionThread {
     }
 
     fn has_recursive_watches(&self) -> bool {
-        self.pass.abilities.recursive_watches()
+        self.credentials.capabilities.recursive_watches()
     }
 
     fn down(&self) -> watch::Receiver<Option<Down>> {
@@ -316,7 +320,7 @@ impl Transport for SessionThread {
 
     fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat> {
         let (path, data) = (path.clone(), data.to_vec());
-        let modern = self.pass.abilities.modern();
+        let modern = self.credentials.capabilities.modern();
         self.call(move |client| async move {
             let options = create_options(mode, acl);
             let creating = client.create(path.as_str(), &data, &options);
@@ -324,7 +328,7 @@ impl Transport for SessionThread {
                 let (stat, _) = creating.await?;
                 return Ok(stat_of(&stat));
             }
-            // Old servers do not tell the stat: both are on their way at once.
+            // Old servers do not return the stat: send both requests before waiting.
             let looking = client.check_stat(path.as_str());
             creating.await?;
             looking.await?.as_ref().map(stat_of).ok_or(zk::Error::NoNode)
@@ -338,9 +342,9 @@ impl Transport for SessionThread {
 
     fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()> {
         let (path, data) = (path.clone(), data.to_vec());
-        if !self.pass.abilities.modern() {
-            // The crate writes a create into a transaction in a way that only 3.5 understands. Sent
-            // together, the two are carried out one after the other, with next to nothing in between.
+        if !self.credentials.capabilities.modern() {
+            // The crate encodes a create in a transaction in a way that only 3.5 understands. Two requests that are
+            // sent at the same time run one after the other, with next to nothing in between.
             return self.call(move |client| async move {
                 let options = create_options(CreateMode::Ephemeral, acl);
                 let deleting = client.delete(path.as_str(), Some(version));
@@ -380,7 +384,7 @@ impl Transport for SessionThread {
 
     fn read_many(&self, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
         let paths = paths.to_vec();
-        if !self.pass.abilities.modern() {
+        if !self.credentials.capabilities.modern() {
             return self.call(move |client| async move {
                 let reads: Vec<_> = paths.iter().map(|path| client.get_data(path.as_str())).collect();
                 let mut readings = Vec::with_capacity(reads.len());
@@ -390,7 +394,7 @@ impl Transport for SessionThread {
                 Ok(readings)
             });
         }
-        let abilities = self.pass.abilities.clone();
+        let capabilities = self.credentials.capabilities.clone();
         self.call(move |client| async move {
             let commit = {
                 let mut reader = client.new_multi_reader();
@@ -401,13 +405,13 @@ impl Transport for SessionThread {
             };
             let results = commit.await.inspect_err(|error| {
                 if *error == zk::Error::Unimplemented {
-                    abilities.not_modern();
+                    capabilities.not_modern();
                 }
             })?;
             let readings = results.into_iter().map(|result| match result {
                 zk::MultiReadResult::Data { data, stat } => Ok(Ok((data, stat_of(&stat)))),
                 zk::MultiReadResult::Error { err } => reading(Err(err)),
-                _ => Err(zk::Error::UnexpectedError("an answer that was not asked for".into())),
+                _ => Err(zk::Error::UnexpectedError("a reply of an unrequested type".into())),
             });
             readings.collect()
         })
@@ -424,7 +428,7 @@ impl Transport for SessionThread {
     fn children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
         let path = path.clone();
         self.call(move |client| async move {
-            // GetChildren2: ZooKeeper keeps its serialized answers, and not those of GetChildren.
+            // GetChildren2: ZooKeeper caches its serialized replies, and not those of GetChildren.
             let (names, stat) = client.get_children(path.as_str()).await?;
             Ok((names, stat_of(&stat)))
         })
@@ -436,64 +440,64 @@ impl Transport for SessionThread {
     }
 
     fn watch_recursive(&self, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
-        if !self.pass.abilities.recursive_watches() {
+        if !self.credentials.capabilities.recursive_watches() {
             return Box::pin(async { Err(ErrorKind::Unsupported) });
         }
-        let (path, abilities) = (path.clone(), self.pass.abilities.clone());
+        let (path, capabilities) = (path.clone(), self.credentials.capabilities.clone());
         self.submit(move |client| async move {
             let watching = client.watch(path.as_str(), zk::AddWatchMode::PersistentRecursive);
             let watcher = watching.await.map_err(errors::kind).inspect_err(|kind| match kind {
-                ErrorKind::Unsupported => abilities.not_modern(),
-                refusal if refusal.is_refusal() => abilities.no_recursive_watches(refusal),
+                ErrorKind::Unsupported => capabilities.not_modern(),
+                refusal if refusal.is_refusal() => capabilities.no_recursive_watches(refusal),
                 _ => {}
             })?;
             let (events, receiver) = mpsc::channel(EVENTS_WAITING);
-            Ok((receiver, Some(Box::pin(forward(watcher, events)) as Afterlife)))
+            Ok((receiver, Some(Box::pin(forward(watcher, events)) as WatchTask)))
         })
     }
 
     fn watch_exists(&self, path: &ZnodePath) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)> {
         let path = path.clone();
-        let removable = self.pass.abilities.modern();
+        let removable = self.credentials.capabilities.modern();
         self.submit(move |client| async move {
             let looking = client.check_and_watch_stat(path.as_str());
             let (found, watcher) = looking.await.map_err(errors::kind)?;
-            let (receiver, afterlife) = once(watcher, removable);
-            Ok(((found.as_ref().map(stat_of), receiver), afterlife))
+            let (receiver, watch_task) = once(watcher, removable);
+            Ok(((found.as_ref().map(stat_of), receiver), watch_task))
         })
     }
 
     fn watch_data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
         let path = path.clone();
-        let removable = self.pass.abilities.modern();
+        let removable = self.credentials.capabilities.modern();
         self.submit(move |client| async move {
             let reading = client.get_and_watch_data(path.as_str());
             let (data, stat, watcher) = reading.await.map_err(errors::kind)?;
-            let (receiver, afterlife) = once(watcher, removable);
-            Ok(((data, stat_of(&stat), receiver), afterlife))
+            let (receiver, watch_task) = once(watcher, removable);
+            Ok(((data, stat_of(&stat), receiver), watch_task))
         })
     }
 
     fn watch_children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
         let path = path.clone();
-        let removable = self.pass.abilities.modern();
+        let removable = self.credentials.capabilities.modern();
         self.submit(move |client| async move {
             let listing = client.get_and_watch_children(path.as_str());
             let (names, stat, watcher) = listing.await.map_err(errors::kind)?;
-            let (receiver, afterlife) = once(watcher, removable);
-            Ok(((names, stat_of(&stat), receiver), afterlife))
+            let (receiver, watch_task) = once(watcher, removable);
+            Ok(((names, stat_of(&stat), receiver), watch_task))
         })
     }
 
     fn identities(&self) -> Reply<Vec<Identity>> {
-        if !self.pass.abilities.who_am_i() {
+        if !self.credentials.capabilities.who_am_i() {
             return Box::pin(async { Err(ErrorKind::Unsupported) });
         }
-        let abilities = self.pass.abilities.clone();
+        let capabilities = self.credentials.capabilities.clone();
         self.call(move |client| async move {
             let users = client.list_auth_users().await.inspect_err(|error| {
                 if *error == zk::Error::Unimplemented {
-                    abilities.no_who_am_i();
+                    capabilities.no_who_am_i();
                 }
             })?;
             let identity =
@@ -503,7 +507,7 @@ impl Transport for SessionThread {
     }
 
     fn check(&self) -> Reply<()> {
-        // It needs no rights, and no znode but the one that is always there.
+        // Needs no rights, and no znode except the root, which always exists.
         self.call(|client| async move { client.check_stat("/").await.map(|_| ()) })
     }
 
@@ -514,9 +518,8 @@ impl Transport for SessionThread {
     }
 }
 
-/// Hands on the events of a persistent watcher until the connection breaks. D1: after a reconnect it
-/// would be silent for ever; D6: after the session's end it would panic. So any word about the session
-/// ends the stream.
+/// Forwards the events of a persistent watcher until the connection breaks. D1: after a reconnect the watcher would be
+/// silent for ever; D6: after the end of the session it would panic. So any session event ends the stream.
 async fn forward(mut watcher: zk::PersistentWatcher, events: mpsc::Sender<Event>) {
     loop {
         let event = tokio::select! {
@@ -530,20 +533,20 @@ async fn forward(mut watcher: zk::PersistentWatcher, events: mpsc::Sender<Event>
             continue;
         };
         if events.try_send(Event { kind, path }).is_err() {
-            // Full: the reader is far behind, and one look at the truth is cheaper for it than all this.
-            tracing::warn!(waiting = EVENTS_WAITING, "a watch is overrun and ends; its reader starts anew");
+            // Full: the reader is far behind, and reading everything again is cheaper for it than all these events.
+            tracing::warn!(events = EVENTS_WAITING, "watch queue is full, ending the watch");
             return;
         }
     }
 }
 
-/// The receiver of the one event of a one-shot watcher, and what hands it over.
+/// The receiver of the one event of a one-shot watcher, and the task that delivers it.
 ///
-/// A watcher that is dropped is taken off the server. Servers before 3.5 do not know that request, and
-/// cut the connection: there it stays, until it fires or the connection ends.
-fn once(watcher: zk::OneshotWatcher, removable: bool) -> (oneshot::Receiver<EventKind>, Option<Afterlife>) {
+/// Dropping a watcher removes it from the server. Servers before 3.5 do not know that request, and close the
+/// connection: there it stays until it fires or the connection ends.
+fn once(watcher: zk::OneshotWatcher, removable: bool) -> (oneshot::Receiver<EventKind>, Option<WatchTask>) {
     let (mut fired, receiver) = oneshot::channel();
-    let afterlife = async move {
+    let watch_task = async move {
         let event = tokio::select! {
             event = watcher.changed() => event,
             () = fired.closed(), if removable => return,
@@ -552,10 +555,10 @@ fn once(watcher: zk::OneshotWatcher, removable: bool) -> (oneshot::Receiver<Even
             let _ = fired.send(kind);
         }
     };
-    (receiver, Some(Box::pin(afterlife)))
+    (receiver, Some(Box::pin(watch_task)))
 }
 
-/// What reading one znode of several led to, unless it says that all is over.
+/// The result of reading one znode of several; an error if it concerns the whole connection.
 fn reading(result: Result<(Vec<u8>, zk::Stat), zk::Error>) -> Result<Reading, zk::Error> {
     match result {
         Ok((data, stat)) => Ok(Ok((data, stat_of(&stat)))),
@@ -608,18 +611,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_on_the_thread_is_a_lost_connection_that_says_so() {
+    fn a_panic_on_the_session_thread_is_a_lost_connection_with_the_message_of_the_panic() {
         let literal = || -> BoxFuture<'static, ()> { Box::pin(async { panic!("short body") }) };
         let formatted = || -> BoxFuture<'static, ()> { Box::pin(async { panic!("index {}", 3 + 4) }) };
-        for (said, main) in [("short body", literal()), ("index 7", formatted())] {
+        for (message, main) in [("short body", literal()), ("index 7", formatted())] {
             let (down, ended) = watch::channel(None);
             run(main, &down);
             let ended = ended.borrow().clone();
             let Some(Down::ConnectionLost(cause)) = ended else { panic!("{ended:?}") };
-            assert!(cause.contains("has panicked") && cause.contains(said), "{cause}");
+            assert!(cause.contains("panicked") && cause.contains(message), "{cause}");
         }
         let (down, ended) = watch::channel(Some(Down::Closed));
         run(literal(), &down);
-        assert_eq!(*ended.borrow(), Some(Down::Closed), "the first word stands");
+        assert_eq!(*ended.borrow(), Some(Down::Closed), "the first cause remains");
     }
 }

@@ -1,14 +1,14 @@
-//! How a connection is opened, in the crate's words.
+//! The configuration of a link, as the options of the client crate.
 
 use std::time::Duration;
 
 use zookeeper_client as zk;
 
-use super::abilities::Abilities;
+use super::capabilities::Capabilities;
 use super::dial::Dialled;
 use crate::config::{Auth, Config, ServerVersion};
 
-/// What every connection of one configuration has in common.
+/// The options that all connections of one configuration share.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) session_timeout: Duration,
@@ -36,9 +36,9 @@ impl Settings {
     pub(super) fn connector(
         &self,
         session: Option<&zk::SessionInfo>,
-        abilities: &Abilities,
+        capabilities: &Capabilities,
     ) -> zk::Connector {
-        // Fail eagerly: one sweep over the one address, and no loop that could spin (D3).
+        // Fail eagerly: one attempt for the one address, and no loop that could spin (D3).
         let mut connector =
             zk::Client::connector().with_session_timeout(self.session_timeout).with_fail_eagerly();
         for auth in &self.auth {
@@ -55,21 +55,21 @@ impl Settings {
         if let Some(session) = session {
             connector = connector.with_session(session.clone());
         }
-        if abilities.modern() { connector } else { connector.with_server_version(3, 4, 0) }
+        if capabilities.modern() { connector } else { connector.with_server_version(3, 4, 0) }
     }
 
-    /// Where the crate connects to.
+    /// The connect string for the crate.
     pub(super) fn connect_string(&self, server: &Dialled) -> String {
         #[cfg(feature = "tls")]
         if self.tls.is_some() {
-            // By name, which is what the server's certificate is checked for. A name with several
-            // addresses may lead the crate to another one than we have dialled.
+            // By name, because the certificate of the server must be for it. If the name has several addresses the
+            // crate may connect to another one than we have dialled.
             return format!("tcp+tls://{}", server.host);
         }
         server.address.to_string()
     }
 
-    /// Why a server cannot be connected to, where that is known beforehand.
+    /// Why a connection to this server cannot succeed, if that is known beforehand.
     pub(super) fn unusable(&self, server: &Dialled) -> Option<String> {
         #[cfg(feature = "tls")]
         if self.tls.is_some() {
@@ -79,7 +79,7 @@ impl Settings {
         None
     }
 
-    /// The schemes by which a server must know us, once connected.
+    /// The schemes of the identities that a server must record for us.
     pub(super) fn schemes(&self) -> Vec<&'static str> {
         let mut schemes: Vec<_> = self.auth.iter().map(|auth| auth.scheme).collect();
         #[cfg(feature = "sasl")]
@@ -90,16 +90,16 @@ impl Settings {
         schemes
     }
 
-    /// Whether we are to find out what the servers understand.
+    /// Whether to detect the capabilities of the servers.
     pub(super) fn detect(&self) -> bool {
         self.version == ServerVersion::Detect
     }
 
-    /// Why the crate could not connect, where it does not say and we can find out.
-    pub(super) async fn why_not(&self, server: &Dialled) -> Option<String> {
+    /// Why the crate could not connect, if we can find out: the crate does not say.
+    pub(super) async fn diagnose(&self, server: &Dialled) -> Option<String> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return tls.why_not(server).await;
+            return tls.diagnose(server).await;
         }
         let _ = server;
         None

@@ -1,4 +1,4 @@
-//! TLS: what the crate is given, and why a handshake fails, which it does not tell.
+//! TLS: the options of the client crate, and the cause of a failed handshake, which the crate does not report.
 
 use std::io::ErrorKind::UnexpectedEof;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ mod cause;
 
 use cause::{Asked, RecordingResolver, cause};
 
-/// How long a handshake that is made to find out may take.
+/// How long the diagnostic handshake may take.
 const LIMIT: Duration = Duration::from_secs(2);
 /// How long to wait for an alert.
 const ALERT: Duration = Duration::from_millis(500);
@@ -32,28 +32,28 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(tls: &Tls) -> Self {
-        let options = tls.crate_options().expect("it was checked when it was made");
-        // The crate takes the provider of the process. Where there is none rustls makes one, as late as at the first
-        // connection, and panics where two are compiled in. So that is settled here; an error means that the program
-        // has chosen one already, which is left alone.
+        let options = tls.crate_options().expect("`Tls` is checked when it is created");
+        // The crate uses the provider of the process. If there is none rustls installs one at the first connection, and
+        // panics if two are compiled in. So we install one here; an error means that the program has installed its own,
+        // which stays.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         Self { tls: tls.clone(), options }
     }
 
-    /// For the crate.
+    /// The options of the crate.
     pub(super) fn options(&self) -> zk::TlsOptions {
         self.options.clone()
     }
 
-    /// Why a certificate cannot hold the name of a server, if that is so. The crate would panic.
+    /// Why no certificate can contain the name of this server, if so. The crate would panic.
     pub(super) fn unusable(server: &Dialled) -> Option<String> {
         let name = server.host.name();
         let error = ServerName::try_from(name).err()?;
         Some(format!("TLS: {name:?} cannot be the name in a certificate: {error}"))
     }
 
-    /// Makes a handshake of our own and returns what is wrong with it; `None` if nothing is.
-    pub(super) async fn why_not(&self, server: &Dialled) -> Option<String> {
+    /// Makes a handshake and returns the cause of its failure; `None` if it succeeds.
+    pub(super) async fn diagnose(&self, server: &Dialled) -> Option<String> {
         let Ok(name) = ServerName::try_from(server.host.name().to_owned()) else {
             return Self::unusable(server);
         };
@@ -66,11 +66,11 @@ impl Client {
         let handshake = async {
             let stream = TcpStream::connect(server.address).await?;
             let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-            // In TLS 1.3 a server looks at our certificate when we are done already: its alert is the
-            // first that we can read. Without one it waits for us.
+            // In TLS 1.3 a server checks our certificate after our side of the handshake is done: its alert is then
+            // the first thing that we can read. Without an alert the server waits for us.
             match timeout(ALERT, stream.read(&mut [0])).await {
                 Ok(Err(error)) => Err(error),
-                // Some hang up without one.
+                // Some servers close the connection without an alert.
                 Ok(Ok(0)) if resolver.asked() == Asked::WithoutOne => Err(UnexpectedEof.into()),
                 Ok(Ok(_)) | Err(_) => Ok(()),
             }
@@ -78,7 +78,7 @@ impl Client {
         match timeout(LIMIT, handshake).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(cause(&error, resolver.asked(), server.host.name())),
-            Err(_) => Some(format!("TLS: no answer within {LIMIT:?}; does the port speak TLS?")),
+            Err(_) => Some(format!("TLS: no reply within {LIMIT:?}; is this the TLS port?")),
         }
     }
 }

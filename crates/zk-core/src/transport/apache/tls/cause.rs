@@ -1,8 +1,8 @@
-//! Why a handshake failed, in words of our own.
+//! The cause of a failed handshake.
 //!
-//! Servers word their refusals as they like: without a certificate of ours one Java answers "handshake failure" and
-//! the next one "bad certificate". What is certain is what we saw ourselves: whether the server asked for a
-//! certificate, and whether we had one.
+//! The alerts of servers differ: if we have no certificate, one Java sends "handshake failure" and another one
+//! "bad certificate". Certain is only what we observe: whether the server asked for a certificate, and whether we had
+//! one.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, SignatureScheme};
 
-/// Hands out our certificate as the one inside does, and notes that it was asked for.
+/// Returns our certificate as the wrapped resolver does, and records that the server asked for it.
 #[derive(Debug)]
 pub(super) struct RecordingResolver {
     certificates: Arc<dyn ResolvesClientCert>,
@@ -24,7 +24,7 @@ impl RecordingResolver {
         Self { certificates, asked: AtomicBool::new(false) }
     }
 
-    /// What has been noted so far.
+    /// What the server has asked for so far.
     pub(super) fn asked(&self) -> Asked {
         match (self.asked.load(Ordering::Relaxed), self.certificates.has_certs()) {
             (false, _) => Asked::No,
@@ -49,40 +49,44 @@ impl ResolvesClientCert for RecordingResolver {
     }
 }
 
-/// Whether the server asked for a certificate of ours.
+/// Whether the server asked for our certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     No,
-    /// And we have none.
+    /// Yes, and we have none.
     WithoutOne,
-    /// And has got it.
+    /// Yes, and we sent it.
     Shown,
 }
 
-/// What is wrong, where a handshake with a server of this name ended in this way.
+/// The cause of a handshake with the server `name` that failed with `error`.
 pub(super) fn cause(error: &io::Error, asked: Asked, name: &str) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match (inner, asked) {
-        (Some(rustls::Error::InvalidCertificate(wrong)), _) => format!("TLS: {}", of_theirs(wrong, name)),
-        (Some(rustls::Error::InvalidMessage(_)), _) => {
-            format!("TLS: what it answers is no TLS; is this the port for it? ({error})")
+        (Some(rustls::Error::InvalidCertificate(wrong)), _) => {
+            format!("TLS: {}", of_certificate(wrong, name))
         }
-        // It has told us, or just hung up, after it had asked.
+        (Some(rustls::Error::InvalidMessage(_)), _) => {
+            format!("TLS: its reply is no TLS; is this the TLS port? ({error})")
+        }
+        // With an alert or without one, but after the server had asked.
         (Some(rustls::Error::AlertReceived(_)) | None, Asked::WithoutOne) => {
-            format!("TLS: it asks for a client certificate, and there is none of ours ({error})")
+            format!("TLS: it requires a client certificate, and none is configured ({error})")
         }
         (Some(rustls::Error::AlertReceived(_)) | None, Asked::Shown) => {
-            format!("TLS: it does not take our client certificate ({error})")
+            format!("TLS: it does not accept our client certificate ({error})")
         }
-        (None, Asked::No) => format!("TLS: it hung up in the handshake; does this port speak TLS? ({error})"),
+        (None, Asked::No) => {
+            format!("TLS: it closed the connection in the handshake; is this the TLS port? ({error})")
+        }
         (Some(_), _) => format!("TLS: {error}"),
     }
 }
 
-/// What is wrong with the server's certificate.
-fn of_theirs(wrong: &CertificateError, name: &str) -> String {
+/// Why we refuse the certificate of a server.
+fn of_certificate(wrong: &CertificateError, name: &str) -> String {
     match wrong {
-        // The latter where an authority that we trust has the same name, and another key.
+        // The latter if an authority that we trust has the same name but another key.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "its certificate is from no authority that we trust".into()
         }
@@ -106,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_alert_a_server_sends_its_demand_for_a_certificate_is_the_cause() {
+    fn a_missing_client_certificate_is_the_cause_whatever_alert_the_server_sends() {
         for alert in [
             AlertDescription::HandshakeFailure,
             AlertDescription::BadCertificate,
@@ -115,9 +119,9 @@ mod tests {
         ] {
             let error = io::Error::other(rustls::Error::AlertReceived(alert));
             let none = cause(&error, Asked::WithoutOne, "zk");
-            assert!(none.contains("asks for a client certificate, and there is none"), "{none}");
+            assert!(none.contains("requires a client certificate, and none is configured"), "{none}");
             let strange = cause(&error, Asked::Shown, "zk");
-            assert!(strange.contains("does not take our client certificate"), "{strange}");
+            assert!(strange.contains("does not accept our client certificate"), "{strange}");
         }
         let hung_up = io::Error::from(io::ErrorKind::UnexpectedEof);
         assert!(cause(&hung_up, Asked::WithoutOne, "zk").contains("client certificate"));

@@ -1,29 +1,28 @@
-//! What the servers are known to understand.
+//! Which requests the servers of a session understand.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::ServerVersion;
 use crate::error::ErrorKind;
 
-/// What the servers of one session are taken to understand. Every session begins with trust, and a refusal
-/// is remembered for its life: old servers answer a request that they do not know with an error and cut the
-/// connection, so each question costs one.
+/// Which requests the servers of one session are assumed to understand: all, until one refuses, which the session
+/// remembers. An old server replies to an unknown request with an error and closes the connection, so each refusal
+/// costs a connection.
 #[derive(Debug)]
-pub(super) struct Abilities {
+pub(super) struct Capabilities {
     /// Recursive watches, reads of several znodes, and everything else that 3.6 added to 3.4.
     modern: AtomicBool,
-    /// Recursive watches. A server may know them and refuse them all the same: with ZooKeeper's
-    /// `WatchManagerOptimized` it does.
+    /// Recursive watches. A server with ZooKeeper's `WatchManagerOptimized` knows them, but refuses them.
     recursive_watches: AtomicBool,
-    /// To say whom they take us for (3.7, ZOOKEEPER-3969).
+    /// The list of our identities (3.7, ZOOKEEPER-3969).
     who_am_i: AtomicBool,
 }
 
-impl Abilities {
+impl Capabilities {
     pub(super) fn new(version: ServerVersion) -> Self {
         let detect = version == ServerVersion::Detect;
-        let trusted = || AtomicBool::new(detect);
-        Self { modern: trusted(), recursive_watches: trusted(), who_am_i: trusted() }
+        let assumed = || AtomicBool::new(detect);
+        Self { modern: assumed(), recursive_watches: assumed(), who_am_i: assumed() }
     }
 
     pub(super) fn modern(&self) -> bool {
@@ -38,24 +37,24 @@ impl Abilities {
         self.who_am_i.load(Ordering::Relaxed)
     }
 
-    /// A request of 3.6 was refused.
+    /// The server does not know a request of 3.6.
     pub(super) fn not_modern(&self) {
         if self.modern.swap(false, Ordering::Relaxed) {
             tracing::warn!(
-                "the server is older than 3.6: one-shot watches are used, and one request a znode"
+                "server is older than ZooKeeper 3.6, using one-shot watches and one read request for each znode"
             );
         }
         self.no_who_am_i();
     }
 
-    /// A recursive watch was refused, and not because the request is unknown.
+    /// The server knows recursive watches, but refuses them.
     pub(super) fn no_recursive_watches(&self, refusal: &ErrorKind) {
         if self.recursive_watches.swap(false, Ordering::Relaxed) {
-            tracing::warn!(%refusal, "the server refuses recursive watches: one-shot watches are used");
+            tracing::warn!(%refusal, "server refuses recursive watches, using one-shot watches");
         }
     }
 
-    /// The request of 3.7 was refused.
+    /// The server does not know the request of 3.7.
     pub(super) fn no_who_am_i(&self) {
         self.who_am_i.store(false, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Finds a server that accepts connections.
+//! Dialling: finds a server that accepts connections.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -16,21 +16,21 @@ use tokio::time::{Instant, sleep, timeout};
 use super::ConnectError;
 use crate::config::Host;
 
-/// How long one address may take to accept.
+/// How long one address may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long one host name may take to be resolved.
+/// How long the resolution of one host name may take.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
-/// The next address is tried when the one before has failed, or has not answered for this long.
+/// How long an address is dialled alone: the next one is dialled after that, or when the one before has failed.
 const STAGGER: Duration = Duration::from_millis(250);
-/// How long names may take to be resolved once one of them is.
+/// How long to wait for further names once one is resolved.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Dials the hosts itself, because the client crate would hide the reason of a failure, would try a hung
-/// server twice, and must not be started where there is no route (D3).
+/// Dials the hosts before the client crate does: the crate hides the cause of a failure, tries a hung server twice, and
+/// must not start without a route (D3).
 #[derive(Debug)]
 pub(super) struct Dialer {
     hosts: Vec<Host>,
-    /// Servers that failed us last, the latest at the end.
+    /// Servers whose last connection failed, the latest failure at the end.
     suspects: Mutex<Vec<SocketAddr>>,
 }
 
@@ -39,20 +39,20 @@ impl Dialer {
         Self { hosts, suspects: Mutex::default() }
     }
 
-    /// Others are tried first, next time.
-    pub(super) fn blame(&self, server: SocketAddr) {
+    /// Moves a server to the end of the order of later dials.
+    pub(super) fn record_failure(&self, server: SocketAddr) {
         let mut suspects = self.suspects.lock();
         suspects.retain(|suspect| *suspect != server);
         suspects.push(server);
     }
 
-    pub(super) fn praise(&self, server: SocketAddr) {
+    /// Removes a server from the suspects.
+    pub(super) fn record_success(&self, server: SocketAddr) {
         self.suspects.lock().retain(|suspect| *suspect != server);
     }
 
-    /// The first server to accept, in random order, with those that failed last at the end. Names are
-    /// looked up each time, so that a changed address is followed; a name that takes long to be resolved
-    /// does not hold up the others.
+    /// Returns the first server that accepts, in random order, with those that failed last at the end. Resolves the
+    /// names each time, so that the link follows a changed address; a slow resolution does not delay the other hosts.
     pub(super) async fn dial(&self) -> Result<Dialled, ConnectError> {
         let mut causes = Vec::new();
         let mut lookups: FuturesUnordered<_> = self.hosts.iter().map(lookup).collect();
@@ -79,7 +79,7 @@ impl Dialer {
         });
         race(order, late, connect).await.map_err(|mut failed| {
             causes.append(&mut failed);
-            // In a fixed order: the same trouble is the same text.
+            // In a fixed order, so that the same failures make the same text.
             causes.sort();
             ConnectError::Unreachable(causes)
         })
@@ -91,7 +91,7 @@ impl Dialer {
         order.shuffle(&mut rand::rng());
         let mut suspects = self.suspects.lock();
         if all {
-            // Addresses that no name leads to any more are forgotten.
+            // Forgets addresses that no host resolves to any more.
             suspects.retain(|suspect| servers.contains_key(suspect));
         }
         order.sort_by_key(|server| suspects.iter().position(|suspect| *suspect == server.address));
@@ -99,11 +99,11 @@ impl Dialer {
     }
 }
 
-/// A server that accepts connections, and the entry of the host list that led to it.
+/// A server that accepts connections, and its entry of the host list.
 #[derive(Clone, Debug)]
 pub(super) struct Dialled {
     pub(super) address: SocketAddr,
-    // Only a certificate is checked for the name.
+    // Only TLS needs the name.
     #[cfg_attr(not(feature = "tls"), expect(dead_code))]
     pub(super) host: Host,
 }
@@ -122,9 +122,9 @@ fn note(servers: &mut BTreeMap<SocketAddr, Host>, host: Host, addresses: Vec<Soc
     }
 }
 
-/// Dials one server after another, and returns the first to accept; or why each did not. The next one is dialled when
-/// one has failed, and when the one before has not answered for [`STAGGER`], as in RFC 8305, section 5. `late` are
-/// servers whose names take long to be resolved, and why others are not: these queue at the end.
+/// Dials one server after another, and returns the first that accepts, or the cause of each failure. Dials the next
+/// server when one has failed, and when the one before has not accepted for [`STAGGER`], as in RFC 8305, section 5.
+/// `late` yields the servers whose names resolve late, which queue at the end, and the causes of failed resolutions.
 async fn race<C: Future<Output = Result<Dialled, String>>>(
     servers: Vec<Dialled>,
     late: impl Stream<Item = Result<Vec<Dialled>, String>>,
@@ -163,7 +163,7 @@ async fn connect(server: Dialled) -> Result<Dialled, String> {
     match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
         Ok(Ok(_stream)) => Ok(server),
         Ok(Err(error)) => Err(format!("{address}: {error}")),
-        Err(_) => Err(format!("{address}: no answer within {CONNECT_TIMEOUT:?}")),
+        Err(_) => Err(format!("{address}: connection not accepted within {CONNECT_TIMEOUT:?}")),
     }
 }
 
@@ -188,35 +188,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_failed_last_is_tried_last_until_praised() {
+    async fn a_server_that_failed_is_dialled_last_until_it_succeeds() {
         let (_listeners, addresses, dialer) = listeners().await;
-        dialer.blame(addresses[0]);
-        dialer.blame(addresses[1]);
+        dialer.record_failure(addresses[0]);
+        dialer.record_failure(addresses[1]);
         for _ in 0..20 {
-            assert_eq!(dialled(&dialer).await, addresses[2], "all accept; one has not failed");
+            assert_eq!(dialled(&dialer).await, addresses[2], "the only server without a failure");
         }
-        dialer.blame(addresses[2]);
+        dialer.record_failure(addresses[2]);
         for _ in 0..20 {
-            assert_eq!(dialled(&dialer).await, addresses[0], "the one whose failure is longest ago");
+            assert_eq!(dialled(&dialer).await, addresses[0], "the server with the oldest failure");
         }
-        dialer.praise(addresses[1]);
+        dialer.record_success(addresses[1]);
         for _ in 0..20 {
-            assert_eq!(dialled(&dialer).await, addresses[1], "it serves again");
+            assert_eq!(dialled(&dialer).await, addresses[1], "the server that succeeded again");
         }
     }
 
     #[tokio::test]
-    async fn nobody_is_preferred_who_has_not_failed() {
+    async fn servers_without_a_failure_are_dialled_in_random_order() {
         let (_listeners, addresses, dialer) = listeners().await;
         let mut seen = Vec::new();
         for _ in 0..100 {
             seen.push(dialled(&dialer).await);
         }
-        assert!(addresses.iter().all(|address| seen.contains(address)), "a fleet spreads over the servers");
+        assert!(addresses.iter().all(|address| seen.contains(address)), "clients spread over all servers");
     }
 
     #[test]
-    fn all_addresses_of_a_name_are_tried() {
+    fn all_addresses_of_a_host_are_dialled() {
         let dialer = Dialer::new(Vec::new());
         let addresses: Vec<SocketAddr> =
             ["192.0.2.1:2181", "[2001:db8::1]:2181"].map(|text| text.parse().unwrap()).to_vec();
@@ -226,14 +226,14 @@ mod tests {
         assert!(addresses.iter().all(|address| order.iter().any(|server| server.address == *address)));
     }
 
-    /// What an address does that is dialled; its last number says what.
-    async fn act(server: Dialled) -> Result<Dialled, String> {
+    /// A scripted dial; the port of the address selects the result.
+    async fn scripted(server: Dialled) -> Result<Dialled, String> {
         match server.address.port() {
-            // Refuses at once.
+            // Refused at once.
             1 => Err(server.address.to_string()),
-            // Swallows all.
+            // Silent.
             2 => std::future::pending().await,
-            // Accepts after some time.
+            // Accepted after some time.
             _ => {
                 sleep(Duration::from_millis(10)).await;
                 Ok(server)
@@ -250,30 +250,30 @@ mod tests {
         ports.iter().enumerate().map(server).collect()
     }
 
-    /// How long it takes to reach a server, in milliseconds.
+    /// The time until a server accepts, in milliseconds.
     async fn reached(ports: &[u16], late: &[u16]) -> Option<u128> {
         let begun = Instant::now();
         let late = futures_util::stream::iter([Err("a name".into()), Ok(servers(late))]);
-        let found = timeout(Duration::from_secs(60), race(servers(ports), late, act)).await.ok()?;
+        let found = timeout(Duration::from_secs(60), race(servers(ports), late, scripted)).await.ok()?;
         found.is_ok_and(|server| server.address.port() == 3).then(|| begun.elapsed().as_millis())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_next_server_is_dialled_at_once_after_a_refusal_and_soon_after_silence() {
+    async fn the_next_server_is_dialled_at_once_after_a_refusal_and_after_250_ms_of_silence() {
         assert_eq!(reached(&[1, 1, 1, 1, 3], &[]).await, Some(10));
         assert_eq!(reached(&[2, 2, 3], &[]).await, Some(2 * 250 + 10));
         assert_eq!(reached(&[2, 1, 1, 3], &[]).await, Some(250 + 10));
         assert_eq!(reached(&[3, 1], &[]).await, Some(10));
-        assert_eq!(reached(&[1, 1], &[1, 3]).await, Some(10), "also where a name has taken long");
+        assert_eq!(reached(&[1, 1], &[1, 3]).await, Some(10), "also for a name that resolved late");
         assert_eq!(reached(&[2], &[]).await, None);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn every_cause_is_told_when_none_accepts() {
+    async fn the_error_lists_every_cause_when_no_server_accepts() {
         let late = futures_util::stream::iter([Err("a name".into()), Ok(servers(&[1]))]);
-        let causes = race(servers(&[1, 1]), late, act).await.unwrap_err();
+        let causes = race(servers(&[1, 1]), late, scripted).await.unwrap_err();
         assert_eq!(causes.len(), 4, "{causes:?}");
-        let none = race(Vec::new(), futures_util::stream::empty(), act).await.unwrap_err();
+        let none = race(Vec::new(), futures_util::stream::empty(), scripted).await.unwrap_err();
         assert!(none.is_empty());
     }
 }

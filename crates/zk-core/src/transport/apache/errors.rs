@@ -1,12 +1,11 @@
-//! The client crate's errors, by what they mean for the caller.
+//! Maps the errors of the client crate to their meaning for the caller.
 
 use zookeeper_client::Error;
 
 use crate::error::ErrorKind;
 
-/// D5: a lost connection is `ConnectionLoss`, `Custom`, `Timeout` or `UnexpectedError`, depending on how
-/// it was lost. So the question is turned round: what the *server* answered is listed, and everything
-/// else, known or new, leaves the outcome unknown.
+/// D5: a lost connection is `ConnectionLoss`, `Custom`, `Timeout` or `UnexpectedError`, depending on how it was lost.
+/// So this lists the errors that the *server* replied, and every other error, known or new, leaves the outcome unknown.
 pub(super) fn kind(error: Error) -> ErrorKind {
     match error {
         Error::NoNode => ErrorKind::NoNode,
@@ -15,7 +14,7 @@ pub(super) fn kind(error: Error) -> ErrorKind {
         Error::NotEmpty => ErrorKind::NotEmpty,
         Error::NoAuth => ErrorKind::Denied,
         Error::Unimplemented => ErrorKind::Unsupported,
-        // It has too much to do at present.
+        // The server throttles requests.
         Error::Throttled => ErrorKind::Busy,
         Error::SessionExpired | Error::ClientClosed => ErrorKind::SessionOver,
         Error::BadArguments(_)
@@ -37,12 +36,12 @@ fn unknown(code: i32) -> ErrorKind {
     const REQUEST_TIMEOUT: i32 = -122;
     /// `EPHEMERALONLOCALSESSION`.
     const EPHEMERAL_ON_LOCAL_SESSION: i32 = -120;
-    /// Below it the server says no; above it are troubles of its own, in the midst of which anything may have been done.
+    /// Codes below it are refusals; codes above it are errors inside the server, after which the outcome is unknown.
     const API_ERROR: i32 = -100;
     match code {
         EPHEMERAL_ON_LOCAL_SESSION => ErrorKind::Refused(
-            "a local session cannot have ephemeral znodes; with localSessionsEnabled the servers need \
-             localSessionsUpgradingEnabled, too"
+            "a local session cannot own ephemeral znodes; with localSessionsEnabled the servers also need \
+             localSessionsUpgradingEnabled"
                 .into(),
         ),
         REQUEST_TIMEOUT => ErrorKind::Unexpected(format!("error code {code}, the ensemble took too long")),
@@ -57,7 +56,7 @@ mod tests {
     use crate::error::Outcome;
 
     #[test]
-    fn a_code_that_nobody_knows_is_an_answer_and_no_lost_connection() {
+    fn an_unknown_error_code_is_a_reply_and_no_lost_connection() {
         for (code, outcome) in [
             (-120, Outcome::NotDone),
             (-116, Outcome::NotDone),
