@@ -56,7 +56,7 @@ struct Readme;
 pub mod faults;
 mod four_letter;
 pub mod machine;
-pub mod proto;
+pub use zk_wire as proto;
 mod server;
 mod version;
 

@@ -86,7 +86,7 @@ async fn a_body_that_cannot_be_read_is_answered_as_such() {
 async fn the_corpus_harms_nobody_else() {
     let server = Server::start().await.expect("a port is free");
     let client = bystander(&server).await;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zk-wire/corpus");
     for entry in fs::read_dir(folder).expect("the corpus is part of the crate") {
         throw(&server, &fs::read(entry.expect("a file").path()).expect("the file can be read")).await;
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::proto::{decode_connect, decode_request};
+use crate::{decode_connect, decode_request};
 
 #[test]
 fn no_frame_of_the_corpus_panics() {

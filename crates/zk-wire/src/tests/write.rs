@@ -1,7 +1,7 @@
 //! Requests as a client writes them.
 
-use crate::proto::writer::Writer;
-use crate::proto::{Acl, ConnectRequest, CreateOp, Framed, Request};
+use crate::writer::Writer;
+use crate::{Acl, ConnectRequest, CreateOp, Framed, Request};
 
 /// Writes a request, without the length.
 pub(super) fn frame(framed: &Framed) -> Vec<u8> {
