@@ -7,19 +7,11 @@
 //! ```
 //! use std::net::Ipv4Addr;
 //! use zk_embedded::machine::{Machine, Output, Settings};
-//! use zk_embedded::proto::{ConnectRequest, Framed, Request, Response};
+//! use zk_wire::{ConnectRequest, Framed, Request, Response};
 //!
 //! let mut machine = Machine::new(Settings::default());
-//! let hello = ConnectRequest {
-//!     protocol_version: 0,
-//!     last_zxid_seen: 0,
-//!     timeout_ms: 10_000,
-//!     session_id: 0,
-//!     password: vec![0; 16],
-//!     read_only: Some(false),
-//! };
 //! let (now, connection) = (1_700_000_000_000, 1);
-//! machine.connect(now, connection, Ipv4Addr::LOCALHOST.into(), hello);
+//! machine.connect(now, connection, Ipv4Addr::LOCALHOST.into(), ConnectRequest::new(10_000));
 //! let list = Request::GetChildren { path: "/".into(), watch: false };
 //! let outputs = machine.request(now, connection, Framed { xid: 1, request: list });
 //! let result = Ok(Response::Strings(vec!["zookeeper".into()]));

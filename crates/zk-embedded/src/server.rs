@@ -5,7 +5,6 @@ mod clock;
 mod command;
 mod connection;
 mod engine;
-mod frames;
 mod link;
 mod listener;
 mod outgoing;

@@ -58,9 +58,8 @@ struct Readme;
 
 mod ensemble;
 mod four_letter;
+mod frames;
 mod installation;
-mod jute;
-mod op;
 mod ports;
 mod process;
 pub mod proxy;

@@ -11,5 +11,6 @@ mod types;
 
 pub use client::Client;
 pub use error::Error;
-pub use multi::{MultiOp, MultiResult};
-pub use types::{Acl, CreateMode, Event, EventKind, Stat, WatchMode, permission};
+pub use multi::MultiOp;
+pub use types::{CreateMode, WatchMode};
+pub use zk_wire::{Acl, EventKind, MultiResult, Stat, WatchEvent as Event, permission};

@@ -1,12 +1,11 @@
 mod corpus;
-mod write;
+mod golden;
 
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use write::{body, frame};
 
 fn acls() -> impl Strategy<Value = Option<Vec<Acl>>> {
     let acl = (any::<i32>(), ".{0,8}", ".{0,8}").prop_map(|(permissions, scheme, id)| Acl {
@@ -30,14 +29,14 @@ fn paths() -> impl Strategy<Value = Vec<String>> {
 }
 
 fn create() -> impl Strategy<Value = Request> {
-    let op = prop_oneof![
-        Just(CreateOp::Create),
-        Just(CreateOp::Create2),
-        Just(CreateOp::Container),
-        Just(CreateOp::Ttl)
+    let kind = prop_oneof![
+        Just(CreateKind::Create),
+        Just(CreateKind::Create2),
+        Just(CreateKind::Container),
+        Just(CreateKind::Ttl)
     ];
-    (op, path(), data(), acls(), any::<i32>(), any::<i64>()).prop_map(|(op, path, data, acl, flags, ttl)| {
-        Request::Create { op, path, data, acl, flags, ttl: if op == CreateOp::Ttl { ttl } else { 0 } }
+    (kind, path(), data(), acls(), any::<i32>(), any::<i64>()).prop_map(|(kind, path, data, acl, flags, ttl)| {
+        Request::Create { kind, path, data, acl, flags, ttl: if kind == CreateKind::Ttl { ttl } else { 0 } }
     })
 }
 
@@ -98,27 +97,83 @@ fn any_request() -> impl Strategy<Value = Request> {
         Just(Request::Ping),
         Just(Request::WhoAmI),
         Just(Request::CloseSession),
-        prop_oneof![Just(0), Just(10), 23..100, 200..i32::MAX].prop_map(|op| Request::Unknown { op }),
+        prop_oneof![Just(0), Just(10), 23..100, 200..i32::MAX].prop_map(|code| Request::Unknown { op_code: code.into() }),
+    ]
+}
+
+fn stat() -> impl Strategy<Value = Stat> {
+    let longs = (any::<i64>(), any::<i64>(), any::<i64>(), any::<i64>(), any::<i64>(), any::<i64>());
+    let ints = (any::<i32>(), any::<i32>(), any::<i32>(), any::<i32>(), any::<i32>());
+    (longs, ints).prop_map(|(longs, ints)| {
+        let (czxid, mzxid, ctime, mtime, ephemeral_owner, pzxid) = longs;
+        let (version, cversion, aversion, data_length, num_children) = ints;
+        Stat {
+            czxid,
+            mzxid,
+            ctime,
+            mtime,
+            version,
+            cversion,
+            aversion,
+            ephemeral_owner,
+            data_length,
+            num_children,
+            pzxid,
+        }
+    })
+}
+
+fn multi_result() -> impl Strategy<Value = MultiResult> {
+    prop_oneof![
+        path().prop_map(MultiResult::Create),
+        (path(), stat()).prop_map(|(path, stat)| MultiResult::Create2(path, stat)),
+        Just(MultiResult::Delete),
+        stat().prop_map(MultiResult::SetData),
+        Just(MultiResult::Check),
+        (data(), stat()).prop_map(|(data, stat)| MultiResult::Data(data, stat)),
+        paths().prop_map(MultiResult::Children),
+        any::<i32>().prop_map(|code| MultiResult::Error(code.into())),
+    ]
+}
+
+/// A response, and an op code to which it is one.
+fn any_response() -> impl Strategy<Value = (OpCode, Response)> {
+    let of = |op_code| move |response| (op_code, response);
+    let acl = acls().prop_map(Option::unwrap_or_default);
+    prop_oneof![
+        Just((OpCode::Delete, Response::Empty)),
+        path().prop_map(Response::Path).prop_map(of(OpCode::Create)),
+        (path(), stat()).prop_map(|(path, stat)| (OpCode::CreateTtl, Response::PathStat(path, stat))),
+        stat().prop_map(Response::Stat).prop_map(of(OpCode::SetAcl)),
+        (data(), stat()).prop_map(|(data, stat)| (OpCode::GetData, Response::Data(data, stat))),
+        (acl, stat()).prop_map(|(acl, stat)| (OpCode::GetAcl, Response::Acl(acl, stat))),
+        paths().prop_map(Response::Strings).prop_map(of(OpCode::GetEphemerals)),
+        (paths(), stat()).prop_map(|(names, stat)| (OpCode::GetChildren2, Response::Children(names, stat))),
+        path().prop_map(Response::Synced).prop_map(of(OpCode::Sync)),
+        any::<i32>().prop_map(Response::Number).prop_map(of(OpCode::AddWatch)),
+        vec((path(), path()), 0..4).prop_map(Response::Users).prop_map(of(OpCode::WhoAmI)),
+        vec(multi_result(), 0..5).prop_map(Response::Multi).prop_map(of(OpCode::Multi)),
+        vec(multi_result(), 0..5).prop_map(Response::MultiRead).prop_map(of(OpCode::MultiRead)),
     ]
 }
 
 proptest! {
     #[test]
-    fn what_was_written_is_read_back(xid: i32, request in any_request(), trailing in vec(any::<u8>(), 0..9)) {
+    fn a_request_is_read_as_it_was_written(xid: i32, request in any_request(), trailing in vec(any::<u8>(), 0..9)) {
         let framed = Framed { xid, request };
-        let mut bytes = frame(&framed);
+        let mut bytes = framed.encode().split_off(4);
         bytes.extend(trailing);
-        prop_assert_eq!(decode_request(&bytes), Ok(framed));
+        prop_assert_eq!(Framed::decode(&bytes), Ok(framed));
     }
 
     #[test]
-    fn a_frame_cut_short_is_malformed_or_an_error_and_never_another_request(
+    fn a_request_without_its_end_is_malformed_and_never_another_request(
         request in any_request(),
         cut in any::<prop::sample::Index>(),
     ) {
-        prop_assume!(!body(&request).is_empty());
-        let bytes = frame(&Framed { xid: 7, request: request.clone() });
-        let decoded = decode_request(&bytes[..cut.index(bytes.len())]);
+        let bytes = Framed { xid: 7, request: request.clone() }.encode().split_off(4);
+        prop_assume!(bytes.len() > 8);
+        let decoded = Framed::decode(&bytes[..cut.index(bytes.len())]);
         match decoded {
             Err(DecodeError::Header | DecodeError::Auth) => {}
             Ok(Framed { xid, request: Request::Malformed { .. } }) => prop_assert_eq!(xid, 7),
@@ -127,15 +182,39 @@ proptest! {
     }
 
     #[test]
+    fn a_response_is_read_as_it_was_written((op_code, response) in any_response(), trailing in vec(any::<u8>(), 0..9)) {
+        let bytes = response.write(Writer::new()).raw(&trailing).into_body();
+        let mut reader = Reader::new(&bytes);
+        prop_assert_eq!(Response::read(op_code, &mut reader), Ok(response));
+        prop_assert_eq!(reader.rest(), &trailing);
+    }
+
+    #[test]
+    fn an_event_is_read_as_it_was_written(kind: i32, path in path()) {
+        let event = WatchEvent { kind: kind.into(), path };
+        let frame = event.encode();
+        let mut reader = Reader::new(&frame[4..]);
+        let header = ReplyHeader { xid: xid::EVENT, zxid: -1, code: ErrorCode::Ok };
+        prop_assert_eq!(ReplyHeader::read(&mut reader), Ok(header));
+        prop_assert_eq!(WatchEvent::read(&mut reader), Ok(event));
+    }
+
+    #[test]
     fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..2048)) {
-        let _ = decode_request(&bytes);
-        let _ = decode_connect(&bytes);
+        let _ = Framed::decode(&bytes);
+        let _ = ConnectRequest::decode(&bytes);
+        let _ = ConnectResponse::decode(&bytes);
+        let _ = WatchEvent::read(&mut Reader::new(&bytes));
+        let mut frames = Frames::new(1024);
+        frames.buffer().extend(&bytes);
+        while let Ok(Some(_)) = frames.next() {}
     }
 
     #[test]
     fn arbitrary_bodies_of_every_op_never_panic(op in -12i32..110, bytes in vec(any::<u8>(), 0..512)) {
         let frame = [&1i32.to_be_bytes()[..], &op.to_be_bytes(), &bytes].concat();
-        let _ = decode_request(&frame);
+        let _ = Framed::decode(&frame);
+        let _ = Response::read(op.into(), &mut Reader::new(&bytes));
     }
 
     #[test]
@@ -143,30 +222,30 @@ proptest! {
         last_zxid_seen: i64,
         timeout_ms: i32,
         session_id: i64,
-        password in vec(any::<u8>(), 0..32),
+        password in option::of(vec(any::<u8>(), 0..32)),
         read_only: Option<bool>,
     ) {
         let request =
             ConnectRequest { protocol_version: 0, last_zxid_seen, timeout_ms, session_id, password, read_only };
-        prop_assert_eq!(decode_connect(&write::connect(&request)), Ok(request));
+        prop_assert_eq!(ConnectRequest::decode(&request.encode()[4..]), Ok(request));
     }
 }
 
 #[test]
 fn a_huge_count_allocates_no_more_than_the_frame_has_items_for() {
-    for op in [op::SET_WATCHES, op::SET_WATCHES2] {
+    for op_code in [OpCode::SetWatches, OpCode::SetWatches2] {
         let body = [&[0; 8][..], &i32::MAX.to_be_bytes(), &[0; 64]].concat();
-        assert_eq!(decode_op(op, &body), Ok(Request::Malformed { op }));
+        assert_eq!(decode_body(op_code, &body), Ok(Request::Malformed { op_code }));
     }
     let endless_acl = [&[0, 0, 0, 0][..], &[0; 4], &i32::MAX.to_be_bytes()].concat();
-    assert_eq!(decode_op(op::CREATE, &endless_acl), Ok(Request::Malformed { op: op::CREATE }));
+    assert_eq!(decode_body(OpCode::Create, &endless_acl), Ok(Request::Malformed { op_code: OpCode::Create }));
 }
 
 #[test]
 fn huge_and_negative_lengths_are_malformed() {
     for length in [i32::MAX, i32::MIN, -2, 5] {
         let body = [&length.to_be_bytes()[..], b"/a\0\0"].concat();
-        assert_eq!(decode_op(op::GET_DATA, &body), Ok(Request::Malformed { op: op::GET_DATA }), "{length}");
+        assert_eq!(decode_body(OpCode::GetData, &body), Ok(Request::Malformed { op_code: OpCode::GetData }), "{length}");
     }
 }
 
@@ -176,7 +255,7 @@ fn a_multi_in_a_multi_is_malformed_so_nothing_nests() {
     for _ in 0..100_000 {
         body.extend([0, 0, 0, 14, 0, 255, 255, 255, 255]);
     }
-    assert_eq!(decode_op(op::MULTI, &body), Ok(Request::Malformed { op: op::MULTI }));
+    assert_eq!(decode_body(OpCode::Multi, &body), Ok(Request::Malformed { op_code: OpCode::Multi }));
 }
 
 #[test]
@@ -188,7 +267,7 @@ fn reads_and_writes_do_not_mix_in_a_multi() {
         Request::Multi { operations: vec![write.clone(), read.clone()] },
         Request::MultiRead { operations: vec![read, write] },
     ] {
-        let decoded = decode_request(&frame(&Framed { xid: 1, request })).expect("it has a header");
+        let decoded = Framed::decode(&Framed { xid: 1, request }.encode()[4..]).expect("it has a header");
         assert!(matches!(decoded.request, Request::Malformed { .. }), "{decoded:?}");
     }
 }
@@ -197,7 +276,7 @@ fn reads_and_writes_do_not_mix_in_a_multi() {
 fn strings_that_are_no_utf8_are_read_with_replacements() {
     let body = [0, 0, 0, 2, b'/', 0xff, 0];
     let path = "/\u{fffd}".to_owned();
-    assert_eq!(decode_op(op::GET_DATA, &body), Ok(Request::GetData { path, watch: false }));
+    assert_eq!(decode_body(OpCode::GetData, &body), Ok(Request::GetData { path, watch: false }));
 }
 
 #[test]
@@ -219,13 +298,13 @@ fn a_reply_has_the_bytes_of_the_wire() {
 #[test]
 fn an_event_has_the_bytes_of_the_wire() {
     assert_eq!(
-        encode_event(&WatchEvent { kind: EventKind::ChildrenChanged, path: "/a".into() }),
+        WatchEvent { kind: EventKind::ChildrenChanged, path: "/a".into() }.encode(),
         b"\0\0\0\x1e\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0\0\0\0\x04\0\0\0\x03\0\0\0\x02/a"
     );
 }
 
 #[test]
-fn the_read_only_flag_is_answered_only_to_those_who_send_it() {
+fn only_a_client_that_sends_the_read_only_flag_gets_one() {
     let mut response = ConnectResponse {
         protocol_version: 0,
         timeout_ms: 10_000,
@@ -233,9 +312,9 @@ fn the_read_only_flag_is_answered_only_to_those_who_send_it() {
         password: vec![9; 16],
         read_only: None,
     };
-    assert_eq!(encode_connected(&response).len(), 4 + 36);
+    assert_eq!(response.encode().len(), 4 + 36);
     response.read_only = Some(false);
-    assert_eq!(encode_connected(&response).len(), 4 + 37);
+    assert_eq!(response.encode().len(), 4 + 37);
 }
 
 #[test]
@@ -262,7 +341,38 @@ fn the_results_of_a_multi_are_framed_one_by_one() {
     assert_eq!(reply[20..], expected);
 }
 
-fn decode_op(op: i32, body: &[u8]) -> Result<Request, DecodeError> {
-    let frame = [&1i32.to_be_bytes()[..], &op.to_be_bytes(), body].concat();
-    decode_request(&frame).map(|framed| framed.request)
+fn decode_body(op_code: OpCode, body: &[u8]) -> Result<Request, DecodeError> {
+    let frame = [&1i32.to_be_bytes()[..], &op_code.code().to_be_bytes(), body].concat();
+    Framed::decode(&frame).map(|framed| framed.request)
+}
+
+#[test]
+fn a_vector_of_items_without_bytes_is_malformed() {
+    let bytes = i32::MAX.to_be_bytes();
+    assert_eq!(Reader::new(&bytes).vector(|_| Ok(())), Err(Malformed));
+}
+
+#[test]
+fn numbers_have_one_name_each() {
+    for code in -200..200 {
+        assert_eq!(OpCode::from(code).code(), code);
+        assert_eq!(ErrorCode::from(code).code(), code);
+        assert_eq!(EventKind::from(code).code(), code);
+    }
+    assert_eq!((OpCode::from(106), OpCode::from(777)), (OpCode::AddWatch, OpCode::Other(777)));
+    assert_eq!([OpCode::CreateTtl.to_string(), OpCode::Other(777).to_string()], ["createTTL", "op 777"]);
+    assert_eq!([ErrorCode::NoNode, ErrorCode::Other(-42)].map(|code| code.to_string()), ["NONODE", "code -42"]);
+}
+
+#[test]
+fn a_request_names_its_paths_in_their_order() {
+    let (data, exist, child) = (vec!["/d".into()], vec![], vec!["/c".into(), "/e".into()]);
+    let mut request = Request::SetWatches { relative_zxid: 1, data, exist, child };
+    assert_eq!(request.paths(), ["/d", "/c", "/e"]);
+    for path in request.paths_mut() {
+        path.insert_str(0, "/root");
+    }
+    let delete = Request::Delete { path: "/x".into(), version: -1 };
+    let multi = Request::Multi { operations: vec![request, Request::Ping, delete] };
+    assert_eq!(multi.paths(), ["/root/d", "/root/c", "/root/e", "/x"]);
 }

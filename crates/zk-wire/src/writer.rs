@@ -1,84 +1,94 @@
-use super::{Acl, Stat};
-
 /// Writes the primitives of jute, big endian, into a frame.
-pub(super) struct Writer(Vec<u8>);
+///
+/// ```
+/// use zk_wire::Writer;
+///
+/// let frame = Writer::new().int(7).string("/a").into_frame();
+/// assert_eq!(frame, b"\0\0\0\x0a\0\0\0\x07\0\0\0\x02/a");
+/// ```
+///
+/// # Panics
+/// Every method panics where a length does not fit 31 bits: at 2 GiB in one frame.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Writer(Vec<u8>);
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Writer {
-    /// Begins a frame with room for its length.
-    pub(super) fn frame() -> Self {
+    /// Begins a frame.
+    pub fn new() -> Self {
         let mut bytes = Vec::with_capacity(128);
+        // Room for the length.
         bytes.extend([0; 4]);
         Self(bytes)
     }
 
-    /// Ends the frame by filling in its length.
-    pub(super) fn end(mut self) -> Vec<u8> {
+    /// Returns the frame, its length first.
+    #[must_use]
+    pub fn into_frame(mut self) -> Vec<u8> {
         let length = length(self.0.len() - 4);
         self.0[..4].copy_from_slice(&length.to_be_bytes());
         self.0
     }
 
-    pub(super) fn bool(&mut self, value: bool) {
-        self.0.push(value.into());
+    /// Returns what was written, without a length.
+    #[must_use]
+    pub fn into_body(mut self) -> Vec<u8> {
+        self.0.split_off(4)
     }
 
-    pub(super) fn int(&mut self, value: i32) {
-        self.0.extend(value.to_be_bytes());
+    /// Writes bytes as they are.
+    pub fn raw(mut self, bytes: &[u8]) -> Self {
+        self.0.extend(bytes);
+        self
     }
 
-    pub(super) fn long(&mut self, value: i64) {
-        self.0.extend(value.to_be_bytes());
+    /// Writes a byte, 0 or 1.
+    pub fn bool(self, value: bool) -> Self {
+        self.raw(&[value.into()])
     }
 
-    pub(super) fn buffer(&mut self, value: Option<&[u8]>) {
+    /// Writes four bytes.
+    pub fn int(self, value: i32) -> Self {
+        self.raw(&value.to_be_bytes())
+    }
+
+    /// Writes eight bytes.
+    pub fn long(self, value: i64) -> Self {
+        self.raw(&value.to_be_bytes())
+    }
+
+    /// Writes a buffer; `None` is null, which is not the same as an empty one.
+    pub fn buffer(self, value: Option<&[u8]>) -> Self {
         match value {
             None => self.int(-1),
-            Some(bytes) => {
-                self.int(length(bytes.len()));
-                self.0.extend(bytes);
-            }
+            Some(bytes) => self.int(length(bytes.len())).raw(bytes),
         }
     }
 
-    pub(super) fn string(&mut self, value: &str) {
-        self.buffer(Some(value.as_bytes()));
+    /// Writes a string.
+    pub fn string(self, value: &str) -> Self {
+        self.buffer(Some(value.as_bytes()))
     }
 
-    pub(super) fn vector<T>(&mut self, items: &[T], write: impl Fn(&mut Self, &T)) {
-        self.int(length(items.len()));
-        for item in items {
-            write(self, item);
+    /// Writes a vector by a function that writes one item; `None` is null.
+    pub fn vector<T>(self, items: Option<&[T]>, item: impl Fn(Self, &T) -> Self) -> Self {
+        match items {
+            None => self.int(-1),
+            Some(items) => items.iter().fold(self.int(length(items.len())), item),
         }
     }
 
-    pub(super) fn strings(&mut self, items: &[String]) {
-        self.vector(items, |writer, item| writer.string(item));
-    }
-
-    pub(super) fn acl(&mut self, acl: &[Acl]) {
-        self.vector(acl, |writer, entry| {
-            writer.int(entry.permissions);
-            writer.string(&entry.scheme);
-            writer.string(&entry.id);
-        });
-    }
-
-    pub(super) fn stat(&mut self, stat: &Stat) {
-        self.long(stat.czxid);
-        self.long(stat.mzxid);
-        self.long(stat.ctime);
-        self.long(stat.mtime);
-        self.int(stat.version);
-        self.int(stat.cversion);
-        self.int(stat.aversion);
-        self.long(stat.ephemeral_owner);
-        self.int(stat.data_length);
-        self.int(stat.num_children);
-        self.long(stat.pzxid);
+    pub(crate) fn strings(self, items: &[String]) -> Self {
+        self.vector(Some(items), |writer, item| writer.string(item))
     }
 }
 
-/// A length on the wire.
 fn length(length: usize) -> i32 {
-    i32::try_from(length).expect("nothing that is kept in memory for one reply has 2 GiB")
+    i32::try_from(length).expect("a frame has less than 2 GiB")
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::{AfterLoss, ClockChange, Kind, Matching, Order, Scope};
-use crate::proto::ErrorCode;
+use zk_wire::ErrorCode;
 use crate::server::{Command, Commands};
 
 /// The server has stopped, so nothing can be done to it.

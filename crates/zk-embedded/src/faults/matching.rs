@@ -1,6 +1,5 @@
 use super::Op;
-use super::op::touches;
-use crate::proto::Request;
+use zk_wire::Request;
 
 /// Whom a fault strikes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -64,8 +63,12 @@ impl Matching {
     pub(super) fn covers(&self, session: i64, op: Op, request: Option<&Request>) -> bool {
         self.scope.covers(session)
             && self.op.is_none_or(|wanted| wanted == op)
-            && self.path.as_deref().is_none_or(|path| request.is_some_and(|request| touches(request, path)))
+            && self.path.as_deref().is_none_or(|path| request.is_some_and(|request| names(request, path)))
     }
+}
+
+fn names(request: &Request, path: &str) -> bool {
+    request.paths().iter().any(|named| *named == path)
 }
 
 impl Default for Matching {

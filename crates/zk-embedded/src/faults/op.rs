@@ -1,4 +1,4 @@
-use crate::proto::Request;
+use zk_wire::Request;
 
 /// What a client asks for, as far as faults tell the kinds apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,45 +111,5 @@ pub(crate) fn short_name(request: &Request) -> &'static str {
         Request::WhoAmI => "HOMI",
         Request::CloseSession => "CLOS",
         Request::Auth { .. } | Request::Unknown { .. } | Request::Malformed { .. } => "NA",
-    }
-}
-
-/// Tells whether a request, or an operation of it, is about a path.
-pub(super) fn touches(request: &Request, wanted: &str) -> bool {
-    match request {
-        Request::Create { path, .. }
-        | Request::Delete { path, .. }
-        | Request::Exists { path, .. }
-        | Request::GetData { path, .. }
-        | Request::SetData { path, .. }
-        | Request::GetAcl { path }
-        | Request::SetAcl { path, .. }
-        | Request::GetChildren { path, .. }
-        | Request::GetChildren2 { path, .. }
-        | Request::GetAllChildrenNumber { path }
-        | Request::GetEphemerals { prefix: path }
-        | Request::Sync { path }
-        | Request::Check { path, .. }
-        | Request::AddWatch { path, .. }
-        | Request::CheckWatches { path, .. }
-        | Request::RemoveWatches { path, .. } => path == wanted,
-        Request::Multi { operations } | Request::MultiRead { operations } => {
-            operations.iter().any(|operation| touches(operation, wanted))
-        }
-        Request::SetWatches { data, exist, child, .. } => {
-            [data, exist, child].into_iter().flatten().any(|path| path == wanted)
-        }
-        Request::SetWatches2 { data, exist, child, persistent, persistent_recursive, .. } => {
-            [data, exist, child, persistent, persistent_recursive]
-                .into_iter()
-                .flatten()
-                .any(|path| path == wanted)
-        }
-        Request::Ping
-        | Request::Auth { .. }
-        | Request::WhoAmI
-        | Request::CloseSession
-        | Request::Unknown { .. }
-        | Request::Malformed { .. } => false,
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::{AfterLoss, Matching, Op, Scope};
-use crate::proto::{ErrorCode, Request};
+use zk_wire::{ErrorCode, Request};
 
 /// What the task of the machine is told to do.
 #[derive(Debug)]

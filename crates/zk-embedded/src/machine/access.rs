@@ -2,7 +2,7 @@
 
 use super::auth::Identity;
 use super::ip;
-use crate::proto::{Acl, ErrorCode};
+use zk_wire::{Acl, ErrorCode};
 
 pub(super) const READ: i32 = 1;
 pub(super) const WRITE: i32 = 2;

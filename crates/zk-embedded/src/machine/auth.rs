@@ -2,7 +2,7 @@
 
 use super::{digest, ip};
 use crate::Version;
-use crate::proto::{Acl, ErrorCode};
+use zk_wire::{Acl, ErrorCode};
 
 /// What a connection has proved about its client.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::prepare::Transaction;
 use super::{Machine, Output, hash_order, path};
-use crate::proto::Stat;
+use zk_wire::Stat;
 
 /// What a transaction has done.
 #[derive(Debug)]

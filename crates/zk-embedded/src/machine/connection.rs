@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::auth::Identity;
 use super::password::{LENGTH, password};
 use super::{ConnectionId, Machine, Output, ip};
-use crate::proto::{ConnectRequest, ConnectResponse};
+use zk_wire::{ConnectRequest, ConnectResponse};
 
 /// A connection with a session.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ impl Machine {
             if let Some(former) = self.sessions.detach(request.session_id) {
                 self.close(former, &mut outputs);
             }
-            let right = request.password == password(request.session_id);
+            let right = request.password.as_deref() == Some(&password(request.session_id)[..]);
             let session = Some(request.session_id).filter(|_| right);
             session.filter(|session| self.sessions.touch(*session, timeout_ms, now))
         };

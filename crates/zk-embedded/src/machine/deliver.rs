@@ -1,6 +1,6 @@
 use super::watches::Firing;
 use super::{Machine, Output, access};
-use crate::proto::{Acl, WatchEvent};
+use zk_wire::{Acl, WatchEvent};
 
 impl Machine {
     /// Tells those of an event who may read the znode; the watches of the others are spent all the same.

@@ -1,4 +1,4 @@
-use crate::proto::{ConnectResponse, ErrorCode, Response, WatchEvent};
+use zk_wire::{ConnectResponse, ErrorCode, Response, WatchEvent};
 
 /// Whoever drives a [`Machine`](super::Machine) numbers its connections; a number is not used twice.
 pub type ConnectionId = u64;

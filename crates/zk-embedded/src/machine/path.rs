@@ -1,5 +1,5 @@
 use crate::Version;
-use crate::proto::ErrorCode;
+use zk_wire::ErrorCode;
 
 /// The znodes that are there from the beginning, and can not be deleted.
 pub(super) fn special(version: Version) -> &'static [&'static str] {

@@ -8,7 +8,7 @@ use super::path;
 use super::scratch::{Record, Scratch};
 use super::tree::NewZnode;
 use crate::Version;
-use crate::proto::{Acl, CreateOp, ErrorCode, Request};
+use zk_wire::{Acl, CreateKind, ErrorCode, Request};
 
 /// A write that was found to be possible.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Asker<'a> {
 
 /// A znode that somebody wants to create.
 struct Wish {
-    op: CreateOp,
+    kind: CreateKind,
     path: String,
     data: Option<Vec<u8>>,
     acl: Option<Vec<Acl>>,
@@ -47,8 +47,8 @@ pub(super) fn prepare(
     asker: Asker<'_>,
 ) -> Result<Transaction, ErrorCode> {
     match request {
-        Request::Create { op, path, data, acl, flags, ttl } => {
-            create(Wish { op, path, data, acl, flags, ttl }, scratch, asker)
+        Request::Create { kind, path, data, acl, flags, ttl } => {
+            create(Wish { kind, path, data, acl, flags, ttl }, scratch, asker)
         }
         Request::Delete { path, version } => delete(path, version, scratch, asker),
         Request::SetData { path, data, version } => set_data(path, data, version, scratch, asker),
@@ -60,7 +60,7 @@ pub(super) fn prepare(
 }
 
 fn create(wish: Wish, scratch: &mut Scratch<'_>, asker: Asker<'_>) -> Result<Transaction, ErrorCode> {
-    let Wish { op, mut path, data, acl, flags, ttl } = wish;
+    let Wish { kind, mut path, data, acl, flags, ttl } = wish;
     let Some(mode) = Mode::from_flags(flags, asker.version) else {
         // The oldest looks at the flags only after all this.
         if asker.version == Version::V3_4 {
@@ -68,7 +68,7 @@ fn create(wish: Wish, scratch: &mut Scratch<'_>, asker: Asker<'_>) -> Result<Tra
         }
         return Err(ErrorCode::BadArguments);
     };
-    let ttl = if op == CreateOp::Ttl { ttl } else { -1 };
+    let ttl = if kind == CreateKind::Ttl { ttl } else { -1 };
     if mode.has_ttl && !asker.extended_types {
         return Err(ErrorCode::Unimplemented);
     }
@@ -76,13 +76,13 @@ fn create(wish: Wish, scratch: &mut Scratch<'_>, asker: Asker<'_>) -> Result<Tra
     if if mode.has_ttl { ttl_owner.is_none() } else { ttl >= 0 } {
         return Err(ErrorCode::BadArguments);
     }
-    // What decides is the op, where it and the flags disagree.
-    let owner = match op {
-        CreateOp::Container => Owner::Container,
+    // Where the op code and the flags disagree, the op code decides.
+    let owner = match kind {
+        CreateKind::Container => Owner::Container,
         // Without a ttl the real server would now die; refusing is kinder.
-        CreateOp::Ttl => ttl_owner.ok_or(ErrorCode::BadArguments)?,
-        CreateOp::Create | CreateOp::Create2 if mode.is_ephemeral => Owner::Session(asker.session),
-        CreateOp::Create | CreateOp::Create2 => Owner::Nobody,
+        CreateKind::Ttl => ttl_owner.ok_or(ErrorCode::BadArguments)?,
+        CreateKind::Create | CreateKind::Create2 if mode.is_ephemeral => Owner::Session(asker.session),
+        CreateKind::Create | CreateKind::Create2 => Owner::Nobody,
     };
     let Place { parent_path, mut parent, acl } = place(&path, acl, scratch, asker)?;
     if mode.is_sequential {
@@ -100,7 +100,7 @@ fn create(wish: Wish, scratch: &mut Scratch<'_>, asker: Asker<'_>) -> Result<Tra
     let parent_creates = parent.creates;
     scratch.put(&parent_path, parent);
     scratch.put(&path, Record::new(&acl, owner));
-    let with_stat = op != CreateOp::Create;
+    let with_stat = kind != CreateKind::Create;
     Ok(Transaction::Create { new: NewZnode { path, data, acl, owner }, parent_creates, with_stat })
 }
 

@@ -3,7 +3,7 @@
 use super::watch_table::WatchMode;
 use super::znode::Znode;
 use super::{ConnectionId, Machine, access, digest};
-use crate::proto::{Acl, ErrorCode, MultiResult, Request, Response};
+use zk_wire::{Acl, ErrorCode, MultiResult, Request, Response};
 
 impl Machine {
     /// Answers `exists`; there may be a watch also where there is no znode, and everybody may ask.

@@ -3,7 +3,7 @@
 use super::watch_table::WatchMode;
 use super::znode::Znode;
 use super::{ConnectionId, Machine, Output};
-use crate::proto::{EventKind, WatchEvent};
+use zk_wire::{EventKind, WatchEvent};
 
 /// What a client says that it watches.
 #[derive(Debug, Default)]

@@ -6,19 +6,12 @@ use super::replay::Watched;
 use super::watch_table::WatchMode;
 use super::watches::Which;
 use super::{ConnectionId, Machine, Output};
-use crate::proto::{ErrorCode, Framed, Request, Response};
+use zk_wire::{ErrorCode, Framed, OpCode, Request, Response, xid};
 
-/// Answers to pings bear this, whatever the ping did.
-const PING_XID: i32 = -2;
-
-/// Ops that need a word of their own where they are not served, or are malformed.
-mod op {
-    pub(super) const RECONFIG: i32 = 16;
-    pub(super) const DELETE_CONTAINER: i32 = 20;
-    pub(super) const AUTH: i32 = 100;
-    pub(super) const SASL: i32 = 102;
-    /// All that get a zxid before they are read.
-    pub(super) const WRITES: [i32; 9] = [1, 2, 5, 7, 13, 14, 15, 19, 21];
+/// Whether the server assigns a zxid before it reads the request.
+fn takes_zxid(op_code: OpCode) -> bool {
+    use OpCode::{Check, Delete, Multi, SetAcl, SetData};
+    op_code.is_create() || matches!(op_code, Delete | SetData | SetAcl | Check | Multi)
 }
 
 /// What becomes of a request.
@@ -55,8 +48,8 @@ impl Machine {
                 return outputs;
             }
             // Without a configuration for it, the real server answers with an empty token: a length of -1.
-            Request::Unknown { op: op::SASL } => return vec![reply(0, Ok(Response::Number(-1)))],
-            Request::Malformed { op: op::AUTH | op::SASL } => {
+            Request::Unknown { op_code: OpCode::Sasl } => return vec![reply(0, Ok(Response::Number(-1)))],
+            Request::Malformed { op_code: OpCode::Auth | OpCode::Sasl } => {
                 self.close(connection, &mut outputs);
                 return outputs;
             }
@@ -66,7 +59,7 @@ impl Machine {
         let answer = match request {
             Request::Ping => {
                 let result = Ok(Response::Empty);
-                return vec![Output::Reply { connection, xid: PING_XID, zxid: self.zxid, result }];
+                return vec![Output::Reply { connection, xid: xid::PING, zxid: self.zxid, result }];
             }
             Request::CloseSession => {
                 self.close_session(session, false, &mut outputs);
@@ -74,8 +67,9 @@ impl Machine {
                 self.close(connection, &mut outputs);
                 return outputs;
             }
-            Request::Unknown { op }
-                if !matches!(op, op::RECONFIG | op::DELETE_CONTAINER) || !self.settings.version.knows(op) =>
+            Request::Unknown { op_code }
+                if !matches!(op_code, OpCode::Reconfig | OpCode::DeleteContainer)
+                    || !self.settings.version.knows(op_code) =>
             {
                 outputs.push(reply(-1, Err(ErrorCode::Unimplemented)));
                 self.close(connection, &mut outputs);
@@ -131,17 +125,17 @@ impl Machine {
                 Ok(done) => Ok(response(done)),
                 Err(code) => Err(code),
             },
-            Request::Unknown { op: op::RECONFIG } => {
+            Request::Unknown { op_code: OpCode::Reconfig } => {
                 self.next_zxid();
                 Err(ErrorCode::ReconfigDisabled)
             }
-            Request::Unknown { op: op::DELETE_CONTAINER } => {
+            Request::Unknown { op_code: OpCode::DeleteContainer } => {
                 // The real server takes the whole frame for the path; it has zeros in it.
                 self.next_zxid();
                 Err(ErrorCode::BadArguments)
             }
-            Request::Malformed { op } => {
-                if op::WRITES.contains(&op) {
+            Request::Malformed { op_code } => {
+                if takes_zxid(op_code) {
                     self.next_zxid();
                 }
                 Err(ErrorCode::MarshallingError)

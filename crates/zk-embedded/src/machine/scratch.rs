@@ -5,7 +5,7 @@ use super::owner::Owner;
 use super::path;
 use super::tree::Tree;
 use super::znode::Znode;
-use crate::proto::{Acl, ErrorCode};
+use zk_wire::{Acl, ErrorCode};
 
 /// What the tree will be after the operations that were prepared so far.
 ///

@@ -6,7 +6,7 @@ use super::owner::Owner;
 use super::path;
 use super::znode::Znode;
 use crate::Version;
-use crate::proto::{Acl, Stat};
+use zk_wire::{Acl, Stat};
 
 /// All znodes, by path; the root has the empty one, and `/` for an alias.
 ///

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ConnectionId;
-use crate::proto::EventKind;
+use zk_wire::EventKind;
 
 /// How often a watch fires, and for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::watch_table::{WatchMode, WatchTable};
 use super::{ConnectionId, path};
-use crate::proto::EventKind;
+use zk_wire::EventKind;
 
 /// All watches: those on znodes and their data, and those on lists of children.
 #[derive(Clone, Debug, Default)]

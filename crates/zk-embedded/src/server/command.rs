@@ -8,7 +8,7 @@ use super::outgoing::Outgoing;
 use super::report::Report;
 use crate::faults::Order;
 use crate::machine::ConnectionId;
-use crate::proto::{ConnectRequest, Framed};
+use zk_wire::{ConnectRequest, Framed};
 
 /// How many commands may wait for the machine. Every connection has few of them under way, so this is for many connections.
 pub(super) const QUEUE: usize = 1024;

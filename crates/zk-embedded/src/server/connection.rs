@@ -10,11 +10,10 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::command::{Command, Commands, Incoming};
-use super::frames::{BadLength, Frames};
 use super::outgoing::Outgoing;
 use crate::four_letter;
 use crate::machine::ConnectionId;
-use crate::proto::{DecodeError, decode_connect, decode_request};
+use zk_wire::{BadLength, ConnectRequest, DecodeError, Framed, Frames};
 
 /// How long a new connection may take to say who it is, as on the real server.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
@@ -115,7 +114,7 @@ impl Connection {
                 match frames
                     .next()
                     .map_err(End::from)
-                    .and_then(|frame| Ok(frame.map(decode_request).transpose()?))
+                    .and_then(|frame| Ok(frame.map(Framed::decode).transpose()?))
                 {
                     Ok(Some(framed)) => batch.push(framed),
                     Ok(None) => break,
@@ -125,7 +124,7 @@ impl Connection {
             if !batch.is_empty() {
                 let permit = Arc::clone(&batches).acquire_owned().await.expect("nobody closes it");
                 self.tell(Incoming::Requests(batch, permit)).await?;
-            } else if end.is_none() && !frames.fill(reader).await? {
+            } else if end.is_none() && reader.read_buf(frames.buffer()).await? == 0 {
                 return Err(End::Closed);
             }
             if let Some(end) = end {
@@ -147,11 +146,11 @@ impl Connection {
                 return self.answer(word).await.map(Some);
             }
             if let Some(frame) = frames.next()? {
-                let request = decode_connect(frame)?;
+                let request = ConnectRequest::decode(frame)?;
                 self.tell(Incoming::Connect(request)).await?;
                 return Ok(None);
             }
-            if !frames.fill(reader).await? {
+            if reader.read_buf(frames.buffer()).await? == 0 {
                 return Err(End::Closed);
             }
         }

@@ -18,9 +18,7 @@ use super::report::{ConnectionReport, Report};
 use crate::Version;
 use crate::faults::{AfterLoss, ClockChange, Op, Order, Registry, Scope, Strike, short_name};
 use crate::machine::{ConnectionId, Machine, Output, Settings};
-use crate::proto::{
-    ConnectRequest, ErrorCode, Framed, Request, encode_connected, encode_event, encode_reply,
-};
+use zk_wire::{ConnectRequest, ErrorCode, Framed, Request, encode_reply};
 
 /// The machine, and everything around it that needs no socket.
 #[derive(Debug)]
@@ -223,7 +221,7 @@ impl Engine {
     fn send(&mut self, output: Output, not_before: Option<Instant>) {
         match output {
             Output::Connected { connection, response } => {
-                let bytes = encode_connected(&response);
+                let bytes = response.encode();
                 if let Some(link) = self.links.get_mut(&connection) {
                     link.report.session = response.session_id;
                     link.report.timeout_ms = response.timeout_ms;
@@ -240,7 +238,7 @@ impl Engine {
                 }
                 self.push(connection, encode_reply(xid, zxid, &result), not_before);
             }
-            Output::Event { connection, event } => self.push(connection, encode_event(&event), None),
+            Output::Event { connection, event } => self.push(connection, event.encode(), None),
             Output::Close { connection } => {
                 if let Some(link) = self.links.get_mut(&connection) {
                     link.closing = true;

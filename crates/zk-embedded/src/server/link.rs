@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::command::Incoming;
 use super::outgoing::Outgoing;
 use super::report::{ConnectionReport, Report};
-use crate::proto::{ConnectRequest, Framed};
+use zk_wire::{ConnectRequest, Framed};
 
 /// What the task of the machine keeps about a connection.
 #[derive(Debug)]

@@ -4,7 +4,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::op::{Match, Seen};
+use super::matching::Match;
+use super::seen::Seen;
 
 /// What happens to a request that a rule chose, or to its connection.
 ///
@@ -150,19 +151,20 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::proxy::op::Op;
+    use zk_wire::OpCode;
 
-    fn seen(op: Op) -> Seen {
+    use super::*;
+
+    fn seen(op: OpCode) -> Seen {
         Seen { connection: 1, op, xid: 1, path: None }
     }
 
     #[test]
     fn a_rule_skips_then_fires_then_is_used_up() {
         let rules = Rules::default();
-        rules.add(Match::op(Op::Ping).skip(1).times(2), Action::SwallowReply);
-        assert!(rules.claim(&seen(Op::Delete)).is_none());
-        let claimed: Vec<bool> = (0..4).map(|_| rules.claim(&seen(Op::Ping)).is_some()).collect();
+        rules.add(Match::op(OpCode::Ping).skip(1).times(2), Action::SwallowReply);
+        assert!(rules.claim(&seen(OpCode::Delete)).is_none());
+        let claimed: Vec<bool> = (0..4).map(|_| rules.claim(&seen(OpCode::Ping)).is_some()).collect();
         assert_eq!(claimed, [false, true, true, false]);
     }
 
@@ -171,16 +173,16 @@ mod tests {
         let rules = Rules::default();
         let injection = rules.add(Match::any().always(), Action::CutBeforeRequest);
         injection.lift();
-        assert!(rules.claim(&seen(Op::Ping)).is_none());
+        assert!(rules.claim(&seen(OpCode::Ping)).is_none());
     }
 
     #[test]
     fn the_first_rule_that_fits_decides() {
         let rules = Rules::default();
-        rules.add(Op::Delete.into(), Action::CutAfterReply);
+        rules.add(OpCode::Delete.into(), Action::CutAfterReply);
         rules.add(Match::any(), Action::SwallowReply);
         rules.add(Match::any(), Action::CutBeforeRequest);
-        let decided: Vec<Action> = (0..2).map(|_| rules.claim(&seen(Op::Ping)).unwrap().action).collect();
+        let decided: Vec<Action> = (0..2).map(|_| rules.claim(&seen(OpCode::Ping)).unwrap().action).collect();
         assert_eq!(decided, [Action::SwallowReply, Action::CutBeforeRequest]);
     }
 }

@@ -1,6 +1,6 @@
 use std::io;
 
-use crate::jute::Malformed;
+use zk_wire::{ErrorCode, Malformed};
 
 /// What a request came to: an answer of the server, or none.
 #[derive(Debug, thiserror::Error)]
@@ -72,25 +72,25 @@ pub enum Error {
     },
 }
 
-impl Error {
-    pub(super) fn from_code(code: i32) -> Self {
+impl From<ErrorCode> for Error {
+    fn from(code: ErrorCode) -> Self {
         match code {
-            -112 => Self::SessionExpired,
-            -118 => Self::SessionMoved,
-            -101 => Self::NoNode,
-            -110 => Self::NodeExists,
-            -103 => Self::BadVersion,
-            -111 => Self::NotEmpty,
-            -102 => Self::NoAuth,
-            -108 => Self::NoChildrenForEphemerals,
-            -114 => Self::InvalidAcl,
-            -115 => Self::AuthFailed,
-            -119 => Self::NotReadOnly,
-            -124 => Self::SaslRequired,
-            -8 => Self::BadArguments,
-            -6 => Self::Unimplemented,
-            -125 => Self::QuotaExceeded,
-            other => Self::Other(other),
+            ErrorCode::SessionExpired => Self::SessionExpired,
+            ErrorCode::SessionMoved => Self::SessionMoved,
+            ErrorCode::NoNode => Self::NoNode,
+            ErrorCode::NodeExists => Self::NodeExists,
+            ErrorCode::BadVersion => Self::BadVersion,
+            ErrorCode::NotEmpty => Self::NotEmpty,
+            ErrorCode::NoAuth => Self::NoAuth,
+            ErrorCode::NoChildrenForEphemerals => Self::NoChildrenForEphemerals,
+            ErrorCode::InvalidAcl => Self::InvalidAcl,
+            ErrorCode::AuthFailed => Self::AuthFailed,
+            ErrorCode::NotReadOnly => Self::NotReadOnly,
+            ErrorCode::SessionClosedRequireSaslAuth => Self::SaslRequired,
+            ErrorCode::BadArguments => Self::BadArguments,
+            ErrorCode::Unimplemented => Self::Unimplemented,
+            ErrorCode::QuotaExceeded => Self::QuotaExceeded,
+            other => Self::Other(other.code()),
         }
     }
 }

@@ -59,12 +59,12 @@ async fn a_multi_is_all_or_nothing_and_names_the_culprit() {
     let server = Server::start().await.unwrap();
     let client = connect(server.addr()).await;
     let create = |path: &str| MultiOp::create(path, "data", CreateMode::Ephemeral);
-    let set = MultiOp::Set { path: "/a".into(), data: b"new".to_vec(), version: Some(0) };
-    let check = MultiOp::Check { path: "/a".into(), version: 1 };
+    let set = MultiOp::set("/a", "new", Some(0));
+    let check = MultiOp::check("/a", 1);
     let done = client.multi(&[create("/a"), set, check]).await.unwrap();
-    assert_eq!(done[0], MultiResult::Created("/a".into()));
-    assert!(matches!(done[1], MultiResult::Set(stat) if stat.version == 1));
-    assert_eq!(done[2], MultiResult::Checked);
+    assert_eq!(done[0], MultiResult::Create("/a".into()));
+    assert!(matches!(done[1], MultiResult::SetData(stat) if stat.version == 1));
+    assert_eq!(done[2], MultiResult::Check);
 
     let failed =
         client.multi(&[create("/b"), MultiOp::delete("/a", Some(7)), create("/c")]).await.unwrap_err();
@@ -73,7 +73,7 @@ async fn a_multi_is_all_or_nothing_and_names_the_culprit() {
     assert!(client.exists("/b").await.unwrap().is_none());
 
     let taken_over = client.multi(&[MultiOp::delete("/a", Some(1)), create("/a")]).await.unwrap();
-    assert_eq!(taken_over, [MultiResult::Deleted, MultiResult::Created("/a".into())]);
+    assert_eq!(taken_over, [MultiResult::Delete, MultiResult::Create("/a".into())]);
     assert_eq!(client.multi(&[]).await.unwrap(), []);
 }
 

@@ -1,6 +1,6 @@
 use super::lab::*;
 use crate::machine::Output;
-use crate::proto::*;
+use zk_wire::*;
 
 /// `secret` of `user`, in an ACL.
 const USER: &str = "user:5w9W4eL3797Y4Wq8AcKUPPk8ha4=";

@@ -1,6 +1,6 @@
 use super::lab::*;
 use crate::machine::{Output, Settings};
-use crate::proto::*;
+use zk_wire::*;
 
 fn created(response: Response) -> String {
     let Response::Path(path) = response else { panic!("{response:?}") };
@@ -18,7 +18,7 @@ fn sequential_names_count_the_children_ever_created() {
     lab.ok(client, delete("/q/b-0000000001"));
     assert_eq!(created(lab.ok(client, sequential("/q/"))), "/q/0000000002", "deletes do not count");
     lab.ok(client, create("/q/other"));
-    assert_eq!(created(lab.ok(client, create_as(CreateOp::Create, "/q/e", 3, -1))), "/q/e0000000004");
+    assert_eq!(created(lab.ok(client, create_as(CreateKind::Create, "/q/e", 3, -1))), "/q/e0000000004");
     lab.ask(client, create("/q/other")).unwrap_err();
     assert_eq!(created(lab.ok(client, sequential("/q/f"))), "/q/f0000000005", "nor do failures");
 }
@@ -27,7 +27,7 @@ fn sequential_names_count_the_children_ever_created() {
 fn ephemeral_sequential_znodes_are_both() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    let path = created(lab.ok(client, create_as(CreateOp::Create, "/e", 3, -1)));
+    let path = created(lab.ok(client, create_as(CreateKind::Create, "/e", 3, -1)));
     assert_eq!(lab.stat(client, &path).ephemeral_owner, lab.session(client));
 }
 
@@ -43,7 +43,7 @@ fn ephemerals_have_no_children() {
 fn containers_and_times_to_live_show_no_owner() {
     let mut lab = Lab::with(Settings { extended_types: true, ..Settings::default() });
     let client = lab.connect();
-    for request in [container("/c"), create_as(CreateOp::Ttl, "/t", 5, 1000)] {
+    for request in [container("/c"), create_as(CreateKind::Ttl, "/t", 5, 1000)] {
         let Response::PathStat(path, stat) = lab.ok(client, request) else { panic!("no stat") };
         assert_eq!((stat.ephemeral_owner, lab.stat(client, &path)), (0, stat));
         lab.ok(client, create(&format!("{path}/child")));
@@ -105,7 +105,7 @@ fn a_leap_in_time_makes_up_for_the_looks_that_it_left_out() {
 fn a_time_to_live_is_counted_from_the_last_write() {
     let mut lab = Lab::with(Settings { extended_types: true, ..Settings::default() });
     let client = lab.connect();
-    lab.ok(client, create_as(CreateOp::Ttl, "/t", 5, 50_000));
+    lab.ok(client, create_as(CreateKind::Ttl, "/t", 5, 50_000));
     lab.now += 20_000;
     lab.ok(client, set("/t", ""));
     for (at, there) in [(60_000, true), (120_000, false)] {
@@ -118,10 +118,10 @@ fn a_time_to_live_is_counted_from_the_last_write() {
 
 #[test]
 fn times_to_live_are_refused_unless_allowed_and_must_be_good() {
-    let ttl = |flags, ttl| create_as(CreateOp::Ttl, "/t", flags, ttl);
+    let ttl = |flags, ttl| create_as(CreateKind::Ttl, "/t", flags, ttl);
     let mut lab = Lab::new();
     let client = lab.connect();
-    for request in [ttl(5, 1000), ttl(6, 1000), ttl(5, -1), create_as(CreateOp::Create, "/t", 5, -1)] {
+    for request in [ttl(5, 1000), ttl(6, 1000), ttl(5, -1), create_as(CreateKind::Create, "/t", 5, -1)] {
         assert_eq!(lab.ask(client, request), Err(ErrorCode::Unimplemented));
     }
     assert_eq!(lab.ask(client, ttl(0, 1000)), Err(ErrorCode::BadArguments));
@@ -129,7 +129,7 @@ fn times_to_live_are_refused_unless_allowed_and_must_be_good() {
     let mut lab = Lab::with(Settings { extended_types: true, ..Settings::default() });
     let client = lab.connect();
     for request in
-        [ttl(5, 0), ttl(5, -1), ttl(5, 1 << 40), ttl(0, 1000), create_as(CreateOp::Create, "/t", 5, 9)]
+        [ttl(5, 0), ttl(5, -1), ttl(5, 1 << 40), ttl(0, 1000), create_as(CreateKind::Create, "/t", 5, 9)]
     {
         assert_eq!(lab.ask(client, request), Err(ErrorCode::BadArguments));
     }
@@ -141,8 +141,8 @@ fn times_to_live_are_refused_unless_allowed_and_must_be_good() {
 fn the_op_decides_where_flags_say_otherwise() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    lab.ok(client, create_as(CreateOp::Create, "/plain", 4, -1));
-    lab.ok(client, create_as(CreateOp::Container, "/container", 0, -1));
+    lab.ok(client, create_as(CreateKind::Create, "/plain", 4, -1));
+    lab.ok(client, create_as(CreateKind::Container, "/container", 0, -1));
     for parent in ["/plain", "/container"] {
         lab.ok(client, create(&format!("{parent}/a")));
         lab.ok(client, delete(&format!("{parent}/a")));

@@ -1,7 +1,7 @@
 //! Which error a bad request gets, and which of two that apply.
 
 use super::lab::*;
-use crate::proto::*;
+use zk_wire::*;
 
 fn lab_with_znodes() -> (Lab, u64) {
     let mut lab = Lab::new();
@@ -19,9 +19,9 @@ fn creates_are_checked_in_the_order_of_the_real_server() {
     let (mut lab, client) = lab_with_znodes();
     let bad_acl = |path: &str| create_with(path, Vec::new());
     for (request, code) in [
-        (create_as(CreateOp::Create, "/x", 7, -1), ErrorCode::BadArguments),
-        (create_as(CreateOp::Create, "/x", -1, -1), ErrorCode::BadArguments),
-        (create_as(CreateOp::Create, "x", 5, -1), ErrorCode::Unimplemented),
+        (create_as(CreateKind::Create, "/x", 7, -1), ErrorCode::BadArguments),
+        (create_as(CreateKind::Create, "/x", -1, -1), ErrorCode::BadArguments),
+        (create_as(CreateKind::Create, "x", 5, -1), ErrorCode::Unimplemented),
         (create(""), ErrorCode::BadArguments),
         (create("x"), ErrorCode::BadArguments),
         (create("/x\0"), ErrorCode::BadArguments),

@@ -1,5 +1,5 @@
 use super::lab::*;
-use crate::proto::*;
+use zk_wire::*;
 
 fn multi<const N: usize>(operations: [Request; N]) -> Request {
     Request::Multi { operations: operations.to_vec() }
@@ -106,12 +106,12 @@ fn a_znode_can_be_replaced() {
 fn flags_decide_which_create_it_is() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    let as_op = |op, path: &str, flags| create_as(op, path, flags, -1);
+    let as_kind = |kind, path: &str, flags| create_as(kind, path, flags, -1);
     let operations = [
-        as_op(CreateOp::Create2, "/a", 0),
-        as_op(CreateOp::Container, "/b", 0),
-        as_op(CreateOp::Create, "/c", 4),
-        as_op(CreateOp::Container, "/d", 4),
+        as_kind(CreateKind::Create2, "/a", 0),
+        as_kind(CreateKind::Container, "/b", 0),
+        as_kind(CreateKind::Create, "/c", 4),
+        as_kind(CreateKind::Container, "/d", 4),
     ];
     let results = results(lab.ok(client, multi(operations)));
     let with_stat = results.iter().map(|result| matches!(result, MultiResult::Create2(..)));
@@ -123,9 +123,9 @@ fn flags_decide_which_create_it_is() {
 fn times_to_live_are_refused() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    let ttl = create_as(CreateOp::Ttl, "/t", 5, 1000);
+    let ttl = create_as(CreateKind::Ttl, "/t", 5, 1000);
     assert_eq!(results(lab.ok(client, multi([ttl]))), [MultiResult::Error(ErrorCode::Unimplemented)]);
-    let without = create_as(CreateOp::Create, "/t", 5, -1);
+    let without = create_as(CreateKind::Create, "/t", 5, -1);
     assert_eq!(lab.ask(client, multi([without])), Err(ErrorCode::MarshallingError));
 }
 

@@ -2,7 +2,7 @@
 
 use super::lab::*;
 use crate::machine::{Machine, Output, Settings};
-use crate::proto::*;
+use zk_wire::*;
 
 #[test]
 fn pings_have_a_number_of_their_own() {
@@ -27,7 +27,7 @@ fn unknown_ops_are_refused_with_zxid_minus_1_and_end_the_connection() {
     let mut lab = Lab::new();
     let client = lab.connect();
     let outputs =
-        lab.machine.request(lab.now, client, Framed { xid: 3, request: Request::Unknown { op: 77 } });
+        lab.machine.request(lab.now, client, Framed { xid: 3, request: Request::Unknown { op_code: 77.into() } });
     let result = Err(ErrorCode::Unimplemented);
     assert_eq!(
         outputs,
@@ -43,10 +43,10 @@ fn unknown_ops_are_refused_with_zxid_minus_1_and_end_the_connection() {
 fn ops_that_are_known_and_not_served_are_answered_as_by_the_real_server() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    assert_eq!(lab.ask(client, Request::Unknown { op: 16 }), Err(ErrorCode::ReconfigDisabled));
-    assert_eq!(lab.ask(client, Request::Unknown { op: 20 }), Err(ErrorCode::BadArguments));
+    assert_eq!(lab.ask(client, Request::Unknown { op_code: 16.into() }), Err(ErrorCode::ReconfigDisabled));
+    assert_eq!(lab.ask(client, Request::Unknown { op_code: 20.into() }), Err(ErrorCode::BadArguments));
     let outputs =
-        lab.machine.request(lab.now, client, Framed { xid: 3, request: Request::Unknown { op: 102 } });
+        lab.machine.request(lab.now, client, Framed { xid: 3, request: Request::Unknown { op_code: 102.into() } });
     let result = Ok(Response::Number(-1));
     assert_eq!(outputs, [Output::Reply { connection: client, xid: 3, zxid: 0, result }]);
 }
@@ -55,8 +55,8 @@ fn ops_that_are_known_and_not_served_are_answered_as_by_the_real_server() {
 fn malformed_requests_are_refused_and_malformed_proofs_end_the_connection() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    assert_eq!(lab.ask(client, Request::Malformed { op: 4 }), Err(ErrorCode::MarshallingError));
-    let outputs = lab.outputs(client, Request::Malformed { op: 100 });
+    assert_eq!(lab.ask(client, Request::Malformed { op_code: 4.into() }), Err(ErrorCode::MarshallingError));
+    let outputs = lab.outputs(client, Request::Malformed { op_code: 100.into() });
     assert_eq!(outputs, [Output::Close { connection: client }]);
 }
 

@@ -1,6 +1,6 @@
 use super::lab::*;
 use crate::machine::{Output, Settings};
-use crate::proto::*;
+use zk_wire::*;
 
 /// Returns what the answer to the first frame says.
 fn granted(outputs: &[Output]) -> ConnectResponse {
@@ -12,7 +12,7 @@ fn granted(outputs: &[Output]) -> ConnectResponse {
 }
 
 fn reattach(session_id: i64, password: Vec<u8>) -> ConnectRequest {
-    ConnectRequest { session_id, password, ..new_session() }
+    ConnectRequest { session_id, password: Some(password), ..new_session() }
 }
 
 #[test]

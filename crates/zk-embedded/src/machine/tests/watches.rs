@@ -1,6 +1,6 @@
 use super::lab::*;
 use crate::machine::{WatchKind, WatchMode};
-use crate::proto::*;
+use zk_wire::*;
 
 use EventKind::{ChildrenChanged, Created, DataChanged, Deleted};
 
