@@ -122,6 +122,9 @@ mod tests {
         assert_eq!(Version::V3_5.read(multi()), multi());
         assert_eq!(Version::V3_4.read(multi()), Request::Malformed { op_code: 14.into() });
         assert_eq!(Version::V3_4.read(create(CreateKind::Ttl)), Request::Unknown { op_code: 21.into() });
-        assert_eq!(Version::V3_6.read(Request::Malformed { op_code: 107.into() }), Request::Unknown { op_code: 107.into() });
+        assert_eq!(
+            Version::V3_6.read(Request::Malformed { op_code: 107.into() }),
+            Request::Unknown { op_code: 107.into() }
+        );
     }
 }

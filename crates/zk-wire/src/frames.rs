@@ -118,7 +118,10 @@ mod tests {
         let stream = b"\0\0\0\x02ab\0\0\0\0\0\0\0\x01c\0\0\0\x05whole\0\0\0\x05not a";
         for chunk in 1..stream.len() {
             let (frames, end) = split(&stream[..stream.len() - 1], chunk);
-            assert_eq!((frames, end), (vec![b"ab".to_vec(), vec![], b"c".to_vec(), b"whole".to_vec()], Ok(())));
+            assert_eq!(
+                (frames, end),
+                (vec![b"ab".to_vec(), vec![], b"c".to_vec(), b"whole".to_vec()], Ok(()))
+            );
         }
     }
 

@@ -19,7 +19,14 @@ pub struct Framed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// create (1), create2 (15), createContainer (19), createTTL (21).
-    Create { kind: CreateKind, path: String, data: Option<Vec<u8>>, acl: Option<Vec<Acl>>, flags: i32, ttl: i64 },
+    Create {
+        kind: CreateKind,
+        path: String,
+        data: Option<Vec<u8>>,
+        acl: Option<Vec<Acl>>,
+        flags: i32,
+        ttl: i64,
+    },
     /// delete (2); version -1 is any.
     Delete { path: String, version: i32 },
     /// exists (3).

@@ -35,9 +35,16 @@ fn create() -> impl Strategy<Value = Request> {
         Just(CreateKind::Container),
         Just(CreateKind::Ttl)
     ];
-    (kind, path(), data(), acls(), any::<i32>(), any::<i64>()).prop_map(|(kind, path, data, acl, flags, ttl)| {
-        Request::Create { kind, path, data, acl, flags, ttl: if kind == CreateKind::Ttl { ttl } else { 0 } }
-    })
+    (kind, path(), data(), acls(), any::<i32>(), any::<i64>()).prop_map(
+        |(kind, path, data, acl, flags, ttl)| Request::Create {
+            kind,
+            path,
+            data,
+            acl,
+            flags,
+            ttl: if kind == CreateKind::Ttl { ttl } else { 0 },
+        },
+    )
 }
 
 fn write_op() -> impl Strategy<Value = Request> {
@@ -97,7 +104,8 @@ fn any_request() -> impl Strategy<Value = Request> {
         Just(Request::Ping),
         Just(Request::WhoAmI),
         Just(Request::CloseSession),
-        prop_oneof![Just(0), Just(10), 23..100, 200..i32::MAX].prop_map(|code| Request::Unknown { op_code: code.into() }),
+        prop_oneof![Just(0), Just(10), 23..100, 200..i32::MAX]
+            .prop_map(|code| Request::Unknown { op_code: code.into() }),
     ]
 }
 
@@ -245,7 +253,11 @@ fn a_huge_count_allocates_no_more_than_the_frame_has_items_for() {
 fn huge_and_negative_lengths_are_malformed() {
     for length in [i32::MAX, i32::MIN, -2, 5] {
         let body = [&length.to_be_bytes()[..], b"/a\0\0"].concat();
-        assert_eq!(decode_body(OpCode::GetData, &body), Ok(Request::Malformed { op_code: OpCode::GetData }), "{length}");
+        assert_eq!(
+            decode_body(OpCode::GetData, &body),
+            Ok(Request::Malformed { op_code: OpCode::GetData }),
+            "{length}"
+        );
     }
 }
 
@@ -361,7 +373,10 @@ fn numbers_have_one_name_each() {
     }
     assert_eq!((OpCode::from(106), OpCode::from(777)), (OpCode::AddWatch, OpCode::Other(777)));
     assert_eq!([OpCode::CreateTtl.to_string(), OpCode::Other(777).to_string()], ["createTTL", "op 777"]);
-    assert_eq!([ErrorCode::NoNode, ErrorCode::Other(-42)].map(|code| code.to_string()), ["NONODE", "code -42"]);
+    assert_eq!(
+        [ErrorCode::NoNode, ErrorCode::Other(-42)].map(|code| code.to_string()),
+        ["NONODE", "code -42"]
+    );
 }
 
 #[test]

@@ -3,8 +3,8 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::{AfterLoss, ClockChange, Kind, Matching, Order, Scope};
-use zk_wire::ErrorCode;
 use crate::server::{Command, Commands};
+use zk_wire::ErrorCode;
 
 /// The server has stopped, so nothing can be done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

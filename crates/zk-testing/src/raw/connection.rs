@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use zk_wire::{
-    ConnectRequest, ConnectResponse, ErrorCode, Framed, Frames, Malformed, OpCode, Reader, ReplyHeader, Request,
-    Response, WatchEvent, xid,
+    ConnectRequest, ConnectResponse, ErrorCode, Framed, Frames, Malformed, OpCode, Reader, ReplyHeader,
+    Request, Response, WatchEvent, xid,
 };
 
 use super::Error;
@@ -94,11 +94,7 @@ impl Connection {
     }
 
     /// Serves requests until the client is dropped or the connection ends.
-    pub(super) async fn run(
-        mut self,
-        mut calls: mpsc::UnboundedReceiver<Call>,
-        ended: watch::Sender<bool>,
-    ) {
+    pub(super) async fn run(mut self, mut calls: mpsc::UnboundedReceiver<Call>, ended: watch::Sender<bool>) {
         let end = self.serve(&mut calls).await;
         calls.close();
         let (kind, why) = match &end {

@@ -30,7 +30,9 @@ impl Framed {
         let (xid, op_code) = header(&mut reader).map_err(|Malformed| DecodeError::Header)?;
         let request = match request(op_code, &mut reader) {
             Ok(request) => request,
-            Err(Malformed) if matches!(op_code, OpCode::Auth | OpCode::Sasl) => return Err(DecodeError::Auth),
+            Err(Malformed) if matches!(op_code, OpCode::Auth | OpCode::Sasl) => {
+                return Err(DecodeError::Auth);
+            }
             Err(Malformed) => Request::Malformed { op_code },
         };
         Ok(Self { xid, request })
@@ -50,11 +52,9 @@ fn request(op_code: OpCode, reader: &mut Reader<'_>) -> Result<Request> {
         OpCode::Delete => Request::Delete { path: reader.string()?, version: reader.int()? },
         OpCode::Exists => Request::Exists { path: reader.string()?, watch: reader.bool()? },
         OpCode::GetData => Request::GetData { path: reader.string()?, watch: reader.bool()? },
-        OpCode::SetData => Request::SetData {
-            path: string_or_empty(reader)?,
-            data: data(reader)?,
-            version: reader.int()?,
-        },
+        OpCode::SetData => {
+            Request::SetData { path: string_or_empty(reader)?, data: data(reader)?, version: reader.int()? }
+        }
         OpCode::GetAcl => Request::GetAcl { path: reader.string()? },
         OpCode::SetAcl => {
             Request::SetAcl { path: string_or_empty(reader)?, acl: acl(reader)?, version: reader.int()? }
@@ -85,7 +85,9 @@ fn request(op_code: OpCode, reader: &mut Reader<'_>) -> Result<Request> {
         },
         OpCode::AddWatch => Request::AddWatch { path: reader.string()?, mode: reader.int()? },
         OpCode::CheckWatches => Request::CheckWatches { path: reader.string()?, kind: reader.int()? },
-        OpCode::RemoveWatches => Request::RemoveWatches { path: string_or_empty(reader)?, kind: reader.int()? },
+        OpCode::RemoveWatches => {
+            Request::RemoveWatches { path: string_or_empty(reader)?, kind: reader.int()? }
+        }
         OpCode::GetEphemerals => Request::GetEphemerals { prefix: string_or_empty(reader)? },
         OpCode::GetAllChildrenNumber => Request::GetAllChildrenNumber { path: reader.string()? },
         OpCode::WhoAmI => Request::WhoAmI,

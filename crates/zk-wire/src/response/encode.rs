@@ -26,7 +26,9 @@ impl Response {
             Self::PathStat(path, stat) => stat.write(writer.string(path)),
             Self::Stat(stat) => stat.write(writer),
             Self::Data(data, stat) => stat.write(writer.buffer(data.as_deref())),
-            Self::Acl(acl, stat) => stat.write(writer.vector(Some(acl), |writer, entry: &Acl| entry.write(writer))),
+            Self::Acl(acl, stat) => {
+                stat.write(writer.vector(Some(acl), |writer, entry: &Acl| entry.write(writer)))
+            }
             Self::Strings(names) => writer.strings(names),
             Self::Children(names, stat) => stat.write(writer.strings(names)),
             Self::Number(number) => writer.int(*number),

@@ -26,8 +26,11 @@ fn sync_returns_the_path_whatever_it_is() {
 fn unknown_ops_are_refused_with_zxid_minus_1_and_end_the_connection() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    let outputs =
-        lab.machine.request(lab.now, client, Framed { xid: 3, request: Request::Unknown { op_code: 77.into() } });
+    let outputs = lab.machine.request(
+        lab.now,
+        client,
+        Framed { xid: 3, request: Request::Unknown { op_code: 77.into() } },
+    );
     let result = Err(ErrorCode::Unimplemented);
     assert_eq!(
         outputs,
@@ -45,8 +48,11 @@ fn ops_that_are_known_and_not_served_are_answered_as_by_the_real_server() {
     let client = lab.connect();
     assert_eq!(lab.ask(client, Request::Unknown { op_code: 16.into() }), Err(ErrorCode::ReconfigDisabled));
     assert_eq!(lab.ask(client, Request::Unknown { op_code: 20.into() }), Err(ErrorCode::BadArguments));
-    let outputs =
-        lab.machine.request(lab.now, client, Framed { xid: 3, request: Request::Unknown { op_code: 102.into() } });
+    let outputs = lab.machine.request(
+        lab.now,
+        client,
+        Framed { xid: 3, request: Request::Unknown { op_code: 102.into() } },
+    );
     let result = Ok(Response::Number(-1));
     assert_eq!(outputs, [Output::Reply { connection: client, xid: 3, zxid: 0, result }]);
 }

@@ -27,8 +27,12 @@ fn any_path() -> impl Strategy<Value = String> {
 }
 
 fn any_write() -> impl Strategy<Value = Request> {
-    let kind =
-        prop::sample::select(vec![CreateKind::Create, CreateKind::Create2, CreateKind::Container, CreateKind::Ttl]);
+    let kind = prop::sample::select(vec![
+        CreateKind::Create,
+        CreateKind::Create2,
+        CreateKind::Container,
+        CreateKind::Ttl,
+    ]);
     let version = prop_oneof![4 => Just(-1), 1 => 0..3];
     prop_oneof![
         4 => (kind, any_path(), -1..8, -1_i64..2)
