@@ -4,8 +4,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use zk_embedded::Server;
 use zk_testing::raw::{Client, CreateMode};
+use zk_wire::{ErrorCode, Request};
 
-use crate::wire::{SOON, Wire, code, request};
+use crate::wire::{SOON, Wire, request};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -20,7 +21,8 @@ async fn who_does_not_read_is_not_read_either_and_gets_every_answer_in_the_end()
     let mut sent = 0;
     let send = async {
         while sent < 10_000 {
-            writer.write_all(&request(sent + 1, 4, "/big", &[0])).await.expect("the connection stands");
+            let get = Request::GetData { path: "/big".into(), watch: false };
+            writer.write_all(&request(sent + 1, get)).await.expect("the connection stands");
             sent += 1;
         }
     };
@@ -47,8 +49,8 @@ async fn who_does_not_read_its_events_is_cut_off() {
     // Long names make long events: 100 kB each.
     let long = format!("/{}", "n".repeat(100_000));
     let mut wire = Wire::connected(server.addr()).await;
-    wire.send(&request(1, 106, "/", &1i32.to_be_bytes())).await;
-    assert_eq!(code(&wire.frame().await.expect("answered")), 0);
+    wire.send(&request(1, Request::AddWatch { path: "/".into(), mode: 1 })).await;
+    assert_eq!(wire.header().await.code, ErrorCode::Ok);
     let cut = async {
         while cons(&server, "lop=ADDW").await > 0 {
             for _ in 0..10 {

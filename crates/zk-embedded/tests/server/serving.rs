@@ -7,7 +7,7 @@ use zk_embedded::faults::{Matching, Op};
 use zk_embedded::{Server, Shutdown};
 use zk_testing::raw::{Client, CreateMode, Error, Event, EventKind};
 
-use crate::wire::{SOON, Wire, request};
+use crate::wire::{SOON, Wire, exists};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -126,7 +126,7 @@ async fn a_shutdown_that_closes_sends_the_answers_that_are_ready_and_one_that_dr
         let mut wire = Wire::connected(server.addr()).await;
         let by = Duration::from_millis(200);
         let late = server.faults().delay(Matching::op(Op::Exists), by).await.expect("it runs");
-        wire.send(&request(1, 3, "/", &[0])).await;
+        wire.send(&exists(1)).await;
         assert!(late.wait_fired(SOON).await);
         let (reply, ()) = tokio::join!(wire.frame(), server.shutdown(how));
         assert_eq!(reply.is_some(), answered, "{how:?}");
