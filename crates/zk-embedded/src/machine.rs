@@ -1,7 +1,7 @@
 //! The server without sockets, clocks and chance: requests in, replies and events out.
 //!
 //! A [`Machine`] holds the data tree, the sessions and the watches, and does what Apache ZooKeeper 3.8 does with them. Time
-//! comes in with every call as milliseconds since 1970, and whoever calls decides what a [`ConnectionId`] stands for.
+//! comes in with every call as milliseconds since 1970, and the caller numbers the connections.
 //! The same calls give the same outputs, byte for byte.
 //!
 //! ```
@@ -19,9 +19,9 @@
 //! ```
 
 mod access;
+mod attachment;
 mod auth;
 mod commit;
-mod connection;
 mod containers;
 mod deliver;
 mod digest;
@@ -51,7 +51,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use connection::Connection;
+use attachment::Attachment;
 use containers::Sweep;
 use sessions::Sessions;
 use tree::Tree;
@@ -64,7 +64,7 @@ pub use watch_table::WatchMode;
 
 /// A ZooKeeper server as a state machine.
 ///
-/// Session ids, passwords, zxids, sequence numbers and negotiated timeouts follow the rules of the real server. Where that
+/// Session ids, passwords, zxids, sequence numbers and negotiated timeouts follow the rules of Apache ZooKeeper. Where that
 /// leaves an order to a hash table (children in a list, watchers of one znode), this one sorts.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -74,7 +74,7 @@ pub struct Machine {
     tree: Tree,
     watches: Watches,
     sessions: Sessions,
-    connections: BTreeMap<ConnectionId, Connection>,
+    connections: BTreeMap<ConnectionId, Attachment>,
     sweep: Sweep,
 }
 
@@ -94,7 +94,7 @@ impl Machine {
 
     /// Lets time pass: ends the sessions that were silent for too long, and deletes containers that have emptied.
     ///
-    /// A session ends at the first whole tick after its timeout, as on the real server. Nothing else ends one: a request
+    /// A session ends at the first whole tick after its timeout, as on Apache ZooKeeper. Nothing else ends one: a request
     /// that comes in later than that, but before this is called, keeps the session.
     pub fn advance(&mut self, now: i64) -> Vec<Output> {
         let mut outputs = Vec::new();

@@ -5,13 +5,13 @@ use zk_wire::{OpCode, Request};
 
 /// The release of Apache ZooKeeper whose behaviour a server has.
 ///
-/// An older one does not know the requests that came later: it answers them with -6 (UNIMPLEMENTED) and closes the
-/// connection; the session stays. Four-letter words tell the version. Otherwise all behave as 3.8 does, 3.4 apart from
-/// what its variant tells.
+/// An older release does not know newer requests: it replies with -6 (UNIMPLEMENTED) and closes the connection; the session
+/// stays. Four-letter words print the version. Otherwise all behave as 3.8 does, but for 3.4, whose variant lists the
+/// differences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Version {
-    /// 3.4.14, as compared with the real one case by case: no `create2`, container, time to live, `reconfig`, or removal of
+    /// 3.4.14, as compared with Apache ZooKeeper case by case: no `create2`, container, time to live, `reconfig`, or removal of
     /// watches, nor what came after these. A multi with one of them cannot be read. There is no `/zookeeper/config`.
     V3_4,
     /// 3.5: no persistent watches, `multiRead`, `getEphemerals`, or `getAllChildrenNumber`.
@@ -34,7 +34,7 @@ impl Version {
         }
     }
 
-    /// Tells whether a server of this version knows an op code.
+    /// Whether a server of this version knows an op code.
     pub(crate) fn knows(self, op_code: OpCode) -> bool {
         let since = match op_code.code() {
             15..=21 => Self::V3_5,
@@ -45,7 +45,7 @@ impl Version {
         self >= since
     }
 
-    /// Returns what a server of this version takes a request for.
+    /// Returns a request as a server of this version reads it.
     pub(crate) fn read(self, request: Request) -> Request {
         let op_code = request.op_code();
         if !self.knows(op_code) {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn each_version_knows_what_came_with_it() {
+    fn each_version_knows_its_op_codes() {
         let known = |version: Version| (0..=107).filter(|code| version.knows(OpCode::from(*code))).count();
         let all = known(Version::V3_8);
         assert_eq!(
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_read_as_they_are_written() {
+    fn a_version_is_parsed_from_its_display() {
         assert_eq!("3.5".parse(), Ok(Version::V3_5));
         assert_eq!(Version::default().to_string(), "3.8");
         let error = "3.10".parse::<Version>().unwrap_err();
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_later_is_unknown_and_a_multi_with_it_unreadable() {
+    fn a_newer_request_is_unknown_and_a_multi_with_one_is_malformed() {
         let multi =
             || Request::Multi { operations: vec![create(CreateKind::Create), create(CreateKind::Create2)] };
         assert_eq!(Version::V3_5.read(multi()), multi());

@@ -1,6 +1,6 @@
 //! A TCP proxy in front of one server that knows where ZooKeeper's messages begin and end.
 //!
-//! A [`Proxy`] can break the link as a whole, by [`cut`](Proxy::cut), [`refuse`](Proxy::refuse), [`hang`](Proxy::hang) and
+//! A [`Proxy`] can break all connections, by [`cut`](Proxy::cut), [`refuse`](Proxy::refuse), [`hang`](Proxy::hang) and
 //! [`delay`](Proxy::delay), or at one message, by [`on`](Proxy::on). It records which requests went by.
 
 mod connection;
@@ -68,7 +68,7 @@ impl Proxy {
 
     /// Forwards everything at once; ends [`refuse`](Self::refuse), [`hang`](Self::hang) and [`delay`](Self::delay).
     ///
-    /// What was held back meanwhile is forwarded, except on connections that were opened and given up during a hang.
+    /// What was held back meanwhile is forwarded, except on connections that were opened and closed during a hang.
     ///
     /// # Errors
     /// An I/O error if connections were refused, and something else has taken the port since.
@@ -97,7 +97,7 @@ impl Proxy {
         self.listen().await
     }
 
-    /// Refuses new connections, as a port does on which nobody listens, and closes the present ones.
+    /// Refuses new connections, as a closed port does, and closes the present ones.
     ///
     /// When it returns, all of this is done. It lasts until the next [`pass`](Self::pass), [`hang`](Self::hang) or
     /// [`delay`](Self::delay).
@@ -137,7 +137,7 @@ impl Proxy {
     /// # async fn run(proxy: zk_testing::proxy::Proxy) {
     /// # use std::time::Duration;
     /// use zk_testing::proxy::{Action, Match};
-    /// // The node is created, but its creator never learns.
+    /// // The node is created, but its creator gets no reply.
     /// let lost = proxy.on(Match::creates().path("/a"), Action::CutAfterRequest);
     /// assert!(lost.wait_fired(Duration::from_secs(1)).await);
     /// # }

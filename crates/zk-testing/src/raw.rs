@@ -1,7 +1,7 @@
-//! A small client that shares no code with any other, to observe and to disturb.
+//! A small client that shares no code with the client under test, to observe and to disturb.
 //!
 //! A [`Client`] is one session on one TCP connection. It never reconnects: when the connection ends, for whatever reason,
-//! [`Client::closed`] tells, and every call fails from then on. Pings keep the session alive meanwhile.
+//! [`Client::closed`] returns, and every call fails from then on. Pings keep the session alive meanwhile.
 
 mod client;
 mod connection;

@@ -1,4 +1,5 @@
-//! TLS for test servers: who a server or a client says it is, whom it trusts, and an authority that issues both.
+//! TLS for test servers: certificates of servers and clients, the certificates that they trust, and an authority that
+//! issues them.
 //!
 //! `Authority` needs the feature `tls`; certificates from elsewhere do without.
 //!
@@ -66,9 +67,9 @@ impl fmt::Debug for Identity {
 pub enum ClientAuth {
     /// It asks for none.
     None,
-    /// It asks for one, and serves who has none, too.
+    /// It asks for one, and serves clients without one, too.
     Want,
-    /// It refuses who has none that it trusts; ZooKeeper's own default.
+    /// It refuses clients without one that it trusts; ZooKeeper's own default.
     Need,
 }
 

@@ -285,7 +285,7 @@ fn reads_and_writes_do_not_mix_in_a_multi() {
 }
 
 #[test]
-fn strings_that_are_no_utf8_are_read_with_replacements() {
+fn invalid_utf8_is_read_with_replacement_characters() {
     let body = [0, 0, 0, 2, b'/', 0xff, 0];
     let path = "/\u{fffd}".to_owned();
     assert_eq!(decode_body(OpCode::GetData, &body), Ok(Request::GetData { path, watch: false }));

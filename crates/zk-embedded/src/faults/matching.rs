@@ -1,10 +1,10 @@
 use super::Op;
 use zk_wire::Request;
 
-/// Whom a fault strikes.
+/// The sessions that a fault strikes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Everybody, now and later.
+    /// All sessions, now and later.
     #[default]
     All,
     /// The session with this id.
@@ -20,7 +20,7 @@ impl Scope {
     }
 }
 
-/// Which requests a fault strikes: by default the next one of anybody, and then no more.
+/// Which requests a fault strikes: by default the next one of any session, and then no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matching {
     pub(super) scope: Scope,
@@ -77,12 +77,12 @@ impl Default for Matching {
     }
 }
 
-/// What becomes of the connection on which a reply was lost.
+/// What happens to the connection on which a reply was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum AfterLoss {
-    /// It is cut, as when the link breaks between the write and its answer.
+    /// It is cut, as when the network fails between the write and its reply.
     #[default]
     Cut,
-    /// It stays. No real network does this: a client that still hears later replies may well call it a protocol error.
+    /// It stays. No real network does this: a client that gets later replies may treat it as a protocol error.
     Keep,
 }

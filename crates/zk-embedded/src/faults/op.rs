@@ -1,6 +1,6 @@
 use zk_wire::Request;
 
-/// What a client asks for, as far as faults tell the kinds apart.
+/// The kinds of requests that faults distinguish; [`OpCode`](zk_wire::OpCode) is finer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Op {
@@ -85,7 +85,7 @@ impl Op {
     }
 }
 
-/// Returns the real server's short name of an op, which its `cons` tells.
+/// Returns Apache ZooKeeper's short name of an operation, as its `cons` prints it.
 pub(crate) fn short_name(request: &Request) -> &'static str {
     match request {
         Request::Create { .. } => "CREA",

@@ -1,4 +1,4 @@
-//! Transactions are carried out here; each fires its watches before the next begins.
+//! Carries out transactions; each fires its watches before the next begins.
 
 use super::prepare::Transaction;
 use super::{Machine, Output, hash_order, path};

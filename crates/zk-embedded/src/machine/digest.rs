@@ -14,7 +14,7 @@ pub(super) fn is_valid(id: &str) -> bool {
     id.trim_end_matches(':').split(':').count() == 2
 }
 
-/// Returns the id without its hash, for those who may read an ACL, but not change it.
+/// Returns the id without its hash, for a session that may read an ACL, but not change it.
 pub(super) fn masked(id: &str) -> String {
     match id.split_once(':') {
         Some((user, _)) => format!("{user}:x"),

@@ -23,8 +23,8 @@ impl Machine {
 
     /// Carries out all operations or none.
     ///
-    /// The answer has a result for each; if there is one that fails, those before it have the code 0, and those behind it
-    /// another that says nothing about them.
+    /// The reply has a result for each. If one fails, those before it have the code 0, and those behind it
+    /// RUNTIMEINCONSISTENCY.
     pub(super) fn multi(
         &mut self,
         now: i64,
@@ -92,7 +92,7 @@ fn by_flags(operation: Request, version: Version) -> Result<Request, ErrorCode> 
     let Request::Create { kind, path, data, acl, flags, ttl } = operation else { return Ok(operation) };
     let mode = Mode::from_flags(flags, version);
     let kind = match mode {
-        // The real server fails on the way, as it looks for a ttl in a request that has no room for one.
+        // Apache ZooKeeper fails on the way, as it looks for a ttl in a request that has no room for one.
         Some(mode) if mode.has_ttl && kind != CreateKind::Ttl => return Err(ErrorCode::MarshallingError),
         Some(mode) if mode.has_ttl => CreateKind::Ttl,
         Some(mode) if mode.is_container => CreateKind::Container,

@@ -1,5 +1,5 @@
-//! From a request that writes to a transaction that can not fail, or to the error: the checks, in the order of the real
-//! server, as the first one that fails decides what the client is told.
+//! Turns a request that writes into a transaction that cannot fail, or into the error: the checks come in Apache
+//! ZooKeeper's order, as the first one that fails decides the error code.
 
 use super::access;
 use super::auth::{self, Identity};
@@ -20,7 +20,7 @@ pub(super) enum Transaction {
     Check,
 }
 
-/// The one who asks.
+/// The session that asks, and its settings.
 #[derive(Clone, Copy)]
 pub(super) struct Asker<'a> {
     pub(super) session: i64,
@@ -30,8 +30,8 @@ pub(super) struct Asker<'a> {
     pub(super) version: Version,
 }
 
-/// A znode that somebody wants to create.
-struct Wish {
+/// A znode that a client wants to create.
+struct NewRequest {
     kind: CreateKind,
     path: String,
     data: Option<Vec<u8>>,
@@ -48,21 +48,25 @@ pub(super) fn prepare(
 ) -> Result<Transaction, ErrorCode> {
     match request {
         Request::Create { kind, path, data, acl, flags, ttl } => {
-            create(Wish { kind, path, data, acl, flags, ttl }, scratch, asker)
+            create(NewRequest { kind, path, data, acl, flags, ttl }, scratch, asker)
         }
         Request::Delete { path, version } => delete(path, version, scratch, asker),
         Request::SetData { path, data, version } => set_data(path, data, version, scratch, asker),
         Request::SetAcl { path, acl, version } => set_acl(path, acl, version, scratch, asker),
         Request::Check { path, version } => check(&path, version, scratch, asker),
-        // The real server makes an empty transaction of what does not write, and then fails to serialize it.
+        // Apache ZooKeeper makes an empty transaction of what does not write, and then fails to serialize it.
         _ => Err(ErrorCode::MarshallingError),
     }
 }
 
-fn create(wish: Wish, scratch: &mut Scratch<'_>, asker: Asker<'_>) -> Result<Transaction, ErrorCode> {
-    let Wish { kind, mut path, data, acl, flags, ttl } = wish;
+fn create(
+    request: NewRequest,
+    scratch: &mut Scratch<'_>,
+    asker: Asker<'_>,
+) -> Result<Transaction, ErrorCode> {
+    let NewRequest { kind, mut path, data, acl, flags, ttl } = request;
     let Some(mode) = Mode::from_flags(flags, asker.version) else {
-        // The oldest looks at the flags only after all this.
+        // 3.4 checks the flags only after all this.
         if asker.version == Version::V3_4 {
             place(&path, acl, scratch, asker)?;
         }
@@ -79,7 +83,7 @@ fn create(wish: Wish, scratch: &mut Scratch<'_>, asker: Asker<'_>) -> Result<Tra
     // Where the op code and the flags disagree, the op code decides.
     let owner = match kind {
         CreateKind::Container => Owner::Container,
-        // Without a ttl the real server would now die; refusing is kinder.
+        // Without a ttl Apache ZooKeeper would now die; here it is an error.
         CreateKind::Ttl => ttl_owner.ok_or(ErrorCode::BadArguments)?,
         CreateKind::Create | CreateKind::Create2 if mode.is_ephemeral => Owner::Session(asker.session),
         CreateKind::Create | CreateKind::Create2 => Owner::Nobody,
@@ -104,7 +108,7 @@ fn create(wish: Wish, scratch: &mut Scratch<'_>, asker: Asker<'_>) -> Result<Tra
     Ok(Transaction::Create { new: NewZnode { path, data, acl, owner }, parent_creates, with_stat })
 }
 
-/// Where a znode is to be created, by somebody who may.
+/// Where a znode may be created: its parent and the checked ACL.
 struct Place {
     parent_path: String,
     parent: Record,

@@ -1,4 +1,4 @@
-//! `setWatches`: a client that was away sets its watches again, and is told at once of those that would have fired.
+//! `setWatches`: a client that reconnects sets its watches again; those that would have fired meanwhile fire at once.
 
 use super::watch_table::WatchMode;
 use super::znode::Znode;

@@ -9,14 +9,15 @@ use zk_wire::{Acl, ErrorCode};
 
 /// What the tree will be after the operations that were prepared so far.
 ///
-/// Operations of one multi see what earlier ones will have done; when one fails, this view is dropped, and nothing was done.
+/// An operation of a multi sees what earlier ones will have done; when one fails, this view is dropped, and nothing was
+/// done.
 pub(super) struct Scratch<'tree> {
     tree: &'tree Tree,
     /// Paths that will have changed; `None` for a znode that will be gone.
     changed: BTreeMap<String, Option<Record>>,
 }
 
-/// What later operations may ask about a znode.
+/// What later operations need to know about a znode.
 #[derive(Clone)]
 pub(super) struct Record {
     pub(super) version: i32,

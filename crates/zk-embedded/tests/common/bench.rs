@@ -14,7 +14,7 @@ use super::masks::Masks;
 use super::request::{self, Sent};
 use super::target::Target;
 
-/// How long an answer may take before the transcript says that there was none.
+/// How long a reply may take before the transcript says that there was none.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The session timeout that a case's clients ask for: far longer than a case.
 pub(crate) const TIMEOUT_MS: i32 = 9_000;
@@ -45,7 +45,7 @@ struct Expected {
 
 struct Connection {
     stream: Option<FrameStream>,
-    /// What was sent and is not yet answered.
+    /// The requests whose replies are still to come.
     expected: Vec<Expected>,
     /// The last reply that a script may ask for.
     last: Reply,
@@ -173,7 +173,7 @@ impl<'t> Bench<'t> {
         (0..count).map(|id| Client { bench: self, id })
     }
 
-    /// Collects what is on its way to every client: a ping is answered after all that came before it.
+    /// Collects what is on its way to every client: the reply to a ping comes after all that came before it.
     pub(crate) fn settle(&self) {
         self.clients().for_each(Client::barrier);
     }
@@ -226,7 +226,7 @@ impl Client<'_> {
         self.with(|connection| connection.last.clone())
     }
 
-    /// Asks what may stay without a reply: nothing is awaited that does not come before the answer to a ping.
+    /// Asks what may stay without a reply: nothing is awaited that does not come before the reply to a ping.
     pub(crate) fn call_in_vain(self, xid: i32, request: Request) {
         self.post_as(xid, request);
         self.ping();
@@ -479,11 +479,11 @@ impl Client<'_> {
         self.hear(format_args!("event {kind} {path}{unusual}"));
     }
 
-    /// Takes the answer to the first frame.
+    /// Takes the reply to the first frame.
     pub(crate) fn welcome(self, asked: i64) {
         let deadline = Instant::now() + PATIENCE;
         match self.with(|connection| connection.stream().receive(deadline)) {
-            Incoming::Silence => self.hear("no answer"),
+            Incoming::Silence => self.hear("no reply"),
             Incoming::Closed => {
                 self.hear("closed");
                 self.with(|connection| connection.stream = None);

@@ -98,7 +98,7 @@ impl Masks {
                 format!("users={list:?}")
             }
             OpCode::Multi | OpCode::MultiRead => self.multi(input)?,
-            // Apache answers these with a code of its own, though the header has one.
+            // The reply has a code as its body, though the header has one.
             OpCode::AddWatch | OpCode::Error => format!("code={}", input.int()?),
             _ => String::new(),
         })

@@ -1,7 +1,7 @@
 //! Random sequences of operations, run on both servers and compared step by step.
 //!
-//! A sequence follows from its seed alone. One that is answered differently is cut down to the steps that matter before it
-//! is shown.
+//! A sequence follows from its seed alone. Where the transcripts differ, it is cut down to the steps that matter before
+//! it is shown.
 
 use zk_wire::{Acl, OpCode, Request};
 
@@ -23,7 +23,7 @@ const SLOTS: u64 = 3;
 const PATHS: [&str; 8] = ["/a", "/b", "/a/a", "/a/b", "/b/a", "/a/a/a", "/c", "/"];
 
 #[test]
-fn random_sequences_are_answered_as_by_apache_zookeeper() {
+fn random_sequences_get_the_replies_of_apache_zookeeper() {
     let Some(both) = Both::start(Settings { extended_types: true, ..Settings::default() }) else { return };
     let seeds = seeds();
     let mut root = 0;
@@ -54,7 +54,7 @@ fn random_sequences_are_answered_as_by_apache_zookeeper() {
             break;
         }
     }
-    assert!(report.is_empty(), "sequences are answered differently:\n{report}");
+    assert!(report.is_empty(), "the transcripts of sequences differ:\n{report}");
 }
 
 fn seeds() -> Range<u64> {

@@ -11,12 +11,12 @@ use crate::wire::{SOON, Wire, request};
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn who_does_not_read_is_not_read_either_and_gets_every_answer_in_the_end() {
+async fn a_client_that_does_not_read_is_not_read_either_and_still_gets_every_reply() {
     let server = Server::start().await.expect("a port is free");
     let client = Client::connect(server.addr(), TIMEOUT).await.expect("answered");
     client.create("/big", &vec![7; 1_000_000], CreateMode::Persistent).await.expect("created");
 
-    // The answers are 20,000 times as long as the requests, so these would be 10 GB.
+    // The replies are 20,000 times as long as the requests, so these would be 10 GB.
     let (mut reader, mut writer) = Wire::connected(server.addr()).await.0.into_split();
     let mut sent = 0;
     let send = async {
@@ -35,15 +35,15 @@ async fn who_does_not_read_is_not_read_either_and_gets_every_answer_in_the_end()
     // The pipelined requests are still answered, in order.
     let mut header = [0; 20];
     for xid in 1..=30 {
-        reader.read_exact(&mut header).await.expect("an answer");
+        reader.read_exact(&mut header).await.expect("a reply");
         assert_eq!(header[4..8], i32::to_be_bytes(xid));
         let mut rest = vec![0; u32::from_be_bytes(*header.first_chunk().expect("a length")) as usize - 16];
-        reader.read_exact(&mut rest).await.expect("the whole answer");
+        reader.read_exact(&mut rest).await.expect("the whole reply");
     }
 }
 
 #[tokio::test]
-async fn who_does_not_read_its_events_is_cut_off() {
+async fn a_client_that_does_not_read_its_events_is_disconnected() {
     let server = Server::start().await.expect("a port is free");
     let client = Client::connect(server.addr(), TIMEOUT).await.expect("answered");
     // Long names make long events: 100 kB each.

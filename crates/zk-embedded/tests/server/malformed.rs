@@ -39,7 +39,7 @@ async fn a_first_frame_that_is_no_connect_request_ends_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_connects_and_says_nothing_is_closed_after_a_while() {
+async fn a_connection_without_a_first_frame_is_closed_after_10_seconds() {
     let server = Server::start().await.expect("a port is free");
     let mut wire = Wire::open(server.addr()).await;
     let start = tokio::time::Instant::now();
@@ -78,7 +78,7 @@ async fn the_largest_frame_is_served() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_is_answered_as_such() {
+async fn a_malformed_body_gets_a_marshalling_error() {
     let server = Server::start().await.expect("a port is free");
     let mut wire = Wire::connected(server.addr()).await;
     for op in [1, 2, 4, 14, 101] {
@@ -88,7 +88,7 @@ async fn a_body_that_cannot_be_read_is_answered_as_such() {
 }
 
 #[tokio::test]
-async fn the_corpus_harms_nobody_else() {
+async fn the_corpus_harms_no_other_client() {
     let server = Server::start().await.expect("a port is free");
     let client = bystander(&server).await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zk-wire/corpus");
@@ -100,7 +100,7 @@ async fn the_corpus_harms_nobody_else() {
 }
 
 #[test]
-fn arbitrary_bytes_harm_nobody_else() {
+fn arbitrary_bytes_harm_no_other_client() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -87,7 +87,7 @@ async fn speaks_four_letters(client: &TcpStream) -> io::Result<bool> {
     }
 }
 
-/// A frame that may go on at a given time, or how the stream broke.
+/// A frame and when it may go on, or how the stream broke.
 type Item = (Instant, io::Result<Vec<u8>>);
 
 /// Reads frames for a forwarder until the stream ends. It never returns, so that the forwarder can finish first.

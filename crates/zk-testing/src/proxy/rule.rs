@@ -20,28 +20,28 @@ pub enum Action {
     ///
     /// With as many as it has, or more, the server sees the whole of it, but whether it acts on it is left to chance.
     CutMidRequest(usize),
-    /// The server has carried out the request and its answer has arrived here, but goes no further: cut.
+    /// The server has carried out the request and its reply has arrived here, but goes no further: cut.
     ///
     /// This is the lost reply.
     CutAfterRequest,
-    /// The client gets the answer, and right behind it the connection is closed.
+    /// The client gets the reply, and right behind it the connection is closed.
     CutAfterReply,
-    /// The client gets the header of the answer and nothing of its body, as from a server that breaks the protocol.
+    /// The client gets the header of the reply and nothing of its body, as from a server that breaks the protocol.
     EmptyReply,
-    /// The server carries out the request, its answer is dropped, and the connection goes on.
+    /// The server carries out the request, its reply is dropped, and the connection goes on.
     ///
-    /// To a client that counts on the order of answers, the next one is then a breach of the protocol.
+    /// To a client that counts on the order of replies, the next one is then a breach of the protocol.
     SwallowReply,
 }
 
-/// A fault that was asked for: tells whether and how often it has happened.
+/// A requested fault: whether and how often it has happened.
 ///
 /// Dropping it changes nothing; the rule stays until it is used up or [lifted](Self::lift).
 #[derive(Clone, Debug)]
 pub struct Injection(Arc<Rule>);
 
 impl Injection {
-    /// Tells whether it has happened at least once.
+    /// Whether it has happened at least once.
     pub fn fired(&self) -> bool {
         self.count() > 0
     }

@@ -34,7 +34,7 @@ impl Client {
     /// The server grants a timeout of 2 to 20 ticks; see [`negotiated_timeout`](Self::negotiated_timeout).
     ///
     /// # Errors
-    /// [`Error::Io`] if nobody listens, or there is no answer within 5 s.
+    /// [`Error::Io`] if the port is closed, or there is no reply within 5 s.
     ///
     /// # Cancel safety
     /// A session may have been opened, and then expires.
@@ -44,7 +44,7 @@ impl Client {
 
     /// Connects to a server and takes over an existing session, or opens a new one if the id is 0.
     ///
-    /// A connection that held the session so far is closed: at once if it is to the same server, which does so even
+    /// A connection that owned the session so far is closed: at once if it is to the same server, which does so even
     /// before it looks at the password, else at its next request or ping.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Client {
     /// [`is_read_only`](Self::is_read_only).
     ///
     /// A member of an ensemble that allows it ([`EnsembleBuilder::read_only_mode`](crate::EnsembleBuilder::read_only_mode))
-    /// refuses everybody else while it has no majority.
+    /// refuses all other clients while it has no majority.
     ///
     /// # Errors
     /// As for [`connect`](Self::connect).
@@ -154,7 +154,7 @@ impl Client {
         Ok(())
     }
 
-    /// Deletes a node, if it has the version given.
+    /// Deletes a node; with a version, only if the node has it.
     ///
     /// # Errors
     /// [`Error::NoNode`], [`Error::BadVersion`], [`Error::NotEmpty`], and others.
@@ -165,7 +165,7 @@ impl Client {
     /// Deletes a node and everything below it, bottom up; what is gone meanwhile is no error.
     ///
     /// # Errors
-    /// [`Error::NotEmpty`] if somebody else creates faster than this deletes, and others.
+    /// [`Error::NotEmpty`] if another client creates faster than this deletes, and others.
     pub async fn delete_recursive(&self, path: &str) -> Result<(), Error> {
         let mut found = vec![path.to_owned()];
         let mut next = 0;
@@ -213,7 +213,7 @@ impl Client {
         }
     }
 
-    /// Writes a node's data, if it has the version given.
+    /// Writes a node's data; with a version, only if the node has it.
     ///
     /// # Errors
     /// [`Error::NoNode`], [`Error::BadVersion`], [`Error::NoAuth`], and others.
@@ -265,7 +265,7 @@ impl Client {
         self.write_acl(path, acl, Some(aversion)).await
     }
 
-    /// Lists who the session has proved to be: pairs of scheme and user, in no order. Needs a server of 3.7 or newer.
+    /// Lists the identities of the session: pairs of scheme and user, in no order. Needs a server of 3.7 or newer.
     ///
     /// # Errors
     /// [`Error::Unimplemented`] from an older server, which closes the connection too.
@@ -323,7 +323,7 @@ impl Client {
 
     /// Waits for the next watch to fire; `None` when the connection has ended and all events are read.
     ///
-    /// An event is in the queue before the answer to any later request of this client.
+    /// An event is in the queue before the reply to any later request of this client.
     ///
     /// # Cancel safety
     /// No event is lost.

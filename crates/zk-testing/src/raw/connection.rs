@@ -101,7 +101,7 @@ impl Connection {
             Ok(()) => (io::ErrorKind::ConnectionAborted, "the connection was closed".to_owned()),
             Err(error) => (error.kind(), error.to_string()),
         };
-        // Whoever reads this finds the end published already.
+        // A caller that gets this error finds the end published already.
         ended.send_replace(true);
         let lost = || Err(io::Error::new(kind, why.clone()).into());
         for pending in self.pending.drain(..) {
@@ -150,7 +150,7 @@ impl Connection {
         xid
     }
 
-    /// A server that reads nothing for a session timeout is as good as gone.
+    /// A server that reads nothing for a session timeout counts as lost.
     async fn write(&mut self, frame: &[u8]) -> io::Result<()> {
         let written = timeout(self.timeout, self.writer.write_all(frame)).await;
         written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
@@ -161,7 +161,7 @@ impl Connection {
         let ReplyHeader { xid, code, .. } = ReplyHeader::read(&mut reader)?;
         match xid {
             xid::EVENT => {
-                // Nobody may be listening.
+                // The receiver may be gone.
                 let _ = self.events.send(WatchEvent::read(&mut reader)?);
             }
             xid::PING => {}
@@ -190,7 +190,7 @@ fn granted(frame: &[u8]) -> Result<Granted, Error> {
         session_id: response.session_id,
         password: response.password.try_into().map_err(|_| Error::Malformed)?,
         timeout: Duration::from_millis(u64::from(response.timeout_ms.unsigned_abs())),
-        // The oldest servers do not say.
+        // Servers before 3.4 do not send the flag.
         read_only: response.read_only.unwrap_or(false),
     })
 }

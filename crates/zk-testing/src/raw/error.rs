@@ -2,7 +2,7 @@ use std::io;
 
 use zk_wire::{ErrorCode, Malformed};
 
-/// What a request came to: an answer of the server, or none.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -12,7 +12,7 @@ pub enum Error {
     #[error("connection to the server lost")]
     Io(#[from] io::Error),
     /// The server sent what this client does not understand.
-    #[error("the server's answer makes no sense")]
+    #[error("malformed reply from the server")]
     Malformed,
     /// The session does not exist any more, or the password is wrong (-112).
     #[error("session expired")]
@@ -26,7 +26,7 @@ pub enum Error {
     /// The node exists already (-110).
     #[error("node exists")]
     NodeExists,
-    /// The node has another version than the one given (-103).
+    /// The node has another version than the requested one (-103).
     #[error("version does not match")]
     BadVersion,
     /// The node has children (-111).
@@ -59,8 +59,8 @@ pub enum Error {
     /// A quota of the tree is used up (-125).
     #[error("quota exceeded")]
     QuotaExceeded,
-    /// The server answered with another of ZooKeeper's codes.
-    #[error("server answered with code {0}")]
+    /// The server replied with another of ZooKeeper's codes.
+    #[error("server replied with code {0}")]
     Other(i32),
     /// One operation of a multi failed, so none was carried out.
     #[error("operation {index} of the multi failed")]

@@ -54,7 +54,7 @@ async fn every_verb_does_what_it_says() {
 }
 
 #[tokio::test]
-async fn a_multi_is_all_or_nothing_and_names_the_culprit() {
+async fn a_multi_is_all_or_nothing_and_names_the_failed_operation() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::start().await.unwrap();
     let client = connect(server.addr()).await;
@@ -78,7 +78,7 @@ async fn a_multi_is_all_or_nothing_and_names_the_culprit() {
 }
 
 #[tokio::test]
-async fn access_control_binds_who_is_not_authenticated() {
+async fn access_control_refuses_a_session_that_is_not_authenticated() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::start().await.unwrap();
     let (creator, stranger) = (connect(server.addr()).await, connect(server.addr()).await);
@@ -153,7 +153,7 @@ async fn pings_keep_a_session_that_a_dropped_client_leaves_to_expire() {
 }
 
 #[tokio::test]
-async fn a_silent_server_is_given_up_after_a_session_timeout() {
+async fn a_silent_server_is_disconnected_after_a_session_timeout() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::start().await.unwrap();
     let client = Client::connect(server.addr(), Duration::from_millis(400)).await.unwrap();

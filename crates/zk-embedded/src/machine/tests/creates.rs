@@ -24,7 +24,7 @@ fn sequential_names_count_the_children_ever_created() {
 }
 
 #[test]
-fn ephemeral_sequential_znodes_are_both() {
+fn an_ephemeral_sequential_znode_is_both() {
     let mut lab = Lab::new();
     let client = lab.connect();
     let path = created(lab.ok(client, create_as(CreateKind::Create, "/e", 3, -1)));
@@ -51,7 +51,7 @@ fn containers_and_times_to_live_show_no_owner() {
 }
 
 #[test]
-fn a_container_goes_at_the_next_look_after_its_last_child() {
+fn a_container_is_deleted_by_the_first_check_after_its_last_child() {
     let mut lab = Lab::new();
     let client = lab.connect();
     let mut look = START + 60_000;
@@ -72,7 +72,7 @@ fn a_container_goes_at_the_next_look_after_its_last_child() {
 }
 
 #[test]
-fn containers_in_containers_go_one_look_after_the_other() {
+fn nested_containers_are_deleted_by_one_check_each() {
     let mut lab = Lab::new();
     let client = lab.connect();
     for request in [container("/c"), container("/c/d"), create("/c/d/e"), delete("/c/d/e")] {
@@ -89,7 +89,7 @@ fn containers_in_containers_go_one_look_after_the_other() {
 }
 
 #[test]
-fn a_leap_in_time_makes_up_for_the_looks_that_it_left_out() {
+fn a_jump_of_the_clock_runs_the_checks_that_it_skipped() {
     let mut lab = Lab::new();
     let client = lab.connect();
     for request in [container("/c"), container("/c/d"), ephemeral("/c/d/e")] {
@@ -117,7 +117,7 @@ fn a_time_to_live_is_counted_from_the_last_write() {
 }
 
 #[test]
-fn times_to_live_are_refused_unless_allowed_and_must_be_good() {
+fn a_time_to_live_is_refused_unless_it_is_allowed_and_valid() {
     let ttl = |flags, ttl| create_as(CreateKind::Ttl, "/t", flags, ttl);
     let mut lab = Lab::new();
     let client = lab.connect();
@@ -138,7 +138,7 @@ fn times_to_live_are_refused_unless_allowed_and_must_be_good() {
 }
 
 #[test]
-fn the_op_decides_where_flags_say_otherwise() {
+fn the_op_code_decides_where_the_flags_disagree() {
     let mut lab = Lab::new();
     let client = lab.connect();
     lab.ok(client, create_as(CreateKind::Create, "/plain", 4, -1));

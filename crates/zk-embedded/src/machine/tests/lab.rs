@@ -51,7 +51,7 @@ impl Lab {
         self.machine.request(self.now, connection, Framed { xid: self.xid, request })
     }
 
-    /// Returns the answer to a request, and checks that it is the last output and bears the right numbers.
+    /// Returns the reply to a request, and checks that it is the last output and bears the right numbers.
     pub(super) fn ask(&mut self, connection: ConnectionId, request: Request) -> Result<Response, ErrorCode> {
         let mut outputs = self.outputs(connection, request);
         let newest = self.machine.statistics().zxid;

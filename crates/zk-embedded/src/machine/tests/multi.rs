@@ -50,7 +50,7 @@ fn all_operations_are_one_transaction_and_each_sees_the_ones_before() {
 }
 
 #[test]
-fn one_failure_undoes_all_and_is_pointed_at() {
+fn a_failed_operation_undoes_the_multi_and_has_its_error() {
     let mut lab = Lab::new();
     let client = lab.connect();
     lab.ok(client, Request::AddWatch { path: "/".into(), mode: 1 });
@@ -72,7 +72,7 @@ fn one_failure_undoes_all_and_is_pointed_at() {
 }
 
 #[test]
-fn what_an_earlier_operation_has_done_makes_a_later_one_fail() {
+fn an_operation_fails_because_of_an_earlier_one_in_the_multi() {
     for (operations, code) in [
         ([create("/x"), create("/x")], ErrorCode::NodeExists),
         ([delete("/a"), set("/a", "")], ErrorCode::NoNode),
@@ -143,14 +143,14 @@ fn reads_and_writes_do_not_mix() {
 }
 
 #[test]
-fn nothing_is_a_multi_too() {
+fn a_multi_may_be_empty() {
     let mut lab = Lab::new();
     let client = lab.connect();
     assert_eq!(results(lab.ok(client, multi([]))), []);
 }
 
 #[test]
-fn events_come_operation_by_operation_and_before_the_reply() {
+fn events_of_a_multi_come_in_the_order_of_its_operations_and_before_the_reply() {
     let mut lab = Lab::new();
     let client = lab.connect();
     lab.ok(client, Request::AddWatch { path: "/".into(), mode: 1 });

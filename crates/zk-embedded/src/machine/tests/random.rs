@@ -180,7 +180,7 @@ fn check_invariants(lab: &Lab) {
 
 proptest! {
     #[test]
-    fn whatever_is_asked_the_tree_and_the_sessions_stay_consistent(steps in prop::collection::vec(any_step(), 1..80)) {
+    fn random_requests_leave_the_tree_and_the_sessions_consistent(steps in prop::collection::vec(any_step(), 1..80)) {
         run(steps);
     }
 }

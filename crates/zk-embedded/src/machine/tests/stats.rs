@@ -62,7 +62,7 @@ fn a_write_changes_version_mzxid_mtime_and_length() {
 }
 
 #[test]
-fn data_can_be_missing_and_is_then_not_empty() {
+fn null_data_is_not_empty_data() {
     let mut lab = Lab::new();
     let client = lab.connect();
     lab.ok(client, create("/a"));
@@ -83,7 +83,7 @@ fn an_acl_that_is_set_changes_aversion_only() {
 }
 
 #[test]
-fn every_write_takes_a_zxid_also_one_that_fails_and_no_read_does() {
+fn every_write_takes_a_zxid_even_a_failed_one_and_no_read_does() {
     let mut lab = Lab::new();
     let client = lab.connect();
     for (request, taken) in [

@@ -1,4 +1,4 @@
-//! Who may do what: permissions by operation, auth, digest users, addresses.
+//! ACLs: permissions by operation, auth, digest users, addresses.
 
 use zk_wire::{Acl, OpCode, Request};
 

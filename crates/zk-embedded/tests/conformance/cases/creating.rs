@@ -6,7 +6,7 @@ use super::{Case, EPHEMERAL, EPHEMERAL_SEQUENTIAL, SEQUENTIAL, case};
 use crate::common::request::{acl, create, create_by, delete, multi, open, raw, set_data, write_acl};
 
 /// Paths below the case's root that may be wrong, and whole ones with a `!`.
-pub(super) const ODD_PATHS: &[&str] = &[
+pub(super) const UNUSUAL_PATHS: &[&str] = &[
     "!",
     "!noslash",
     "!//",
@@ -99,7 +99,7 @@ fn kinds() -> Vec<Case> {
 }
 
 fn paths() -> Vec<Case> {
-    ODD_PATHS
+    UNUSUAL_PATHS
         .iter()
         .map(|&path| {
             case(format!("create: path {path:?}"), move |t| {

@@ -85,7 +85,6 @@ fn bodies() -> Vec<Case> {
     ];
     let mut all = Vec::new();
     for (name, body) in bodies {
-        let body = body;
         all.push(case(format!("frame: {name}"), move |t| {
             let b = t.open();
             b.create("/x", "", 0);
@@ -243,7 +242,7 @@ fn first() -> Vec<Case> {
     all
 }
 
-/// A create whose frame has a given length.
+/// A create whose frame has this length.
 fn create_of(t: &crate::common::bench::Bench<'_>, length: usize) -> Request {
     let empty = Sent::from(create("/big", "", 0)).frame(0, &t.place("/")).len() - 4;
     create("/big", &"x".repeat(length - empty), 0)

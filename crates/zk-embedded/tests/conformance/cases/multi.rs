@@ -347,7 +347,6 @@ fn unusual() -> Vec<Case> {
         ("bytes behind the end", Writer::new().int(-1).bool(true).int(-1).raw(b"more")),
     ];
     for (name, body) in broken {
-        let body = body;
         all.push(case(format!("multi: with {name} in it"), move |t| {
             let a = t.open();
             a.call(raw(OpCode::Multi, body.clone()));

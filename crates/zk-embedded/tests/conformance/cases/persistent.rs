@@ -9,7 +9,7 @@ use crate::common::request::{create, delete, multi, of_kind, set_data};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut all = adding();
-    all.extend(together());
+    all.extend(combined());
     all.extend(removing());
     all
 }
@@ -99,14 +99,14 @@ fn adding() -> Vec<Case> {
     all
 }
 
-fn together() -> Vec<Case> {
+fn combined() -> Vec<Case> {
     let mut all = Vec::new();
     // ZOOKEEPER-4466: watches of several modes on one path, set in either order.
     let watches = kinds();
     for (first, one) in &watches[..6] {
         for (second, other) in &watches[..6] {
             let (one, other) = (one.clone(), other.clone());
-            all.push(case(format!("watches together: {first}, then {second}"), move |t| {
+            all.push(case(format!("watches combined: {first}, then {second}"), move |t| {
                 let (a, b) = (t.open(), t.open());
                 a.create("/x", "", 0);
                 b.call(one.clone());
@@ -121,7 +121,7 @@ fn together() -> Vec<Case> {
             }));
         }
     }
-    all.push(case("watches together: one-shot below a recursive one", |t| {
+    all.push(case("watches combined: one-shot below a recursive one", |t| {
         let (a, b) = (t.open(), t.open());
         a.create("/x", "", 0);
         b.recursive("/");
@@ -132,7 +132,7 @@ fn together() -> Vec<Case> {
         a.set("/x", "2");
         a.delete("/x/y");
     }));
-    all.push(case("watches together: a recursive one and child watches in its tree", |t| {
+    all.push(case("watches combined: a recursive one and child watches in its tree", |t| {
         let (a, b) = (t.open(), t.open());
         b.children_watch("/");
         b.recursive("/");
@@ -140,7 +140,7 @@ fn together() -> Vec<Case> {
         b.children_watch("/");
         life(a);
     }));
-    all.push(case("watches together: of two clients on one path", |t| {
+    all.push(case("watches combined: of two clients on one path", |t| {
         let (a, b, c) = (t.open(), t.open(), t.open());
         b.persistent("/x");
         c.recursive("/x");

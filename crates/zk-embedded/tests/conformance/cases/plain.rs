@@ -2,7 +2,7 @@
 
 use zk_wire::{OpCode, Request};
 
-use super::creating::ODD_PATHS;
+use super::creating::UNUSUAL_PATHS;
 use super::{Case, EPHEMERAL, SEQUENTIAL, case};
 use crate::common::request::{
     Sent, acl, auth, bare, check, create, create_by, delete, multi, of_kind, of_path, open, read, set_acl,
@@ -69,7 +69,7 @@ pub(super) fn cases() -> Vec<Case> {
         }));
         all.push(case(format!("plain: {name} of unusual paths"), move |t| {
             let mut a = t.open();
-            for &path in ODD_PATHS {
+            for &path in UNUSUAL_PATHS {
                 // The root itself is another case's.
                 if path != "!/" {
                     a.call(one(path));
@@ -291,7 +291,7 @@ fn others() -> Vec<Case> {
             }
             a.collect();
         }),
-        case("xid: any number is given back", |t| {
+        case("xid: any number is returned", |t| {
             let a = t.open();
             for xid in [0, 1, 1, i32::MAX, i32::MIN, -5, -100] {
                 a.post_as(xid, read(OpCode::Exists, "/", false));

@@ -6,12 +6,12 @@ use super::plain::on_path;
 use super::{Case, SEQUENTIAL, case};
 use crate::common::request::{create, delete, multi, of_path, read, set_data};
 
-const GIVEN: [&str; 5] =
+const PRESENT: [&str; 5] =
     ["!/", "!/zookeeper", "!/zookeeper/config", "!/zookeeper/quota", "!/zookeeper/nothing"];
 
 pub(super) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
-    for path in GIVEN {
+    for path in PRESENT {
         all.push(case(format!("tree: reads of {}", &path[1..]), move |t| {
             let a = t.open();
             for request in on_path(path).into_iter().take(11) {

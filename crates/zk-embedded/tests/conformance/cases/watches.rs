@@ -1,4 +1,4 @@
-//! One-shot watches: each kind by each trigger, and who is told in what order.
+//! One-shot watches: each kind by each trigger, and the order of the events.
 
 use zk_wire::{OpCode, Request};
 
