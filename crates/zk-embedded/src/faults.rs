@@ -31,12 +31,12 @@
 
 mod handle;
 mod matching;
-mod op;
+mod operation;
 mod registry;
 
 pub use handle::{Fault, Faults, Stopped};
 pub use matching::{AfterLoss, Matching, Scope};
-pub use op::Op;
+pub use zk_wire::OpCode as Op;
 
-pub(crate) use op::short_name;
-pub(crate) use registry::{ClockChange, Kind, Order, Registry, Strike};
+pub(crate) use operation::{op_code, short_name};
+pub(crate) use registry::{ClockChange, FaultCommand, Kind, Registry, Strike};

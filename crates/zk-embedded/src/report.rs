@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use crate::Version;
 use crate::machine::Statistics;
 
-/// What four-letter words print about a running server.
+/// The facts about a running server that four-letter words print.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) uptime_ms: i64,
@@ -19,7 +19,7 @@ pub(crate) struct Report {
     pub(crate) statistics: Statistics,
 }
 
-/// What four-letter words print about one connection.
+/// The facts about one connection that four-letter words print.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionReport {
     pub(crate) peer: SocketAddr,

@@ -17,10 +17,10 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// # Cancel safety
 /// Dropping the future closes the connection and nothing else.
 pub async fn four_letter_word(addr: SocketAddr, word: &str) -> io::Result<String> {
-    ask(addr, word, DEADLINE).await
+    send_word(addr, word, DEADLINE).await
 }
 
-pub(crate) async fn ask(addr: SocketAddr, word: &str, deadline: Duration) -> io::Result<String> {
+pub(crate) async fn send_word(addr: SocketAddr, word: &str, deadline: Duration) -> io::Result<String> {
     let reply = timeout(deadline, async {
         let mut stream = TcpStream::connect(addr).await?;
         stream.write_all(word.as_bytes()).await?;
@@ -39,6 +39,6 @@ pub(crate) const READ_ONLY: &str = "read-only";
 
 /// The mode of a server; `None` while it serves no client.
 pub(crate) async fn mode(addr: SocketAddr) -> Option<String> {
-    let reply = ask(addr, "srvr", Duration::from_millis(500)).await.ok()?;
+    let reply = send_word(addr, "srvr", Duration::from_millis(500)).await.ok()?;
     reply.lines().find_map(|line| line.strip_prefix("Mode: ")).map(|mode| mode.trim().to_owned())
 }

@@ -31,7 +31,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// A proxy on a port of 127.0.0.1, with faults on demand.
 ///
-/// It starts in the mode [`pass`](Self::pass). A mode applies to present and to new connections alike. Four letter words
+/// The proxy starts in the mode [`pass`](Self::pass). A mode applies to present and to new connections alike. Four letter words
 /// go through, too. Dropping it ends all of its tasks and closes all connections.
 #[derive(Debug)]
 pub struct Proxy {
@@ -88,7 +88,7 @@ impl Proxy {
 
     /// Forwards each message after a delay, the same both ways, so that a round trip takes twice as long.
     ///
-    /// It is a latency, not a limit on throughput, and counts from when a message arrives here.
+    /// This is a latency, not a limit on throughput, and counts from when a message arrives here.
     ///
     /// # Errors
     /// Those of [`pass`](Self::pass).

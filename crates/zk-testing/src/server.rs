@@ -52,7 +52,7 @@ log4j.appender.OUT.layout.ConversionPattern=%d{HH:mm:ss,SSS} %p %c{1} - %m%n
 
 /// One Apache ZooKeeper process on a port of 127.0.0.1, with a data folder of its own.
 ///
-/// It can be killed, paused, stopped and started again at will, and keeps its port and its data meanwhile. Dropping it
+/// A server can be killed, paused, stopped and started again at will, and keeps its port and its data meanwhile. Dropping it
 /// kills the process, also a paused one, waits for its end and deletes the data. The same happens when our own process ends
 /// in any other way, SIGKILL included; only the folder of a server that was down then stays in the temporary folder.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Server {
         self.running().map(Process::pid)
     }
 
-    /// Tells whether the process exists; a paused one does.
+    /// Returns whether the process exists; a paused one does.
     pub fn is_running(&self) -> bool {
         self.running().is_some()
     }
@@ -243,7 +243,7 @@ impl Server {
     /// Waits until the server serves reads only, for at most 30 s: a member without a majority, in an ensemble that
     /// [allows it](crate::EnsembleBuilder::read_only_mode).
     ///
-    /// It takes the server a few seconds to know that there is no majority.
+    /// The server needs a few seconds to know that there is no majority.
     ///
     /// # Errors
     /// [`StartError::Timeout`] with the end of its log.

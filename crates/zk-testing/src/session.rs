@@ -59,7 +59,7 @@ pub async fn expire_session(addr: SocketAddr, session_id: i64) -> Result<(), raw
 
 /// Computes the password that Apache ZooKeeper hands out with a session id.
 ///
-/// It is 16 bytes of `java.util.Random`, seeded with the id and a constant of ZooKeeper's source; the server remembers no
+/// The password is 16 bytes of `java.util.Random`, seeded with the id and a constant of ZooKeeper's source; the server remembers no
 /// password, but computes it again for each connect.
 pub fn session_password(session_id: i64) -> [u8; 16] {
     let mut random = JavaRandom::new(session_id ^ SECRET);

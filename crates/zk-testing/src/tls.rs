@@ -65,11 +65,11 @@ impl fmt::Debug for Identity {
 /// Whether a server wants to see a client's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// It asks for none.
+    /// The server asks for no certificate.
     None,
-    /// It asks for one, and serves clients without one, too.
+    /// The server asks for a certificate, and serves clients without one, too.
     Want,
-    /// It refuses clients without one that it trusts; ZooKeeper's own default.
+    /// The server refuses clients without a certificate that it trusts; ZooKeeper's own default.
     Need,
 }
 

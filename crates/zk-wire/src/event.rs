@@ -20,7 +20,7 @@ const SYNC_CONNECTED: i32 = 3;
 /// A watch that fired.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WatchEvent {
-    /// What happened.
+    /// The change.
     pub kind: EventKind,
     /// The znode.
     pub path: String,

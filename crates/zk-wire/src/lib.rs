@@ -1,6 +1,6 @@
 //! ZooKeeper's client protocol as bytes: requests, replies and events, written and read, for clients and servers alike.
 //!
-//! It has no sockets, no sessions and no runtime: a frame goes in or comes out.
+//! The crate has no sockets, no sessions and no runtime: a frame goes in or comes out.
 //!
 //! ```
 //! use zk_wire::{Framed, OpCode, Reader, ReplyHeader, Request, Response};
@@ -31,8 +31,8 @@
 //! | read | [`ConnectRequest::decode`], [`Framed::decode`] | [`ConnectResponse::decode`], [`ReplyHeader::read`], then [`Response::read`] or [`WatchEvent::read`] |
 //! | split a stream | [`Frames`] | [`Frames`] |
 //!
-//! What is encoded begins with its length; what is decoded does not. [`Writer`] and [`Reader`] are the primitives below,
-//! for bytes that no client and no server would send.
+//! An encoded frame begins with its length; `decode` takes a frame without it. [`Writer`] and [`Reader`] are the primitives
+//! below, for bytes that no client and no server would send.
 //!
 //! # Promises
 //!

@@ -1,4 +1,4 @@
-//! What stands before each operation of a multi, and before each of its results.
+//! The header before each operation of a multi, and before each of its results.
 
 use crate::{ErrorCode, Malformed, OpCode, Reader, Writer};
 

@@ -10,11 +10,11 @@ use crate::{Acl, OpCode};
 pub struct Framed {
     /// The client's number of the request; the reply has the same.
     pub xid: i32,
-    /// What the client asks for.
+    /// The request.
     pub request: Request,
 }
 
-/// What a client asks for. Data and ACLs may be null.
+/// A request of a client. Data and ACLs may be null.
 #[expect(missing_docs, reason = "the fields are those of the wire, and each is clear from its request")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {

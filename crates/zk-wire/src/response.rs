@@ -5,14 +5,14 @@ pub use encode::encode_reply;
 
 use crate::{Acl, ErrorCode, Malformed, Reader, Stat, Writer};
 
-/// What stands before every reply and every event.
+/// The header of every reply and every event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyHeader {
     /// The xid of the request, or one of [`xid`](crate::xid).
     pub xid: i32,
     /// The newest transaction that the server knows.
     pub zxid: i64,
-    /// What came of the request.
+    /// The outcome of the request.
     pub code: ErrorCode,
 }
 

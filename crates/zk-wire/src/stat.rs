@@ -1,6 +1,6 @@
 use crate::{Malformed, Reader, Writer};
 
-/// What ZooKeeper knows about a znode beside its data, in the order of the wire.
+/// The facts about a znode, in the order of the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Stat {
     /// The transaction that created the znode.

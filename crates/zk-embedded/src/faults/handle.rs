@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use super::{AfterLoss, ClockChange, Kind, Matching, Order, Scope};
+use super::{AfterLoss, ClockChange, FaultCommand, Kind, Matching, Scope};
 use crate::server::{Command, Commands};
 use zk_wire::ErrorCode;
 
@@ -30,14 +30,14 @@ impl Faults {
     ///
     /// [`Fault::fired`] returns how many there were.
     pub async fn expire(&self, scope: Scope) -> Result<Fault, Stopped> {
-        self.once(|done| Order::Expire(scope, done)).await
+        self.once(|done| FaultCommand::Expire(scope, done)).await
     }
 
     /// Drops connections now, with all that is on its way on them; the sessions stay until their timeouts.
     ///
     /// [`Fault::fired`] returns how many there were. With [`Scope::All`], those without a session are dropped, too.
     pub async fn drop_connections(&self, scope: Scope) -> Result<Fault, Stopped> {
-        self.once(|done| Order::Drop(scope, done)).await
+        self.once(|done| FaultCommand::Drop(scope, done)).await
     }
 
     /// Refuses new connections until the fault is ended: they are closed as soon as they are accepted.
@@ -93,26 +93,32 @@ impl Faults {
 
     /// Ends all faults that are in place; the clock stays as it is.
     pub async fn clear(&self) -> Result<(), Stopped> {
-        self.order(|done| Order::End(None, done)).await
+        self.command(|done| FaultCommand::End(None, done)).await
     }
 
-    async fn once(&self, order: impl FnOnce(oneshot::Sender<u64>) -> Order) -> Result<Fault, Stopped> {
-        let fired = self.order(order).await?;
+    async fn once(
+        &self,
+        command: impl FnOnce(oneshot::Sender<u64>) -> FaultCommand,
+    ) -> Result<Fault, Stopped> {
+        let fired = self.command(command).await?;
         Ok(Fault { id: None, fired: watch::channel(fired).1, faults: self.clone() })
     }
 
     async fn put(&self, kind: Kind) -> Result<Fault, Stopped> {
-        let (id, fired) = self.order(|done| Order::Put(kind, done)).await?;
+        let (id, fired) = self.command(|done| FaultCommand::Put(kind, done)).await?;
         Ok(Fault { id: Some(id), fired, faults: self.clone() })
     }
 
     async fn clock(&self, change: ClockChange) -> Result<i64, Stopped> {
-        self.order(|done| Order::Clock(change, done)).await
+        self.command(|done| FaultCommand::Clock(change, done)).await
     }
 
-    async fn order<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Stopped> {
+    async fn command<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> FaultCommand,
+    ) -> Result<T, Stopped> {
         let (done_tx, done) = oneshot::channel();
-        self.commands.send(Command::Fault(order(done_tx))).await.map_err(|_| Stopped)?;
+        self.commands.send(Command::Fault(command(done_tx))).await.map_err(|_| Stopped)?;
         done.await.map_err(|_| Stopped)
     }
 }
@@ -152,7 +158,7 @@ impl Fault {
     /// [`Stopped`] if the server has stopped.
     pub async fn end(self) -> Result<u64, Stopped> {
         if let Some(id) = self.id {
-            self.faults.order(|done| Order::End(Some(id), done)).await?;
+            self.faults.command(|done| FaultCommand::End(Some(id), done)).await?;
         }
         Ok(self.fired())
     }

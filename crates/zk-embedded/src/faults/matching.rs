@@ -1,4 +1,5 @@
 use super::Op;
+use super::operation::is_a;
 use zk_wire::Request;
 
 /// The sessions that a fault strikes.
@@ -35,7 +36,10 @@ impl Matching {
         Self { scope: Scope::All, op: None, path: None, times: Some(1) }
     }
 
-    /// Strikes the next request of one kind.
+    /// Strikes the next request of one operation.
+    ///
+    /// `Create` stands for all four creates, `GetChildren` and `SetWatches` for both of theirs; the later op codes stand for
+    /// themselves. What the server does not know or cannot read is of no operation.
     pub fn op(op: Op) -> Self {
         Self { op: Some(op), ..Self::any() }
     }
@@ -60,9 +64,9 @@ impl Matching {
         Self { times: None, ..self }
     }
 
-    pub(super) fn covers(&self, session: i64, op: Op, request: Option<&Request>) -> bool {
+    pub(super) fn covers(&self, session: i64, op: Option<Op>, request: Option<&Request>) -> bool {
         self.scope.covers(session)
-            && self.op.is_none_or(|wanted| wanted == op)
+            && self.op.is_none_or(|wanted| op.is_some_and(|op| is_a(op, wanted)))
             && self.path.as_deref().is_none_or(|path| request.is_some_and(|request| names(request, path)))
     }
 }
@@ -80,9 +84,9 @@ impl Default for Matching {
 /// What happens to the connection on which a reply was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum AfterLoss {
-    /// It is cut, as when the network fails between the write and its reply.
+    /// The connection is cut, as when the network fails between the write and its reply.
     #[default]
     Cut,
-    /// It stays. No real network does this: a client that gets later replies may treat it as a protocol error.
+    /// The connection stays. No real network does this: a client that gets later replies may treat it as a protocol error.
     Keep,
 }

@@ -6,9 +6,9 @@ use tokio::sync::{oneshot, watch};
 use super::{AfterLoss, Matching, Op, Scope};
 use zk_wire::{ErrorCode, Request};
 
-/// What the task of the machine does about faults.
+/// A command about faults to the task of the machine.
 #[derive(Debug)]
-pub(crate) enum Order {
+pub(crate) enum FaultCommand {
     /// End sessions; the result is how many.
     Expire(Scope, oneshot::Sender<u64>),
     /// Drop connections; the result is how many.
@@ -21,7 +21,7 @@ pub(crate) enum Order {
     Clock(ClockChange, oneshot::Sender<i64>),
 }
 
-/// What is done to the clock.
+/// A change of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClockChange {
     Freeze,
@@ -39,10 +39,10 @@ pub(crate) enum Kind {
     Fail(Matching, ErrorCode),
 }
 
-/// What happens to one request.
+/// The effect of the faults on one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Strike {
-    /// It is not carried out, and this is the reply.
+    /// The request is not carried out, and this is the reply.
     pub(crate) fail: Option<ErrorCode>,
     /// The reply comes this much later.
     pub(crate) delay: Option<Duration>,
@@ -111,7 +111,7 @@ impl Registry {
     }
 
     /// Returns what happens to a request, and counts it. The oldest fault of each kind wins.
-    pub(crate) fn strike(&mut self, session: i64, op: Op, request: Option<&Request>) -> Strike {
+    pub(crate) fn strike(&mut self, session: i64, op: Option<Op>, request: Option<&Request>) -> Strike {
         let mut strike = Strike::default();
         if self.active.is_empty() {
             return strike;
@@ -174,7 +174,7 @@ mod tests {
     fn a_fault_strikes_as_often_as_requested() {
         let mut registry = Registry::default();
         let (_, fired) = registry.put(Kind::Fail(Matching::op(Op::Delete).times(2), ErrorCode::NoAuth));
-        let mut strike = || registry.strike(1, Op::Delete, Some(&delete("/a"))).fail;
+        let mut strike = || registry.strike(1, Some(Op::Delete), Some(&delete("/a"))).fail;
         assert_eq!([strike(), strike(), strike()], [Some(ErrorCode::NoAuth), Some(ErrorCode::NoAuth), None]);
         assert_eq!(*fired.borrow(), 2);
     }
@@ -186,15 +186,15 @@ mod tests {
         let (id, fired) = registry.put(Kind::LoseReply(matching, AfterLoss::Cut));
         let (a, b) = (delete("/a"), delete("/b"));
         let multi = Request::Multi { operations: vec![delete("/b"), delete("/a")] };
-        assert_eq!(registry.strike(8, Op::Delete, Some(&a)).lose, None);
-        assert_eq!(registry.strike(7, Op::Create, Some(&a)).lose, None);
-        assert_eq!(registry.strike(7, Op::Delete, Some(&b)).lose, None);
-        assert_eq!(registry.strike(7, Op::Delete, None).lose, None);
+        assert_eq!(registry.strike(8, Some(Op::Delete), Some(&a)).lose, None);
+        assert_eq!(registry.strike(7, Some(Op::Create), Some(&a)).lose, None);
+        assert_eq!(registry.strike(7, Some(Op::Delete), Some(&b)).lose, None);
+        assert_eq!(registry.strike(7, Some(Op::Delete), None).lose, None);
         assert_eq!(*fired.borrow(), 0);
-        assert_eq!(registry.strike(7, Op::Delete, Some(&multi)).lose, Some(AfterLoss::Cut));
+        assert_eq!(registry.strike(7, Some(Op::Delete), Some(&multi)).lose, Some(AfterLoss::Cut));
         assert_eq!(*fired.borrow(), 1);
         registry.end(Some(id));
-        assert_eq!(registry.strike(7, Op::Delete, Some(&a)).lose, None);
+        assert_eq!(registry.strike(7, Some(Op::Delete), Some(&a)).lose, None);
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
         let mut registry = Registry::default();
         registry.put(Kind::Delay(Matching::any(), Duration::from_secs(1)));
         registry.put(Kind::LoseReply(Matching::any(), AfterLoss::Keep));
-        let strike = registry.strike(1, Op::Ping, Some(&Request::Ping));
+        let strike = registry.strike(1, Some(Op::Ping), Some(&Request::Ping));
         assert_eq!((strike.delay, strike.lose), (Some(Duration::from_secs(1)), Some(AfterLoss::Keep)));
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Attachment {
     pub(super) timeout_ms: i32,
     /// The client's address, as ACLs know it.
     pub(super) address: String,
-    /// What the client has proved, its address first.
+    /// The identities of the client, its address first.
     pub(super) identities: Vec<Identity>,
 }
 

@@ -4,7 +4,7 @@ use super::{digest, ip};
 use crate::Version;
 use zk_wire::{Acl, ErrorCode};
 
-/// What a connection has proved about its client.
+/// An identity that a client has proved on its connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) scheme: String,

@@ -4,7 +4,7 @@ use super::prepare::Transaction;
 use super::{Machine, Output, hash_order, path};
 use zk_wire::Stat;
 
-/// What a transaction has done.
+/// The effect of a transaction.
 #[derive(Debug)]
 pub(super) enum Done {
     Created { path: String, stat: Stat, with_stat: bool },

@@ -9,7 +9,7 @@ pub(super) fn identity(credentials: &[u8]) -> String {
     format!("{user}:{}", STANDARD.encode(Sha1::digest(credentials.as_bytes())))
 }
 
-/// Tells whether an id can stand in an ACL: two parts, the second not empty, and no third but empty ones.
+/// Returns whether an id can stand in an ACL: two parts, the second not empty, and no third but empty ones.
 pub(super) fn is_valid(id: &str) -> bool {
     id.trim_end_matches(':').split(':').count() == 2
 }

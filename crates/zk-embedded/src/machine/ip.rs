@@ -8,12 +8,12 @@ pub(super) fn identity(peer: IpAddr) -> String {
     }
 }
 
-/// Tells whether an id can stand in an ACL: an IPv4 address, or one with the number of bits that count.
+/// Returns whether an id can stand in an ACL: an IPv4 address, or one with the number of bits that count.
 pub(super) fn is_valid(id: &str) -> bool {
     Range::parse(id).is_some()
 }
 
-/// Tells whether an id of an ACL stands for an address; for no IPv6 address, as on Apache ZooKeeper.
+/// Returns whether an id of an ACL stands for an address; for no IPv6 address, as on Apache ZooKeeper.
 pub(super) fn matches(id: &str, address: &str) -> bool {
     let range = Range::parse(id).zip(octets(address));
     range.is_some_and(|(range, address)| (range.address ^ address) & range.mask() == 0)

@@ -81,7 +81,7 @@ impl Machine {
     }
 }
 
-/// Tells whether an operation can be in a multi.
+/// Returns whether an operation can be in a multi.
 fn is_allowed(operation: &Request) -> bool {
     use Request::{Check, Create, Delete, SetData};
     matches!(operation, Create { .. } | Delete { .. } | SetData { .. } | Check { .. })

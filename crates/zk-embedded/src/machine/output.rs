@@ -3,7 +3,7 @@ use zk_wire::{ConnectResponse, ErrorCode, Response, WatchEvent};
 /// The number of a connection. The driver of a [`Machine`](super::Machine) assigns them, each once.
 pub type ConnectionId = u64;
 
-/// What the driver of the machine has to do, in this order.
+/// One thing that the driver of the machine has to do; it does them in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Send the reply to the first frame.
@@ -21,14 +21,14 @@ pub enum Output {
         xid: i32,
         /// The newest transaction, or what Apache ZooKeeper sends in its place.
         zxid: i64,
-        /// What came of it.
+        /// The response, or the error.
         result: Result<Response, ErrorCode>,
     },
     /// Send the event of a watch that fired.
     Event {
         /// Where to.
         connection: ConnectionId,
-        /// What happened.
+        /// The event.
         event: WatchEvent,
     },
     /// Close a connection when everything before is sent; the machine has forgotten it.

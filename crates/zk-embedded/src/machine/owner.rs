@@ -31,7 +31,7 @@ impl Owner {
         }
     }
 
-    /// Tells whether there may be no children.
+    /// Returns whether there may be no children.
     pub(super) fn is_session(self) -> bool {
         matches!(self, Self::Session(_))
     }

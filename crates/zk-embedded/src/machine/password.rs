@@ -1,4 +1,4 @@
-/// What Apache ZooKeeper mixes into a session id before it draws a password.
+/// The constant that Apache ZooKeeper mixes into a session id before it draws a password.
 const SECRET: i64 = 0xB341_5C00;
 
 /// Length of a password in bytes.

@@ -204,7 +204,7 @@ fn next_version(current: i32, expected: i32) -> Result<i32, ErrorCode> {
     }
 }
 
-/// What the flags of a create say.
+/// The flags of a create.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mode {
     is_ephemeral: bool,

@@ -5,7 +5,7 @@ use super::znode::Znode;
 use super::{ConnectionId, Machine, Output};
 use zk_wire::{EventKind, WatchEvent};
 
-/// What a client says that it watches.
+/// The watches that a client sets again.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     /// The newest transaction that the client has seen.

@@ -14,7 +14,7 @@ fn takes_zxid(op_code: OpCode) -> bool {
     op_code.is_create() || matches!(op_code, Delete | SetData | SetAcl | Check | Multi)
 }
 
-/// What becomes of a request.
+/// The outcome of a request.
 enum Outcome {
     /// A reply with the newest zxid.
     Reply(Result<Response, ErrorCode>),

@@ -7,7 +7,7 @@ use super::tree::Tree;
 use super::znode::Znode;
 use zk_wire::{Acl, ErrorCode};
 
-/// What the tree will be after the operations that were prepared so far.
+/// The tree as it will be after the operations that were prepared so far.
 ///
 /// An operation of a multi sees what earlier ones will have done; when one fails, this view is dropped, and nothing was
 /// done.
@@ -17,7 +17,7 @@ pub(super) struct Scratch<'tree> {
     changed: BTreeMap<String, Option<Record>>,
 }
 
-/// What later operations need to know about a znode.
+/// The facts about a znode that later operations need.
 #[derive(Clone)]
 pub(super) struct Record {
     pub(super) version: i32,

@@ -66,7 +66,7 @@ impl Sessions {
         self.expiry.remove(session);
     }
 
-    /// Tells whether a session lives.
+    /// Returns whether a session lives.
     pub(super) fn contains(&self, session: i64) -> bool {
         self.sessions.contains_key(&session)
     }

@@ -42,13 +42,13 @@ pub struct WatchStatistics {
     pub connection: ConnectionId,
     /// The session of that connection.
     pub session: i64,
-    /// What it covers; a persistent watch is there twice, once for each kind.
+    /// The kind; a persistent watch is there twice, once for each kind.
     pub kind: WatchKind,
     /// How often it fires.
     pub mode: WatchMode,
 }
 
-/// What a watch covers.
+/// The two kinds of watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WatchKind {
     /// A znode and its data.

@@ -167,7 +167,7 @@ impl Tree {
         }
     }
 
-    /// Tells whether there is any container or znode with a time to live.
+    /// Returns whether there is any container or znode with a time to live.
     pub(super) fn has_sweepable(&self) -> bool {
         !self.sweepable.is_empty()
     }

@@ -40,7 +40,7 @@ impl Watches {
         self.children.add(path, connection, mode);
     }
 
-    /// Removes watches of a connection, and tells whether there were any.
+    /// Removes watches of a connection, and returns whether there were any.
     pub(super) fn remove(&mut self, path: &str, connection: ConnectionId, which: Which) -> bool {
         let children = which.children && self.children.remove(path, connection);
         let data = which.data && self.data.remove(path, connection);
@@ -53,7 +53,7 @@ impl Watches {
         self.children.remove_all(connection);
     }
 
-    /// Tells whether there is a watch.
+    /// Returns whether there is a watch.
     pub(super) fn is_watched(&self, path: &str, which: Which) -> bool {
         which.children && self.children.is_watched(path) || which.data && self.data.is_watched(path)
     }

@@ -5,7 +5,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Shutdown;
 use super::outgoing::Outgoing;
-use crate::faults::Order;
+use crate::faults::FaultCommand;
 use crate::machine::ConnectionId;
 use crate::report::Report;
 use zk_wire::{ConnectRequest, Framed};
@@ -15,22 +15,22 @@ pub(super) const QUEUE: usize = 1024;
 
 pub(crate) type Commands = mpsc::Sender<Command>;
 
-/// What the task of the machine does next.
+/// A command to the task of the machine.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A client connected.
     Opened { connection: ConnectionId, peer: SocketAddr, outgoing: Arc<Outgoing> },
-    /// What came in on a connection, in order.
+    /// A connection received something; commands come in this order.
     Incoming { connection: ConnectionId, incoming: Incoming },
     /// A client has read what was queued for it.
     Drained { connection: ConnectionId },
     /// A fault to inject, or to end.
-    Fault(Order),
+    Fault(FaultCommand),
     /// The server shuts down.
     Shutdown(Shutdown),
 }
 
-/// What comes in on a connection.
+/// Something that a connection received.
 #[derive(Debug)]
 pub(crate) enum Incoming {
     /// The first frame.

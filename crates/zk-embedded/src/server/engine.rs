@@ -15,7 +15,7 @@ use super::clock::Clock;
 use super::command::{Command, Incoming};
 use super::mailbox::{Item, Mailbox};
 use crate::Version;
-use crate::faults::{AfterLoss, ClockChange, Op, Order, Registry, Scope, Strike, short_name};
+use crate::faults::{AfterLoss, ClockChange, FaultCommand, Op, Registry, Scope, Strike, op_code, short_name};
 use crate::machine::{ConnectionId, Machine, Output, Settings};
 use crate::report::{ConnectionReport, Report};
 use zk_wire::{ConnectRequest, ErrorCode, Framed, Request, encode_reply};
@@ -33,7 +33,7 @@ pub(super) struct Engine {
     sent: u64,
 }
 
-/// What four-letter words report and the machine does not know.
+/// The facts that four-letter words report and the machine does not know.
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) addr: SocketAddr,
@@ -83,7 +83,7 @@ impl Engine {
                 }
                 Some(Command::Incoming { connection, incoming }) => self.incoming(connection, incoming),
                 Some(Command::Drained { connection }) => self.pump(connection),
-                Some(Command::Fault(order)) => self.order(order),
+                Some(Command::Fault(command)) => self.fault(command),
                 Some(Command::Shutdown(how)) => {
                     self.shut_down(how);
                     break;
@@ -158,7 +158,7 @@ impl Engine {
         let asked = request.session_id;
         // A refusal of all would have struck when the connection was opened.
         let refused = self.faults.refuses(|scope| scope == Scope::Session(asked));
-        let strike = self.faults.strike(asked, Op::Connect, None);
+        let strike = self.faults.strike(asked, Some(Op::Connect), None);
         let Some(mailbox) = self.mailboxes.get(&connection).filter(|_| !refused && strike.fail.is_none())
         else {
             self.cut(connection);
@@ -170,15 +170,15 @@ impl Engine {
     }
 
     fn request(&mut self, connection: ConnectionId, framed: Framed) {
-        let op = Op::of(&framed.request);
+        let op_code = op_code(&framed.request);
         if let Some(mailbox) = self.mailboxes.get_mut(&connection) {
-            mailbox.report.last_op = short_name(&framed.request);
+            mailbox.report.last_op = short_name(op_code);
             if framed.xid >= 0 {
                 mailbox.report.last_xid = Some(framed.xid);
             }
         }
         let session = self.session(connection);
-        let strike = self.faults.strike(session, op, Some(&framed.request));
+        let strike = self.faults.strike(session, op_code, Some(&framed.request));
         let now = self.clock.now();
         let outputs = match strike.fail {
             None => self.machine.request(now, connection, framed),
@@ -283,28 +283,28 @@ impl Engine {
         }
     }
 
-    fn order(&mut self, order: Order) {
+    fn fault(&mut self, command: FaultCommand) {
         // The caller may have dropped its future, which changes nothing.
-        match order {
-            Order::Expire(scope, done) => drop(done.send(self.expire(scope))),
-            Order::Drop(scope, done) => {
+        match command {
+            FaultCommand::Expire(scope, done) => drop(done.send(self.expire(scope))),
+            FaultCommand::Drop(scope, done) => {
                 let dropped = self.connections(|mailbox| scope.covers(mailbox.report.session));
                 for connection in &dropped {
                     self.cut(*connection);
                 }
                 let _ = done.send(dropped.len() as u64);
             }
-            Order::Put(kind, done) => {
+            FaultCommand::Put(kind, done) => {
                 let put = self.faults.put(kind);
                 self.restall_all();
                 let _ = done.send(put);
             }
-            Order::End(id, done) => {
+            FaultCommand::End(id, done) => {
                 self.faults.end(id);
                 self.restall_all();
                 let _ = done.send(());
             }
-            Order::Clock(change, done) => {
+            FaultCommand::Clock(change, done) => {
                 match change {
                     ClockChange::Freeze => self.clock.freeze(),
                     ClockChange::Step(by) => self.clock.step(by),

@@ -9,11 +9,11 @@ use super::outgoing::Outgoing;
 use crate::report::{ConnectionReport, Report};
 use zk_wire::{ConnectRequest, Framed};
 
-/// What the engine keeps about one connection: what came in, and what goes out.
+/// The engine's side of one connection: the requests that came in, and the queue of replies.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     pub(super) outgoing: Arc<Outgoing>,
-    /// What came in and was not done yet, in order.
+    /// Requests and others that wait to be carried out, in order.
     inbox: VecDeque<Item>,
     /// Nothing is done for it, and nothing goes out, by a fault.
     pub(super) stalled: bool,

@@ -14,7 +14,7 @@ const OVERFLOW: usize = 16 << 20;
 /// How much is written at once.
 const CHUNK: usize = 64 << 10;
 
-/// What is on its way to one client: a queue between the task of the machine, which never waits, and the connection.
+/// The frames on their way to one client: a queue between the task of the machine, which never waits, and the connection.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     queue: Mutex<Queue>,

@@ -146,10 +146,10 @@ impl<'t> Bench<'t> {
                 request.read_only,
             )
         };
-        client.say(line);
+        client.log_sent(line);
         client.with(|connection| connection.stream().send(&request.encode()));
-        client.welcome(request.session_id);
-        self.settle();
+        client.read_connect_response(request.session_id);
+        self.sync_all();
         client
     }
 
@@ -174,7 +174,7 @@ impl<'t> Bench<'t> {
     }
 
     /// Collects what is on its way to every client: the reply to a ping comes after all that came before it.
-    pub(crate) fn settle(&self) {
+    pub(crate) fn sync_all(&self) {
         self.clients().for_each(Client::barrier);
     }
 }
@@ -190,12 +190,12 @@ impl Client<'_> {
         act(&mut self.bench.inner.borrow_mut().connections[self.id])
     }
 
-    fn say(self, text: impl fmt::Display) {
+    fn log_sent(self, text: impl fmt::Display) {
         let line = format!("{self}> {text}");
         self.bench.inner.borrow_mut().lines.push(line);
     }
 
-    fn hear(self, text: impl fmt::Display) {
+    fn log_received(self, text: impl fmt::Display) {
         let line = format!("{self}<   {text}");
         self.bench.inner.borrow_mut().lines.push(line);
     }
@@ -222,7 +222,7 @@ impl Client<'_> {
         if closing || unknown {
             self.read_to_close();
         }
-        self.bench.settle();
+        self.bench.sync_all();
         self.with(|connection| connection.last.clone())
     }
 
@@ -236,9 +236,9 @@ impl Client<'_> {
         }) && self.read(deadline)
         {}
         if self.with(|connection| !std::mem::take(&mut connection.expected).is_empty()) {
-            self.hear("no reply");
+            self.log_received("no reply");
         }
-        self.bench.settle();
+        self.bench.sync_all();
     }
 
     /// Asks without waiting.
@@ -256,11 +256,11 @@ impl Client<'_> {
     /// Asks with this xid, without waiting.
     pub(crate) fn post_as(self, xid: i32, sent: impl Into<Sent>) {
         let sent = sent.into();
-        self.say(format_args!("{sent}"));
+        self.log_sent(format_args!("{sent}"));
         let frame = sent.frame(xid, &self.bench.place("/"));
         self.with(|connection| connection.last = Reply::NONE);
         if !self.is_open() {
-            return self.hear("is closed already");
+            return self.log_received("is closed already");
         }
         self.with(|connection| {
             connection.expected.push(Expected { xid, op: sent.op_code(), shown: true });
@@ -269,31 +269,31 @@ impl Client<'_> {
     }
 
     /// Sends bytes as they are, and collects what comes of it.
-    pub(crate) fn garbage(self, what: &str, bytes: &[u8]) {
-        self.say(format_args!("raw: {what}"));
+    pub(crate) fn send_bytes(self, what: &str, bytes: &[u8]) {
+        self.log_sent(format_args!("raw: {what}"));
         if !self.is_open() {
-            return self.hear("is closed already");
+            return self.log_received("is closed already");
         }
         self.with(|connection| connection.stream().send(bytes));
-        self.bench.settle();
+        self.bench.sync_all();
     }
 
     /// Waits for the replies to all that was asked, then collects what everybody receives.
     pub(crate) fn collect(self) {
         self.await_replies();
-        self.bench.settle();
+        self.bench.sync_all();
     }
 
     /// Sends no more by itself, and is not pinged: its session can run out.
     pub(crate) fn fall_silent(self) {
-        self.say("falls silent");
+        self.log_sent("falls silent");
         self.with(|connection| connection.silent = true);
     }
 
     /// Waits until the server closes the connection, and collects what everybody receives.
     pub(crate) fn await_close(self) {
         self.read_to_close();
-        self.bench.settle();
+        self.bench.sync_all();
     }
 
     /// Waits until this client has had an event whose line contains `what`, or ends with it if a `$` follows; then collects
@@ -309,11 +309,11 @@ impl Client<'_> {
         };
         while self.is_open() && !self.bench.inner.borrow().lines.iter().any(fits) {
             if !self.read(deadline) {
-                self.hear("no event");
+                self.log_received("no event");
                 break;
             }
         }
-        self.bench.settle();
+        self.bench.sync_all();
     }
 
     /// Waits for any event, and collects what everybody receives.
@@ -323,15 +323,15 @@ impl Client<'_> {
 
     /// Ends the session on the server, by force.
     pub(crate) fn expire(self) {
-        self.say("is expired");
+        self.log_sent("is expired");
         let session = self.with(|connection| std::mem::take(&mut connection.session));
         if !self.bench.target.expire(session) {
-            self.hear("its session was gone already");
+            self.log_received("its session was gone already");
         }
         if self.is_open() {
             self.read_to_close();
         }
-        self.bench.settle();
+        self.bench.sync_all();
     }
 
     /// Drops the connection, and returns when the server has noticed; the session stays.
@@ -339,9 +339,9 @@ impl Client<'_> {
     /// Apache that notices later than the session attaches again forgets the new connection with the old one: it then no
     /// longer closes it when the session ends.
     pub(crate) fn cut(self) {
-        self.say("drops its connection");
+        self.log_sent("drops its connection");
         if !self.is_open() {
-            return self.hear("is closed already");
+            return self.log_received("is closed already");
         }
         self.with(|connection| {
             let mut stream = connection.stream.take().expect("it is open");
@@ -354,13 +354,13 @@ impl Client<'_> {
 
     /// Ends the sending half of the connection, and waits until the server closes the other.
     pub(crate) fn finish(self) {
-        self.say("ends its sending half");
+        self.log_sent("ends its sending half");
         if !self.is_open() {
-            return self.hear("is closed already");
+            return self.log_received("is closed already");
         }
         self.with(|connection| connection.stream().finish());
         self.read_to_close();
-        self.bench.settle();
+        self.bench.sync_all();
     }
 
     /// Connects again to the same session, having seen `seen`.
@@ -378,7 +378,7 @@ impl Client<'_> {
         let deadline = Instant::now() + PATIENCE;
         while self.with(|connection| connection.stream.is_some() && !connection.expected.is_empty()) {
             if !self.read(deadline) {
-                self.hear("no reply");
+                self.log_received("no reply");
                 self.with(|connection| connection.expected.clear());
             }
         }
@@ -388,7 +388,7 @@ impl Client<'_> {
         let deadline = Instant::now() + PATIENCE;
         while self.is_open() {
             if !self.read(deadline) {
-                self.hear("not closed");
+                self.log_received("not closed");
                 return;
             }
         }
@@ -419,7 +419,7 @@ impl Client<'_> {
         match self.with(|connection| connection.stream().receive(deadline)) {
             Incoming::Silence => return false,
             Incoming::Closed => {
-                self.hear("closed");
+                self.log_received("closed");
                 self.with(|connection| {
                     connection.stream = None;
                     connection.expected.clear();
@@ -433,7 +433,7 @@ impl Client<'_> {
     fn take(self, frame: &[u8]) {
         let mut input = Reader::new(frame);
         let Ok(ReplyHeader { xid, zxid, code }) = ReplyHeader::read(&mut input) else {
-            return self.hear(format_args!("a frame of {} bytes: {frame:02x?}", frame.len()));
+            return self.log_received(format_args!("a frame of {} bytes: {frame:02x?}", frame.len()));
         };
         let err = code.code();
         if xid == xid::EVENT {
@@ -467,7 +467,7 @@ impl Client<'_> {
 
     fn take_event(self, zxid: i64, err: i32, mut input: Reader<'_>) {
         let (Ok(kind), Ok(state), Ok(path)) = (input.int(), input.int(), input.string()) else {
-            return self.hear(format_args!("event cut short: {:02x?}", input.rest()));
+            return self.log_received(format_args!("event cut short: {:02x?}", input.rest()));
         };
         let kind = EventKind::from(kind);
         let path = self.bench.inner.borrow().masks.path(&path);
@@ -476,16 +476,16 @@ impl Client<'_> {
         } else {
             format!(" zxid={zxid} err={err} state={state} trailing={}", input.rest().len())
         };
-        self.hear(format_args!("event {kind} {path}{unusual}"));
+        self.log_received(format_args!("event {kind} {path}{unusual}"));
     }
 
     /// Takes the reply to the first frame.
-    pub(crate) fn welcome(self, asked: i64) {
+    pub(crate) fn read_connect_response(self, asked: i64) {
         let deadline = Instant::now() + PATIENCE;
         match self.with(|connection| connection.stream().receive(deadline)) {
-            Incoming::Silence => self.hear("no reply"),
+            Incoming::Silence => self.log_received("no reply"),
             Incoming::Closed => {
-                self.hear("closed");
+                self.log_received("closed");
                 self.with(|connection| connection.stream = None);
             }
             Incoming::Frame(frame) => {
@@ -493,12 +493,12 @@ impl Client<'_> {
                 let (Ok(protocol), Ok(timeout), Ok(session), Ok(password)) =
                     (input.int(), input.int(), input.long(), input.buffer())
                 else {
-                    return self.hear(format_args!("connected, cut short: {frame:02x?}"));
+                    return self.log_received(format_args!("connected, cut short: {frame:02x?}"));
                 };
                 let password = password.unwrap_or_default().to_vec();
                 let zero = if password.iter().all(|&byte| byte == 0) { " of zeros" } else { "" };
                 let name = self.bench.inner.borrow_mut().masks.session(session);
-                self.hear(format_args!(
+                self.log_received(format_args!(
                     "connected protocol={protocol} timeout={timeout} session={name} password={}{zero} rest={:02x?}",
                     password.len(),
                     input.rest()
@@ -585,8 +585,8 @@ impl Reply {
 /// Creates the root of a case by a connection of its own, and returns the zxid that did it.
 fn make_root(target: &Target, root: &str) -> i64 {
     let mut helper = Helper::attach(target, &new_session()).expect("a new session is granted");
-    let zxid = helper.ask(request::create(&format!("!{root}"), "", 0)).expect("the root is created");
-    helper.ask(Request::CloseSession);
+    let zxid = helper.request(request::create(&format!("!{root}"), "", 0)).expect("the root is created");
+    helper.request(Request::CloseSession);
     zxid
 }
 
@@ -594,7 +594,7 @@ fn make_root(target: &Target, root: &str) -> i64 {
 fn end_session(target: &Target, session: i64, password: &[u8]) {
     let request = ConnectRequest { session_id: session, password: Some(password.to_vec()), ..new_session() };
     if let Some(mut helper) = Helper::attach(target, &request) {
-        helper.ask(Request::CloseSession);
+        helper.request(Request::CloseSession);
     }
 }
 
@@ -610,7 +610,7 @@ impl Helper {
     }
 
     /// Returns the zxid of a good reply.
-    fn ask(&mut self, request: Request) -> Option<i64> {
+    fn request(&mut self, request: Request) -> Option<i64> {
         self.0.send(&Sent::from(request).frame(1, ""));
         loop {
             let Incoming::Frame(frame) = self.0.receive(Instant::now() + PATIENCE) else { return None };

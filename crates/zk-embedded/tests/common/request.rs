@@ -1,4 +1,4 @@
-//! What a case sends, and how it looks in a transcript.
+//! The requests of a case, and how they look in a transcript.
 
 use std::fmt;
 

@@ -3,10 +3,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use zk_embedded::Server;
+use zk_testing::SOON;
 use zk_testing::raw::{Client, CreateMode};
 use zk_wire::{ErrorCode, Request};
 
-use crate::wire::{SOON, Wire, request};
+use crate::wire::{Wire, request};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 

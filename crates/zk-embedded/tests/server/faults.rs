@@ -4,9 +4,10 @@ use tokio::time::{Instant, timeout};
 use zk_embedded::Server;
 use zk_embedded::faults::{AfterLoss, Matching, Op, Scope, Stopped};
 use zk_embedded::proto::ErrorCode;
+use zk_testing::SOON;
 use zk_testing::raw::{Client, CreateMode, Error, Event, EventKind};
 
-use crate::wire::{SOON, Wire, exists};
+use crate::wire::{Wire, exists};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Long enough to see that nothing comes.

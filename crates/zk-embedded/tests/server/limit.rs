@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use zk_embedded::Server;
+use zk_testing::SOON;
 use zk_testing::raw::{Client, CreateMode, Error};
-
-use crate::wire::SOON;
 
 const SESSION: Duration = Duration::from_secs(4);
 const LIMIT: usize = 4096;

@@ -5,9 +5,10 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use zk_embedded::faults::{Matching, Op};
 use zk_embedded::{Server, Shutdown};
+use zk_testing::SOON;
 use zk_testing::raw::{Client, CreateMode, Error, Event, EventKind};
 
-use crate::wire::{SOON, Wire, exists};
+use crate::wire::{Wire, exists};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 

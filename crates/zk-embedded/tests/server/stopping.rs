@@ -7,8 +7,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
-
-use crate::wire::SOON;
+use zk_testing::SOON;
 
 /// Starts the program by a shell that prepares something, and waits until it serves.
 async fn serving(prepare: &str, rust_log: &str) -> Child {

@@ -2,10 +2,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use zk_embedded::{Server, Version};
+use zk_testing::SOON;
 use zk_testing::four_letter_word;
 use zk_testing::raw::{Client, CreateMode, Error, WatchMode};
-
-use crate::wire::SOON;
 
 const SESSION: Duration = Duration::from_secs(10);
 

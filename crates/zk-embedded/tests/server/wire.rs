@@ -2,15 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use zk_testing::SOON;
 use zk_wire::{ConnectRequest, ConnectResponse, Framed, Reader, ReplyHeader, Request, Writer};
-
-/// Longer than anything here takes.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// A connection to the server.
 #[derive(Debug)]

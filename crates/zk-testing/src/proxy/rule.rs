@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::matching::Match;
 use super::seen::Seen;
 
-/// What happens to a request that a rule chose, or to its connection.
+/// The effect of a rule on the request that it chose, or on its connection.
 ///
 /// A cut resets the client's side of this one connection and closes the server's side; the session lives on there until
 /// it expires.

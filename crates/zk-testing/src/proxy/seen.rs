@@ -6,7 +6,7 @@ use zk_wire::{OpCode, Reader};
 pub struct Seen {
     /// Which connection it came on, counted from 1.
     pub connection: u64,
-    /// What it asks for.
+    /// The operation.
     pub op: OpCode,
     /// The number of the request and its reply; 0 for [`OpCode::Connect`].
     pub xid: i32,

@@ -1,4 +1,4 @@
-//! What all connections of one proxy share.
+//! The state that all connections of one proxy share.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -82,7 +82,7 @@ impl Shared {
         }
     }
 
-    /// Waits until the proxy does not hang, and tells whether it did.
+    /// Waits until the proxy does not hang, and returns whether it did.
     pub(super) async fn not_hung(&self) -> bool {
         let hung = *self.mode.borrow() == Mode::Hang;
         // We hold the sender, so this cannot fail.

@@ -98,12 +98,12 @@ impl Client {
         self.timeout
     }
 
-    /// Tells whether the server served reads only when it granted the session.
+    /// Returns whether the server served reads only when it granted the session.
     pub fn is_read_only(&self) -> bool {
         self.read_only
     }
 
-    /// Tells whether the connection has ended.
+    /// Returns whether the connection has ended.
     pub fn is_closed(&self) -> bool {
         *self.ended.borrow()
     }

@@ -34,7 +34,7 @@ impl CreateMode {
     }
 }
 
-/// What a lasting watch looks at.
+/// The two kinds of lasting watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WatchMode {
     /// The node, its data and its set of children.

@@ -173,7 +173,7 @@ fn broken() -> Vec<Case> {
                 a.create("/e", "", EPHEMERAL);
                 // Without a ping behind it: that would be taken for the rest of an incomplete one.
                 a.fall_silent();
-                a.garbage(name, &bytes);
+                a.send_bytes(name, &bytes);
                 a.finish();
                 b.exists("/e");
                 b.create("/x", "", 0);
@@ -215,7 +215,7 @@ fn first() -> Vec<Case> {
         .map(|(name, bytes)| {
             case(format!("first frame: {name}"), move |t| {
                 let a = t.connect_raw();
-                a.garbage(name, &bytes);
+                a.send_bytes(name, &bytes);
                 a.finish();
                 t.open().exists("/");
             })
@@ -223,20 +223,20 @@ fn first() -> Vec<Case> {
         .collect();
     all.push(case("first frame: bytes behind its end", |t| {
         let a = t.connect_raw();
-        a.garbage("connect with more", &new_session().write(Writer::new()).raw(b"and more").into_frame());
-        a.welcome(0);
+        a.send_bytes("connect with more", &new_session().write(Writer::new()).raw(b"and more").into_frame());
+        a.read_connect_response(0);
         a.exists("/");
     }));
     all.push(case("first frame: a request sent with it", |t| {
         let a = t.connect_raw();
         let ping = Writer::new().int(-2).int(OpCode::Ping.code()).into_frame();
-        a.garbage("connect", &[new_session().encode(), ping].concat());
-        a.welcome(0);
+        a.send_bytes("connect", &[new_session().encode(), ping].concat());
+        a.read_connect_response(0);
         a.collect();
     }));
     all.push(case("first frame: sent twice", |t| {
         let a = t.open();
-        a.garbage("connect again", &new_session().encode());
+        a.send_bytes("connect again", &new_session().encode());
         a.collect();
     }));
     all

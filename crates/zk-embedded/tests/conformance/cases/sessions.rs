@@ -165,7 +165,7 @@ fn again() -> Vec<Case> {
             a.create("/e", "", EPHEMERAL);
             let (session, _) = a.session();
             t.connect(&ConnectRequest { session_id: session, ..new_session() });
-            t.settle();
+            t.sync_all();
             let b = t.open();
             b.exists("/e");
         }),

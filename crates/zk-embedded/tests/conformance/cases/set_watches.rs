@@ -59,7 +59,7 @@ pub(super) fn cases() -> Vec<Case> {
     all
 }
 
-/// What the armed watches tell afterwards.
+/// The changes that show which watches are set afterwards.
 fn later(a: Client<'_>) {
     a.create("/x", "", 0);
     a.set("/x", "2");
