@@ -68,7 +68,7 @@ impl Proxy {
 
     /// Forwards everything at once; ends [`refuse`](Self::refuse), [`hang`](Self::hang) and [`delay`](Self::delay).
     ///
-    /// What was held back meanwhile is forwarded, except on connections that were opened and closed during a hang.
+    /// What was kept back meanwhile is forwarded, except on connections that were opened and closed during a hang.
     ///
     /// # Errors
     /// An I/O error if connections were refused, and something else has taken the port since.

@@ -20,7 +20,7 @@ const TRIES: u32 = 100;
 /// The id of a session is in the `ephemeralOwner` of its nodes, among other places. Any server of an ensemble will do.
 ///
 /// # Errors
-/// [`raw::Error::SessionExpired`] if the server holds no such session, [`raw::Error::Io`] if it cannot be reached.
+/// [`raw::Error::SessionExpired`] if the server has no such session, [`raw::Error::Io`] if it cannot be reached.
 ///
 /// # Cancel safety
 /// Dropping the future leaves the outcome unknown.

@@ -50,7 +50,7 @@ impl Faults {
     /// Stops replying until the fault is ended, and then carries out what has come in meanwhile.
     ///
     /// Nothing that comes in is done and nothing goes out, watch events neither. A stalled session may expire, as if its
-    /// link hung; with [`Scope::All`], none does before the fault is ended, as if the server hung. [`Fault::fired`] counts
+    /// connection hung; with [`Scope::All`], none does before the fault is ended, as if the server hung. [`Fault::fired`] counts
     /// the requests and pings that came in.
     pub async fn stall(&self, scope: Scope) -> Result<Fault, Stopped> {
         self.put(Kind::Stall(scope)).await

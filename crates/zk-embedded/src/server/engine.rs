@@ -117,7 +117,7 @@ impl Engine {
             return;
         }
         mailbox.stalled = self.faults.stalls(0);
-        mailbox.outgoing.hold(mailbox.stalled);
+        mailbox.outgoing.pause(mailbox.stalled);
         self.mailboxes.insert(connection, mailbox);
     }
 
@@ -278,7 +278,7 @@ impl Engine {
             let stalled = self.faults.stalls(mailbox.report.session);
             if stalled != mailbox.stalled {
                 mailbox.stalled = stalled;
-                mailbox.outgoing.hold(stalled);
+                mailbox.outgoing.pause(stalled);
             }
         }
     }
@@ -352,7 +352,7 @@ impl Engine {
         for (_, mailbox) in std::mem::take(&mut self.mailboxes) {
             match how {
                 Shutdown::CloseConnections => {
-                    mailbox.outgoing.hold(false);
+                    mailbox.outgoing.pause(false);
                     mailbox.outgoing.finish();
                 }
                 Shutdown::DropConnections => mailbox.outgoing.abort(),

@@ -31,7 +31,7 @@ struct Queue {
     /// The task of the machine waits for the client to read.
     awaited: bool,
     /// Nothing leaves, by a fault.
-    held: bool,
+    paused: bool,
     /// Nothing follows.
     finished: bool,
 }
@@ -71,9 +71,9 @@ impl Outgoing {
         queue.awaited
     }
 
-    /// Holds everything back, or lets it go.
-    pub(super) fn hold(&self, held: bool) {
-        self.queue.lock().held = held;
+    /// Keeps everything back, or lets it go.
+    pub(super) fn pause(&self, paused: bool) {
+        self.queue.lock().paused = paused;
         self.changed.notify_one();
     }
 
@@ -104,7 +104,7 @@ impl Outgoing {
         loop {
             let wait = {
                 let mut queue = self.queue.lock();
-                if queue.held {
+                if queue.paused {
                     None
                 } else {
                     queue.take(buffer);

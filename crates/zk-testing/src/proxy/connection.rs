@@ -20,7 +20,7 @@ use super::seen::Seen;
 use super::shared::{Cut, Open, Shared};
 use crate::frames;
 
-/// Frames read ahead each way while they are held back; a sender of more is slowed down.
+/// Frames read ahead each way while they are kept back; a sender of more is slowed down.
 const READ_AHEAD: usize = 4_096;
 
 /// Serves a connection until either side or a cut ends it.
