@@ -80,6 +80,7 @@ mod error;
 mod fd_reserve;
 mod metrics;
 mod path;
+mod probe;
 mod redact;
 mod session;
 mod state;
@@ -99,6 +100,7 @@ pub use connection::{Connection, MAX_DATA, MAX_READS};
 pub use error::{Error, ErrorKind, Outcome};
 pub use fd_reserve::{FdReserve, fd_reserve};
 pub use path::{PathError, ZnodePath};
+pub use probe::{Availability, Probe, ProbeError, probe};
 #[doc(hidden)]
 pub use redact::redact;
 pub use session::{Session, SessionId};

@@ -1,9 +1,10 @@
 //! Measures the embedded server and Apache ZooKeeper side by side and prints one table.
 //!
-//! `cargo bench -p zk-embedded`, or with other than 5 rounds `cargo bench -p zk-embedded --bench side_by_side -- --rounds 9`. In every round both
-//! servers do the same, one after the other, each round in another order; the table has the medians. Both run as processes of
-//! their own beside the client, which is the same for both: it writes and counts frames and decodes nothing else. Where Apache
-//! ZooKeeper is not installed, its column stays empty.
+//! `cargo bench -p zk-embedded --features program`, or with other than 5 rounds
+//! `cargo bench -p zk-embedded --features program --bench side_by_side -- --rounds 9`. In every round both servers do the
+//! same, one after the other, each round in another order; the table has the medians. Both run as processes of their own
+//! beside the client, which is the same for both: it writes and counts frames and decodes nothing but headers. Where
+//! Apache ZooKeeper is not installed, its column stays empty.
 
 use std::env;
 use std::error::Error;
@@ -24,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use zk_embedded::{Server, Shutdown};
 use zk_testing::{Installation, Server as ZooKeeper};
+use zk_wire::{Acl, ConnectRequest, CreateKind, ErrorCode, Framed, Reader, ReplyHeader, Request, xid};
 
 /// Set for the copy of this program that serves.
 const SERVE: &str = "ZK_EMBEDDED_BENCH_SERVE";
@@ -31,9 +33,9 @@ const CREATES: usize = 50_000;
 const WATCHERS: usize = 10_000;
 /// How many files this program opens at most besides the connections of the watchers.
 const OTHER_FILES: usize = 200;
-const HELD_ZNODES: usize = 100_000;
-const HELD_SESSIONS: usize = 100;
-const HELD_WATCHES_EACH: usize = 1_000;
+const KEPT_ZNODES: usize = 100_000;
+const KEPT_SESSIONS: usize = 100;
+const KEPT_WATCHES_EACH: usize = 1_000;
 const DATA: &[u8; 10] = b"0123456789";
 /// Long, so that no session ends while it has nothing to do.
 const TICK: Duration = Duration::from_secs(10);
@@ -49,7 +51,7 @@ struct Flags {
     #[arg(long, default_value = "5")]
     rounds: NonZeroUsize,
 
-    /// Given by `cargo bench`, and not by `cargo test`, which only sees whether this starts.
+    /// `cargo bench` passes this, and `cargo test`, which only checks that the program starts, does not.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -70,7 +72,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 #[tokio::main]
 async fn measure(flags: &Flags) -> Outcome<()> {
     if !flags.bench {
-        println!("nothing measured; run it by: cargo bench -p zk-embedded");
+        println!("nothing measured; run it by: cargo bench -p zk-embedded --features program");
         return Ok(());
     }
     let began = Instant::now();
@@ -93,13 +95,13 @@ async fn measure(flags: &Flags) -> Outcome<()> {
     let memory = measure_memory(rounds).await?;
 
     let table = [
-        Row::new("start to first answer, in the process of the caller", "ms", [starts.within, vec![]]),
-        Row::new("start to first answer, as a process", "ms", starts.processes),
+        Row::new("start to first reply, in the process of the caller", "ms", [starts.within, vec![]]),
+        Row::new("start to first reply, as a process", "ms", starts.processes),
         Row::new(format!("{} creates on one connection, pipelined", grouped(CREATES)), "creates/s", creates),
         Row::new(format!("{} watchers of one znode, write to last event", grouped(watchers)), "ms", events),
-        Row::new(format!("memory of a znode, of {}", grouped(HELD_ZNODES)), "bytes", [memory.znode, vec![]]),
+        Row::new(format!("memory of a znode, of {}", grouped(KEPT_ZNODES)), "bytes", [memory.znode, vec![]]),
         Row::new(
-            format!("memory of a watch, of {HELD_SESSIONS} sessions x {} paths", grouped(HELD_WATCHES_EACH)),
+            format!("memory of a watch, of {KEPT_SESSIONS} sessions x {} paths", grouped(KEPT_WATCHES_EACH)),
             "bytes",
             [memory.watch, vec![]],
         ),
@@ -157,7 +159,7 @@ async fn measure_starts(rounds: usize, zookeeper: bool) -> Outcome<Starts> {
                 java.wipe()?;
                 let begun = Instant::now();
                 java.launch()?;
-                timeout(START_DEADLINE, first_answer(java.addr())).await?;
+                timeout(START_DEADLINE, first_reply(java.addr())).await?;
                 starts.processes[ZOOKEEPER].push(millis(begun.elapsed()));
             }
         }
@@ -165,14 +167,14 @@ async fn measure_starts(rounds: usize, zookeeper: bool) -> Outcome<Starts> {
     Ok(starts)
 }
 
-/// Tries until a server is there that gives a session.
+/// Tries until a server grants a session.
 ///
-/// The attempts overlap: ZooKeeper accepts some connections while it starts and leaves them unanswered.
-async fn first_answer(addr: SocketAddr) {
+/// The attempts overlap: ZooKeeper accepts some connections while it starts, and never replies on them.
+async fn first_reply(addr: SocketAddr) {
     let mut attempts = JoinSet::new();
     loop {
         attempts.spawn(Client::connect(addr));
-        let answered = async {
+        let connected = async {
             while let Some(result) = attempts.join_next().await {
                 if matches!(result, Ok(Ok(_))) {
                     return;
@@ -180,13 +182,13 @@ async fn first_answer(addr: SocketAddr) {
             }
             std::future::pending().await
         };
-        if timeout(ATTEMPT_INTERVAL, answered).await.is_ok() {
+        if timeout(ATTEMPT_INTERVAL, connected).await.is_ok() {
             return;
         }
     }
 }
 
-/// Creates znodes without waiting for answers, and measures until the last of them is answered; znodes per second.
+/// Creates znodes without waiting for replies, and measures until the last reply is there; znodes per second.
 async fn measure_creates(rounds: usize, servers: &Servers) -> Outcome<Columns> {
     let mut columns = Columns::default();
     // Round 0 warms up.
@@ -211,7 +213,7 @@ async fn measure_creates(rounds: usize, servers: &Servers) -> Outcome<Columns> {
     Ok(columns)
 }
 
-/// Measures from a write until the last of many sessions has been told of it.
+/// Measures from a write until the last of many sessions has its event.
 async fn measure_events(rounds: usize, servers: &Servers, watchers: usize) -> Outcome<Columns> {
     let mut crowds = [Vec::new(), Vec::new()];
     for (column, addr) in servers.in_order(0) {
@@ -224,11 +226,11 @@ async fn measure_events(rounds: usize, servers: &Servers, watchers: usize) -> Ou
         for (column, addr) in servers.in_order(round) {
             let mut writer = Client::connect(addr).await?;
             let (armed, mut all_armed) = mpsc::unbounded_channel();
-            let mut told = JoinSet::new();
+            let mut waiting = JoinSet::new();
             // Each task ends with its event, or with its connection.
             for mut client in std::mem::take(&mut crowds[column]) {
                 let armed = armed.clone();
-                told.spawn(async move {
+                waiting.spawn(async move {
                     client.call(|frames| get_and_watch(frames, "/watched")).await?;
                     // The receiver is there until all have sent, or one has failed.
                     let _ = armed.send(());
@@ -239,7 +241,7 @@ async fn measure_events(rounds: usize, servers: &Servers, watchers: usize) -> Ou
             }
             drop(armed);
             for _ in 0..watchers {
-                // Nothing comes from a task that has failed; why, its result will tell.
+                // A task that failed sends nothing; its result has the reason.
                 if all_armed.recv().await.is_none() {
                     break;
                 }
@@ -248,7 +250,7 @@ async fn measure_events(rounds: usize, servers: &Servers, watchers: usize) -> Ou
             let begun = Instant::now();
             writer.call(|frames| set(frames, "/watched")).await?;
             let mut last = begun;
-            while let Some(result) = told.join_next().await {
+            while let Some(result) = waiting.join_next().await {
                 let (client, time) = result??;
                 last = last.max(time);
                 crowds[column].push(client);
@@ -289,26 +291,26 @@ struct Memory {
 
 /// Measures by how many bytes the resident memory of a new server grows.
 async fn measure_memory(rounds: usize) -> Outcome<Memory> {
-    let path = |number: usize| format!("/held/n{number:07}");
+    let path = |number: usize| format!("/kept/n{number:07}");
     // Few at a time: queues and buffers should not count.
     let batch = 100;
     let mut memory = Memory::default();
     for _ in progress("memory", rounds) {
         let server = Child::start().await?;
-        let mut sessions = crowd(server.addr, HELD_SESSIONS).await?;
+        let mut sessions = crowd(server.addr, KEPT_SESSIONS).await?;
         let mut client = Client::connect(server.addr).await?;
-        client.call(|frames| create(frames, "/held")).await?;
+        client.call(|frames| create(frames, "/kept")).await?;
 
         let empty = server.resident()?;
-        for first in (0..HELD_ZNODES).step_by(batch) {
+        for first in (0..KEPT_ZNODES).step_by(batch) {
             let mut frames = Vec::new();
             (first..first + batch).for_each(|number| create(&mut frames, &path(number)));
             client.pipeline(&frames, batch).await?;
         }
         let with_znodes = server.resident()?;
-        memory.znode.push((with_znodes - empty) / HELD_ZNODES as f64);
+        memory.znode.push((with_znodes - empty) / KEPT_ZNODES as f64);
 
-        for first in (0..HELD_WATCHES_EACH).step_by(batch) {
+        for first in (0..KEPT_WATCHES_EACH).step_by(batch) {
             let mut frames = Vec::new();
             (first..first + batch).for_each(|number| get_and_watch(&mut frames, &path(number)));
             for session in &mut sessions {
@@ -316,7 +318,7 @@ async fn measure_memory(rounds: usize) -> Outcome<Memory> {
             }
         }
         let with_watches = server.resident()?;
-        memory.watch.push((with_watches - with_znodes) / (HELD_SESSIONS * HELD_WATCHES_EACH) as f64);
+        memory.watch.push((with_watches - with_znodes) / (KEPT_SESSIONS * KEPT_WATCHES_EACH) as f64);
     }
     Ok(memory)
 }
@@ -326,7 +328,7 @@ fn order(round: usize) -> [usize; 2] {
     if round.is_multiple_of(2) { [EMBEDDED, ZOOKEEPER] } else { [ZOOKEEPER, EMBEDDED] }
 }
 
-/// Counts rounds, and tells of it.
+/// Counts rounds, and prints each.
 fn progress(what: &str, rounds: usize) -> impl Iterator<Item = usize> {
     (0..rounds).inspect(move |round| eprintln!("{what}: round {} of {rounds}", round + 1))
 }
@@ -415,7 +417,7 @@ fn open_files() -> io::Result<usize> {
 
 // === the client ===
 
-/// A session that sends frames made before and only looks whether they were answered.
+/// A session that sends frames made before, and looks at the headers of the replies only.
 struct Client {
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
@@ -434,57 +436,53 @@ impl Client {
         socket.set_nodelay(true)?;
         let (reader, writer) = socket.into_split();
         let mut client = Self { reader: BufReader::with_capacity(buffer, reader), writer, frame: Vec::new() };
-        let mut request = Vec::new();
-        connect(&mut request);
-        client.writer.write_all(&request).await?;
+        client.writer.write_all(&ConnectRequest::new(SESSION_TIMEOUT_MS).encode()).await?;
         receive(&mut client.reader, &mut client.frame).await?;
         Ok(client)
     }
 
-    /// Sends one request and waits for its answer.
+    /// Sends one request and waits for its reply.
     async fn call(&mut self, request: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         let mut frames = Vec::with_capacity(128);
         request(&mut frames);
         self.pipeline(&frames, 1).await
     }
 
-    /// Sends frames, and meanwhile waits until so many are answered.
+    /// Sends frames, and meanwhile waits for so many replies.
     async fn pipeline(&mut self, frames: &[u8], count: usize) -> io::Result<()> {
         let Self { reader, writer, frame } = self;
-        let answers = async {
+        let replies = async {
             for _ in 0..count {
                 receive(reader, frame).await?;
-                let (xid, code) = header(frame)?;
-                if xid != XID || code != 0 {
-                    return Err(io::Error::other(format!(
-                        "a request was answered by xid {xid}, code {code}"
-                    )));
+                let header = header(frame)?;
+                if (header.xid, header.code) != (XID, ErrorCode::Ok) {
+                    return Err(io::Error::other(format!("the reply to a request is {header:?}")));
                 }
             }
             Ok(())
         };
-        tokio::try_join!(writer.write_all(frames), answers)?;
+        tokio::try_join!(writer.write_all(frames), replies)?;
         Ok(())
     }
 
     /// Waits for a watch event.
     async fn event(&mut self) -> io::Result<()> {
         receive(&mut self.reader, &mut self.frame).await?;
-        match header(&self.frame)? {
-            (-1, _) => Ok(()),
-            (xid, _) => Err(io::Error::other(format!("xid {xid} came in place of an event"))),
+        match header(&self.frame)?.xid {
+            xid::EVENT => Ok(()),
+            xid => Err(io::Error::other(format!("xid {xid} came in place of an event"))),
         }
     }
 
     /// Ends the session.
     async fn close(mut self) -> io::Result<()> {
-        self.call(|frames| framed(frames, -11, |_| {})).await
+        self.call(|frames| append(frames, Request::CloseSession)).await
     }
 }
 
 async fn receive(reader: &mut BufReader<OwnedReadHalf>, frame: &mut Vec<u8>) -> io::Result<()> {
     let length = reader.read_i32().await?;
-    // No answer to what is asked here is long.
+    // No reply to these requests is long.
     let length = usize::try_from(length).ok().filter(|length| *length <= 1 << 20);
     let length = length.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
     frame.resize(length, 0);
@@ -492,88 +490,33 @@ async fn receive(reader: &mut BufReader<OwnedReadHalf>, frame: &mut Vec<u8>) -> 
     Ok(())
 }
 
-/// Returns the xid and the error code of an answer; the zxid is between them.
-fn header(frame: &[u8]) -> io::Result<(i32, i32)> {
-    match frame {
-        &[a, b, c, d, _, _, _, _, _, _, _, _, e, f, g, h, ..] => {
-            Ok((i32::from_be_bytes([a, b, c, d]), i32::from_be_bytes([e, f, g, h])))
-        }
-        _ => Err(io::ErrorKind::InvalidData.into()),
-    }
+fn header(frame: &[u8]) -> io::Result<ReplyHeader> {
+    Ok(ReplyHeader::read(&mut Reader::new(frame))?)
 }
 
-// === frames, in big-endian numbers and counted bytes ===
+// === frames ===
 
-/// The same for all requests: they are answered in their order, so nobody has to look for one.
+/// The same for all requests: replies come in their order, so none has to be looked for.
 const XID: i32 = 1;
-
-/// Appends the frame that opens a session: version, last zxid, timeout, session, password, not read-only.
-fn connect(frames: &mut Vec<u8>) {
-    counted(frames, |frame| {
-        number(frame, 0);
-        frame.extend(0_i64.to_be_bytes());
-        number(frame, SESSION_TIMEOUT_MS);
-        frame.extend(0_i64.to_be_bytes());
-        bytes(frame, &[0; 16]);
-        frame.push(0);
-    });
-}
 
 /// Appends a request to create a persistent znode that is open to all.
 fn create(frames: &mut Vec<u8>, path: &str) {
-    framed(frames, 1, |frame| {
-        bytes(frame, path.as_bytes());
-        bytes(frame, DATA);
-        // One entry with all permissions.
-        number(frame, 1);
-        number(frame, 31);
-        bytes(frame, b"world");
-        bytes(frame, b"anyone");
-        number(frame, 0);
-    });
+    let (path, data, acl) = (path.into(), Some(DATA.to_vec()), Some(vec![Acl::open()]));
+    append(frames, Request::Create { kind: CreateKind::Create, path, data, acl, flags: 0, ttl: 0 });
 }
 
 /// Appends a request for the data of a znode, and for one event when it changes.
 fn get_and_watch(frames: &mut Vec<u8>, path: &str) {
-    framed(frames, 4, |frame| {
-        bytes(frame, path.as_bytes());
-        frame.push(1);
-    });
+    append(frames, Request::GetData { path: path.into(), watch: true });
 }
 
 /// Appends a request to write the data of a znode, whatever its version.
 fn set(frames: &mut Vec<u8>, path: &str) {
-    framed(frames, 5, |frame| {
-        bytes(frame, path.as_bytes());
-        bytes(frame, DATA);
-        number(frame, -1);
-    });
+    append(frames, Request::SetData { path: path.into(), data: Some(DATA.to_vec()), version: -1 });
 }
 
-/// Appends a request with its header.
-fn framed(frames: &mut Vec<u8>, op: i32, body: impl FnOnce(&mut Vec<u8>)) {
-    counted(frames, |frame| {
-        number(frame, XID);
-        number(frame, op);
-        body(frame);
-    });
-}
-
-/// Appends what is written, after its length.
-fn counted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    let start = out.len();
-    number(out, 0);
-    write(out);
-    let length = i32::try_from(out.len() - start - 4).expect("frames here are short");
-    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
-}
-
-fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    counted(out, |out| out.extend(bytes));
-}
-
-fn number(out: &mut Vec<u8>, number: i32) {
-    out.extend(number.to_be_bytes());
+fn append(frames: &mut Vec<u8>, request: Request) {
+    frames.extend(Framed { xid: XID, request }.encode());
 }
 
 // === the table ===

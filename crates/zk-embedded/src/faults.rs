@@ -1,7 +1,7 @@
-//! Faults on demand: what a test does to a server while clients use it.
+//! Faults on demand: a test injects them into a server while clients use it.
 //!
 //! [`Server::faults`](crate::Server::faults) gives a [`Faults`], which may be cloned and used from any task. Every fault
-//! is in place, or has happened, when the call returns, and tells how often it struck: [`Fault::fired`].
+//! is in place, or has happened, when the call returns, and counts how often it struck: [`Fault::fired`].
 //!
 //! ```
 //! use std::time::Duration;
@@ -31,12 +31,12 @@
 
 mod handle;
 mod matching;
-mod op;
+mod operation;
 mod registry;
 
 pub use handle::{Fault, Faults, Stopped};
 pub use matching::{AfterLoss, Matching, Scope};
-pub use op::Op;
+pub use zk_wire::OpCode as Op;
 
-pub(crate) use op::short_name;
-pub(crate) use registry::{ClockChange, Kind, Order, Registry, Strike};
+pub(crate) use operation::{op_code, short_name};
+pub(crate) use registry::{ClockChange, FaultCommand, Kind, Registry, Strike};

@@ -1,4 +1,4 @@
-//! Four-letter words: what operators ask a server on a connection of their own.
+//! Four-letter words: an operator sends one on a connection of its own, and gets a text.
 
 mod date;
 
@@ -10,13 +10,13 @@ use std::fmt::Write;
 
 use crate::Version;
 use crate::machine::WatchKind;
-use crate::server::{ConnectionReport, Report};
+use crate::report::{ConnectionReport, Report};
 use date::date;
 
 /// How long a connection may be without a session.
 const SESSIONLESS_MS: i64 = 10_000;
 
-/// A word that the real server knows.
+/// A word that Apache ZooKeeper knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
     Ruok,
@@ -29,7 +29,7 @@ pub(crate) enum Word {
     Wchs,
     Dump,
     Isro,
-    /// Known to the real server, and not answered here.
+    /// Known to Apache ZooKeeper, and not served here.
     Other(&'static str),
 }
 
@@ -60,8 +60,8 @@ impl Word {
     }
 }
 
-/// Answers a word.
-pub(crate) fn answer(word: Word, report: &Report) -> String {
+/// Returns the reply to a word.
+pub(crate) fn reply(word: Word, report: &Report) -> String {
     let mut text = String::new();
     let written = match word {
         Word::Ruok => write!(text, "imok"),
@@ -89,7 +89,7 @@ fn version(report: &Report) -> String {
     format!("{}-zk-embedded {}", report.version.number(), env!("CARGO_PKG_VERSION"))
 }
 
-/// An average of nothing: older servers count whole milliseconds.
+/// The average latency, which is not measured: older servers print whole milliseconds.
 fn no_latency(report: &Report) -> &'static str {
     if report.version < Version::V3_6 { "0" } else { "0.0" }
 }
@@ -111,7 +111,7 @@ fn stat(out: &mut String, report: &Report) -> std::fmt::Result {
 
 fn server(out: &mut String, report: &Report) -> std::fmt::Result {
     let Report { received, sent, outstanding, connections, statistics, .. } = report;
-    // Nobody measures how long an answer takes where there is neither disk nor quorum to wait for.
+    // Latencies are not measured: there is neither disk nor quorum to wait for.
     writeln!(out, "Latency min/avg/max: 0/{}/0", no_latency(report))?;
     writeln!(out, "Received: {received}\nSent: {sent}\nConnections: {}", connections.len())?;
     writeln!(out, "Outstanding: {outstanding}\nZxid: {:#x}\nMode: standalone", statistics.zxid)?;
@@ -146,7 +146,7 @@ fn mntr(out: &mut String, report: &Report) -> std::fmt::Result {
 fn conf(out: &mut String, report: &Report) -> std::fmt::Result {
     let tick = report.tick_ms;
     writeln!(out, "clientPort={}\nsecureClientPort=-1", report.addr.port())?;
-    // There are no folders; that nobody takes this for one, it says so.
+    // There are no folders, and this cannot be mistaken for one.
     writeln!(out, "dataDir=(memory)\ndataDirSize=0\ndataLogDir=(memory)\ndataLogSize=0")?;
     writeln!(out, "tickTime={tick}\nmaxClientCnxns={}", report.max_connections)?;
     writeln!(out, "minSessionTimeout={}\nmaxSessionTimeout={}", tick * 2, tick * 20)?;
@@ -177,7 +177,7 @@ fn brief(out: &mut String, connection: &ConnectionReport) -> std::fmt::Result {
     write!(out, " /{peer}[{interest}](queued={queued},recved={received},sent={sent}")
 }
 
-/// Like the real server, it counts only the watches on znodes themselves, not those on lists of children.
+/// Like Apache ZooKeeper, it counts only the watches on znodes themselves, not those on lists of children.
 fn wchs(out: &mut String, report: &Report) -> std::fmt::Result {
     let watches: Vec<_> =
         report.statistics.watches.iter().filter(|watch| watch.kind == WatchKind::Data).collect();

@@ -1,31 +1,5 @@
-//! A ZooKeeper server in one process and in memory, for laptops and tests.
-//!
-//! # What it is for
-//!
-//! Programs that use ZooKeeper want one to run against: on a laptop with nothing installed, and in tests, where it should
-//! start in no time and misbehave on demand. This is one, for any ZooKeeper client in any language.
-//!
-//! - [`Server`]: a server on a loopback address; start as many as you like.
-//! - [`faults`]: expire a session, drop a connection, lose a reply after the write was done, delay, stall, fail, and stop
-//!   the clock.
-//! - [`machine`]: the server as a state machine without sockets and clocks, for simulations. [`proto`]: its words.
-//! - The program `zk-embedded` is the server on its own.
-//!
-//! # What it promises
-//!
-//! - It speaks the real protocol and answers as Apache ZooKeeper 3.8 does, errors, stats, zxids and watches included; or
-//!   as an older one, which does not know the newer requests: [`ServerBuilder::version`].
-//! - What a client sends can end that client's connection, and nothing else: no panic, no memory without bound.
-//! - Who does not read is not answered any more, and cut off when watch events pile up regardless.
-//! - Nothing is left behind: no thread of its own, no file, and no task when [`Server::shutdown`] returns.
-//!
-//! # What it does not
-//!
-//! It keeps everything in memory and forgets it when it stops. It is one server, not an ensemble; real ensembles are Apache
-//! ZooKeeper's job. It listens on loopback addresses only. There is no TLS, no SASL, no quota, no reconfiguration, no admin
-//! server. Latencies in four-letter words are zeros.
-//!
-//! # Show me
+//! A ZooKeeper server in one process and in memory, for laptops and tests. Any ZooKeeper client in any language can use it;
+//! it starts in milliseconds, and injects faults on demand.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -39,15 +13,36 @@
 //!
 //! let mut socket = TcpStream::connect(server.addr())?;
 //! socket.write_all(b"ruok")?;
-//! let mut answer = String::new();
-//! socket.read_to_string(&mut answer)?;
-//! assert_eq!(answer, "imok");
+//! let mut reply = String::new();
+//! socket.read_to_string(&mut reply)?;
+//! assert_eq!(reply, "imok");
 //! # drop(socket);
 //!
 //! server.shutdown(Shutdown::CloseConnections).await;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! - [`Server`]: a server on a loopback address; a process can have many.
+//! - [`faults`]: expire a session, drop a connection, lose a reply after the write, delay, stall, fail, stop the clock.
+//! - [`machine`]: the server as a state machine without sockets and clocks, for simulations.
+//! - [`proto`]: the crate `zk-wire`, the bytes of the protocol.
+//!
+//! The feature `program`, off by default, builds the program `zk-embedded`: the server on its own.
+//!
+//! # Promises
+//!
+//! - The server speaks ZooKeeper's protocol and replies as Apache ZooKeeper 3.8 does, with the same errors, stats, zxids and
+//!   watches; or as an older release, which does not know newer requests: [`ServerBuilder::version`].
+//! - Bytes from a client can end that client's connection, and nothing else: no panic, no memory without bound.
+//! - A client that does not read gets no more replies, and is disconnected when watch events pile up.
+//! - The library has no thread of its own and writes no file; no task is left when [`Server::shutdown`] returns.
+//!
+//! # Limits
+//!
+//! - Data is in memory, and forgotten when the server stops.
+//! - One server, not an ensemble; loopback addresses only.
+//! - No TLS, SASL, quotas, reconfiguration or admin server. Latencies in four-letter words are zeros.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -56,7 +51,8 @@ struct Readme;
 pub mod faults;
 mod four_letter;
 pub mod machine;
-pub mod proto;
+pub use zk_wire as proto;
+mod report;
 mod server;
 mod version;
 

@@ -1,25 +1,17 @@
 //! The server without sockets, clocks and chance: requests in, replies and events out.
 //!
 //! A [`Machine`] holds the data tree, the sessions and the watches, and does what Apache ZooKeeper 3.8 does with them. Time
-//! comes in with every call as milliseconds since 1970, and whoever calls decides what a [`ConnectionId`] stands for.
+//! comes in with every call as milliseconds since 1970, and the caller numbers the connections.
 //! The same calls give the same outputs, byte for byte.
 //!
 //! ```
 //! use std::net::Ipv4Addr;
 //! use zk_embedded::machine::{Machine, Output, Settings};
-//! use zk_embedded::proto::{ConnectRequest, Framed, Request, Response};
+//! use zk_wire::{ConnectRequest, Framed, Request, Response};
 //!
 //! let mut machine = Machine::new(Settings::default());
-//! let hello = ConnectRequest {
-//!     protocol_version: 0,
-//!     last_zxid_seen: 0,
-//!     timeout_ms: 10_000,
-//!     session_id: 0,
-//!     password: vec![0; 16],
-//!     read_only: Some(false),
-//! };
 //! let (now, connection) = (1_700_000_000_000, 1);
-//! machine.connect(now, connection, Ipv4Addr::LOCALHOST.into(), hello);
+//! machine.connect(now, connection, Ipv4Addr::LOCALHOST.into(), ConnectRequest::new(10_000));
 //! let list = Request::GetChildren { path: "/".into(), watch: false };
 //! let outputs = machine.request(now, connection, Framed { xid: 1, request: list });
 //! let result = Ok(Response::Strings(vec!["zookeeper".into()]));
@@ -27,9 +19,9 @@
 //! ```
 
 mod access;
+mod attachment;
 mod auth;
 mod commit;
-mod connection;
 mod containers;
 mod deliver;
 mod digest;
@@ -59,7 +51,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use connection::Connection;
+use attachment::Attachment;
 use containers::Sweep;
 use sessions::Sessions;
 use tree::Tree;
@@ -72,7 +64,7 @@ pub use watch_table::WatchMode;
 
 /// A ZooKeeper server as a state machine.
 ///
-/// Session ids, passwords, zxids, sequence numbers and negotiated timeouts follow the rules of the real server. Where that
+/// Session ids, passwords, zxids, sequence numbers and negotiated timeouts follow the rules of Apache ZooKeeper. Where that
 /// leaves an order to a hash table (children in a list, watchers of one znode), this one sorts.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -82,7 +74,7 @@ pub struct Machine {
     tree: Tree,
     watches: Watches,
     sessions: Sessions,
-    connections: BTreeMap<ConnectionId, Connection>,
+    connections: BTreeMap<ConnectionId, Attachment>,
     sweep: Sweep,
 }
 
@@ -102,7 +94,7 @@ impl Machine {
 
     /// Lets time pass: ends the sessions that were silent for too long, and deletes containers that have emptied.
     ///
-    /// A session ends at the first whole tick after its timeout, as on the real server. Nothing else ends one: a request
+    /// A session ends at the first whole tick after its timeout, as on Apache ZooKeeper. Nothing else ends one: a request
     /// that comes in later than that, but before this is called, keeps the session.
     pub fn advance(&mut self, now: i64) -> Vec<Output> {
         let mut outputs = Vec::new();

@@ -1,4 +1,4 @@
-//! The program: serves until it is told to stop.
+//! The program: serves until a signal asks it to stop.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -9,34 +9,34 @@ use clap::Parser;
 use zk_embedded::{Server, Shutdown, Version};
 use zk_program::{Signal, Signals};
 
-/// How long the clients may take to be told of the end; those that read what is ready for them need milliseconds.
+/// How long clients may take to read what is ready for them; those that read need milliseconds.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A ZooKeeper server in one process and in memory, for laptops and tests.
 ///
-/// Any ZooKeeper client can use it. It prints the address to connect to on standard output and serves until SIGTERM,
-/// Ctrl-C, the end of its terminal, or another signal that asks to stop; then everything that it held is forgotten. For
-/// data that matters, run Apache ZooKeeper.
+/// Any ZooKeeper client can use it. The program prints its address on standard output and serves until SIGTERM, Ctrl-C, the
+/// end of its terminal, or another signal that asks it to stop; then all data is forgotten. For data that matters, run
+/// Apache ZooKeeper.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 stopped as told, 1 could not serve, 2 wrong usage.\n\
-    RUST_LOG=zk_embedded=debug tells more on standard error."
+    after_help = "Exit codes: 0 stopped by a signal, 1 could not serve, 2 wrong usage.\n\
+    RUST_LOG=zk_embedded=debug logs sessions and connections on standard error."
 )]
 struct Flags {
-    /// Where to listen: a loopback address and a port, 0 for any free one.
+    /// Address to listen on: a loopback address and a port, 0 for any free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:2181")]
     listen: SocketAddr,
 
-    /// The unit of time, such as 2s or 500ms: session timeouts are granted from 2 to 20 of it.
+    /// Length of a tick, such as 2s or 500ms; session timeouts are 2 to 20 ticks.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = humantime::parse_duration)]
     tick: Duration,
 
-    /// How many connections are served at a time.
+    /// Most connections at the same time; others are closed.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     max_connections: usize,
 
-    /// Behave as this release of Apache ZooKeeper: 3.4, 3.5, 3.6 or 3.8.
+    /// Release of Apache ZooKeeper to behave as: 3.4, 3.5, 3.6 or 3.8.
     #[arg(long, value_name = "VERSION", default_value_t = Version::default())]
     release: Version,
 }
@@ -47,14 +47,14 @@ fn main() -> ExitCode {
     match zk_program::runtime().and_then(|runtime| runtime.block_on(run(&flags))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(format_args!("zk-embedded: cannot serve on {}: {error}", flags.listen));
+            print(format_args!("zk-embedded: cannot serve on {}: {error}", flags.listen));
             ExitCode::from(if error.kind() == ErrorKind::InvalidInput { 2 } else { 1 })
         }
     }
 }
 
 async fn run(flags: &Flags) -> io::Result<()> {
-    // Before anybody can know that it serves, so that none who then stops it ends it rudely.
+    // Before the address is printed: from then on a signal has to end the program in order.
     let mut signals = Signals::install(&[Signal::SIGUSR1, Signal::SIGUSR2])?;
     let server = Server::builder()
         .listen(flags.listen)
@@ -63,16 +63,16 @@ async fn run(flags: &Flags) -> io::Result<()> {
         .version(flags.release)
         .start()
         .await?;
-    // Who started it may have asked for the address, and cannot read it: then it serves all the same.
+    // The reader of the address may be gone: the program serves all the same.
     let _ = writeln!(io::stdout(), "{}", server.connect_string());
-    tell("zk-embedded keeps everything in memory and forgets it when it stops; stop it with Ctrl-C");
+    print("zk-embedded keeps everything in memory and forgets it when it stops; stop it with Ctrl-C");
     signals.stop().await;
-    // Whoever is not told in time notices by itself.
+    // A client that does not read in time notices the end by itself.
     let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, server.shutdown(Shutdown::CloseConnections)).await;
     Ok(())
 }
 
-/// Says something on standard error. Where nobody listens, nobody is told.
-fn tell(text: impl std::fmt::Display) {
+/// Prints on standard error; a closed one is no error.
+fn print(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -5,11 +5,9 @@ mod clock;
 mod command;
 mod connection;
 mod engine;
-mod frames;
-mod link;
 mod listener;
+mod mailbox;
 mod outgoing;
-mod report;
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,7 +18,6 @@ use tokio_util::task::TaskTracker;
 
 pub use builder::ServerBuilder;
 pub(crate) use command::{Command, Commands};
-pub(crate) use report::{ConnectionReport, Report};
 
 use crate::faults::Faults;
 
@@ -41,10 +38,10 @@ pub struct Server {
     tasks: TaskTracker,
 }
 
-/// What becomes of the clients when the server stops.
+/// How the connections end when the server stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shutdown {
-    /// Every client gets the answers that are ready, for up to 2 s if it is slow to read them, and then the end of the
+    /// Every client gets the replies that are ready, for up to 2 s if it is slow to read them, and then the end of the
     /// stream.
     CloseConnections,
     /// Every connection ends at once, as when a server is killed.
@@ -78,7 +75,7 @@ impl Server {
         self.addr.to_string()
     }
 
-    /// Returns what can be done to it to see what its clients do then.
+    /// Returns the faults of this server, to see how its clients handle them.
     pub fn faults(&self) -> Faults {
         Faults::new(self.commands.clone())
     }

@@ -1,17 +1,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::proto::Request;
+use zk_wire::{OpCode, Request};
 
 /// The release of Apache ZooKeeper whose behaviour a server has.
 ///
-/// An older one does not know the requests that came later: it answers them with -6 (UNIMPLEMENTED) and closes the
-/// connection; the session stays. Four-letter words tell the version. Otherwise all behave as 3.8 does, 3.4 apart from
-/// what its variant tells.
+/// An older release does not know newer requests: it replies with -6 (UNIMPLEMENTED) and closes the connection; the session
+/// stays. Four-letter words print the version. Otherwise all behave as 3.8 does, but for 3.4, whose variant lists the
+/// differences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Version {
-    /// 3.4.14, as compared with the real one case by case: no `create2`, container, time to live, `reconfig`, or removal of
+    /// 3.4.14, as compared with Apache ZooKeeper case by case: no `create2`, container, time to live, `reconfig`, or removal of
     /// watches, nor what came after these. A multi with one of them cannot be read. There is no `/zookeeper/config`.
     V3_4,
     /// 3.5: no persistent watches, `multiRead`, `getEphemerals`, or `getAllChildrenNumber`.
@@ -34,9 +34,9 @@ impl Version {
         }
     }
 
-    /// Tells whether a server of this version knows an op, by its number on the wire.
-    pub(crate) fn knows(self, op: i32) -> bool {
-        let since = match op {
+    /// Whether a server of this version knows an op code.
+    pub(crate) fn knows(self, op_code: OpCode) -> bool {
+        let since = match op_code.code() {
             15..=21 => Self::V3_5,
             22 | 103..=106 => Self::V3_6,
             107 => Self::V3_8,
@@ -45,15 +45,15 @@ impl Version {
         self >= since
     }
 
-    /// Returns what a server of this version takes a request for.
+    /// Returns a request as a server of this version reads it.
     pub(crate) fn read(self, request: Request) -> Request {
-        let op = request.op();
-        if !self.knows(op) {
-            return Request::Unknown { op };
+        let op_code = request.op_code();
+        if !self.knows(op_code) {
+            return Request::Unknown { op_code };
         }
         match &request {
-            Request::Multi { operations } if operations.iter().any(|one| !self.knows(one.op())) => {
-                Request::Malformed { op }
+            Request::Multi { operations } if operations.iter().any(|one| !self.knows(one.op_code())) => {
+                Request::Malformed { op_code }
             }
             _ => request,
         }
@@ -90,25 +90,25 @@ impl FromStr for Version {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::CreateOp;
+    use zk_wire::CreateKind;
 
-    fn create(op: CreateOp) -> Request {
-        Request::Create { op, path: "/a".into(), data: None, acl: None, flags: 0, ttl: 0 }
+    fn create(kind: CreateKind) -> Request {
+        Request::Create { kind, path: "/a".into(), data: None, acl: None, flags: 0, ttl: 0 }
     }
 
     #[test]
-    fn each_version_knows_what_came_with_it() {
-        let known = |version: Version| (0..=107).filter(|op| version.knows(*op)).count();
+    fn each_version_knows_its_op_codes() {
+        let known = |version: Version| (0..=107).filter(|code| version.knows(OpCode::from(*code))).count();
         let all = known(Version::V3_8);
         assert_eq!(
             [Version::V3_6, Version::V3_5, Version::V3_4].map(|version| all - known(version)),
             [1, 1 + 5, 1 + 5 + 7]
         );
-        assert!(Version::V3_4.knows(-11), "closeSession");
+        assert!(Version::V3_4.knows(OpCode::CloseSession));
     }
 
     #[test]
-    fn versions_are_read_as_they_are_written() {
+    fn a_version_is_parsed_from_its_display() {
         assert_eq!("3.5".parse(), Ok(Version::V3_5));
         assert_eq!(Version::default().to_string(), "3.8");
         let error = "3.10".parse::<Version>().unwrap_err();
@@ -116,12 +116,15 @@ mod tests {
     }
 
     #[test]
-    fn what_came_later_is_unknown_and_a_multi_with_it_unreadable() {
+    fn a_newer_request_is_unknown_and_a_multi_with_one_is_malformed() {
         let multi =
-            || Request::Multi { operations: vec![create(CreateOp::Create), create(CreateOp::Create2)] };
+            || Request::Multi { operations: vec![create(CreateKind::Create), create(CreateKind::Create2)] };
         assert_eq!(Version::V3_5.read(multi()), multi());
-        assert_eq!(Version::V3_4.read(multi()), Request::Malformed { op: 14 });
-        assert_eq!(Version::V3_4.read(create(CreateOp::Ttl)), Request::Unknown { op: 21 });
-        assert_eq!(Version::V3_6.read(Request::Malformed { op: 107 }), Request::Unknown { op: 107 });
+        assert_eq!(Version::V3_4.read(multi()), Request::Malformed { op_code: 14.into() });
+        assert_eq!(Version::V3_4.read(create(CreateKind::Ttl)), Request::Unknown { op_code: 21.into() });
+        assert_eq!(
+            Version::V3_6.read(Request::Malformed { op_code: 107.into() }),
+            Request::Unknown { op_code: 107.into() }
+        );
     }
 }

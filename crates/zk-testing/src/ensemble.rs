@@ -35,7 +35,7 @@ impl Ensemble {
         Self::start_with(size, Server::builder()).await
     }
 
-    /// Starts `size` servers with given settings and waits until all of them serve, for at most 30 s.
+    /// Starts `size` servers with these settings and waits until all of them serve, for at most 30 s.
     ///
     /// A fixed port in the settings is ignored. `initLimit` is 25 ticks and `syncLimit` 10 unless set.
     ///
@@ -77,7 +77,7 @@ impl Ensemble {
         &mut self.servers[index]
     }
 
-    /// Asks all servers which of them leads; `None` while nobody does.
+    /// Asks all servers which of them leads; `None` while there is no leader.
     ///
     /// A server that does not answer within 500 ms, such as a paused one, is not counted.
     pub async fn leader(&self) -> Option<usize> {
@@ -118,7 +118,7 @@ impl Ensemble {
         }
     }
 
-    /// Asks all servers at once to end, and waits; who takes longer than 5 s is killed.
+    /// Asks all servers at once to end, and waits; one that takes longer than 5 s is killed.
     ///
     /// # Cancel safety
     /// Dropping the future leaves some servers running.
@@ -216,10 +216,10 @@ impl EnsembleBuilder {
         self
     }
 
-    /// Lets servers without a majority serve reads to clients that ask for it; by default they serve nobody.
+    /// Lets servers without a majority serve reads to clients that ask for it; by default they serve no client.
     ///
-    /// To who comes with a session of the ensemble they close the connection. They open new sessions only where
-    /// [`local_sessions`](Self::local_sessions) are allowed, too; else they answer with -119.
+    /// A client that comes with a session of the ensemble is disconnected. New sessions are opened only where
+    /// [`local_sessions`](Self::local_sessions) are allowed, too; otherwise the reply is -119.
     #[must_use]
     pub fn read_only_mode(mut self) -> Self {
         self.settings = self.settings.java_property("readonlymode.enabled", true);

@@ -89,7 +89,7 @@ impl Installation {
     }
 }
 
-/// Tells whether tests against a real ZooKeeper can run here, and says so loudly if they cannot.
+/// Returns the ZooKeeper that tests can run here, or prints that they are skipped.
 ///
 /// With nothing installed it returns `None` after a line `SKIPPED ...` on standard error, so that a test can leave:
 ///
@@ -112,9 +112,9 @@ pub fn require() -> Option<Installation> {
     }
 }
 
-/// Tells whether tests against an older ZooKeeper can run here, and says so loudly if they cannot.
+/// Returns the older ZooKeeper that tests can run here, or prints that they are skipped.
 ///
-/// As [`require`], but it never panics: such releases are not packaged any more, so nobody expects them everywhere.
+/// As [`require`], but it never panics: such releases are not packaged any more, so that they are not expected everywhere.
 pub fn require_old() -> Option<Installation> {
     Installation::find_old().map_or_else(|what| missing(&what), Some)
 }
@@ -124,12 +124,12 @@ fn missing(what: &MissingZooKeeper) -> Option<Installation> {
     None
 }
 
-/// Says on standard error that the present test is skipped, and why.
+/// Prints on standard error that the present test is skipped, and why.
 ///
 /// Not by `eprintln!`, which the test harness keeps to itself where a test passes.
 pub fn skipped(why: impl Display) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    // Where nobody listens, nobody is told.
+    // A closed standard error is no reason to fail.
     let _ = writeln!(io::stderr(), "SKIPPED {test}: {why}");
 }
 

@@ -1,32 +1,5 @@
-//! Runs Apache ZooKeeper for tests: servers, ensembles, forced expiry, a frame-aware proxy.
-//!
-//! # What it is for
-//!
-//! Tests that claim something about ZooKeeper should meet the real one, and its faults: a server killed, frozen or wiped,
-//! an ensemble without its leader, a session that expires, a reply that is lost after the write was done. This crate makes
-//! each of these one line, in milliseconds where ZooKeeper allows.
-//!
-//! - [`Server`]: one ZooKeeper process that can be killed, paused, stopped, started again, wiped.
-//! - [`Ensemble`]: several of them with a leader, and with observers or a read-only mode if need be.
-//! - [`ServerBuilder::sasl`] and [`ServerBuilder::tls`]: servers that want to know who is there; [`tls`] makes certificates.
-//! - [`expire_session`]: ends anybody's session on the server, for real.
-//! - [`proxy::Proxy`]: a link that can be cut, refused, hung or slowed, or fail at one chosen message.
-//! - [`raw::Client`]: a small client of its own, as an independent observer.
-//!
-//! # What it promises
-//!
-//! - No process is left behind: a server dies with its value, and with the test process, even if that is killed by SIGKILL.
-//! - Tests do not disturb each other: each server has its own port and data folder, among parallel tests and processes.
-//! - What returns has happened: a killed server is gone, a paused one stands still, a cut connection is closed.
-//! - No wait is endless: starting takes at most 30 s, and fails with the end of the server's log.
-//!
-//! # What it does not
-//!
-//! It is no client for programs: [`raw::Client`] neither reconnects nor retries. It runs on Unix, wants a POSIX `sh`, Java,
-//! and ZooKeeper 3.5 or newer as [`Installation::find`] looks for them, and was tested with Debian's 3.8 on Linux; 3.4.14
-//! runs by [`ServerBuilder::old`]. Where these may be missing, begin a test with [`require`] or [`require_old`]. It is not for servers that outlive a test or leave the machine.
-//!
-//! # Show me
+//! Runs Apache ZooKeeper for tests: servers, ensembles, forced expiry, a frame-aware proxy. Each fault of a real server is
+//! one line here, and takes milliseconds where ZooKeeper allows.
 //!
 //! ```
 //! use std::time::Duration;
@@ -50,6 +23,30 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! - [`Server`]: one ZooKeeper process that can be killed, paused, stopped, started again, wiped.
+//! - [`Ensemble`]: several of them with a leader, and with observers or a read-only mode.
+//! - [`ServerBuilder::sasl`], [`ServerBuilder::tls`]: servers that authenticate clients; [`tls`] issues certificates.
+//! - [`expire_session`]: ends any session on the server, for real.
+//! - [`proxy::Proxy`]: a proxy that can cut, refuse, hang or delay connections, or fail at one chosen message.
+//! - [`raw::Client`]: a small client of its own, as an independent observer.
+//! - [`eventually`], [`holds_within`]: wait for a condition.
+//!
+//! # Promises
+//!
+//! - No process is left behind: a server ends with its value, and with the test process, even if SIGKILL ends that.
+//! - Tests do not disturb each other: each server has its own port and data folder, among parallel tests and processes.
+//! - When a call returns, its effect is there: a killed server is gone, a paused one stands still, a cut connection is
+//!   closed.
+//! - No wait is endless: a start takes at most 30 s, and a failure has the end of the server's log.
+//!
+//! # Limits
+//!
+//! - [`raw::Client`] is no client for programs: it neither reconnects nor retries.
+//! - Needs Unix with a POSIX `sh`, Java, and ZooKeeper 3.5 or newer where [`Installation::find`] looks; tested with Debian's
+//!   3.8 on Linux. 3.4.14 runs by [`ServerBuilder::old`]. Where these may be missing, a test begins with [`require`] or
+//!   [`require_old`].
+//! - Not for servers that outlive a test or leave the machine.
 #![cfg(unix)]
 
 #[cfg(doctest)]
@@ -58,9 +55,8 @@ struct Readme;
 
 mod ensemble;
 mod four_letter;
+mod frames;
 mod installation;
-mod jute;
-mod op;
 mod ports;
 mod process;
 pub mod proxy;

@@ -1,4 +1,4 @@
-//! Ports of 127.0.0.1 that nobody else takes while we need them, even while nobody listens on them.
+//! Leases of ports of 127.0.0.1: no other test takes a leased port, even while nothing listens on it.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 /// Below this live the well-known services.
 const LOWEST: u16 = 10_000;
-/// The end of our range where the system does not tell its ephemeral one.
+/// The end of our range where the system does not show its ephemeral one.
 const DEFAULT_HIGHEST: u16 = 32_000;
 const ATTEMPTS: usize = 1_000;
 
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_port_is_handed_out_twice_while_it_is_held() {
+    fn no_port_is_leased_twice_at_the_same_time() {
         let leases: Vec<Lease> = (0..50).map(|_| Lease::any().unwrap()).collect();
         let ports: HashSet<u16> = leases.iter().map(Lease::port).collect();
         assert_eq!(ports.len(), 50);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_on_which_somebody_listens_is_not_handed_out() {
+    fn a_port_in_use_is_not_handed_out() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         assert!(Lease::take(listener.local_addr().unwrap().port()).is_none());
     }

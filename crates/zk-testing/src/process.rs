@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::sync::watch;
 
-/// Starts the program, tells its pid, and waits for it. Beside it a subshell reads standard input, whose other end we
+/// Starts the program, prints its pid, and waits for it. Beside it a subshell reads standard input, whose other end we
 /// hold. A line means that we let go; the end without one, that we are gone, even by SIGKILL. Then the program is killed,
 /// which also ends one stopped by SIGSTOP, and its folder is deleted.
 ///
@@ -77,7 +77,7 @@ impl Process {
             let status = shell.wait().unwrap_or_default();
             exited_tx.send_replace(Some(status));
         })?;
-        let pid = line.trim().parse().map_err(|_| io::Error::other("the watchdog shell told no pid"))?;
+        let pid = line.trim().parse().map_err(|_| io::Error::other("the watchdog shell printed no pid"))?;
         Ok(Self { pid: Pid::from_raw(pid), lifeline, exited, reaper: Some(reaper) })
     }
 
@@ -91,7 +91,7 @@ impl Process {
 
     /// Sends a signal; nothing happens if the program has ended already.
     pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
-        // Its pid may belong to somebody else by then.
+        // Its pid may belong to another process by then.
         if self.exit_status().is_some() {
             return Ok(());
         }
@@ -107,7 +107,7 @@ impl Process {
         let _ = self.exited.wait_for(Option::is_some).await;
     }
 
-    /// Waits until every thread of the program stands still, where the system tells.
+    /// Waits until every thread of the program stands still, where the system shows that.
     pub(crate) async fn stopped(&self) {
         let tasks = format!("/proc/{}/task", self.pid);
         while self.exit_status().is_none() && any_thread_runs(Path::new(&tasks)) {

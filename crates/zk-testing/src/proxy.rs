@@ -1,12 +1,13 @@
 //! A TCP proxy in front of one server that knows where ZooKeeper's messages begin and end.
 //!
-//! A [`Proxy`] can break the link as a whole, by [`cut`](Proxy::cut), [`refuse`](Proxy::refuse), [`hang`](Proxy::hang) and
+//! A [`Proxy`] can break all connections, by [`cut`](Proxy::cut), [`refuse`](Proxy::refuse), [`hang`](Proxy::hang) and
 //! [`delay`](Proxy::delay), or at one message, by [`on`](Proxy::on). It records which requests went by.
 
 mod connection;
-mod link;
-mod op;
+mod matching;
 mod rule;
+mod seen;
+mod shared;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,21 +19,24 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::ports::Lease;
-use link::{Cut, Link, Mode};
-pub use op::{Match, Op, Seen};
+use shared::{Cut, Mode, Shared};
+
+pub use matching::Match;
 pub use rule::{Action, Injection};
+pub use seen::Seen;
+pub use zk_wire::OpCode as Op;
 
 /// How long the listener rests when it cannot accept, such as when file descriptors are used up.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// A proxy on a port of 127.0.0.1, with faults on demand.
 ///
-/// It starts in the mode [`pass`](Self::pass). A mode applies to present and to new connections alike. Four letter words
+/// The proxy starts in the mode [`pass`](Self::pass). A mode applies to present and to new connections alike. Four letter words
 /// go through, too. Dropping it ends all of its tasks and closes all connections.
 #[derive(Debug)]
 pub struct Proxy {
     addr: SocketAddr,
-    link: Arc<Link>,
+    shared: Arc<Shared>,
     /// Absent while connections are refused.
     acceptor: Mutex<Option<JoinHandle<()>>>,
     _lease: Lease,
@@ -47,7 +51,7 @@ impl Proxy {
         let lease = Lease::any()?;
         let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, lease.port()));
         let proxy =
-            Self { addr, link: Arc::new(Link::new(upstream)), acceptor: Mutex::default(), _lease: lease };
+            Self { addr, shared: Arc::new(Shared::new(upstream)), acceptor: Mutex::default(), _lease: lease };
         proxy.pass().await?;
         Ok(proxy)
     }
@@ -64,12 +68,12 @@ impl Proxy {
 
     /// Forwards everything at once; ends [`refuse`](Self::refuse), [`hang`](Self::hang) and [`delay`](Self::delay).
     ///
-    /// What was held back meanwhile is forwarded, except on connections that were opened and given up during a hang.
+    /// What was kept back meanwhile is forwarded, except on connections that were opened and closed during a hang.
     ///
     /// # Errors
     /// An I/O error if connections were refused, and something else has taken the port since.
     pub async fn pass(&self) -> io::Result<()> {
-        self.link.set_mode(Mode::Pass);
+        self.shared.set_mode(Mode::Pass);
         self.listen().await
     }
 
@@ -78,22 +82,22 @@ impl Proxy {
     /// # Errors
     /// Those of [`pass`](Self::pass).
     pub async fn hang(&self) -> io::Result<()> {
-        self.link.set_mode(Mode::Hang);
+        self.shared.set_mode(Mode::Hang);
         self.listen().await
     }
 
     /// Forwards each message after a delay, the same both ways, so that a round trip takes twice as long.
     ///
-    /// It is a latency, not a limit on throughput, and counts from when a message arrives here.
+    /// This is a latency, not a limit on throughput, and counts from when a message arrives here.
     ///
     /// # Errors
     /// Those of [`pass`](Self::pass).
     pub async fn delay(&self, each_way: Duration) -> io::Result<()> {
-        self.link.set_mode(Mode::Delay(each_way));
+        self.shared.set_mode(Mode::Delay(each_way));
         self.listen().await
     }
 
-    /// Refuses new connections, as a port does on which nobody listens, and closes the present ones.
+    /// Refuses new connections, as a closed port does, and closes the present ones.
     ///
     /// When it returns, all of this is done. It lasts until the next [`pass`](Self::pass), [`hang`](Self::hang) or
     /// [`delay`](Self::delay).
@@ -104,22 +108,22 @@ impl Proxy {
             // Cancelled is what was asked for; the listener is closed by now.
             let _ = acceptor.await;
         }
-        self.link.cut(Cut::Reset).await;
+        self.shared.cut(Cut::Reset).await;
     }
 
     /// Forwards new connections to another server; present ones stay where they are.
     pub fn redirect(&self, upstream: SocketAddr) {
-        self.link.redirect(upstream);
+        self.shared.redirect(upstream);
     }
 
     /// Resets all present connections, and returns when that is done; the mode stays, so new ones pass in mode pass.
     pub async fn cut(&self) {
-        self.link.cut(Cut::Reset).await;
+        self.shared.cut(Cut::Reset).await;
     }
 
     /// Closes all present connections in an orderly way, as a server does that shuts down; else like [`cut`](Self::cut).
     pub async fn cut_cleanly(&self) {
-        self.link.cut(Cut::Close).await;
+        self.shared.cut(Cut::Close).await;
     }
 
     /// Does something to the next request that matches.
@@ -133,45 +137,45 @@ impl Proxy {
     /// # async fn run(proxy: zk_testing::proxy::Proxy) {
     /// # use std::time::Duration;
     /// use zk_testing::proxy::{Action, Match};
-    /// // The node is created, but its creator never learns.
+    /// // The node is created, but its creator gets no reply.
     /// let lost = proxy.on(Match::creates().path("/a"), Action::CutAfterRequest);
     /// assert!(lost.wait_fired(Duration::from_secs(1)).await);
     /// # }
     /// ```
     pub fn on(&self, matching: impl Into<Match>, action: Action) -> Injection {
-        self.link.rules.add(matching.into(), action)
+        self.shared.rules.add(matching.into(), action)
     }
 
     /// Swallows all watch notifications until the returned handle is [lifted](Injection::lift); it counts them.
     pub fn drop_events(&self) -> Injection {
-        self.link.rules.drop_events()
+        self.shared.rules.drop_events()
     }
 
     /// Lifts all rules.
     pub fn clear_rules(&self) {
-        self.link.rules.clear();
+        self.shared.rules.clear();
     }
 
     /// Returns the requests that went by since the start or the last [`clear`](Self::clear), oldest first.
     ///
     /// A request is recorded when it is forwarded or falls to a rule. Only the last 65,536 are kept.
     pub fn requests(&self) -> Vec<Seen> {
-        self.link.seen()
+        self.shared.seen()
     }
 
     /// Forgets the requests seen so far.
     pub fn clear(&self) {
-        self.link.forget_seen();
+        self.shared.forget_seen();
     }
 
     /// Returns how many connections were accepted since the start, hung ones included.
     pub fn connections_accepted(&self) -> u64 {
-        self.link.accepted()
+        self.shared.accepted()
     }
 
     /// Returns how many connections are open now.
     pub fn connections_open(&self) -> usize {
-        self.link.open()
+        self.shared.open()
     }
 
     async fn listen(&self) -> io::Result<()> {
@@ -179,7 +183,7 @@ impl Proxy {
         if acceptor.is_none() {
             let listener = TcpListener::bind(self.addr).await?;
             // Ends by being aborted: when connections are refused, or the proxy is dropped.
-            *acceptor = Some(tokio::spawn(accept(listener, Arc::clone(&self.link))));
+            *acceptor = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
         }
         Ok(())
     }
@@ -190,14 +194,14 @@ impl Drop for Proxy {
         if let Some(acceptor) = self.acceptor.get_mut().take() {
             acceptor.abort();
         }
-        self.link.shut();
+        self.shared.shut();
     }
 }
 
-async fn accept(listener: TcpListener, link: Arc<Link>) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
-            Ok((client, _)) => link.admit(client),
+            Ok((client, _)) => shared.admit(|id, open, cut| connection::run(id, client, open, cut)),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -1,7 +1,7 @@
-//! A small client that shares no code with any other, to observe and to disturb.
+//! A small client that shares no code with the client under test, to observe and to disturb.
 //!
 //! A [`Client`] is one session on one TCP connection. It never reconnects: when the connection ends, for whatever reason,
-//! [`Client::closed`] tells, and every call fails from then on. Pings keep the session alive meanwhile.
+//! [`Client::closed`] returns, and every call fails from then on. Pings keep the session alive meanwhile.
 
 mod client;
 mod connection;
@@ -11,5 +11,6 @@ mod types;
 
 pub use client::Client;
 pub use error::Error;
-pub use multi::{MultiOp, MultiResult};
-pub use types::{Acl, CreateMode, Event, EventKind, Stat, WatchMode, permission};
+pub use multi::MultiOp;
+pub use types::{CreateMode, WatchMode};
+pub use zk_wire::{Acl, EventKind, MultiResult, Stat, WatchEvent as Event, permission};

@@ -52,7 +52,7 @@ log4j.appender.OUT.layout.ConversionPattern=%d{HH:mm:ss,SSS} %p %c{1} - %m%n
 
 /// One Apache ZooKeeper process on a port of 127.0.0.1, with a data folder of its own.
 ///
-/// It can be killed, paused, stopped and started again at will, and keeps its port and its data meanwhile. Dropping it
+/// A server can be killed, paused, stopped and started again at will, and keeps its port and its data meanwhile. Dropping it
 /// kills the process, also a paused one, waits for its end and deletes the data. The same happens when our own process ends
 /// in any other way, SIGKILL included; only the folder of a server that was down then stays in the temporary folder.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Server {
     /// Starts a server with all defaults and waits until it serves clients, for at most 30 s.
     ///
     /// # Errors
-    /// [`StartError`]; what ended or hung is told with the end of its log.
+    /// [`StartError`]; an error has the end of the log.
     ///
     /// # Cancel safety
     /// Dropping the future kills what was started and deletes its data.
@@ -105,7 +105,7 @@ impl Server {
         self.running().map(Process::pid)
     }
 
-    /// Tells whether the process exists; a paused one does.
+    /// Returns whether the process exists; a paused one does.
     pub fn is_running(&self) -> bool {
         self.running().is_some()
     }
@@ -151,7 +151,7 @@ impl Server {
 
     /// Freezes the process with SIGSTOP and waits until all of its threads stand still.
     ///
-    /// The kernel still accepts connections for it, but nobody answers.
+    /// The kernel still accepts connections for it, but nothing replies.
     ///
     /// # Errors
     /// [`ServerError::NotRunning`] if it is down.
@@ -226,16 +226,16 @@ impl Server {
         }
     }
 
-    /// Asks the server one of ZooKeeper's four letter words and returns the whole answer.
+    /// Sends the server one of ZooKeeper's four letter words and returns the whole reply.
     ///
     /// # Errors
-    /// An I/O error if it is down, or does not answer within 2 s.
+    /// An I/O error if it is down, or does not reply within 2 s.
     pub async fn four_letter_word(&self, word: &str) -> io::Result<String> {
         four_letter::four_letter_word(self.addr, word).await
     }
 
-    /// Asks the server which part it plays: `standalone`, `leader`, `follower`, `observer` or `read-only`; `None` while it
-    /// serves nobody, or does not answer within 500 ms.
+    /// Returns the mode of the server: `standalone`, `leader`, `follower`, `observer` or `read-only`; `None` while it
+    /// serves no client, or does not reply within 500 ms.
     pub async fn mode(&self) -> Option<String> {
         four_letter::mode(self.addr).await
     }
@@ -243,7 +243,7 @@ impl Server {
     /// Waits until the server serves reads only, for at most 30 s: a member without a majority, in an ensemble that
     /// [allows it](crate::EnsembleBuilder::read_only_mode).
     ///
-    /// It takes the server a few seconds to know that there is no majority.
+    /// The server needs a few seconds to know that there is no majority.
     ///
     /// # Errors
     /// [`StartError::Timeout`] with the end of its log.
@@ -267,7 +267,7 @@ impl Server {
         self.settings.config.entry(key.to_owned()).or_insert_with(|| value.to_owned());
     }
 
-    /// Sends SIGTERM or SIGKILL without waiting, so that several servers can end together.
+    /// Sends SIGTERM or SIGKILL without waiting, so that several servers can end at the same time.
     pub(crate) fn signal(&self, signal: Signal) {
         if let Some(process) = &self.process {
             let _ = process.signal(signal);
@@ -296,7 +296,7 @@ impl Server {
         }
     }
 
-    /// Whether our process serves clients, not somebody else's on a port that we wanted.
+    /// Whether our process serves clients, and not another one on a port that we wanted.
     async fn serves(&self) -> bool {
         // On its way up a member may serve reads only for a while.
         if self.mode().await.is_none_or(|mode| mode == four_letter::READ_ONLY) {

@@ -6,12 +6,12 @@ use crate::raw;
 /// The constant that ZooKeeper mixes into a session id to seed its password.
 const SECRET: i64 = 0xB341_5C00;
 
-/// How often a session is taken over before its owner is given the point.
+/// How often a session is taken over before its owner wins.
 const TRIES: u32 = 100;
 
-/// Ends somebody's session on the server, and returns when the server has confirmed it.
+/// Ends a session of another client on the server, and returns when the server has confirmed it.
 ///
-/// This is a real expiry as far as anybody can tell: the session is gone, its ephemeral nodes are deleted, watches on them
+/// All clients see a real expiry: the session is gone, its ephemeral nodes are deleted, watches on them
 /// fire, and the owner loses its connection (at once on the same server, else when it next pings or asks) and is refused
 /// when it reconnects. Everything else stays. It works because
 /// ZooKeeper derives a session's password from its id alone (see [`session_password`]): this takes over the session on a
@@ -20,7 +20,7 @@ const TRIES: u32 = 100;
 /// The id of a session is in the `ephemeralOwner` of its nodes, among other places. Any server of an ensemble will do.
 ///
 /// # Errors
-/// [`raw::Error::SessionExpired`] if the server holds no such session, [`raw::Error::Io`] if it cannot be reached.
+/// [`raw::Error::SessionExpired`] if the server has no such session, [`raw::Error::Io`] if it cannot be reached.
 ///
 /// # Cancel safety
 /// Dropping the future leaves the outcome unknown.
@@ -47,7 +47,7 @@ pub async fn expire_session(addr: SocketAddr, session_id: i64) -> Result<(), raw
         tries += 1;
         match raw::Client::connect_with(addr, timeout, session_id, &password).await {
             Ok(thief) => match thief.close().await {
-                // An owner that was quick has taken the session back before it was closed, or right after.
+                // The owner may have taken the session back before it was closed, or right after.
                 Err(raw::Error::Io(_)) if tries < TRIES => {}
                 closed => return closed,
             },
@@ -59,7 +59,7 @@ pub async fn expire_session(addr: SocketAddr, session_id: i64) -> Result<(), raw
 
 /// Computes the password that Apache ZooKeeper hands out with a session id.
 ///
-/// It is 16 bytes of `java.util.Random`, seeded with the id and a constant of ZooKeeper's source; the server remembers no
+/// The password is 16 bytes of `java.util.Random`, seeded with the id and a constant of ZooKeeper's source; the server remembers no
 /// password, but computes it again for each connect.
 pub fn session_password(session_id: i64) -> [u8; 16] {
     let mut random = JavaRandom::new(session_id ^ SECRET);
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_generator_is_java_s() {
+    fn the_generator_is_that_of_java() {
         // `new java.util.Random(42).nextInt()`, twice.
         let mut random = JavaRandom::new(42);
         assert_eq!(random.next_int().cast_signed(), -1_170_105_035);

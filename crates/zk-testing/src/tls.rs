@@ -1,4 +1,5 @@
-//! TLS for test servers: who a server or a client says it is, whom it trusts, and an authority that issues both.
+//! TLS for test servers: certificates of servers and clients, the certificates that they trust, and an authority that
+//! issues them.
 //!
 //! `Authority` needs the feature `tls`; certificates from elsewhere do without.
 //!
@@ -64,11 +65,11 @@ impl fmt::Debug for Identity {
 /// Whether a server wants to see a client's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// It asks for none.
+    /// The server asks for no certificate.
     None,
-    /// It asks for one, and serves who has none, too.
+    /// The server asks for a certificate, and serves clients without one, too.
     Want,
-    /// It refuses who has none that it trusts; ZooKeeper's own default.
+    /// The server refuses clients without a certificate that it trusts; ZooKeeper's own default.
     Need,
 }
 

@@ -37,11 +37,6 @@ impl Cause {
         }
     }
 
-    /// Whether the other side accepted the connection and then closed it.
-    pub(super) fn is_end(self) -> bool {
-        self == Self::Ended
-    }
-
     /// What to look at when a connection to `address` fails; `None` for an unknown cause.
     pub(super) fn hint(self, address: impl std::fmt::Display) -> Option<String> {
         Some(match self {
@@ -84,7 +79,7 @@ mod tests {
         assert_eq!(of(Kind::NetworkUnreachable), Cause::NoWay);
         assert_eq!(of(Kind::HostUnreachable), Cause::NoWay);
         for kind in [Kind::BrokenPipe, Kind::ConnectionReset, Kind::UnexpectedEof] {
-            assert!(of(kind).is_end(), "{kind}");
+            assert_eq!(of(kind), Cause::Ended, "{kind}");
         }
         for kind in [Kind::Other, Kind::OutOfMemory, Kind::InvalidInput, Kind::Interrupted] {
             assert_eq!((of(kind), of(kind).hint("zk1:2181")), (Cause::Unknown, None), "{kind}");

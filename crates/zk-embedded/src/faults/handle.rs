@@ -2,20 +2,20 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use super::{AfterLoss, ClockChange, Kind, Matching, Order, Scope};
-use crate::proto::ErrorCode;
+use super::{AfterLoss, ClockChange, FaultCommand, Kind, Matching, Scope};
 use crate::server::{Command, Commands};
+use zk_wire::ErrorCode;
 
 /// The server has stopped, so nothing can be done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server has stopped")]
 pub struct Stopped;
 
-/// What can be done to a running server.
+/// Injects faults into a running server.
 ///
 /// Every call fails with [`Stopped`] if the server has stopped. Dropping the future of a call leaves open whether it was
-/// done. Dropping a `Faults` or a [`Fault`] changes nothing: a fault stays until it has struck as often as it was told,
-/// or is ended by [`Fault::end`] or [`clear`](Self::clear).
+/// done. Dropping a `Faults` or a [`Fault`] changes nothing: a fault stays until it has struck as often as requested,
+/// or until [`Fault::end`] or [`clear`](Self::clear) ends it.
 #[derive(Clone, Debug)]
 pub struct Faults {
     commands: Commands,
@@ -28,47 +28,47 @@ impl Faults {
 
     /// Ends sessions now, as if they had been silent for too long: their ephemeral znodes go, their connections close.
     ///
-    /// [`Fault::fired`] tells how many there were.
+    /// [`Fault::fired`] returns how many there were.
     pub async fn expire(&self, scope: Scope) -> Result<Fault, Stopped> {
-        self.once(|done| Order::Expire(scope, done)).await
+        self.once(|done| FaultCommand::Expire(scope, done)).await
     }
 
     /// Drops connections now, with all that is on its way on them; the sessions stay until their timeouts.
     ///
-    /// [`Fault::fired`] tells how many there were. With [`Scope::All`], those without a session are dropped, too.
+    /// [`Fault::fired`] returns how many there were. With [`Scope::All`], those without a session are dropped, too.
     pub async fn drop_connections(&self, scope: Scope) -> Result<Fault, Stopped> {
-        self.once(|done| Order::Drop(scope, done)).await
+        self.once(|done| FaultCommand::Drop(scope, done)).await
     }
 
     /// Refuses new connections until the fault is ended: they are closed as soon as they are accepted.
     ///
-    /// With [`Scope::Session`], only those that want to go on with that session, when they say so. Each counts once.
+    /// With [`Scope::Session`], only those that ask to resume that session, once they have asked. Each counts once.
     pub async fn refuse(&self, scope: Scope) -> Result<Fault, Stopped> {
         self.put(Kind::Refuse(scope)).await
     }
 
-    /// Stops answering until the fault is ended, and then goes on with what has come in meanwhile.
+    /// Stops replying until the fault is ended, and then carries out what has come in meanwhile.
     ///
     /// Nothing that comes in is done and nothing goes out, watch events neither. A stalled session may expire, as if its
-    /// link hung; with [`Scope::All`], none does before the fault is ended, as if the server hung. [`Fault::fired`] counts
+    /// connection hung; with [`Scope::All`], none does before the fault is ended, as if the server hung. [`Fault::fired`] counts
     /// the requests and pings that came in.
     pub async fn stall(&self, scope: Scope) -> Result<Fault, Stopped> {
         self.put(Kind::Stall(scope)).await
     }
 
-    /// Does what is asked and loses the answer. What others see of it, they see.
+    /// Carries out a request and loses the reply. Other clients see its effect.
     ///
-    /// With [`Op::Connect`](super::Op::Connect), a session is opened of which its client never hears.
+    /// With [`Op::Connect`](super::Op::Connect), a session is opened, and its client does not learn of it.
     pub async fn lose_reply(&self, matching: Matching, after: AfterLoss) -> Result<Fault, Stopped> {
         self.put(Kind::LoseReply(matching, after)).await
     }
 
-    /// Does what is asked at once and answers later; what is behind the answer on that connection waits for it.
+    /// Carries out a request at once and delays the reply; what is behind the reply on that connection waits for it.
     pub async fn delay(&self, matching: Matching, by: Duration) -> Result<Fault, Stopped> {
         self.put(Kind::Delay(matching, by)).await
     }
 
-    /// Answers with an error and does nothing; a connect is closed without an answer.
+    /// Replies with an error and does not carry out the request; a connect request is closed without a reply.
     pub async fn fail(&self, matching: Matching, code: ErrorCode) -> Result<Fault, Stopped> {
         self.put(Kind::Fail(matching, code)).await
     }
@@ -93,34 +93,40 @@ impl Faults {
 
     /// Ends all faults that are in place; the clock stays as it is.
     pub async fn clear(&self) -> Result<(), Stopped> {
-        self.order(|done| Order::End(None, done)).await
+        self.command(|done| FaultCommand::End(None, done)).await
     }
 
-    async fn once(&self, order: impl FnOnce(oneshot::Sender<u64>) -> Order) -> Result<Fault, Stopped> {
-        let fired = self.order(order).await?;
+    async fn once(
+        &self,
+        command: impl FnOnce(oneshot::Sender<u64>) -> FaultCommand,
+    ) -> Result<Fault, Stopped> {
+        let fired = self.command(command).await?;
         Ok(Fault { id: None, fired: watch::channel(fired).1, faults: self.clone() })
     }
 
     async fn put(&self, kind: Kind) -> Result<Fault, Stopped> {
-        let (id, fired) = self.order(|done| Order::Put(kind, done)).await?;
+        let (id, fired) = self.command(|done| FaultCommand::Put(kind, done)).await?;
         Ok(Fault { id: Some(id), fired, faults: self.clone() })
     }
 
     async fn clock(&self, change: ClockChange) -> Result<i64, Stopped> {
-        self.order(|done| Order::Clock(change, done)).await
+        self.command(|done| FaultCommand::Clock(change, done)).await
     }
 
-    async fn order<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Stopped> {
+    async fn command<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> FaultCommand,
+    ) -> Result<T, Stopped> {
         let (done_tx, done) = oneshot::channel();
-        self.commands.send(Command::Fault(order(done_tx))).await.map_err(|_| Stopped)?;
+        self.commands.send(Command::Fault(command(done_tx))).await.map_err(|_| Stopped)?;
         done.await.map_err(|_| Stopped)
     }
 }
 
-/// A fault that was injected, and what came of it. Dropping it does not end the fault.
+/// An injected fault. Dropping it does not end the fault.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// None for what happened at once.
+    /// `None` for a fault that happened at once.
     id: Option<u64>,
     fired: watch::Receiver<u64>,
     faults: Faults,
@@ -132,7 +138,7 @@ impl Fault {
         *self.fired.borrow()
     }
 
-    /// Waits until it has struck at least once, and tells whether it has; `false` after the timeout, or when the fault has
+    /// Waits until it has struck at least once, and returns whether it has: `false` after the timeout, or when the fault has
     /// ended, or the server has stopped, without that.
     pub async fn wait_fired(&self, timeout: Duration) -> bool {
         self.wait_fired_times(1, timeout).await
@@ -152,7 +158,7 @@ impl Fault {
     /// [`Stopped`] if the server has stopped.
     pub async fn end(self) -> Result<u64, Stopped> {
         if let Some(id) = self.id {
-            self.faults.order(|done| Order::End(Some(id), done)).await?;
+            self.faults.command(|done| FaultCommand::End(Some(id), done)).await?;
         }
         Ok(self.fired())
     }

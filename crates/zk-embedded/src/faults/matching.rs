@@ -1,11 +1,11 @@
 use super::Op;
-use super::op::touches;
-use crate::proto::Request;
+use super::operation::is_a;
+use zk_wire::Request;
 
-/// Whom a fault strikes.
+/// The sessions that a fault strikes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Everybody, now and later.
+    /// All sessions, now and later.
     #[default]
     All,
     /// The session with this id.
@@ -21,7 +21,7 @@ impl Scope {
     }
 }
 
-/// Which requests a fault strikes: by default the next one of anybody, and then no more.
+/// Which requests a fault strikes: by default the next one of any session, and then no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matching {
     pub(super) scope: Scope,
@@ -36,7 +36,10 @@ impl Matching {
         Self { scope: Scope::All, op: None, path: None, times: Some(1) }
     }
 
-    /// Strikes the next request of one kind.
+    /// Strikes the next request of one operation.
+    ///
+    /// `Create` stands for all four creates, `GetChildren` and `SetWatches` for both of theirs; the later op codes stand for
+    /// themselves. What the server does not know or cannot read is of no operation.
     pub fn op(op: Op) -> Self {
         Self { op: Some(op), ..Self::any() }
     }
@@ -61,11 +64,15 @@ impl Matching {
         Self { times: None, ..self }
     }
 
-    pub(super) fn covers(&self, session: i64, op: Op, request: Option<&Request>) -> bool {
+    pub(super) fn covers(&self, session: i64, op: Option<Op>, request: Option<&Request>) -> bool {
         self.scope.covers(session)
-            && self.op.is_none_or(|wanted| wanted == op)
-            && self.path.as_deref().is_none_or(|path| request.is_some_and(|request| touches(request, path)))
+            && self.op.is_none_or(|wanted| op.is_some_and(|op| is_a(op, wanted)))
+            && self.path.as_deref().is_none_or(|path| request.is_some_and(|request| names(request, path)))
     }
+}
+
+fn names(request: &Request, path: &str) -> bool {
+    request.paths().iter().any(|named| *named == path)
 }
 
 impl Default for Matching {
@@ -74,12 +81,12 @@ impl Default for Matching {
     }
 }
 
-/// What becomes of the connection on which a reply was lost.
+/// What happens to the connection on which a reply was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum AfterLoss {
-    /// It is cut, as when the link breaks between the write and its answer.
+    /// The connection is cut, as when the network fails between the write and its reply.
     #[default]
     Cut,
-    /// It stays. No real network does this: a client that still hears later replies may well call it a protocol error.
+    /// The connection stays. No real network does this: a client that gets later replies may treat it as a protocol error.
     Keep,
 }

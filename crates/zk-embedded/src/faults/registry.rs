@@ -4,24 +4,24 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::{AfterLoss, Matching, Op, Scope};
-use crate::proto::{ErrorCode, Request};
+use zk_wire::{ErrorCode, Request};
 
-/// What the task of the machine is told to do.
+/// A command about faults to the task of the machine.
 #[derive(Debug)]
-pub(crate) enum Order {
-    /// End sessions; the answer is how many.
+pub(crate) enum FaultCommand {
+    /// End sessions; the result is how many.
     Expire(Scope, oneshot::Sender<u64>),
-    /// Drop connections; the answer is how many.
+    /// Drop connections; the result is how many.
     Drop(Scope, oneshot::Sender<u64>),
-    /// Put a fault in place; the answer is its number and how often it has struck.
+    /// Put a fault in place; the result is its number and how often it has struck.
     Put(Kind, oneshot::Sender<(u64, watch::Receiver<u64>)>),
     /// End a fault, or all.
     End(Option<u64>, oneshot::Sender<()>),
-    /// Change the clock; the answer is the time.
+    /// Change the clock; the result is the time.
     Clock(ClockChange, oneshot::Sender<i64>),
 }
 
-/// What is done to the clock.
+/// A change of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClockChange {
     Freeze,
@@ -39,14 +39,14 @@ pub(crate) enum Kind {
     Fail(Matching, ErrorCode),
 }
 
-/// What happens to one request.
+/// The effect of the faults on one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Strike {
-    /// It is not done, and this is the answer.
+    /// The request is not carried out, and this is the reply.
     pub(crate) fail: Option<ErrorCode>,
-    /// The answer comes this much later.
+    /// The reply comes this much later.
     pub(crate) delay: Option<Duration>,
-    /// The answer never comes.
+    /// The reply never comes.
     pub(crate) lose: Option<AfterLoss>,
 }
 
@@ -89,29 +89,29 @@ impl Registry {
         }
     }
 
-    /// Tells whether a connection is refused, which counts.
+    /// Whether a connection is refused, which counts.
     pub(crate) fn refuses(&mut self, matches: impl Fn(Scope) -> bool) -> bool {
         self.count(1, |kind| matches!(kind, Kind::Refuse(scope) if matches(*scope)))
     }
 
-    /// Tells whether a session gets no answers.
+    /// Whether a session gets no replies.
     pub(crate) fn stalls(&self, session: i64) -> bool {
         let matches = |active: &Active| matches!(active.kind, Kind::Stall(scope) if scope.covers(session));
         self.active.values().any(matches)
     }
 
-    /// Tells whether nobody gets answers.
+    /// Whether no session gets replies.
     pub(crate) fn stalls_all(&self) -> bool {
         self.active.values().any(|active| active.kind == Kind::Stall(Scope::All))
     }
 
-    /// Counts requests that came in while their session gets no answers.
+    /// Counts requests that came in while their session gets no replies.
     pub(crate) fn count_stalled(&mut self, session: i64, requests: u64) {
         self.count(requests, |kind| matches!(kind, Kind::Stall(scope) if scope.covers(session)));
     }
 
-    /// Tells what happens to a request, and counts it. The oldest fault of each kind wins.
-    pub(crate) fn strike(&mut self, session: i64, op: Op, request: Option<&Request>) -> Strike {
+    /// Returns what happens to a request, and counts it. The oldest fault of each kind wins.
+    pub(crate) fn strike(&mut self, session: i64, op: Option<Op>, request: Option<&Request>) -> Strike {
         let mut strike = Strike::default();
         if self.active.is_empty() {
             return strike;
@@ -119,7 +119,7 @@ impl Registry {
         let covers = |matching: &Matching| matching.covers(session, op, request);
         self.active.retain(|_, active| {
             let struck = match &active.kind {
-                // What is not done has no answer that could be lost or late.
+                // A request that is not carried out has no reply that could be lost or late.
                 _ if strike.fail.is_some() => false,
                 Kind::Fail(matching, code) if covers(matching) => {
                     strike.fail = Some(*code);
@@ -171,10 +171,10 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_strikes_as_often_as_it_was_told() {
+    fn a_fault_strikes_as_often_as_requested() {
         let mut registry = Registry::default();
         let (_, fired) = registry.put(Kind::Fail(Matching::op(Op::Delete).times(2), ErrorCode::NoAuth));
-        let mut strike = || registry.strike(1, Op::Delete, Some(&delete("/a"))).fail;
+        let mut strike = || registry.strike(1, Some(Op::Delete), Some(&delete("/a"))).fail;
         assert_eq!([strike(), strike(), strike()], [Some(ErrorCode::NoAuth), Some(ErrorCode::NoAuth), None]);
         assert_eq!(*fired.borrow(), 2);
     }
@@ -186,15 +186,15 @@ mod tests {
         let (id, fired) = registry.put(Kind::LoseReply(matching, AfterLoss::Cut));
         let (a, b) = (delete("/a"), delete("/b"));
         let multi = Request::Multi { operations: vec![delete("/b"), delete("/a")] };
-        assert_eq!(registry.strike(8, Op::Delete, Some(&a)).lose, None);
-        assert_eq!(registry.strike(7, Op::Create, Some(&a)).lose, None);
-        assert_eq!(registry.strike(7, Op::Delete, Some(&b)).lose, None);
-        assert_eq!(registry.strike(7, Op::Delete, None).lose, None);
+        assert_eq!(registry.strike(8, Some(Op::Delete), Some(&a)).lose, None);
+        assert_eq!(registry.strike(7, Some(Op::Create), Some(&a)).lose, None);
+        assert_eq!(registry.strike(7, Some(Op::Delete), Some(&b)).lose, None);
+        assert_eq!(registry.strike(7, Some(Op::Delete), None).lose, None);
         assert_eq!(*fired.borrow(), 0);
-        assert_eq!(registry.strike(7, Op::Delete, Some(&multi)).lose, Some(AfterLoss::Cut));
+        assert_eq!(registry.strike(7, Some(Op::Delete), Some(&multi)).lose, Some(AfterLoss::Cut));
         assert_eq!(*fired.borrow(), 1);
         registry.end(Some(id));
-        assert_eq!(registry.strike(7, Op::Delete, Some(&a)).lose, None);
+        assert_eq!(registry.strike(7, Some(Op::Delete), Some(&a)).lose, None);
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
         let mut registry = Registry::default();
         registry.put(Kind::Delay(Matching::any(), Duration::from_secs(1)));
         registry.put(Kind::LoseReply(Matching::any(), AfterLoss::Keep));
-        let strike = registry.strike(1, Op::Ping, Some(&Request::Ping));
+        let strike = registry.strike(1, Some(Op::Ping), Some(&Request::Ping));
         assert_eq!((strike.delay, strike.lose), (Some(Duration::from_secs(1)), Some(AfterLoss::Keep)));
     }
 }

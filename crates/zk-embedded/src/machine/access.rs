@@ -1,8 +1,8 @@
-//! Who may do what: the check of a request against an ACL.
+//! Checks a request against an ACL.
 
 use super::auth::Identity;
 use super::ip;
-use crate::proto::{Acl, ErrorCode};
+use zk_wire::{Acl, ErrorCode};
 
 pub(super) const READ: i32 = 1;
 pub(super) const WRITE: i32 = 2;
@@ -16,7 +16,7 @@ pub(super) fn open() -> Acl {
     Acl { permissions: ALL, scheme: "world".into(), id: "anyone".into() }
 }
 
-/// Asks for one of `permissions`.
+/// Requires one of `permissions`.
 pub(super) fn check(acl: &[Acl], permissions: i32, identities: &[Identity]) -> Result<(), ErrorCode> {
     let grants = |entry: &Acl| entry.permissions & permissions != 0 && is_for(entry, identities);
     if acl.is_empty() || acl.iter().any(grants) { Ok(()) } else { Err(ErrorCode::NoAuth) }
@@ -58,12 +58,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_than_anyone_is_the_world() {
+    fn only_anyone_is_in_the_world_scheme() {
         assert_eq!(check(&[entry(ALL, "world", "someone")], READ, &[]), Err(ErrorCode::NoAuth));
     }
 
     #[test]
-    fn no_acl_lets_all_pass() {
+    fn an_empty_acl_allows_everything() {
         assert_eq!(check(&[], ADMIN, &[]), Ok(()));
     }
 }

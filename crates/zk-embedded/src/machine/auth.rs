@@ -1,10 +1,10 @@
-//! Who somebody is: identities, how they are proved, and how an ACL that is about to be set refers to them.
+//! Identities: how clients prove them, and how an ACL that is about to be set refers to them.
 
 use super::{digest, ip};
 use crate::Version;
-use crate::proto::{Acl, ErrorCode};
+use zk_wire::{Acl, ErrorCode};
 
-/// What a connection has proved about its client.
+/// An identity that a client has proved on its connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) scheme: String,
@@ -12,12 +12,12 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Makes the one that every connection has.
+    /// Returns the identity that every connection has: its address.
     pub(super) fn of_peer(address: String) -> Self {
         Self { scheme: "ip".into(), id: address }
     }
 
-    /// Takes the word of a client; `None` if the scheme is unknown, or proves nothing this way.
+    /// Checks the credentials of a client; `None` if the scheme is unknown, or they prove nothing.
     pub(super) fn prove(scheme: &str, data: Option<&[u8]>, address: &str) -> Option<Self> {
         match scheme {
             "digest" => Some(Self { scheme: scheme.into(), id: digest::identity(data?) }),
@@ -35,15 +35,15 @@ impl Identity {
     }
 }
 
-/// Checks an ACL that is about to be set, puts the identities of the one who sets it in the place of the scheme `auth`, and
-/// removes repetitions.
+/// Checks an ACL that is about to be set, replaces the scheme `auth` by the identities of its session, and removes
+/// repetitions.
 pub(super) fn resolve(
     acl: Option<Vec<Acl>>,
     identities: &[Identity],
     version: Version,
 ) -> Result<Vec<Acl>, ErrorCode> {
     if acl.is_none() && version == Version::V3_4 {
-        // Where later ones find no list, this one stumbles.
+        // Without a list 3.4 fails here, and later releases do not.
         return Err(ErrorCode::MarshallingError);
     }
     let mut seen: Vec<Acl> = Vec::new();
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn auth_stands_for_all_who_were_proved_but_not_for_the_address() {
+    fn auth_stands_for_all_identities_but_the_address() {
         let peer = Identity::of_peer("1.2.3.4".into());
         assert!(refused(&[entry("auth", "")], std::slice::from_ref(&peer)));
         let who = |user: &str| Identity { scheme: "digest".into(), id: format!("{user}:x") };
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_takes_no_networks_and_stumbles_without_a_list() {
+    fn release_3_4_takes_no_networks_and_fails_without_a_list() {
         let network = || Some(vec![entry("ip", "1.2.3.4/8")]);
         assert_eq!(resolve(network(), &[], Version::V3_4), Err(ErrorCode::InvalidAcl));
         assert!(resolve(network(), &[], Version::V3_5).is_ok());

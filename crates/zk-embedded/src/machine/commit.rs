@@ -1,10 +1,10 @@
-//! Transactions are carried out here; each fires its watches before the next begins.
+//! Carries out transactions; each fires its watches before the next begins.
 
 use super::prepare::Transaction;
 use super::{Machine, Output, hash_order, path};
-use crate::proto::Stat;
+use zk_wire::Stat;
 
-/// What a transaction has done.
+/// The effect of a transaction.
 #[derive(Debug)]
 pub(super) enum Done {
     Created { path: String, stat: Stat, with_stat: bool },

@@ -1,10 +1,10 @@
-//! Containers and znodes with a time to live: now and then somebody looks whether they may go.
+//! Containers and znodes with a time to live: a periodic check deletes those that may go.
 
 use super::owner::Owner;
 use super::znode::Znode;
 use super::{Machine, Output};
 
-/// When to look.
+/// When the next check is due.
 #[derive(Clone, Debug)]
 pub(super) struct Sweep {
     every_ms: i64,
@@ -12,22 +12,22 @@ pub(super) struct Sweep {
 }
 
 impl Sweep {
-    /// Looks once in as many milliseconds, at least 1.
+    /// Checks once in so many milliseconds, at least 1.
     pub(super) fn new(every_ms: i64) -> Self {
         Self { every_ms: every_ms.max(1), next: None }
     }
 
-    /// Begins to count at the first time that is heard of.
+    /// Starts the interval at the first time that the machine sees.
     pub(super) fn start(&mut self, now: i64) {
         self.next.get_or_insert(now + self.every_ms);
     }
 
-    /// Returns when the next look is due.
+    /// Returns when the next check is due.
     pub(super) fn due(&self) -> Option<i64> {
         self.next
     }
 
-    /// Leaves out the looks that are due until `now`.
+    /// Skips the checks that are due until `now`.
     pub(super) fn skip(&mut self, now: i64) {
         if let Some(next) = self.next.as_mut().filter(|next| **next <= now) {
             *next += ((now - *next) / self.every_ms + 1) * self.every_ms;
@@ -36,10 +36,10 @@ impl Sweep {
 }
 
 impl Machine {
-    /// Looks at all candidates; each that goes is a transaction of its own.
+    /// Checks all candidates; each deletion is a transaction of its own.
     ///
-    /// All are chosen before the first one goes: a container in a container makes its parent wait for the next look.
-    /// Where time has jumped, looks that would find nothing more are left out.
+    /// All are chosen before the first one is deleted: a container that holds a container waits for the next check.
+    /// Where time has jumped, checks that would find nothing more are skipped.
     pub(super) fn sweep_containers(&mut self, due: i64, now: i64, outputs: &mut Vec<Output>) {
         let spent = self.tree.sweepable().filter(|(_, znode)| is_spent(znode, now));
         let paths: Vec<String> = spent.map(|(path, _)| path.clone()).collect();
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn looks_are_whole_intervals_after_the_first_time() {
+    fn checks_run_at_whole_intervals_after_the_first_request() {
         let mut sweep = Sweep::new(60);
         assert_eq!(sweep.due(), None);
         sweep.start(1000);

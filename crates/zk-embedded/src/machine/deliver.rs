@@ -1,9 +1,9 @@
 use super::watches::Firing;
 use super::{Machine, Output, access};
-use crate::proto::{Acl, WatchEvent};
+use zk_wire::{Acl, WatchEvent};
 
 impl Machine {
-    /// Tells those of an event who may read the znode; the watches of the others are spent all the same.
+    /// Sends an event to the connections that may read the znode; the watches of the others are used up all the same.
     pub(super) fn deliver(&self, firing: Firing, acl: &[Acl], outputs: &mut Vec<Output>) {
         let Firing { kind, path, connections } = firing;
         for id in connections {

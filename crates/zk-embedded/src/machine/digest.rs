@@ -9,12 +9,12 @@ pub(super) fn identity(credentials: &[u8]) -> String {
     format!("{user}:{}", STANDARD.encode(Sha1::digest(credentials.as_bytes())))
 }
 
-/// Tells whether an id can stand in an ACL: two parts, the second not empty, and no third but empty ones.
+/// Returns whether an id can stand in an ACL: two parts, the second not empty, and no third but empty ones.
 pub(super) fn is_valid(id: &str) -> bool {
     id.trim_end_matches(':').split(':').count() == 2
 }
 
-/// Returns the id without its hash, for those who may read an ACL, but not change it.
+/// Returns the id without its hash, for a session that may read an ACL, but not change it.
 pub(super) fn masked(id: &str) -> String {
     match id.split_once(':') {
         Some((user, _)) => format!("{user}:x"),

@@ -1,6 +1,6 @@
 /// Sorts paths into the order in which a `HashSet` of Java, copied from another, gives them.
 ///
-/// When a session ends, the real server deletes its ephemeral znodes in this order, and watchers see their events in it.
+/// When a session ends, Apache ZooKeeper deletes its ephemeral znodes in this order, and watchers see their events in it.
 /// `paths` come in the order in which they were added. Two things are left out, as they need very many paths: buckets that
 /// have become trees, and sets that were once larger.
 pub(super) fn sort(paths: &mut [String]) {
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_that_of_the_real_server() {
+    fn the_order_is_that_of_apache_zookeeper() {
         // Seen on Apache ZooKeeper 3.8.0, as the events of sessions that were closed.
         let mut paths = ["a", "bb", "ccc", "d", "ee", "fff", "g"].map(|name| format!("/e7-{name}"));
         sort(&mut paths);

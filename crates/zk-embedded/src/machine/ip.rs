@@ -8,12 +8,12 @@ pub(super) fn identity(peer: IpAddr) -> String {
     }
 }
 
-/// Tells whether an id can stand in an ACL: an IPv4 address, or one with the number of bits that count.
+/// Returns whether an id can stand in an ACL: an IPv4 address, or one with the number of bits that count.
 pub(super) fn is_valid(id: &str) -> bool {
     Range::parse(id).is_some()
 }
 
-/// Tells whether an id of an ACL stands for an address; for no IPv6 address, as on the real server.
+/// Returns whether an id of an ACL stands for an address; for no IPv6 address, as on Apache ZooKeeper.
 pub(super) fn matches(id: &str, address: &str) -> bool {
     let range = Range::parse(id).zip(octets(address));
     range.is_some_and(|(range, address)| (range.address ^ address) & range.mask() == 0)
@@ -39,7 +39,7 @@ impl Range {
     }
 }
 
-/// Reads four numbers; signs and leading zeros are let through, as on the real server.
+/// Reads four numbers; signs and leading zeros are let through, as on Apache ZooKeeper.
 fn octets(address: &str) -> Option<u32> {
     let mut numbers = address.split('.');
     let mut value = 0;

@@ -5,7 +5,7 @@ use super::prepare::{Asker, Mode, Transaction, prepare};
 use super::scratch::Scratch;
 use super::{ConnectionId, Machine, Output};
 use crate::Version;
-use crate::proto::{CreateOp, ErrorCode, MultiResult, Request, Response};
+use zk_wire::{CreateKind, ErrorCode, MultiResult, Request, Response};
 
 impl Machine {
     /// Carries out one write, or returns why not.
@@ -23,8 +23,8 @@ impl Machine {
 
     /// Carries out all operations or none.
     ///
-    /// The answer has a result for each; if there is one that fails, those before it have the code 0, and those behind it
-    /// another that says nothing about them.
+    /// The reply has a result for each. If one fails, those before it have the code 0, and those behind it
+    /// RUNTIMEINCONSISTENCY.
     pub(super) fn multi(
         &mut self,
         now: i64,
@@ -64,7 +64,7 @@ impl Machine {
         let mut scratch = Scratch::new(&self.tree);
         let prepared = operations.into_iter().enumerate().map(|(index, operation)| {
             let transaction = by_flags(operation, self.settings.version)
-                .and_then(|op| prepare(op, &mut scratch, self.asker(id)));
+                .and_then(|operation| prepare(operation, &mut scratch, self.asker(id)));
             transaction.map_err(|code| (index, code))
         });
         prepared.collect()
@@ -81,7 +81,7 @@ impl Machine {
     }
 }
 
-/// Tells whether an operation can be in a multi.
+/// Returns whether an operation can be in a multi.
 fn is_allowed(operation: &Request) -> bool {
     use Request::{Check, Create, Delete, SetData};
     matches!(operation, Create { .. } | Delete { .. } | SetData { .. } | Check { .. })
@@ -89,16 +89,16 @@ fn is_allowed(operation: &Request) -> bool {
 
 /// In a multi the flags of a create decide which one it is; `create2` is a `create`.
 fn by_flags(operation: Request, version: Version) -> Result<Request, ErrorCode> {
-    let Request::Create { op, path, data, acl, flags, ttl } = operation else { return Ok(operation) };
+    let Request::Create { kind, path, data, acl, flags, ttl } = operation else { return Ok(operation) };
     let mode = Mode::from_flags(flags, version);
-    let op = match mode {
-        // The real server fails on the way, as it looks for a ttl in a request that has no room for one.
-        Some(mode) if mode.has_ttl && op != CreateOp::Ttl => return Err(ErrorCode::MarshallingError),
-        Some(mode) if mode.has_ttl => CreateOp::Ttl,
-        Some(mode) if mode.is_container => CreateOp::Container,
-        _ => CreateOp::Create,
+    let kind = match mode {
+        // Apache ZooKeeper fails on the way, as it looks for a ttl in a request that has no room for one.
+        Some(mode) if mode.has_ttl && kind != CreateKind::Ttl => return Err(ErrorCode::MarshallingError),
+        Some(mode) if mode.has_ttl => CreateKind::Ttl,
+        Some(mode) if mode.is_container => CreateKind::Container,
+        _ => CreateKind::Create,
     };
-    Ok(Request::Create { op, path, data, acl, flags, ttl })
+    Ok(Request::Create { kind, path, data, acl, flags, ttl })
 }
 
 fn failed_multi(count: usize, failed: usize, code: ErrorCode) -> Response {

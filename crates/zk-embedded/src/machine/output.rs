@@ -1,34 +1,34 @@
-use crate::proto::{ConnectResponse, ErrorCode, Response, WatchEvent};
+use zk_wire::{ConnectResponse, ErrorCode, Response, WatchEvent};
 
-/// Whoever drives a [`Machine`](super::Machine) numbers its connections; a number is not used twice.
+/// The number of a connection. The driver of a [`Machine`](super::Machine) assigns them, each once.
 pub type ConnectionId = u64;
 
-/// What the outside has to do, in this order.
+/// One thing that the driver of the machine has to do; it does them in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Send the answer to the first frame.
+    /// Send the reply to the first frame.
     Connected {
         /// Where to.
         connection: ConnectionId,
         /// The session, or that there is none.
         response: ConnectResponse,
     },
-    /// Send the answer to a request.
+    /// Send the reply to a request.
     Reply {
         /// Where to.
         connection: ConnectionId,
         /// The request's number.
         xid: i32,
-        /// The newest transaction, or what the real server sends in its place.
+        /// The newest transaction, or what Apache ZooKeeper sends in its place.
         zxid: i64,
-        /// What came of it.
+        /// The response, or the error.
         result: Result<Response, ErrorCode>,
     },
-    /// Tell of a watch that fired.
+    /// Send the event of a watch that fired.
     Event {
         /// Where to.
         connection: ConnectionId,
-        /// What happened.
+        /// The event.
         event: WatchEvent,
     },
     /// Close a connection when everything before is sent; the machine has forgotten it.

@@ -11,7 +11,7 @@ pub(super) enum Owner {
     Ttl(i64),
 }
 
-/// The longest time to live: what fits into the 40 bits that the real server has for it.
+/// The longest time to live: what fits into the 40 bits that Apache ZooKeeper has for it.
 const MAX_TTL_MS: i64 = 0xff_ffff_ffff;
 
 impl Owner {
@@ -22,7 +22,7 @@ impl Owner {
 
     /// Returns what a stat shows.
     ///
-    /// The real server keeps containers (the lowest number) and times to live (behind a highest byte of ones) in the same
+    /// Apache ZooKeeper keeps containers (the lowest number) and times to live (behind a highest byte of ones) in the same
     /// field, but shows clients 0 for both.
     pub(super) fn shown(self) -> i64 {
         match self {
@@ -31,7 +31,7 @@ impl Owner {
         }
     }
 
-    /// Tells whether there may be no children.
+    /// Returns whether there may be no children.
     pub(super) fn is_session(self) -> bool {
         matches!(self, Self::Session(_))
     }

@@ -1,4 +1,4 @@
-/// What the real server mixes into a session id before it draws a password.
+/// The constant that Apache ZooKeeper mixes into a session id before it draws a password.
 const SECRET: i64 = 0xB341_5C00;
 
 /// Length of a password in bytes.
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_has_the_password_that_the_real_server_gives_it() {
+    fn a_session_has_the_password_of_apache_zookeeper() {
         // Both seen on Apache ZooKeeper 3.8.0.
         assert_eq!(password(72058018751053824), *b"\x12<K^7\xf1-\x87@\xea\xfb\x8d\xd8\x85Z\xd1");
         assert_eq!(password(72058018751053825), *b"%]E^\xd7<\r\xcc5-c\xb9\xac\x0eo\x9e");

@@ -1,5 +1,5 @@
 use crate::Version;
-use crate::proto::ErrorCode;
+use zk_wire::ErrorCode;
 
 /// The znodes that are there from the beginning, and can not be deleted.
 pub(super) fn special(version: Version) -> &'static [&'static str] {
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_needs_can_not_be_deleted() {
+    fn system_paths_cannot_be_deleted() {
         for &path in special(Version::V3_8) {
             assert_eq!(parent_for_delete(path, Version::V3_8), Err(ErrorCode::BadArguments), "{path}");
         }

@@ -1,5 +1,5 @@
-//! From a request that writes to a transaction that can not fail, or to the error: the checks, in the order of the real
-//! server, as the first one that fails decides what the client is told.
+//! Turns a request that writes into a transaction that cannot fail, or into the error: the checks come in Apache
+//! ZooKeeper's order, as the first one that fails decides the error code.
 
 use super::access;
 use super::auth::{self, Identity};
@@ -8,7 +8,7 @@ use super::path;
 use super::scratch::{Record, Scratch};
 use super::tree::NewZnode;
 use crate::Version;
-use crate::proto::{Acl, CreateOp, ErrorCode, Request};
+use zk_wire::{Acl, CreateKind, ErrorCode, Request};
 
 /// A write that was found to be possible.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) enum Transaction {
     Check,
 }
 
-/// The one who asks.
+/// The session that asks, and its settings.
 #[derive(Clone, Copy)]
 pub(super) struct Asker<'a> {
     pub(super) session: i64,
@@ -30,9 +30,9 @@ pub(super) struct Asker<'a> {
     pub(super) version: Version,
 }
 
-/// A znode that somebody wants to create.
-struct Wish {
-    op: CreateOp,
+/// A znode that a client wants to create.
+struct NewRequest {
+    kind: CreateKind,
     path: String,
     data: Option<Vec<u8>>,
     acl: Option<Vec<Acl>>,
@@ -47,28 +47,32 @@ pub(super) fn prepare(
     asker: Asker<'_>,
 ) -> Result<Transaction, ErrorCode> {
     match request {
-        Request::Create { op, path, data, acl, flags, ttl } => {
-            create(Wish { op, path, data, acl, flags, ttl }, scratch, asker)
+        Request::Create { kind, path, data, acl, flags, ttl } => {
+            create(NewRequest { kind, path, data, acl, flags, ttl }, scratch, asker)
         }
         Request::Delete { path, version } => delete(path, version, scratch, asker),
         Request::SetData { path, data, version } => set_data(path, data, version, scratch, asker),
         Request::SetAcl { path, acl, version } => set_acl(path, acl, version, scratch, asker),
         Request::Check { path, version } => check(&path, version, scratch, asker),
-        // The real server makes an empty transaction of what does not write, and then fails to serialize it.
+        // Apache ZooKeeper makes an empty transaction of what does not write, and then fails to serialize it.
         _ => Err(ErrorCode::MarshallingError),
     }
 }
 
-fn create(wish: Wish, scratch: &mut Scratch<'_>, asker: Asker<'_>) -> Result<Transaction, ErrorCode> {
-    let Wish { op, mut path, data, acl, flags, ttl } = wish;
+fn create(
+    request: NewRequest,
+    scratch: &mut Scratch<'_>,
+    asker: Asker<'_>,
+) -> Result<Transaction, ErrorCode> {
+    let NewRequest { kind, mut path, data, acl, flags, ttl } = request;
     let Some(mode) = Mode::from_flags(flags, asker.version) else {
-        // The oldest looks at the flags only after all this.
+        // 3.4 checks the flags only after all this.
         if asker.version == Version::V3_4 {
             place(&path, acl, scratch, asker)?;
         }
         return Err(ErrorCode::BadArguments);
     };
-    let ttl = if op == CreateOp::Ttl { ttl } else { -1 };
+    let ttl = if kind == CreateKind::Ttl { ttl } else { -1 };
     if mode.has_ttl && !asker.extended_types {
         return Err(ErrorCode::Unimplemented);
     }
@@ -76,13 +80,13 @@ fn create(wish: Wish, scratch: &mut Scratch<'_>, asker: Asker<'_>) -> Result<Tra
     if if mode.has_ttl { ttl_owner.is_none() } else { ttl >= 0 } {
         return Err(ErrorCode::BadArguments);
     }
-    // What decides is the op, where it and the flags disagree.
-    let owner = match op {
-        CreateOp::Container => Owner::Container,
-        // Without a ttl the real server would now die; refusing is kinder.
-        CreateOp::Ttl => ttl_owner.ok_or(ErrorCode::BadArguments)?,
-        CreateOp::Create | CreateOp::Create2 if mode.is_ephemeral => Owner::Session(asker.session),
-        CreateOp::Create | CreateOp::Create2 => Owner::Nobody,
+    // Where the op code and the flags disagree, the op code decides.
+    let owner = match kind {
+        CreateKind::Container => Owner::Container,
+        // Without a ttl Apache ZooKeeper would now die; here it is an error.
+        CreateKind::Ttl => ttl_owner.ok_or(ErrorCode::BadArguments)?,
+        CreateKind::Create | CreateKind::Create2 if mode.is_ephemeral => Owner::Session(asker.session),
+        CreateKind::Create | CreateKind::Create2 => Owner::Nobody,
     };
     let Place { parent_path, mut parent, acl } = place(&path, acl, scratch, asker)?;
     if mode.is_sequential {
@@ -100,11 +104,11 @@ fn create(wish: Wish, scratch: &mut Scratch<'_>, asker: Asker<'_>) -> Result<Tra
     let parent_creates = parent.creates;
     scratch.put(&parent_path, parent);
     scratch.put(&path, Record::new(&acl, owner));
-    let with_stat = op != CreateOp::Create;
+    let with_stat = kind != CreateKind::Create;
     Ok(Transaction::Create { new: NewZnode { path, data, acl, owner }, parent_creates, with_stat })
 }
 
-/// Where a znode is to be created, by somebody who may.
+/// Where a znode may be created: its parent and the checked ACL.
 struct Place {
     parent_path: String,
     parent: Record,
@@ -200,7 +204,7 @@ fn next_version(current: i32, expected: i32) -> Result<i32, ErrorCode> {
     }
 }
 
-/// What the flags of a create say.
+/// The flags of a create.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mode {
     is_ephemeral: bool,

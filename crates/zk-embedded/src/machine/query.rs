@@ -3,10 +3,10 @@
 use super::watch_table::WatchMode;
 use super::znode::Znode;
 use super::{ConnectionId, Machine, access, digest};
-use crate::proto::{Acl, ErrorCode, MultiResult, Request, Response};
+use zk_wire::{Acl, ErrorCode, MultiResult, Request, Response};
 
 impl Machine {
-    /// Answers `exists`; there may be a watch also where there is no znode, and everybody may ask.
+    /// `exists`: needs no permission, and leaves a watch even where there is no znode.
     pub(super) fn exists(
         &mut self,
         id: ConnectionId,
@@ -23,7 +23,7 @@ impl Machine {
         Ok(Response::Stat(znode.stat()))
     }
 
-    /// Answers `getData`.
+    /// `getData`.
     pub(super) fn get_data(
         &mut self,
         id: ConnectionId,
@@ -38,7 +38,7 @@ impl Machine {
         Ok(response)
     }
 
-    /// Answers `getChildren2`.
+    /// `getChildren2`.
     pub(super) fn get_children(
         &mut self,
         id: ConnectionId,
@@ -53,7 +53,7 @@ impl Machine {
         Ok(response)
     }
 
-    /// Answers `getACL`; who may not change it sees no hashes.
+    /// `getACL`: a session that may not change the ACL sees no hashes.
     pub(super) fn get_acl(&self, id: ConnectionId, path: &str) -> Result<Response, ErrorCode> {
         let znode = self.readable(id, path, access::READ | access::ADMIN)?;
         let may_change = self.readable(id, path, access::ADMIN).is_ok();
@@ -64,13 +64,13 @@ impl Machine {
         Ok(Response::Acl(znode.acl.iter().map(shown).collect(), znode.stat()))
     }
 
-    /// Answers `getAllChildrenNumber`.
+    /// `getAllChildrenNumber`.
     pub(super) fn count_below(&self, id: ConnectionId, path: &str) -> Result<Response, ErrorCode> {
         self.readable(id, path, access::READ)?;
         Ok(Response::Number(i32::try_from(self.tree.count_below(path)).unwrap_or(i32::MAX)))
     }
 
-    /// Answers `getEphemerals`: those of the session that asks; a blank prefix is that of all.
+    /// `getEphemerals`: those of the session that asks; a blank prefix is that of all.
     pub(super) fn get_ephemerals(&self, id: ConnectionId, prefix: &str) -> Response {
         let prefix = match prefix.trim_matches(|c| c <= ' ') {
             "" | "/" => "",
@@ -82,15 +82,15 @@ impl Machine {
         Response::Strings(paths)
     }
 
-    /// Answers `whoAmI`.
+    /// `whoAmI`.
     pub(super) fn who_am_i(&self, id: ConnectionId) -> Response {
         let identities = self.connections.get(&id).into_iter().flat_map(|connection| &connection.identities);
         Response::Users(identities.map(|who| (who.scheme.clone(), who.user().to_owned())).collect())
     }
 
-    /// Answers `multiRead`: each operation for itself, and without watches.
+    /// `multiRead`: each operation for itself, and without watches.
     ///
-    /// With another operation in it there is only the error; the real server sends an empty list besides.
+    /// With another operation in it there is only the error; Apache ZooKeeper sends an empty list besides.
     pub(super) fn multi_read(
         &mut self,
         id: ConnectionId,

@@ -1,11 +1,11 @@
-//! `setWatches`: a client that was away sets its watches again, and is told at once of those that would have fired.
+//! `setWatches`: a client that reconnects sets its watches again; those that would have fired meanwhile fire at once.
 
 use super::watch_table::WatchMode;
 use super::znode::Znode;
 use super::{ConnectionId, Machine, Output};
-use crate::proto::{EventKind, WatchEvent};
+use zk_wire::{EventKind, WatchEvent};
 
-/// What a client says that it watches.
+/// The watches that a client sets again.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     /// The newest transaction that the client has seen.

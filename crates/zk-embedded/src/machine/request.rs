@@ -1,4 +1,4 @@
-//! One request of a connection: who answers it, and what the answer's header says.
+//! Dispatches the requests of a connection, and fills in the headers of the replies.
 
 use super::auth::Identity;
 use super::commit::Done;
@@ -6,31 +6,24 @@ use super::replay::Watched;
 use super::watch_table::WatchMode;
 use super::watches::Which;
 use super::{ConnectionId, Machine, Output};
-use crate::proto::{ErrorCode, Framed, Request, Response};
+use zk_wire::{ErrorCode, Framed, OpCode, Request, Response, xid};
 
-/// Answers to pings bear this, whatever the ping did.
-const PING_XID: i32 = -2;
-
-/// Ops that need a word of their own where they are not served, or are malformed.
-mod op {
-    pub(super) const RECONFIG: i32 = 16;
-    pub(super) const DELETE_CONTAINER: i32 = 20;
-    pub(super) const AUTH: i32 = 100;
-    pub(super) const SASL: i32 = 102;
-    /// All that get a zxid before they are read.
-    pub(super) const WRITES: [i32; 9] = [1, 2, 5, 7, 13, 14, 15, 19, 21];
+/// Whether the server assigns a zxid before it reads the request.
+fn takes_zxid(op_code: OpCode) -> bool {
+    use OpCode::{Check, Delete, Multi, SetAcl, SetData};
+    op_code.is_create() || matches!(op_code, Delete | SetData | SetAcl | Check | Multi)
 }
 
-/// What becomes of a request.
-enum Answer {
+/// The outcome of a request.
+enum Outcome {
     /// A reply with the newest zxid.
     Reply(Result<Response, ErrorCode>),
-    /// None at all.
+    /// No reply at all.
     Silence,
 }
 
 impl Machine {
-    /// Takes a request of a connection and answers it.
+    /// Carries out a request of a connection.
     ///
     /// Events of a write come before its reply, to this connection as to others. Without a session, as before
     /// [`connect`](Self::connect) and after the end, the connection is closed.
@@ -44,7 +37,7 @@ impl Machine {
         let (session, timeout_ms) = (known.session, known.timeout_ms);
         let reply = |zxid, result| Output::Reply { connection, xid, zxid, result };
         match request {
-            // These are no sign of life.
+            // These do not keep the session alive.
             Request::Auth { scheme, data, .. } => {
                 let result = self.authenticate(connection, &scheme, data.as_deref());
                 let failed = result.is_err();
@@ -54,19 +47,19 @@ impl Machine {
                 }
                 return outputs;
             }
-            // Without a configuration for it, the real server answers with an empty token: a length of -1.
-            Request::Unknown { op: op::SASL } => return vec![reply(0, Ok(Response::Number(-1)))],
-            Request::Malformed { op: op::AUTH | op::SASL } => {
+            // Without a configuration for it, Apache ZooKeeper replies with a null token: a length of -1.
+            Request::Unknown { op_code: OpCode::Sasl } => return vec![reply(0, Ok(Response::Number(-1)))],
+            Request::Malformed { op_code: OpCode::Auth | OpCode::Sasl } => {
                 self.close(connection, &mut outputs);
                 return outputs;
             }
             _ => {}
         }
         self.sessions.touch(session, timeout_ms, now);
-        let answer = match request {
+        let outcome = match request {
             Request::Ping => {
                 let result = Ok(Response::Empty);
-                return vec![Output::Reply { connection, xid: PING_XID, zxid: self.zxid, result }];
+                return vec![Output::Reply { connection, xid: xid::PING, zxid: self.zxid, result }];
             }
             Request::CloseSession => {
                 self.close_session(session, false, &mut outputs);
@@ -74,23 +67,30 @@ impl Machine {
                 self.close(connection, &mut outputs);
                 return outputs;
             }
-            Request::Unknown { op }
-                if !matches!(op, op::RECONFIG | op::DELETE_CONTAINER) || !self.settings.version.knows(op) =>
+            Request::Unknown { op_code }
+                if !matches!(op_code, OpCode::Reconfig | OpCode::DeleteContainer)
+                    || !self.settings.version.knows(op_code) =>
             {
                 outputs.push(reply(-1, Err(ErrorCode::Unimplemented)));
                 self.close(connection, &mut outputs);
                 return outputs;
             }
-            request => self.answer(now, connection, request, &mut outputs),
+            request => self.carry_out(now, connection, request, &mut outputs),
         };
-        if let Answer::Reply(result) = answer {
+        if let Outcome::Reply(result) = outcome {
             outputs.push(reply(self.zxid, result));
         }
         outputs
     }
 
-    fn answer(&mut self, now: i64, id: ConnectionId, request: Request, outputs: &mut Vec<Output>) -> Answer {
-        Answer::Reply(match request {
+    fn carry_out(
+        &mut self,
+        now: i64,
+        id: ConnectionId,
+        request: Request,
+        outputs: &mut Vec<Output>,
+    ) -> Outcome {
+        Outcome::Reply(match request {
             Request::Exists { path, watch } => self.exists(id, &path, watch),
             Request::GetData { path, watch } => self.get_data(id, &path, watch),
             Request::GetAcl { path } => self.get_acl(id, &path),
@@ -126,28 +126,28 @@ impl Machine {
             | Request::SetData { .. }
             | Request::SetAcl { .. }
             | Request::Check { .. } => match self.write(now, id, request, outputs) {
-                // The real server has no stat for its answer, stumbles, and never sends one.
-                Ok(Done::Checked) => return Answer::Silence,
+                // Apache ZooKeeper has no stat for its reply, fails on that, and never sends one.
+                Ok(Done::Checked) => return Outcome::Silence,
                 Ok(done) => Ok(response(done)),
                 Err(code) => Err(code),
             },
-            Request::Unknown { op: op::RECONFIG } => {
+            Request::Unknown { op_code: OpCode::Reconfig } => {
                 self.next_zxid();
                 Err(ErrorCode::ReconfigDisabled)
             }
-            Request::Unknown { op: op::DELETE_CONTAINER } => {
-                // The real server takes the whole frame for the path; it has zeros in it.
+            Request::Unknown { op_code: OpCode::DeleteContainer } => {
+                // Apache ZooKeeper takes the whole frame for the path; it has zeros in it.
                 self.next_zxid();
                 Err(ErrorCode::BadArguments)
             }
-            Request::Malformed { op } => {
-                if op::WRITES.contains(&op) {
+            Request::Malformed { op_code } => {
+                if takes_zxid(op_code) {
                     self.next_zxid();
                 }
                 Err(ErrorCode::MarshallingError)
             }
             Request::Auth { .. } | Request::Ping | Request::CloseSession | Request::Unknown { .. } => {
-                unreachable!("answered before")
+                unreachable!("these have returned before")
             }
         })
     }
@@ -173,14 +173,14 @@ impl Machine {
             _ => return Err(ErrorCode::MarshallingError),
         };
         self.watches.add(path, id, mode);
-        // The answer has the code a second time, as its body.
+        // The reply has the code a second time, as its body.
         Ok(Response::Number(0))
     }
 
     fn check_watches(&self, path: &str, kind: i32) -> Result<Response, ErrorCode> {
         let which = Which::from_kind(kind).ok_or(ErrorCode::MarshallingError)?;
-        // The real server looks for the parents, too, and stumbles where there is no slash; an empty path has no parts
-        // at all, so that it finds nothing.
+        // Apache ZooKeeper looks for the parents, too, and fails where there is no slash; an empty path has no parts at
+        // all, so that it finds nothing.
         match path {
             "" => Err(ErrorCode::NoWatcher),
             _ if !path.contains('/') => Err(ErrorCode::MarshallingError),

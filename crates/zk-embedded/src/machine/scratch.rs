@@ -5,18 +5,19 @@ use super::owner::Owner;
 use super::path;
 use super::tree::Tree;
 use super::znode::Znode;
-use crate::proto::{Acl, ErrorCode};
+use zk_wire::{Acl, ErrorCode};
 
-/// What the tree will be after the operations that were prepared so far.
+/// The tree as it will be after the operations that were prepared so far.
 ///
-/// Operations of one multi see what earlier ones will have done; when one fails, this view is dropped, and nothing was done.
+/// An operation of a multi sees what earlier ones will have done; when one fails, this view is dropped, and nothing was
+/// done.
 pub(super) struct Scratch<'tree> {
     tree: &'tree Tree,
     /// Paths that will have changed; `None` for a znode that will be gone.
     changed: BTreeMap<String, Option<Record>>,
 }
 
-/// What later operations may ask about a znode.
+/// The facts about a znode that later operations need.
 #[derive(Clone)]
 pub(super) struct Record {
     pub(super) version: i32,

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::ConnectionId;
 use super::expiry::Expiry;
 
-/// The sessions that live.
+/// The live sessions.
 #[derive(Clone, Debug)]
 pub(super) struct Sessions {
     next_id: i64,
@@ -14,10 +14,10 @@ pub(super) struct Sessions {
 /// A session, whether or not it has a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Session {
-    /// What was granted last.
+    /// The timeout that was granted last.
     pub(super) timeout_ms: i32,
     pub(super) connection: Option<ConnectionId>,
-    /// When it ends, if nothing is heard.
+    /// When it ends, if its client sends nothing.
     pub(super) expires_at: i64,
 }
 
@@ -29,7 +29,7 @@ impl Sessions {
 
     /// Opens a session and returns its id.
     pub(super) fn open(&mut self, timeout_ms: i32, now: i64) -> i64 {
-        // Both mean something else where znodes have owners.
+        // 0 and the lowest number have another meaning as the owner of a znode.
         while matches!(self.next_id, 0 | i64::MIN) {
             self.next_id += 1;
         }
@@ -66,7 +66,7 @@ impl Sessions {
         self.expiry.remove(session);
     }
 
-    /// Tells whether a session lives.
+    /// Returns whether a session lives.
     pub(super) fn contains(&self, session: i64) -> bool {
         self.sessions.contains_key(&session)
     }

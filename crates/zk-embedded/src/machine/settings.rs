@@ -1,6 +1,6 @@
 use crate::Version;
 
-/// What is decided about a [`Machine`](super::Machine) before it begins.
+/// The settings of a [`Machine`](super::Machine).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
@@ -15,7 +15,7 @@ pub struct Settings {
     pub first_session: i64,
     /// The largest frame that is read, in bytes: `jute.maxbuffer`, 1 MiB less one by default.
     ///
-    /// It is kept here for whoever reads frames; the machine has none.
+    /// For the driver, which reads frames; the machine itself has none.
     pub max_frame: usize,
     /// Whether znodes may have a time to live: `zookeeper.extendedTypesEnabled`, off by default.
     pub extended_types: bool,

@@ -1,31 +1,31 @@
 use super::watch_table::{WatchMode, WatchTable};
 use super::{ConnectionId, Machine};
 
-/// What a server tells about itself.
+/// Counts and lists of a running machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statistics {
     /// The newest transaction.
     pub zxid: i64,
-    /// Number of znodes, counted as the real server does: the root twice.
+    /// Number of znodes, counted as Apache ZooKeeper does: the root twice.
     pub znodes: usize,
     /// Number of ephemeral znodes.
     pub ephemerals: usize,
     /// Length of all paths and data, in bytes.
     pub data_size: usize,
-    /// The sessions that live, by id.
+    /// The live sessions, by id.
     pub sessions: Vec<SessionStatistics>,
     /// The watches: those on znodes first, then those on lists of children, both by path and then by connection.
     pub watches: Vec<WatchStatistics>,
 }
 
-/// A session that lives.
+/// A live session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionStatistics {
     /// Its id.
     pub session: i64,
     /// The timeout that was granted last, in milliseconds.
     pub timeout_ms: i32,
-    /// When it ends if nothing is heard, in milliseconds since 1970.
+    /// When it ends if its client sends nothing, in milliseconds since 1970.
     pub expires_at: i64,
     /// Its connection, if it has one.
     pub connection: Option<ConnectionId>,
@@ -42,13 +42,13 @@ pub struct WatchStatistics {
     pub connection: ConnectionId,
     /// The session of that connection.
     pub session: i64,
-    /// What it looks at; one that stays is there twice, once for each.
+    /// The kind; a persistent watch is there twice, once for each kind.
     pub kind: WatchKind,
     /// How often it fires.
     pub mode: WatchMode,
 }
 
-/// What a watch looks at.
+/// The two kinds of watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WatchKind {
     /// A znode and its data.
@@ -58,7 +58,7 @@ pub enum WatchKind {
 }
 
 impl Machine {
-    /// Returns what the server tells about itself; its cost is in proportion to the sessions, their ephemeral znodes and the
+    /// Returns counts and lists; the cost is in proportion to the sessions, their ephemeral znodes and the
     /// watches.
     pub fn statistics(&self) -> Statistics {
         let sessions = self.sessions.all().map(|(id, session)| SessionStatistics {

@@ -1,4 +1,4 @@
-//! Claims about the machine as a whole, through what others can call.
+//! Tests of the machine as a whole, through its public API.
 
 mod access;
 mod creates;

@@ -6,19 +6,19 @@ use super::owner::Owner;
 use super::path;
 use super::znode::Znode;
 use crate::Version;
-use crate::proto::{Acl, Stat};
+use zk_wire::{Acl, Stat};
 
 /// All znodes, by path; the root has the empty one, and `/` for an alias.
 ///
-/// What is asked for here was checked before: parents exist, names are free, versions fit.
+/// Callers have checked before: parents exist, names are free, versions fit.
 #[derive(Clone, Debug)]
 pub(super) struct Tree {
     znodes: BTreeMap<String, Znode>,
     /// Sessions with their znodes, in the order in which these were created.
     ephemerals: BTreeMap<i64, BTreeMap<u64, String>>,
-    /// What may have to be deleted without being asked.
+    /// Containers and znodes with a time to live.
     sweepable: BTreeSet<String>,
-    /// Counts creations, to tell the order of those in one transaction.
+    /// Counts creations, for the order of those in one transaction.
     created: u64,
     /// Bytes of paths and data.
     size: usize,
@@ -35,7 +35,7 @@ pub(super) struct NewZnode {
 }
 
 impl Tree {
-    /// Makes the tree of a server that nobody has used.
+    /// Makes the tree of a new server.
     pub(super) fn new(version: Version) -> Self {
         let open: Arc<[Acl]> = [access::open()].into();
         let mut tree = Self {
@@ -56,7 +56,7 @@ impl Tree {
         }
         if let Some(config) = tree.znodes.get_mut(path::CONFIG) {
             config.acl = [Acl { permissions: access::READ, ..access::open() }].into();
-            // The real server changes this ACL on its way up, to version -1.
+            // Apache ZooKeeper changes this ACL on its way up, to version -1.
             config.aversion = -1;
         }
         tree
@@ -79,7 +79,7 @@ impl Tree {
         let (parent, name) = path::split(&path);
         let parent = self.existing(parent);
         parent.children.insert(name.into());
-        // Numbers grow, until they overflow: from then on, the real server leaves both alone.
+        // Numbers grow, until they overflow: from then on, Apache ZooKeeper leaves both alone.
         if parent_creates > parent.creates {
             parent.creates = parent_creates;
             parent.pzxid = zxid;
@@ -140,7 +140,7 @@ impl Tree {
         stat
     }
 
-    /// Replaces an ACL; no zxid and no time tell of it.
+    /// Replaces an ACL; neither a zxid nor a time in the stat changes.
     pub(super) fn set_acl(&mut self, path: &str, acl: Vec<Acl>, aversion: i32) -> Stat {
         let acl = self.shared(acl);
         let znode = self.existing(path);
@@ -167,7 +167,7 @@ impl Tree {
         }
     }
 
-    /// Tells whether there is any container or znode with a time to live.
+    /// Returns whether there is any container or znode with a time to live.
     pub(super) fn has_sweepable(&self) -> bool {
         !self.sweepable.is_empty()
     }
@@ -202,7 +202,7 @@ impl Tree {
     }
 }
 
-/// The length that the real server counts.
+/// The length that Apache ZooKeeper counts.
 fn utf16_length(path: &str) -> usize {
     path.chars().map(char::len_utf16).sum()
 }

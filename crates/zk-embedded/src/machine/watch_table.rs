@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ConnectionId;
-use crate::proto::EventKind;
+use zk_wire::EventKind;
 
 /// How often a watch fires, and for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,10 +14,9 @@ pub enum WatchMode {
     Recursive,
 }
 
-/// Who watches what; a connection has at most one watch at a path.
+/// The watches by path; a connection has at most one watch at a path.
 ///
-/// The latest mode wins, also a watch that fires once over one that stays: so is the real server of 3.8
-/// (ZOOKEEPER-4466).
+/// The latest mode wins, even a one-shot watch over a persistent one, as on Apache ZooKeeper 3.8 (ZOOKEEPER-4466).
 #[derive(Clone, Debug, Default)]
 pub(super) struct WatchTable {
     by_path: BTreeMap<String, BTreeMap<ConnectionId, WatchMode>>,
@@ -59,12 +58,12 @@ impl WatchTable {
         }
     }
 
-    /// Tells whether anybody watches a path; the real server does not ask who.
+    /// Returns whether any connection watches a path, as Apache ZooKeeper checks it.
     pub(super) fn is_watched(&self, path: &str) -> bool {
         self.by_path.contains_key(path)
     }
 
-    /// Returns those who have to be told, and removes the watches that fire once.
+    /// Returns the connections that get an event, and removes the one-shot watches among theirs.
     pub(super) fn trigger(&mut self, path: &str, kind: EventKind) -> BTreeSet<ConnectionId> {
         let mut fired = BTreeSet::new();
         let mut spent = Vec::new();
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_persistent_watch_stays_and_looks_at_its_znode_only() {
+    fn a_persistent_watch_stays_and_covers_one_znode() {
         let mut table = WatchTable::default();
         table.add("/a", 1, WatchMode::Persistent);
         for _ in 0..2 {
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recursive_watch_looks_at_all_below_but_at_no_lists() {
+    fn a_recursive_watch_covers_the_subtree_and_no_lists_of_children() {
         let mut table = WatchTable::default();
         table.add("/a", 1, WatchMode::Recursive);
         table.add("/", 2, WatchMode::Recursive);
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_goes_takes_its_watches_along() {
+    fn a_closed_connection_loses_its_watches() {
         let mut table = WatchTable::default();
         table.add("/a", 1, WatchMode::Recursive);
         table.add("/b", 1, WatchMode::Once);

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::watch_table::{WatchMode, WatchTable};
 use super::{ConnectionId, path};
-use crate::proto::EventKind;
+use zk_wire::EventKind;
 
 /// All watches: those on znodes and their data, and those on lists of children.
 #[derive(Clone, Debug, Default)]
@@ -11,7 +11,7 @@ pub(super) struct Watches {
     pub(super) children: WatchTable,
 }
 
-/// Connections that have to be told of something.
+/// The connections that get an event.
 #[derive(Debug)]
 pub(super) struct Firing {
     pub(super) kind: EventKind,
@@ -34,13 +34,13 @@ impl Which {
 }
 
 impl Watches {
-    /// Sets a watch that looks at everything.
+    /// Sets a persistent or a recursive watch.
     pub(super) fn add(&mut self, path: &str, connection: ConnectionId, mode: WatchMode) {
         self.data.add(path, connection, mode);
         self.children.add(path, connection, mode);
     }
 
-    /// Removes watches of a connection, and tells whether there were any.
+    /// Removes watches of a connection, and returns whether there were any.
     pub(super) fn remove(&mut self, path: &str, connection: ConnectionId, which: Which) -> bool {
         let children = which.children && self.children.remove(path, connection);
         let data = which.data && self.data.remove(path, connection);
@@ -53,18 +53,18 @@ impl Watches {
         self.children.remove_all(connection);
     }
 
-    /// Tells whether there is a watch.
+    /// Returns whether there is a watch.
     pub(super) fn is_watched(&self, path: &str, which: Which) -> bool {
         which.children && self.children.is_watched(path) || which.data && self.data.is_watched(path)
     }
 
-    /// Fires for a znode that was created: first who looks at it, then who looks at its parent.
+    /// Fires for a znode that was created: first its own watches, then those on its parent.
     pub(super) fn created(&mut self, path: &str) -> [Firing; 2] {
         let connections = self.data.trigger(path, EventKind::Created);
         [Firing { kind: EventKind::Created, path: path.to_owned(), connections }, self.parent_changed(path)]
     }
 
-    /// Fires for a znode that was deleted; who looks at it twice is told once.
+    /// Fires for a znode that was deleted; a connection with two watches on it gets one event.
     pub(super) fn deleted(&mut self, path: &str) -> [Firing; 3] {
         let kind = EventKind::Deleted;
         let firing = |connections| Firing { kind, path: path.to_owned(), connections };

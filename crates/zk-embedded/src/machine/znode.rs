@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::owner::Owner;
-use crate::proto::{Acl, Stat};
+use zk_wire::{Acl, Stat};
 
 /// The children's names, the data, the access list and the facts of one znode.
 #[derive(Clone, Debug)]

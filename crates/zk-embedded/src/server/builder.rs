@@ -17,7 +17,7 @@ use super::listener::Listener;
 use crate::Version;
 use crate::machine::Settings;
 
-/// What a server can be told before it starts.
+/// The settings of a server that is to be started.
 #[derive(Clone, Debug)]
 pub struct ServerBuilder {
     listen: SocketAddr,
@@ -64,10 +64,10 @@ impl ServerBuilder {
         Self { max_connections: max, ..self }
     }
 
-    /// Reads requests of up to so many bytes, 1,048,575 by default (`jute.maxbuffer`), without the four that tell their
-    /// length; whoever sends a longer one is cut off.
+    /// Reads requests of up to so many bytes, 1,048,575 by default (`jute.maxbuffer`), without the four of the
+    /// length; a longer one ends the connection.
     ///
-    /// As on the real server, an answer may be longer.
+    /// As on Apache ZooKeeper, a reply may be longer.
     pub fn max_frame(self, bytes: usize) -> Self {
         Self { max_frame: bytes, ..self }
     }
@@ -84,8 +84,8 @@ impl ServerBuilder {
 
     /// Counts transactions from here; the default is the start time in seconds, shifted left by 32 bits.
     ///
-    /// A client that has seen a newer transaction is refused, so a server that forgets had better start ahead of all that
-    /// ran before it on the same port.
+    /// A client that has seen a newer transaction is refused, so a server that forgets everything should start ahead
+    /// of all that ran before it on the same port.
     pub fn first_zxid(self, zxid: i64) -> Self {
         Self { first_zxid: Some(zxid), ..self }
     }
@@ -101,7 +101,7 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] if the address is not a loopback one, or a tick or interval is out of range;
-    /// [`io::ErrorKind::AddrInUse`] if somebody listens there; and what else the system says to listening.
+    /// [`io::ErrorKind::AddrInUse`] if the port is in use; and other errors of listening.
     ///
     /// # Cancel safety
     /// Dropping the future starts nothing.

@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// The time that the machine is told: the wall clock as it stood at the start, and from then on a monotonic one.
+/// The clock of the machine: the wall clock at the start, and a monotonic one from then on.
 ///
 /// The machine must never see time run backwards, which the wall clock does when it is set.
 #[derive(Debug)]

@@ -5,32 +5,32 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Shutdown;
 use super::outgoing::Outgoing;
-use super::report::Report;
-use crate::faults::Order;
+use crate::faults::FaultCommand;
 use crate::machine::ConnectionId;
-use crate::proto::{ConnectRequest, Framed};
+use crate::report::Report;
+use zk_wire::{ConnectRequest, Framed};
 
 /// How many commands may wait for the machine. Every connection has few of them under way, so this is for many connections.
 pub(super) const QUEUE: usize = 1024;
 
 pub(crate) type Commands = mpsc::Sender<Command>;
 
-/// What the task of the machine is told.
+/// A command to the task of the machine.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Somebody connected.
+    /// A client connected.
     Opened { connection: ConnectionId, peer: SocketAddr, outgoing: Arc<Outgoing> },
-    /// What came in on a connection; in this order.
+    /// A connection received something; commands come in this order.
     Incoming { connection: ConnectionId, incoming: Incoming },
-    /// A client that had not read has read.
+    /// A client has read what was queued for it.
     Drained { connection: ConnectionId },
     /// A fault to inject, or to end.
-    Fault(Order),
-    /// The end.
+    Fault(FaultCommand),
+    /// The server shuts down.
     Shutdown(Shutdown),
 }
 
-/// What comes in on a connection.
+/// Something that a connection received.
 #[derive(Debug)]
 pub(crate) enum Incoming {
     /// The first frame.
@@ -39,6 +39,6 @@ pub(crate) enum Incoming {
     Requests(Vec<Framed>, OwnedSemaphorePermit),
     /// A four-letter word that asks for facts.
     Report(oneshot::Sender<Report>),
-    /// The end: the connection is closed.
+    /// The connection is closed.
     Gone,
 }

@@ -1,4 +1,4 @@
-//! One connection: what it reads becomes commands, what is queued for it gets written.
+//! One connection: turns what it reads into commands, and writes what is queued for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +10,14 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::command::{Command, Commands, Incoming};
-use super::frames::{BadLength, Frames};
 use super::outgoing::Outgoing;
 use crate::four_letter;
 use crate::machine::ConnectionId;
-use crate::proto::{DecodeError, decode_connect, decode_request};
+use zk_wire::{BadLength, ConnectRequest, DecodeError, Framed, Frames};
 
-/// How long a new connection may take to say who it is, as on the real server.
+/// How long a new connection may take to send its first frame, as on Apache ZooKeeper.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
-/// How long a client may take to read the last words, and then to close its end.
+/// How long a client may take to read the last bytes, and then to close its end.
 const LINGER: Duration = Duration::from_secs(1);
 /// How many requests go to the machine at once.
 const BATCH: usize = 256;
@@ -30,7 +29,7 @@ const BATCHES: usize = 2;
 enum End {
     #[error("closed by its client")]
     Closed,
-    #[error("nothing came in time")]
+    #[error("no first frame in time")]
     Late,
     #[error("connection broken")]
     Broken(#[from] std::io::Error),
@@ -70,9 +69,9 @@ impl Connection {
                 () = late => {}
                 () = self.exchange(&mut stream) => {}
             }
-            // The socket is closed before the machine hears of it, so that "gone" means gone.
+            // The socket is closed before the machine forgets the connection.
             drop(stream);
-            self.tell(Incoming::Gone).await.ok();
+            self.send(Incoming::Gone).await.ok();
         }
     }
 
@@ -80,19 +79,23 @@ impl Connection {
         let (mut reader, mut writer) = stream.split();
         let read = async {
             match self.read(&mut reader).await {
-                Ok(answer) => Some(answer),
+                Ok(reply) => Some(reply),
                 Err(end) => {
-                    debug!(connection = self.id, reason = &end as &dyn std::error::Error, "no more to read");
+                    debug!(
+                        connection = self.id,
+                        reason = &end as &dyn std::error::Error,
+                        "reading from a connection ended"
+                    );
                     None
                 }
             }
         };
-        let last_words = tokio::select! {
-            answer = read => answer,
+        let last_bytes = tokio::select! {
+            reply = read => reply,
             () = self.write(&mut writer) => Some(String::new()),
         };
-        if let Some(last_words) = last_words
-            && writer.write_all(last_words.as_bytes()).await.is_ok()
+        if let Some(last_bytes) = last_bytes
+            && writer.write_all(last_bytes.as_bytes()).await.is_ok()
             && writer.shutdown().await.is_ok()
         {
             // Closing with unread input resets the connection, and the client may lose what it has not read yet.
@@ -100,12 +103,12 @@ impl Connection {
         }
     }
 
-    /// Reads until the end, or until a four-letter word, whose answer it returns.
+    /// Reads until the end, or until a four-letter word, whose reply it returns.
     async fn read(&self, reader: &mut (impl AsyncRead + Unpin)) -> Result<String, End> {
         let mut frames = Frames::new(self.max_frame);
         let first = timeout(FIRST_FRAME, self.first(&mut frames, reader)).await.map_err(|_| End::Late)?;
-        if let Some(answer) = first? {
-            return Ok(answer);
+        if let Some(reply) = first? {
+            return Ok(reply);
         }
         let batches = Arc::new(Semaphore::new(BATCHES));
         loop {
@@ -115,7 +118,7 @@ impl Connection {
                 match frames
                     .next()
                     .map_err(End::from)
-                    .and_then(|frame| Ok(frame.map(decode_request).transpose()?))
+                    .and_then(|frame| Ok(frame.map(Framed::decode).transpose()?))
                 {
                     Ok(Some(framed)) => batch.push(framed),
                     Ok(None) => break,
@@ -124,8 +127,8 @@ impl Connection {
             }
             if !batch.is_empty() {
                 let permit = Arc::clone(&batches).acquire_owned().await.expect("nobody closes it");
-                self.tell(Incoming::Requests(batch, permit)).await?;
-            } else if end.is_none() && !frames.fill(reader).await? {
+                self.send(Incoming::Requests(batch, permit)).await?;
+            } else if end.is_none() && reader.read_buf(frames.buffer()).await? == 0 {
                 return Err(End::Closed);
             }
             if let Some(end) = end {
@@ -134,7 +137,7 @@ impl Connection {
         }
     }
 
-    /// Reads the connect request, or a four-letter word, whose answer it returns.
+    /// Reads the connect request, or a four-letter word, whose reply it returns.
     async fn first(
         &self,
         frames: &mut Frames,
@@ -144,27 +147,27 @@ impl Connection {
             if let Some(word) = frames.word()
                 && let Some(word) = four_letter::Word::parse(word)
             {
-                return self.answer(word).await.map(Some);
+                return self.report(word).await.map(Some);
             }
             if let Some(frame) = frames.next()? {
-                let request = decode_connect(frame)?;
-                self.tell(Incoming::Connect(request)).await?;
+                let request = ConnectRequest::decode(frame)?;
+                self.send(Incoming::Connect(request)).await?;
                 return Ok(None);
             }
-            if !frames.fill(reader).await? {
+            if reader.read_buf(frames.buffer()).await? == 0 {
                 return Err(End::Closed);
             }
         }
     }
 
-    async fn answer(&self, word: four_letter::Word) -> Result<String, End> {
+    async fn report(&self, word: four_letter::Word) -> Result<String, End> {
         let (report_tx, report) = oneshot::channel();
-        self.tell(Incoming::Report(report_tx)).await?;
+        self.send(Incoming::Report(report_tx)).await?;
         let report = report.await.map_err(|_| End::Stopped)?;
-        Ok(four_letter::answer(word, &report))
+        Ok(four_letter::reply(word, &report))
     }
 
-    async fn tell(&self, incoming: Incoming) -> Result<(), End> {
+    async fn send(&self, incoming: Incoming) -> Result<(), End> {
         let command = Command::Incoming { connection: self.id, incoming };
         self.commands.send(command).await.map_err(|_| End::Stopped)
     }
@@ -185,7 +188,7 @@ impl Connection {
     }
 }
 
-/// Reads and forgets until the end.
+/// Reads until the end, and drops what it reads.
 async fn drain(reader: &mut (impl AsyncRead + Unpin)) {
     let mut buffer = [0; 4096];
     while reader.read(&mut buffer).await.is_ok_and(|length| length > 0) {}

@@ -13,14 +13,12 @@ use tracing::{debug, warn};
 use super::Shutdown;
 use super::clock::Clock;
 use super::command::{Command, Incoming};
-use super::link::{Item, Link};
-use super::report::{ConnectionReport, Report};
+use super::mailbox::{Item, Mailbox};
 use crate::Version;
-use crate::faults::{AfterLoss, ClockChange, Op, Order, Registry, Scope, Strike, short_name};
+use crate::faults::{AfterLoss, ClockChange, FaultCommand, Op, Registry, Scope, Strike, op_code, short_name};
 use crate::machine::{ConnectionId, Machine, Output, Settings};
-use crate::proto::{
-    ConnectRequest, ErrorCode, Framed, Request, encode_connected, encode_event, encode_reply,
-};
+use crate::report::{ConnectionReport, Report};
+use zk_wire::{ConnectRequest, ErrorCode, Framed, Request, encode_reply};
 
 /// The machine, and everything around it that needs no socket.
 #[derive(Debug)]
@@ -28,21 +26,21 @@ pub(super) struct Engine {
     machine: Machine,
     clock: Clock,
     faults: Registry,
-    links: BTreeMap<ConnectionId, Link>,
+    mailboxes: BTreeMap<ConnectionId, Mailbox>,
     facts: Facts,
     started_ms: i64,
     received: u64,
     sent: u64,
 }
 
-/// What four-letter words tell and the machine does not know.
+/// The facts that four-letter words report and the machine does not know.
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) addr: SocketAddr,
     pub(super) version: Version,
     pub(super) tick_ms: i64,
     pub(super) max_connections: usize,
-    /// Connections above the cap.
+    /// Connections above the limit.
     pub(super) rejected: Arc<AtomicU64>,
 }
 
@@ -53,14 +51,14 @@ impl Engine {
             started_ms: clock.now(),
             clock,
             faults: Registry::default(),
-            links: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
             facts,
             received: 0,
             sent: 0,
         }
     }
 
-    /// Runs until it is shut down or `dropped`, or nobody can command it any more.
+    /// Runs until it is shut down or `dropped`, or no sender of commands is left.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>, dropped: CancellationToken) {
         loop {
             let deadline = self.deadline();
@@ -80,12 +78,12 @@ impl Engine {
             };
             match command {
                 Some(Command::Opened { connection, peer, outgoing }) => {
-                    let link = Link::new(peer, self.clock.now(), outgoing);
-                    self.opened(connection, link);
+                    let mailbox = Mailbox::new(peer, self.clock.now(), outgoing);
+                    self.opened(connection, mailbox);
                 }
                 Some(Command::Incoming { connection, incoming }) => self.incoming(connection, incoming),
                 Some(Command::Drained { connection }) => self.pump(connection),
-                Some(Command::Fault(order)) => self.order(order),
+                Some(Command::Fault(command)) => self.fault(command),
                 Some(Command::Shutdown(how)) => {
                     self.shut_down(how);
                     break;
@@ -93,7 +91,7 @@ impl Engine {
                 None => break,
             }
         }
-        // Whoever has just connected learns that nobody is here.
+        // A client that has just connected is disconnected.
         commands.close();
         while let Ok(command) = commands.try_recv() {
             if let Command::Opened { outgoing, .. } = command {
@@ -102,7 +100,7 @@ impl Engine {
         }
     }
 
-    /// When time has to be told to the machine.
+    /// When the machine has to be advanced.
     fn deadline(&self) -> Option<Instant> {
         let deadline = self.machine.next_deadline().filter(|_| !self.faults.stalls_all());
         deadline.and_then(|deadline| self.clock.when(deadline))
@@ -113,24 +111,24 @@ impl Engine {
         self.deliver(outputs);
     }
 
-    fn opened(&mut self, connection: ConnectionId, mut link: Link) {
+    fn opened(&mut self, connection: ConnectionId, mut mailbox: Mailbox) {
         if self.faults.refuses(|scope| scope == Scope::All) {
-            link.outgoing.abort();
+            mailbox.outgoing.abort();
             return;
         }
-        link.stalled = self.faults.stalls(0);
-        link.outgoing.hold(link.stalled);
-        self.links.insert(connection, link);
+        mailbox.stalled = self.faults.stalls(0);
+        mailbox.outgoing.pause(mailbox.stalled);
+        self.mailboxes.insert(connection, mailbox);
     }
 
     fn incoming(&mut self, connection: ConnectionId, incoming: Incoming) {
-        // One that was dropped here is not heard any more.
-        let Some(link) = self.links.get_mut(&connection) else { return };
-        let frames = link.take_in(incoming);
+        // What a dropped connection still sends is ignored.
+        let Some(mailbox) = self.mailboxes.get_mut(&connection) else { return };
+        let frames = mailbox.take_in(incoming);
         self.received += frames;
-        let session = link.report.session;
+        let session = mailbox.report.session;
         self.restall(connection);
-        if self.links.get(&connection).is_some_and(|link| link.stalled) {
+        if self.mailboxes.get(&connection).is_some_and(|mailbox| mailbox.stalled) {
             self.faults.count_stalled(session, frames);
         }
         self.pump(connection);
@@ -138,18 +136,18 @@ impl Engine {
 
     /// Does what a connection has asked for, as far as it may be done now.
     fn pump(&mut self, connection: ConnectionId) {
-        while let Some(link) = self.links.get_mut(&connection)
-            && let Some(item) = link.next()
+        while let Some(mailbox) = self.mailboxes.get_mut(&connection)
+            && let Some(item) = mailbox.next()
         {
             match item {
                 Item::Connect(request) => self.connect(connection, request),
                 Item::Request(framed, _permit) => self.request(connection, framed),
-                Item::Report(answer) => {
-                    // Whoever asked may have gone.
-                    let _ = answer.send(self.report());
+                Item::Report(report_tx) => {
+                    // The connection that asked may be closed.
+                    let _ = report_tx.send(self.report());
                 }
                 Item::Gone => {
-                    self.links.remove(&connection);
+                    self.mailboxes.remove(&connection);
                     self.machine.disconnected(self.clock.now(), connection);
                 }
             }
@@ -158,36 +156,37 @@ impl Engine {
 
     fn connect(&mut self, connection: ConnectionId, request: ConnectRequest) {
         let asked = request.session_id;
-        // For everybody, it would have been refused when it was opened.
+        // A refusal of all would have struck when the connection was opened.
         let refused = self.faults.refuses(|scope| scope == Scope::Session(asked));
-        let strike = self.faults.strike(asked, Op::Connect, None);
-        let Some(link) = self.links.get(&connection).filter(|_| !refused && strike.fail.is_none()) else {
+        let strike = self.faults.strike(asked, Some(Op::Connect), None);
+        let Some(mailbox) = self.mailboxes.get(&connection).filter(|_| !refused && strike.fail.is_none())
+        else {
             self.cut(connection);
             return;
         };
-        let peer = link.report.peer.ip();
+        let peer = mailbox.report.peer.ip();
         let outputs = self.machine.connect(self.clock.now(), connection, peer, request);
         self.deliver_struck(outputs, connection, strike);
     }
 
     fn request(&mut self, connection: ConnectionId, framed: Framed) {
-        let op = Op::of(&framed.request);
-        if let Some(link) = self.links.get_mut(&connection) {
-            link.report.last_op = short_name(&framed.request);
+        let op_code = op_code(&framed.request);
+        if let Some(mailbox) = self.mailboxes.get_mut(&connection) {
+            mailbox.report.last_op = short_name(op_code);
             if framed.xid >= 0 {
-                link.report.last_xid = Some(framed.xid);
+                mailbox.report.last_xid = Some(framed.xid);
             }
         }
         let session = self.session(connection);
-        let strike = self.faults.strike(session, op, Some(&framed.request));
+        let strike = self.faults.strike(session, op_code, Some(&framed.request));
         let now = self.clock.now();
         let outputs = match strike.fail {
             None => self.machine.request(now, connection, framed),
             Some(code) => {
-                // The request is heard, so it keeps its session alive as a ping does, and is as old as one.
+                // The request keeps its session alive, as a ping does.
                 let ping = Framed { xid: framed.xid, request: Request::Ping };
                 let mut outputs = self.machine.request(now, connection, ping);
-                replace_answer(&mut outputs, connection, framed.xid, code);
+                replace_reply(&mut outputs, connection, framed.xid, code);
                 outputs
             }
         };
@@ -197,14 +196,14 @@ impl Engine {
     /// Delivers what came of a request of a connection that a fault may have struck.
     fn deliver_struck(&mut self, mut outputs: Vec<Output>, connection: ConnectionId, strike: Strike) {
         if strike.lose.is_some() {
-            outputs.retain(|output| !is_answer(output, connection));
+            outputs.retain(|output| !is_reply(output, connection));
         }
         match strike.delay {
             None => self.deliver(outputs),
             Some(by) => {
                 let not_before = Instant::now().checked_add(by);
                 for output in outputs {
-                    let time = not_before.filter(|_| is_answer(&output, connection));
+                    let time = not_before.filter(|_| is_reply(&output, connection));
                     self.send(output, time);
                 }
             }
@@ -223,28 +222,28 @@ impl Engine {
     fn send(&mut self, output: Output, not_before: Option<Instant>) {
         match output {
             Output::Connected { connection, response } => {
-                let bytes = encode_connected(&response);
-                if let Some(link) = self.links.get_mut(&connection) {
-                    link.report.session = response.session_id;
-                    link.report.timeout_ms = response.timeout_ms;
-                    link.report.last_op = "SESS";
+                let bytes = response.encode();
+                if let Some(mailbox) = self.mailboxes.get_mut(&connection) {
+                    mailbox.report.session = response.session_id;
+                    mailbox.report.timeout_ms = response.timeout_ms;
+                    mailbox.report.last_op = "SESS";
                 }
                 self.push(connection, bytes, not_before);
                 self.restall(connection);
             }
             Output::Reply { connection, xid, zxid, result } => {
                 let now = self.clock.now();
-                if let Some(link) = self.links.get_mut(&connection) {
-                    link.report.last_zxid = zxid;
-                    link.report.last_response_ms = now;
+                if let Some(mailbox) = self.mailboxes.get_mut(&connection) {
+                    mailbox.report.last_zxid = zxid;
+                    mailbox.report.last_response_ms = now;
                 }
                 self.push(connection, encode_reply(xid, zxid, &result), not_before);
             }
-            Output::Event { connection, event } => self.push(connection, encode_event(&event), None),
+            Output::Event { connection, event } => self.push(connection, event.encode(), None),
             Output::Close { connection } => {
-                if let Some(link) = self.links.get_mut(&connection) {
-                    link.closing = true;
-                    link.outgoing.finish();
+                if let Some(mailbox) = self.mailboxes.get_mut(&connection) {
+                    mailbox.closing = true;
+                    mailbox.outgoing.finish();
                 }
             }
             Output::SessionEnded { session, expired } => debug!(session, expired, "session ended"),
@@ -252,60 +251,60 @@ impl Engine {
     }
 
     fn push(&mut self, connection: ConnectionId, bytes: Vec<u8>, not_before: Option<Instant>) {
-        let Some(link) = self.links.get_mut(&connection) else { return };
-        link.report.sent += 1;
+        let Some(mailbox) = self.mailboxes.get_mut(&connection) else { return };
+        mailbox.report.sent += 1;
         self.sent += 1;
-        if link.outgoing.push(bytes, not_before).is_err() {
-            warn!(connection, peer = %link.report.peer, "cut off: it does not read what it is sent");
+        if mailbox.outgoing.push(bytes, not_before).is_err() {
+            warn!(connection, peer = %mailbox.report.peer, "disconnected a client that does not read");
             self.cut(connection);
         }
     }
 
     /// Ends a connection at once, with all that is on its way.
     fn cut(&mut self, connection: ConnectionId) {
-        if let Some(link) = self.links.remove(&connection) {
-            link.outgoing.abort();
+        if let Some(mailbox) = self.mailboxes.remove(&connection) {
+            mailbox.outgoing.abort();
             self.machine.disconnected(self.clock.now(), connection);
         }
     }
 
     fn session(&self, connection: ConnectionId) -> i64 {
-        self.links.get(&connection).map_or(0, |link| link.report.session)
+        self.mailboxes.get(&connection).map_or(0, |mailbox| mailbox.report.session)
     }
 
     /// Stalls a connection, or lets it go on, as the faults say.
     fn restall(&mut self, connection: ConnectionId) {
-        if let Some(link) = self.links.get_mut(&connection) {
-            let stalled = self.faults.stalls(link.report.session);
-            if stalled != link.stalled {
-                link.stalled = stalled;
-                link.outgoing.hold(stalled);
+        if let Some(mailbox) = self.mailboxes.get_mut(&connection) {
+            let stalled = self.faults.stalls(mailbox.report.session);
+            if stalled != mailbox.stalled {
+                mailbox.stalled = stalled;
+                mailbox.outgoing.pause(stalled);
             }
         }
     }
 
-    fn order(&mut self, order: Order) {
-        // Whoever ordered may have gone, which changes nothing.
-        match order {
-            Order::Expire(scope, done) => drop(done.send(self.expire(scope))),
-            Order::Drop(scope, done) => {
-                let dropped = self.connections(|link| scope.covers(link.report.session));
+    fn fault(&mut self, command: FaultCommand) {
+        // The caller may have dropped its future, which changes nothing.
+        match command {
+            FaultCommand::Expire(scope, done) => drop(done.send(self.expire(scope))),
+            FaultCommand::Drop(scope, done) => {
+                let dropped = self.connections(|mailbox| scope.covers(mailbox.report.session));
                 for connection in &dropped {
                     self.cut(*connection);
                 }
                 let _ = done.send(dropped.len() as u64);
             }
-            Order::Put(kind, done) => {
+            FaultCommand::Put(kind, done) => {
                 let put = self.faults.put(kind);
                 self.restall_all();
                 let _ = done.send(put);
             }
-            Order::End(id, done) => {
+            FaultCommand::End(id, done) => {
                 self.faults.end(id);
                 self.restall_all();
                 let _ = done.send(());
             }
-            Order::Clock(change, done) => {
+            FaultCommand::Clock(change, done) => {
                 match change {
                     ClockChange::Freeze => self.clock.freeze(),
                     ClockChange::Step(by) => self.clock.step(by),
@@ -336,32 +335,36 @@ impl Engine {
     fn restall_all(&mut self) {
         for connection in self.connections(|_| true) {
             self.restall(connection);
-            // What came in while nobody was answered is done before any session is found to be silent.
+            // Requests that came in during the stall are carried out before any session expires.
             self.pump(connection);
         }
     }
 
-    fn connections(&self, matches: impl Fn(&Link) -> bool) -> Vec<ConnectionId> {
-        self.links.iter().filter(|(_, link)| matches(link)).map(|(connection, _)| *connection).collect()
+    fn connections(&self, matches: impl Fn(&Mailbox) -> bool) -> Vec<ConnectionId> {
+        self.mailboxes
+            .iter()
+            .filter(|(_, mailbox)| matches(mailbox))
+            .map(|(connection, _)| *connection)
+            .collect()
     }
 
     fn shut_down(&mut self, how: Shutdown) {
-        for (_, link) in std::mem::take(&mut self.links) {
+        for (_, mailbox) in std::mem::take(&mut self.mailboxes) {
             match how {
                 Shutdown::CloseConnections => {
-                    link.outgoing.hold(false);
-                    link.outgoing.finish();
+                    mailbox.outgoing.pause(false);
+                    mailbox.outgoing.finish();
                 }
-                Shutdown::DropConnections => link.outgoing.abort(),
+                Shutdown::DropConnections => mailbox.outgoing.abort(),
             }
         }
     }
 
     fn report(&self) -> Report {
         let connections: Vec<_> = self
-            .links
+            .mailboxes
             .values()
-            .map(|link| ConnectionReport { queued: link.queued(), ..link.report.clone() })
+            .map(|mailbox| ConnectionReport { queued: mailbox.queued(), ..mailbox.report.clone() })
             .collect();
         Report {
             uptime_ms: self.clock.now() - self.started_ms,
@@ -380,21 +383,21 @@ impl Engine {
 }
 
 impl Drop for Engine {
-    /// However it ended: nobody waits for answers that will not come.
+    /// However it ends, no client waits for a reply that will not come.
     fn drop(&mut self) {
-        for link in self.links.values() {
-            link.outgoing.abort();
+        for mailbox in self.mailboxes.values() {
+            mailbox.outgoing.abort();
         }
     }
 }
 
-/// Tells whether an output is the answer to what a connection has just asked.
-fn is_answer(output: &Output, asker: ConnectionId) -> bool {
+/// Whether an output is the reply to the request that a connection has just sent.
+fn is_reply(output: &Output, asker: ConnectionId) -> bool {
     matches!(output, Output::Reply { connection, .. } | Output::Connected { connection, .. } if *connection == asker)
 }
 
-/// Puts an error into the place of the answer.
-fn replace_answer(outputs: &mut [Output], asker: ConnectionId, asked: i32, code: ErrorCode) {
+/// Puts an error into the place of the reply.
+fn replace_reply(outputs: &mut [Output], asker: ConnectionId, asked: i32, code: ErrorCode) {
     for output in outputs {
         if let Output::Reply { connection, xid, result, .. } = output
             && *connection == asker

@@ -16,7 +16,7 @@ use super::outgoing::Outgoing;
 /// How long to wait after a failed accept: the usual reason is that there are no more file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts connections up to the cap.
+/// Accepts connections up to the limit.
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) listener: TcpListener,
@@ -28,7 +28,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Accepts until it is told to stop.
+    /// Accepts until `stop` is cancelled.
     pub(super) async fn run(self, stop: CancellationToken) {
         for id in 1.. {
             let accepted = tokio::select! {

@@ -5,16 +5,16 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// From here on no further request of the connection is answered until its client has read.
+/// From here on no further request of the connection is carried out until its client has read.
 const FULL: usize = 4 << 20;
 /// So far down the client has to read before that.
 const DRAINED: usize = FULL / 2;
-/// From here on the connection is cut: watch events come unasked, so that not answering does not keep them away.
+/// From here on the connection is cut: watch events come unasked, so that a stop of the requests does not keep them away.
 const OVERFLOW: usize = 16 << 20;
 /// How much is written at once.
 const CHUNK: usize = 64 << 10;
 
-/// What is on its way to one client: a queue between the task of the machine, which never waits, and the connection.
+/// The frames on their way to one client: a queue between the task of the machine, which never waits, and the connection.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     queue: Mutex<Queue>,
@@ -31,7 +31,7 @@ struct Queue {
     /// The task of the machine waits for the client to read.
     awaited: bool,
     /// Nothing leaves, by a fault.
-    held: bool,
+    paused: bool,
     /// Nothing follows.
     finished: bool,
 }
@@ -63,17 +63,17 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Tells whether so much is queued that no more requests should be answered; if so, [`written`](Self::written) will
-    /// tell when to go on.
+    /// Whether so much is queued that no more requests should be carried out; if so, [`written`](Self::written) returns
+    /// when to go on.
     pub(super) fn is_full(&self) -> bool {
         let mut queue = self.queue.lock();
         queue.awaited = queue.bytes >= FULL;
         queue.awaited
     }
 
-    /// Holds everything back, or lets it go.
-    pub(super) fn hold(&self, held: bool) {
-        self.queue.lock().held = held;
+    /// Keeps everything back, or lets it go.
+    pub(super) fn pause(&self, paused: bool) {
+        self.queue.lock().paused = paused;
         self.changed.notify_one();
     }
 
@@ -104,7 +104,7 @@ impl Outgoing {
         loop {
             let wait = {
                 let mut queue = self.queue.lock();
-                if queue.held {
+                if queue.paused {
                     None
                 } else {
                     queue.take(buffer);
@@ -125,7 +125,7 @@ impl Outgoing {
         }
     }
 
-    /// Notes that so many bytes have left, and tells whether somebody waits to hear of it.
+    /// Counts bytes that were written; returns whether the engine waits for this.
     pub(super) fn written(&self, bytes: usize) -> bool {
         let mut queue = self.queue.lock();
         queue.bytes -= bytes;
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_never_reads_is_cut_off_before_memory_is() {
+    fn a_client_that_never_reads_is_disconnected_before_memory_runs_out() {
         let outgoing = Outgoing::default();
         let frame = || vec![0; 1 << 20];
         let pushed = (0..1000).take_while(|_| outgoing.push(frame(), None).is_ok()).count();
@@ -164,18 +164,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_tells_when_it_has_drained() {
+    async fn a_full_queue_reports_when_it_has_drained() {
         let outgoing = Outgoing::default();
         while !outgoing.is_full() {
             assert_eq!(outgoing.push(vec![0; 1 << 20], None), Ok(()));
         }
-        let mut told = Vec::new();
+        let mut drained = Vec::new();
         for _ in 0..4 {
             let mut buffer = Vec::new();
             outgoing.next(&mut buffer).await;
-            told.push(outgoing.written(buffer.len()));
+            drained.push(outgoing.written(buffer.len()));
         }
-        assert_eq!(told, [false, true, true, true]);
+        assert_eq!(drained, [false, true, true, true]);
         assert!(!outgoing.is_full());
     }
 
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_queued_leaves_before_the_end() {
+    async fn queued_frames_are_sent_before_the_end() {
         let outgoing = Outgoing::default();
         assert_eq!(outgoing.push(vec![1], None), Ok(()));
         outgoing.finish();

@@ -5,51 +5,23 @@ use std::fmt;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use zk_wire::{
+    ConnectRequest, ConnectResponse, ErrorCode, EventKind, Framed, OpCode, Reader, ReplyHeader, Request, xid,
+};
 
-use super::link::{Incoming, Link};
+use super::frame_stream::{FrameStream, Incoming};
 use super::masks::Masks;
-use super::request::{self, Request};
+use super::request::{self, Sent};
 use super::target::Target;
-use super::wire::{In, Out, op, xid};
 
-/// How long an answer may take before the transcript says that there was none.
+/// How long a reply may take before the transcript says that there was none.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The session timeout that a case's clients ask for: far longer than a case.
 pub(crate) const TIMEOUT_MS: i32 = 9_000;
 
-/// The first frame of a connection.
-#[derive(Clone, Debug)]
-pub(crate) struct Hello {
-    pub(crate) protocol: i32,
-    pub(crate) seen: i64,
-    pub(crate) timeout_ms: i32,
-    pub(crate) session: i64,
-    pub(crate) password: Option<Vec<u8>>,
-    pub(crate) read_only: Option<bool>,
-}
-
-impl Default for Hello {
-    fn default() -> Self {
-        Self {
-            protocol: 0,
-            seen: 0,
-            timeout_ms: TIMEOUT_MS,
-            session: 0,
-            password: Some(vec![0; 16]),
-            read_only: Some(false),
-        }
-    }
-}
-
-impl Hello {
-    pub(crate) fn body(&self) -> Out {
-        let out = Out::default().int(self.protocol).long(self.seen).int(self.timeout_ms).long(self.session);
-        let out = out.bytes(self.password.as_deref());
-        match self.read_only {
-            None => out,
-            Some(flag) => out.flag(flag),
-        }
-    }
+/// The first frame of a client that wants a new session.
+pub(crate) fn new_session() -> ConnectRequest {
+    ConnectRequest::new(TIMEOUT_MS)
 }
 
 /// A reply, as far as a script needs it.
@@ -67,13 +39,13 @@ impl Reply {
 
 struct Expected {
     xid: i32,
-    op: i32,
+    op: OpCode,
     shown: bool,
 }
 
 struct Connection {
-    link: Option<Link>,
-    /// What was sent and is not yet answered.
+    stream: Option<FrameStream>,
+    /// The requests whose replies are still to come.
     expected: Vec<Expected>,
     /// The last reply that a script may ask for.
     last: Reply,
@@ -130,7 +102,7 @@ impl<'t> Bench<'t> {
             if connection.session == 0 {
                 continue;
             }
-            connection.link.take();
+            connection.stream.take();
             end_session(target, connection.session, &connection.password);
         }
         lines
@@ -153,13 +125,13 @@ impl<'t> Bench<'t> {
 
     /// Connects with a new session.
     pub(crate) fn open(&self) -> Client<'_> {
-        self.hello(&Hello::default())
+        self.connect(&new_session())
     }
 
     /// Connects with a first frame of the script's choice.
-    pub(crate) fn hello(&self, hello: &Hello) -> Client<'_> {
+    pub(crate) fn connect(&self, request: &ConnectRequest) -> Client<'_> {
         let client = self.connect_raw();
-        let password = match &hello.password {
+        let password = match &request.password {
             None => "null".into(),
             Some(password) => format!("of {}", password.len()),
         };
@@ -167,17 +139,17 @@ impl<'t> Bench<'t> {
             let masks = &mut self.inner.borrow_mut().masks;
             format!(
                 "connect protocol={} seen={} timeout={} session={} password={password} read_only={:?}",
-                hello.protocol,
-                masks.zxid(hello.seen),
-                hello.timeout_ms,
-                masks.session(hello.session),
-                hello.read_only,
+                request.protocol_version,
+                masks.zxid(request.last_zxid_seen),
+                request.timeout_ms,
+                masks.session(request.session_id),
+                request.read_only,
             )
         };
-        client.say(line);
-        client.with(|connection| connection.link().send(&hello.body().frame()));
-        client.welcome(hello.session);
-        self.settle();
+        client.log_sent(line);
+        client.with(|connection| connection.stream().send(&request.encode()));
+        client.read_connect_response(request.session_id);
+        self.sync_all();
         client
     }
 
@@ -185,7 +157,7 @@ impl<'t> Bench<'t> {
     pub(crate) fn connect_raw(&self) -> Client<'_> {
         let connections = &mut self.inner.borrow_mut().connections;
         connections.push(Connection {
-            link: Some(Link::open(self.target.addr())),
+            stream: Some(FrameStream::open(self.target.addr())),
             expected: Vec::new(),
             last: Reply::NONE,
             next_xid: 1,
@@ -201,15 +173,15 @@ impl<'t> Bench<'t> {
         (0..count).map(|id| Client { bench: self, id })
     }
 
-    /// Collects what is on its way to every client: a ping is answered after all that came before it.
-    pub(crate) fn settle(&self) {
+    /// Collects what is on its way to every client: the reply to a ping comes after all that came before it.
+    pub(crate) fn sync_all(&self) {
         self.clients().for_each(Client::barrier);
     }
 }
 
 impl Connection {
-    fn link(&mut self) -> &mut Link {
-        self.link.as_mut().expect("the script uses open connections only")
+    fn stream(&mut self) -> &mut FrameStream {
+        self.stream.as_mut().expect("the script uses open connections only")
     }
 }
 
@@ -218,12 +190,12 @@ impl Client<'_> {
         act(&mut self.bench.inner.borrow_mut().connections[self.id])
     }
 
-    fn say(self, text: impl fmt::Display) {
+    fn log_sent(self, text: impl fmt::Display) {
         let line = format!("{self}> {text}");
         self.bench.inner.borrow_mut().lines.push(line);
     }
 
-    fn hear(self, text: impl fmt::Display) {
+    fn log_received(self, text: impl fmt::Display) {
         let line = format!("{self}<   {text}");
         self.bench.inner.borrow_mut().lines.push(line);
     }
@@ -234,94 +206,94 @@ impl Client<'_> {
     }
 
     pub(crate) fn is_open(self) -> bool {
-        self.with(|connection| connection.link.is_some())
+        self.with(|connection| connection.stream.is_some())
     }
 
     /// Asks and waits for the reply, then collects what everybody receives on account of it.
-    pub(crate) fn call(self, request: Request) -> Reply {
-        let closing = request.op() == op::CLOSE_SESSION;
-        self.post(request);
+    pub(crate) fn call(self, sent: impl Into<Sent>) -> Reply {
+        let sent = sent.into();
+        let closing = sent.op_code() == OpCode::CloseSession;
+        self.post(sent);
         self.await_replies();
         // Behind an op that the server does not know it closes the connection, sooner or later.
-        let unknown = self.with(|connection| (connection.last.err, connection.last.zxid) == (Some(-6), -1));
+        let unknown = self.with(|connection| {
+            (connection.last.err, connection.last.zxid) == (Some(ErrorCode::Unimplemented.code()), -1)
+        });
         if closing || unknown {
             self.read_to_close();
         }
-        self.bench.settle();
+        self.bench.sync_all();
         self.with(|connection| connection.last.clone())
     }
 
-    /// Asks what may stay without a reply: nothing is awaited that does not come before the answer to a ping.
+    /// Asks what may stay without a reply: nothing is awaited that does not come before the reply to a ping.
     pub(crate) fn call_in_vain(self, xid: i32, request: Request) {
         self.post_as(xid, request);
         self.ping();
         let deadline = Instant::now() + PATIENCE;
         while self.with(|connection| {
-            connection.link.is_some() && connection.expected.iter().any(|expected| !expected.shown)
+            connection.stream.is_some() && connection.expected.iter().any(|expected| !expected.shown)
         }) && self.read(deadline)
         {}
         if self.with(|connection| !std::mem::take(&mut connection.expected).is_empty()) {
-            self.hear("no reply");
+            self.log_received("no reply");
         }
-        self.bench.settle();
+        self.bench.sync_all();
     }
 
     /// Asks without waiting.
-    pub(crate) fn post(self, request: Request) {
-        let xid = match request.op() {
-            op::PING => xid::PING,
-            op::AUTH => xid::AUTH,
-            op::SET_WATCHES | op::SET_WATCHES2 => xid::SET_WATCHES,
-            _ => self.with(|connection| {
+    pub(crate) fn post(self, sent: impl Into<Sent>) {
+        let sent = sent.into();
+        let xid = xid::reserved(sent.op_code()).unwrap_or_else(|| {
+            self.with(|connection| {
                 connection.next_xid += 1;
                 connection.next_xid - 1
-            }),
-        };
-        self.post_as(xid, request);
+            })
+        });
+        self.post_as(xid, sent);
     }
 
-    /// Asks with a given xid, without waiting.
-    pub(crate) fn post_as(self, xid: i32, request: Request) {
-        self.say(format_args!("{request}"));
-        let root = self.bench.place("/");
-        let out = Out::default().int(xid).int(request.op());
-        let frame = request.encode(&root, out).frame();
+    /// Asks with this xid, without waiting.
+    pub(crate) fn post_as(self, xid: i32, sent: impl Into<Sent>) {
+        let sent = sent.into();
+        self.log_sent(format_args!("{sent}"));
+        let frame = sent.frame(xid, &self.bench.place("/"));
         self.with(|connection| connection.last = Reply::NONE);
         if !self.is_open() {
-            return self.hear("is closed already");
+            return self.log_received("is closed already");
         }
         self.with(|connection| {
-            connection.expected.push(Expected { xid, op: request.op(), shown: true });
-            connection.link().send(&frame);
+            connection.expected.push(Expected { xid, op: sent.op_code(), shown: true });
+            connection.stream().send(&frame);
         });
     }
 
     /// Sends bytes as they are, and collects what comes of it.
-    pub(crate) fn garbage(self, what: &str, bytes: &[u8]) {
-        self.say(format_args!("raw: {what}"));
+    pub(crate) fn send_bytes(self, what: &str, bytes: &[u8]) {
+        self.log_sent(format_args!("raw: {what}"));
         if !self.is_open() {
-            return self.hear("is closed already");
+            return self.log_received("is closed already");
         }
-        self.with(|connection| connection.link().send(bytes));
-        self.bench.settle();
+        self.with(|connection| connection.stream().send(bytes));
+        self.bench.sync_all();
     }
 
     /// Waits for the replies to all that was asked, then collects what everybody receives.
     pub(crate) fn collect(self) {
         self.await_replies();
-        self.bench.settle();
+        self.bench.sync_all();
     }
 
     /// Sends no more by itself, and is not pinged: its session can run out.
     pub(crate) fn fall_silent(self) {
-        self.say("falls silent");
+        self.log_sent("falls silent");
         self.with(|connection| connection.silent = true);
     }
 
     /// Waits until the server closes the connection, and collects what everybody receives.
     pub(crate) fn await_close(self) {
         self.read_to_close();
-        self.bench.settle();
+        self.bench.sync_all();
     }
 
     /// Waits until this client has had an event whose line contains `what`, or ends with it if a `$` follows; then collects
@@ -337,11 +309,11 @@ impl Client<'_> {
         };
         while self.is_open() && !self.bench.inner.borrow().lines.iter().any(fits) {
             if !self.read(deadline) {
-                self.hear("no event");
+                self.log_received("no event");
                 break;
             }
         }
-        self.bench.settle();
+        self.bench.sync_all();
     }
 
     /// Waits for any event, and collects what everybody receives.
@@ -351,15 +323,15 @@ impl Client<'_> {
 
     /// Ends the session on the server, by force.
     pub(crate) fn expire(self) {
-        self.say("is expired");
+        self.log_sent("is expired");
         let session = self.with(|connection| std::mem::take(&mut connection.session));
         if !self.bench.target.expire(session) {
-            self.hear("its session was gone already");
+            self.log_received("its session was gone already");
         }
         if self.is_open() {
             self.read_to_close();
         }
-        self.bench.settle();
+        self.bench.sync_all();
     }
 
     /// Drops the connection, and returns when the server has noticed; the session stays.
@@ -367,41 +339,46 @@ impl Client<'_> {
     /// Apache that notices later than the session attaches again forgets the new connection with the old one: it then no
     /// longer closes it when the session ends.
     pub(crate) fn cut(self) {
-        self.say("drops its connection");
+        self.log_sent("drops its connection");
         if !self.is_open() {
-            return self.hear("is closed already");
+            return self.log_received("is closed already");
         }
         self.with(|connection| {
-            let mut link = connection.link.take().expect("it is open");
-            link.finish();
+            let mut stream = connection.stream.take().expect("it is open");
+            stream.finish();
             let deadline = Instant::now() + PATIENCE;
-            while matches!(link.receive(deadline), Incoming::Frame(_)) {}
+            while matches!(stream.receive(deadline), Incoming::Frame(_)) {}
             connection.expected.clear();
         });
     }
 
     /// Ends the sending half of the connection, and waits until the server closes the other.
     pub(crate) fn finish(self) {
-        self.say("ends its sending half");
+        self.log_sent("ends its sending half");
         if !self.is_open() {
-            return self.hear("is closed already");
+            return self.log_received("is closed already");
         }
-        self.with(|connection| connection.link().finish());
+        self.with(|connection| connection.stream().finish());
         self.read_to_close();
-        self.bench.settle();
+        self.bench.sync_all();
     }
 
     /// Connects again to the same session, having seen `seen`.
     pub(crate) fn reattach(self, seen: i64) -> Self {
         let (session, password) = self.session();
-        self.bench.hello(&Hello { seen, session, password: Some(password), ..Hello::default() })
+        self.bench.connect(&ConnectRequest {
+            last_zxid_seen: seen,
+            session_id: session,
+            password: Some(password),
+            ..new_session()
+        })
     }
 
     fn await_replies(self) {
         let deadline = Instant::now() + PATIENCE;
-        while self.with(|connection| connection.link.is_some() && !connection.expected.is_empty()) {
+        while self.with(|connection| connection.stream.is_some() && !connection.expected.is_empty()) {
             if !self.read(deadline) {
-                self.hear("no reply");
+                self.log_received("no reply");
                 self.with(|connection| connection.expected.clear());
             }
         }
@@ -411,14 +388,14 @@ impl Client<'_> {
         let deadline = Instant::now() + PATIENCE;
         while self.is_open() {
             if !self.read(deadline) {
-                self.hear("not closed");
+                self.log_received("not closed");
                 return;
             }
         }
     }
 
     fn barrier(self) {
-        let asks = self.with(|connection| connection.link.is_some() && !connection.silent);
+        let asks = self.with(|connection| connection.stream.is_some() && !connection.silent);
         if !asks {
             return;
         }
@@ -430,21 +407,21 @@ impl Client<'_> {
         if !self.is_open() {
             return;
         }
-        let ping = Out::default().int(xid::PING).int(op::PING).frame();
+        let ping = Framed { xid: xid::PING, request: Request::Ping }.encode();
         self.with(|connection| {
-            connection.link().send(&ping);
-            connection.expected.push(Expected { xid: xid::PING, op: op::PING, shown: false });
+            connection.stream().send(&ping);
+            connection.expected.push(Expected { xid: xid::PING, op: OpCode::Ping, shown: false });
         });
     }
 
     /// Reads one frame or the close into the transcript; false if neither came.
     fn read(self, deadline: Instant) -> bool {
-        match self.with(|connection| connection.link().receive(deadline)) {
+        match self.with(|connection| connection.stream().receive(deadline)) {
             Incoming::Silence => return false,
             Incoming::Closed => {
-                self.hear("closed");
+                self.log_received("closed");
                 self.with(|connection| {
-                    connection.link = None;
+                    connection.stream = None;
                     connection.expected.clear();
                 });
             }
@@ -454,10 +431,11 @@ impl Client<'_> {
     }
 
     fn take(self, frame: &[u8]) {
-        let mut input = In(frame);
-        let (Ok(xid), Ok(zxid), Ok(err)) = (input.int(), input.long(), input.int()) else {
-            return self.hear(format_args!("a frame of {} bytes: {frame:02x?}", frame.len()));
+        let mut input = Reader::new(frame);
+        let Ok(ReplyHeader { xid, zxid, code }) = ReplyHeader::read(&mut input) else {
+            return self.log_received(format_args!("a frame of {} bytes: {frame:02x?}", frame.len()));
         };
+        let err = code.code();
         if xid == xid::EVENT {
             return self.take_event(zxid, err, input);
         }
@@ -471,9 +449,9 @@ impl Client<'_> {
             Some((_, expected)) if !expected.shown && err == 0 => String::new(),
             Some((place, expected)) => {
                 let body = if err == 0 {
-                    inner.masks.body(expected.op, input.0)
+                    inner.masks.body(expected.op, input.rest())
                 } else {
-                    inner.masks.body(0, input.0)
+                    inner.masks.body(OpCode::Other(0), input.rest())
                 };
                 let early = if *place == 0 { "" } else { "OUT OF ORDER " };
                 format!("{early}xid={xid} err={err} {} {body}", inner.masks.zxid(zxid)).trim_end().to_owned()
@@ -483,53 +461,47 @@ impl Client<'_> {
             inner.lines.push(format!("{self}<   {line}"));
         }
         if expected.is_some_and(|(_, expected)| expected.shown) {
-            inner.connections[self.id].last = Reply { err: Some(err), zxid, body: input.0.to_vec() };
+            inner.connections[self.id].last = Reply { err: Some(err), zxid, body: input.rest().to_vec() };
         }
     }
 
-    fn take_event(self, zxid: i64, err: i32, mut input: In<'_>) {
-        let (Ok(kind), Ok(state), Ok(path)) = (input.int(), input.int(), input.text()) else {
-            return self.hear(format_args!("event cut short: {:02x?}", input.0));
+    fn take_event(self, zxid: i64, err: i32, mut input: Reader<'_>) {
+        let (Ok(kind), Ok(state), Ok(path)) = (input.int(), input.int(), input.string()) else {
+            return self.log_received(format_args!("event cut short: {:02x?}", input.rest()));
         };
-        let kind = match kind {
-            1 => "created".into(),
-            2 => "deleted".into(),
-            3 => "data changed".into(),
-            4 => "children changed".into(),
-            other => format!("kind {other}"),
-        };
+        let kind = EventKind::from(kind);
         let path = self.bench.inner.borrow().masks.path(&path);
-        let unusual = if (zxid, err, state, input.0.len()) == (-1, 0, 3, 0) {
+        let unusual = if (zxid, err, state, input.rest().len()) == (-1, 0, 3, 0) {
             String::new()
         } else {
-            format!(" zxid={zxid} err={err} state={state} trailing={}", input.0.len())
+            format!(" zxid={zxid} err={err} state={state} trailing={}", input.rest().len())
         };
-        self.hear(format_args!("event {kind} {path}{unusual}"));
+        self.log_received(format_args!("event {kind} {path}{unusual}"));
     }
 
-    /// Takes the answer to the first frame.
-    pub(crate) fn welcome(self, asked: i64) {
+    /// Takes the reply to the first frame.
+    pub(crate) fn read_connect_response(self, asked: i64) {
         let deadline = Instant::now() + PATIENCE;
-        match self.with(|connection| connection.link().receive(deadline)) {
-            Incoming::Silence => self.hear("no answer"),
+        match self.with(|connection| connection.stream().receive(deadline)) {
+            Incoming::Silence => self.log_received("no reply"),
             Incoming::Closed => {
-                self.hear("closed");
-                self.with(|connection| connection.link = None);
+                self.log_received("closed");
+                self.with(|connection| connection.stream = None);
             }
             Incoming::Frame(frame) => {
-                let mut input = In(&frame);
+                let mut input = Reader::new(&frame);
                 let (Ok(protocol), Ok(timeout), Ok(session), Ok(password)) =
-                    (input.int(), input.int(), input.long(), input.bytes())
+                    (input.int(), input.int(), input.long(), input.buffer())
                 else {
-                    return self.hear(format_args!("connected, cut short: {frame:02x?}"));
+                    return self.log_received(format_args!("connected, cut short: {frame:02x?}"));
                 };
                 let password = password.unwrap_or_default().to_vec();
                 let zero = if password.iter().all(|&byte| byte == 0) { " of zeros" } else { "" };
                 let name = self.bench.inner.borrow_mut().masks.session(session);
-                self.hear(format_args!(
+                self.log_received(format_args!(
                     "connected protocol={protocol} timeout={timeout} session={name} password={}{zero} rest={:02x?}",
                     password.len(),
-                    input.0
+                    input.rest()
                 ));
                 if session == 0 {
                     return self.read_to_close();
@@ -562,35 +534,35 @@ impl Client<'_> {
     }
 
     pub(crate) fn exists(self, path: &str) -> Reply {
-        self.call(request::read(op::EXISTS, path, false))
+        self.call(request::read(OpCode::Exists, path, false))
     }
 
     pub(crate) fn get(self, path: &str) -> Reply {
-        self.call(request::read(op::GET_DATA, path, false))
+        self.call(request::read(OpCode::GetData, path, false))
     }
 
     pub(crate) fn children(self, path: &str) -> Reply {
-        self.call(request::read(op::GET_CHILDREN2, path, false))
+        self.call(request::read(OpCode::GetChildren2, path, false))
     }
 
     pub(crate) fn exists_watch(self, path: &str) -> Reply {
-        self.call(request::read(op::EXISTS, path, true))
+        self.call(request::read(OpCode::Exists, path, true))
     }
 
     pub(crate) fn get_watch(self, path: &str) -> Reply {
-        self.call(request::read(op::GET_DATA, path, true))
+        self.call(request::read(OpCode::GetData, path, true))
     }
 
     pub(crate) fn children_watch(self, path: &str) -> Reply {
-        self.call(request::read(op::GET_CHILDREN, path, true))
+        self.call(request::read(OpCode::GetChildren, path, true))
     }
 
     pub(crate) fn persistent(self, path: &str) -> Reply {
-        self.call(request::of_kind(op::ADD_WATCH, path, 0))
+        self.call(request::of_kind(OpCode::AddWatch, path, 0))
     }
 
     pub(crate) fn recursive(self, path: &str) -> Reply {
-        self.call(request::of_kind(op::ADD_WATCH, path, 1))
+        self.call(request::of_kind(OpCode::AddWatch, path, 1))
     }
 
     pub(crate) fn auth(self, scheme: &str, data: &str) -> Reply {
@@ -598,7 +570,7 @@ impl Client<'_> {
     }
 
     pub(crate) fn close(self) {
-        self.call(request::bare(op::CLOSE_SESSION));
+        self.call(request::bare(OpCode::CloseSession));
         self.with(|connection| connection.session = 0);
     }
 }
@@ -606,49 +578,45 @@ impl Client<'_> {
 impl Reply {
     /// Returns the path in the body of a create.
     pub(crate) fn path(&self) -> String {
-        In(&self.body).text().unwrap_or_default()
+        Reader::new(&self.body).string().unwrap_or_default()
     }
 }
 
 /// Creates the root of a case by a connection of its own, and returns the zxid that did it.
 fn make_root(target: &Target, root: &str) -> i64 {
-    let mut helper = Helper::attach(target, &Hello::default()).expect("a new session is granted");
-    let zxid = helper.ask(&request::create(&format!("!{root}"), "", 0)).expect("the root is created");
-    helper.ask(&request::bare(op::CLOSE_SESSION));
+    let mut helper = Helper::attach(target, &new_session()).expect("a new session is granted");
+    let zxid = helper.request(request::create(&format!("!{root}"), "", 0)).expect("the root is created");
+    helper.request(Request::CloseSession);
     zxid
 }
 
 /// Ends a session that a case left behind, if it is still there.
 fn end_session(target: &Target, session: i64, password: &[u8]) {
-    let hello = Hello { session, password: Some(password.to_vec()), ..Hello::default() };
-    if let Some(mut helper) = Helper::attach(target, &hello) {
-        helper.ask(&request::bare(op::CLOSE_SESSION));
+    let request = ConnectRequest { session_id: session, password: Some(password.to_vec()), ..new_session() };
+    if let Some(mut helper) = Helper::attach(target, &request) {
+        helper.request(Request::CloseSession);
     }
 }
 
 /// A connection for what is no part of a transcript.
-struct Helper(Link);
+struct Helper(FrameStream);
 
 impl Helper {
-    fn attach(target: &Target, hello: &Hello) -> Option<Self> {
-        let mut link = Link::open(target.addr());
-        link.send(&hello.body().frame());
-        let Incoming::Frame(frame) = link.receive(Instant::now() + PATIENCE) else { return None };
-        let mut input = In(&frame);
-        let session = input.int().and_then(|_| input.int()).and_then(|_| input.long());
-        session.is_ok_and(|session| session != 0).then_some(Self(link))
+    fn attach(target: &Target, request: &ConnectRequest) -> Option<Self> {
+        let mut stream = FrameStream::open(target.addr());
+        stream.send(&request.encode());
+        let Incoming::Frame(frame) = stream.receive(Instant::now() + PATIENCE) else { return None };
+        ConnectResponse::decode(&frame).is_ok_and(|response| response.session_id != 0).then_some(Self(stream))
     }
 
     /// Returns the zxid of a good reply.
-    fn ask(&mut self, request: &Request) -> Option<i64> {
-        let out = Out::default().int(1).int(request.op());
-        self.0.send(&request.encode("", out).frame());
+    fn request(&mut self, request: Request) -> Option<i64> {
+        self.0.send(&Sent::from(request).frame(1, ""));
         loop {
             let Incoming::Frame(frame) = self.0.receive(Instant::now() + PATIENCE) else { return None };
-            let mut input = In(&frame);
-            let (Ok(xid), Ok(zxid), Ok(err)) = (input.int(), input.long(), input.int()) else { return None };
-            if xid != xid::EVENT {
-                return (err == 0).then_some(zxid);
+            let header = ReplyHeader::read(&mut Reader::new(&frame)).ok()?;
+            if header.xid != xid::EVENT {
+                return (header.code == ErrorCode::Ok).then_some(header.zxid);
             }
         }
     }

@@ -14,13 +14,13 @@ pub(crate) fn difference(expected: &[String], got: &[String]) -> Option<String> 
     let merged = merge(&expected, &got);
     let mut text = String::new();
     let mut shown = 0;
-    for (index, (mark, line)) in merged.iter().enumerate() {
+    for (index, (sign, line)) in merged.iter().enumerate() {
         let near = index.saturating_sub(CONTEXT)..(index + CONTEXT + 1).min(merged.len());
-        if merged[near].iter().any(|(mark, _)| *mark != ' ') {
+        if merged[near].iter().any(|(sign, _)| *sign != ' ') {
             if shown < index {
                 text.push_str("      ...\n");
             }
-            let _ = writeln!(text, "    {mark} {line}");
+            let _ = writeln!(text, "    {sign} {line}");
             shown = index + 1;
         }
     }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_and_what_came_instead_are_told_apart() {
+    fn a_difference_shows_missing_and_unexpected_lines() {
         let text = difference(&lines("a b c"), &lines("a x c")).expect("they differ");
         assert_eq!(text, "      a\n    - b\n    + x\n      c\n");
     }

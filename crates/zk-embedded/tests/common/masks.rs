@@ -2,8 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::request::{op_name, show_data};
-use super::wire::{Acl, In, Short, op};
+use zk_wire::{Acl, Malformed, MultiHeader, OpCode, Reader};
+
+use super::request::{acl_text, show_data};
 
 /// How far a clock may be from ours to count as now.
 const NOW_MS: i64 = 300_000;
@@ -62,33 +63,33 @@ impl Masks {
     }
 
     /// Shows the body of a good reply, and what is too much or too little in it.
-    pub(crate) fn body(&self, op: i32, body: &[u8]) -> String {
-        let mut input = In(body);
+    pub(crate) fn body(&self, op: OpCode, body: &[u8]) -> String {
+        let mut input = Reader::new(body);
         match self.result(op, &mut input) {
-            Err(Short) => format!("TOO SHORT {}", hex(body)),
-            Ok(text) if input.0.is_empty() => text,
-            Ok(text) => format!("{text} TRAILING {}", hex(input.0)),
+            Err(Malformed) => format!("TOO SHORT {}", hex(body)),
+            Ok(text) if input.rest().is_empty() => text,
+            Ok(text) => format!("{text} TRAILING {}", hex(input.rest())),
         }
     }
 
-    fn result(&self, op: i32, input: &mut In<'_>) -> Result<String, Short> {
+    fn result(&self, op: OpCode, input: &mut Reader<'_>) -> Result<String, Malformed> {
         Ok(match op {
-            op::CREATE | op::SYNC => format!("path={}", self.path(&input.text()?)),
-            op::CREATE2 | op::CREATE_CONTAINER | op::CREATE_TTL => {
-                format!("path={} {}", self.path(&input.text()?), self.stat(input)?)
+            OpCode::Create | OpCode::Sync => format!("path={}", self.path(&text(input)?)),
+            OpCode::Create2 | OpCode::CreateContainer | OpCode::CreateTtl => {
+                format!("path={} {}", self.path(&text(input)?), self.stat(input)?)
             }
-            op::EXISTS | op::SET_DATA | op::SET_ACL => self.stat(input)?,
-            op::GET_DATA => format!("data={} {}", show_data(input.bytes()?), self.stat(input)?),
-            op::GET_ACL => {
-                let list = input.list(|input| Ok(Acl(input.int()?, input.text()?, input.text()?)))?;
+            OpCode::Exists | OpCode::SetData | OpCode::SetAcl => self.stat(input)?,
+            OpCode::GetData => format!("data={} {}", show_data(input.buffer()?), self.stat(input)?),
+            OpCode::GetAcl => {
+                let list = input.vector(Acl::read)?;
                 let list = list.map(acl_texts);
                 format!("acl={list:?} {}", self.stat(input)?)
             }
-            op::GET_CHILDREN | op::GET_EPHEMERALS => self.names(input)?,
-            op::GET_CHILDREN2 => format!("{} {}", self.names(input)?, self.stat(input)?),
-            op::GET_ALL_CHILDREN_NUMBER => format!("number={}", input.int()?),
-            op::WHO_AM_I => {
-                let list = input.list(|input| Ok(format!("{}:{}", input.text()?, input.text()?)))?;
+            OpCode::GetChildren | OpCode::GetEphemerals => self.names(input)?,
+            OpCode::GetChildren2 => format!("{} {}", self.names(input)?, self.stat(input)?),
+            OpCode::GetAllChildrenNumber => format!("number={}", input.int()?),
+            OpCode::WhoAmI => {
+                let list = input.vector(|input| Ok(format!("{}:{}", text(input)?, text(input)?)))?;
                 // Apache keeps them in a hash set.
                 let list = list.map(|mut list| {
                     list.sort();
@@ -96,31 +97,32 @@ impl Masks {
                 });
                 format!("users={list:?}")
             }
-            op::MULTI | op::MULTI_READ => self.multi(input)?,
-            // Apache answers these with a code of its own, though the header has one.
-            op::ADD_WATCH | op::ERROR => format!("code={}", input.int()?),
+            OpCode::Multi | OpCode::MultiRead => self.multi(input)?,
+            // The reply has a code as its body, though the header has one.
+            OpCode::AddWatch | OpCode::Error => format!("code={}", input.int()?),
             _ => String::new(),
         })
     }
 
-    fn multi(&self, input: &mut In<'_>) -> Result<String, Short> {
+    fn multi(&self, input: &mut Reader<'_>) -> Result<String, Malformed> {
         let mut results = Vec::new();
         loop {
-            let (op, done, err) = (input.int()?, input.flag()?, input.int()?);
+            let header = MultiHeader::read(input)?;
+            let MultiHeader { op_code, done, code } = header;
             if done {
-                if (op, err) != (-1, -1) {
-                    results.push(format!("unusual end op={op} err={err}"));
+                if header != MultiHeader::END {
+                    results.push(format!("unusual end op={op_code} err={}", code.code()));
                 }
                 return Ok(format!("[{}]", results.join("; ")));
             }
-            results
-                .push(format!("{} err={err} {}", op_name(op), self.result(op, input)?).trim_end().to_owned());
+            let result = format!("{op_code} err={} {}", code.code(), self.result(op_code, input)?);
+            results.push(result.trim_end().to_owned());
         }
     }
 
     /// Reads a list of names; their order is a server's own affair.
-    fn names(&self, input: &mut In<'_>) -> Result<String, Short> {
-        let list = input.list(In::text)?.map(|mut list| {
+    fn names(&self, input: &mut Reader<'_>) -> Result<String, Malformed> {
+        let list = input.vector(text)?.map(|mut list| {
             list.iter_mut().for_each(|name| *name = self.path(name));
             list.sort();
             list
@@ -128,7 +130,7 @@ impl Masks {
         Ok(list.map_or_else(|| "names=null".into(), |list| format!("names={list:?}")))
     }
 
-    fn stat(&self, input: &mut In<'_>) -> Result<String, Short> {
+    fn stat(&self, input: &mut Reader<'_>) -> Result<String, Malformed> {
         let (czxid, mzxid) = (self.zxid(input.long()?), self.zxid(input.long()?));
         let (ctime, mtime) = (input.long()?, input.long()?);
         let (version, cversion, aversion) = (input.int()?, input.int()?, input.int()?);
@@ -145,13 +147,19 @@ impl Masks {
     }
 }
 
+fn text(input: &mut Reader<'_>) -> Result<String, Malformed> {
+    Ok(input.string_or_null()?.unwrap_or_else(|| "(null)".into()))
+}
+
 /// Shows an ACL in its order, but for the digests next to each other: Apache keeps the users of a connection in a hash set,
 /// and that is the order in which it puts them in the place of `auth`.
 fn acl_texts(list: Vec<Acl>) -> Vec<String> {
     let mut list = list;
-    let one_auth = |left: &Acl, right: &Acl| (left.0, &left.1) == (right.0, &right.1) && left.1 == "digest";
-    list.chunk_by_mut(one_auth).for_each(|run| run.sort_by(|left, right| left.2.cmp(&right.2)));
-    list.iter().map(Acl::to_string).collect()
+    let one_auth = |left: &Acl, right: &Acl| {
+        (left.permissions, &left.scheme) == (right.permissions, &right.scheme) && left.scheme == "digest"
+    };
+    list.chunk_by_mut(one_auth).for_each(|run| run.sort_by(|left, right| left.id.cmp(&right.id)));
+    list.iter().map(acl_text).collect()
 }
 
 fn time(ms: i64) -> String {

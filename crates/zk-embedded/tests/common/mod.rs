@@ -2,8 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod compare;
-mod link;
+mod frame_stream;
 mod masks;
 pub(crate) mod request;
 pub(crate) mod target;
-pub(crate) mod wire;

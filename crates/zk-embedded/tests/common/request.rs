@@ -1,126 +1,49 @@
-//! What a case asks for, and how it looks on the wire and in a transcript.
+//! The requests of a case, and how they look in a transcript.
 
 use std::fmt;
 
-use super::wire::{Acl, Out, op};
+use zk_wire::{Acl, CreateKind, Framed, OpCode, Request, Writer};
 
-/// Any request but the first of a connection.
+/// A request of a case, or bytes in its place that no client would send.
 ///
 /// Paths are those of the case: `/x` stands below the case's own root, `/` is that root, and what begins with `!` is
 /// sent without the `!` as it is.
-#[derive(Clone)]
-pub(crate) enum Request {
-    Create {
-        op: i32,
-        path: String,
-        data: Option<Vec<u8>>,
-        acl: Option<Vec<Acl>>,
-        flags: i32,
-        ttl: i64,
-    },
-    /// delete, check: path and version.
-    Versioned {
-        op: i32,
-        path: String,
-        version: i32,
-    },
-    /// exists, getData, getChildren, getChildren2: path and watch flag.
-    Read {
-        op: i32,
-        path: String,
-        watch: bool,
-    },
-    SetData {
-        path: String,
-        data: Option<Vec<u8>>,
-        version: i32,
-    },
-    /// getACL, sync, getEphemerals, getAllChildrenNumber: a path alone.
-    Path {
-        op: i32,
-        path: String,
-    },
-    SetAcl {
-        path: String,
-        acl: Option<Vec<Acl>>,
-        version: i32,
-    },
-    /// addWatch, checkWatches, removeWatches: path and mode or kind.
-    Kind {
-        op: i32,
-        path: String,
-        kind: i32,
-    },
-    /// multi, multiRead.
-    Multi {
-        op: i32,
-        operations: Vec<Request>,
-    },
-    Auth {
-        kind: i32,
-        scheme: String,
-        data: Option<Vec<u8>>,
-    },
-    /// setWatches (three lists) and setWatches2 (five).
-    SetWatches {
-        op: i32,
-        zxid: i64,
-        lists: Vec<Vec<String>>,
-    },
-    /// Op codes without a body: ping, whoAmI, closeSession; and anything else.
-    Raw {
-        op: i32,
-        body: Vec<u8>,
-    },
+#[derive(Clone, Debug)]
+pub(crate) enum Sent {
+    Request(Request),
+    Raw { op_code: OpCode, body: Vec<u8> },
 }
 
-impl Request {
-    pub(crate) fn op(&self) -> i32 {
+impl From<Request> for Sent {
+    fn from(request: Request) -> Self {
+        Self::Request(request)
+    }
+}
+
+/// A request with a body of the script's own making.
+pub(crate) fn raw(op_code: OpCode, body: Writer) -> Sent {
+    Sent::Raw { op_code, body: body.into_body() }
+}
+
+impl Sent {
+    pub(crate) fn op_code(&self) -> OpCode {
         match self {
-            Self::Create { op, .. }
-            | Self::Versioned { op, .. }
-            | Self::Read { op, .. }
-            | Self::Path { op, .. }
-            | Self::Kind { op, .. }
-            | Self::Multi { op, .. }
-            | Self::SetWatches { op, .. }
-            | Self::Raw { op, .. } => *op,
-            Self::SetData { .. } => op::SET_DATA,
-            Self::SetAcl { .. } => op::SET_ACL,
-            Self::Auth { .. } => op::AUTH,
+            Self::Request(request) => request.op_code(),
+            Self::Raw { op_code, .. } => *op_code,
         }
     }
 
-    /// Appends the body; `root` is the root of the case.
-    pub(crate) fn encode(&self, root: &str, out: Out) -> Out {
+    /// Returns the frame; `root` is the root of the case.
+    pub(crate) fn frame(&self, xid: i32, root: &str) -> Vec<u8> {
         match self {
-            Self::Create { op, path, data, acl, flags, ttl } => {
-                let out =
-                    out.text(&place(root, path)).bytes(data.as_deref()).acls(acl.as_deref()).int(*flags);
-                if *op == op::CREATE_TTL { out.long(*ttl) } else { out }
+            Self::Request(request) => {
+                let mut request = request.clone();
+                for path in request.paths_mut() {
+                    *path = place(root, path);
+                }
+                Framed { xid, request }.encode()
             }
-            Self::Versioned { path, version, .. } => out.text(&place(root, path)).int(*version),
-            Self::Read { path, watch, .. } => out.text(&place(root, path)).flag(*watch),
-            Self::SetData { path, data, version } => {
-                out.text(&place(root, path)).bytes(data.as_deref()).int(*version)
-            }
-            Self::Path { path, .. } => out.text(&place(root, path)),
-            Self::SetAcl { path, acl, version } => {
-                out.text(&place(root, path)).acls(acl.as_deref()).int(*version)
-            }
-            Self::Kind { path, kind, .. } => out.text(&place(root, path)).int(*kind),
-            Self::Multi { operations, .. } => operations
-                .iter()
-                .fold(out, |out, one| one.encode(root, out.int(one.op()).flag(false).int(-1)))
-                .int(-1)
-                .flag(true)
-                .int(-1),
-            Self::Auth { kind, scheme, data } => out.int(*kind).text(scheme).bytes(data.as_deref()),
-            Self::SetWatches { zxid, lists, .. } => lists.iter().fold(out.long(*zxid), |out, list| {
-                let paths: Vec<String> = list.iter().map(|path| place(root, path)).collect();
-                out.texts(paths.iter().map(String::as_str))
-            }),
-            Self::Raw { body, .. } => out.raw(body),
+            Self::Raw { op_code, body } => Writer::new().int(xid).int(op_code.code()).raw(body).into_frame(),
         }
     }
 }
@@ -134,50 +57,57 @@ pub(crate) fn place(root: &str, path: &str) -> String {
     }
 }
 
-impl fmt::Debug for Request {
+impl fmt::Display for Sent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        match self {
+            Self::Request(request) => show(f, request),
+            Self::Raw { op_code, body } => write!(f, "{op_code} body of {} bytes", body.len()),
+        }
     }
 }
 
-impl fmt::Display for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = op_name(self.op());
-        match self {
-            Self::Create { path, data, acl, flags, ttl, .. } => {
-                write!(f, "{name} {path:?} {} flags={flags}", show_data(data.as_deref()))?;
-                if *ttl != 0 {
-                    write!(f, " ttl={ttl}")?;
-                }
-                show_acl(f, acl.as_deref())
+fn show(f: &mut fmt::Formatter<'_>, request: &Request) -> fmt::Result {
+    let name = request.op_code();
+    match request {
+        Request::Create { path, data, acl, flags, ttl, .. } => {
+            write!(f, "{name} {path:?} {} flags={flags}", show_data(data.as_deref()))?;
+            if *ttl != 0 {
+                write!(f, " ttl={ttl}")?;
             }
-            Self::Versioned { path, version, .. } => write!(f, "{name} {path:?} version={version}"),
-            Self::Read { path, watch, .. } => {
-                write!(f, "{name} {path:?}{}", if *watch { " watch" } else { "" })
+            show_acl(f, acl.as_deref())
+        }
+        Request::SetData { path, data, version } => {
+            write!(f, "{name} {path:?} {} version={version}", show_data(data.as_deref()))
+        }
+        Request::SetAcl { path, acl, version } => {
+            write!(f, "{name} {path:?} version={version}")?;
+            show_acl(f, acl.as_deref())
+        }
+        Request::Multi { operations } | Request::MultiRead { operations } => {
+            write!(f, "{name} [")?;
+            for (index, operation) in operations.iter().enumerate() {
+                f.write_str(if index == 0 { "" } else { "; " })?;
+                show(f, operation)?;
             }
-            Self::SetData { path, data, version } => {
-                write!(f, "{name} {path:?} {} version={version}", show_data(data.as_deref()))
-            }
-            Self::Path { path, .. } => write!(f, "{name} {path:?}"),
-            Self::SetAcl { path, acl, version } => {
-                write!(f, "{name} {path:?} version={version}")?;
-                show_acl(f, acl.as_deref())
-            }
-            Self::Kind { path, kind, .. } => write!(f, "{name} {path:?} kind={kind}"),
-            Self::Multi { operations, .. } => {
-                write!(f, "{name} [")?;
-                for (index, one) in operations.iter().enumerate() {
-                    write!(f, "{}{one}", if index == 0 { "" } else { "; " })?;
-                }
-                f.write_str("]")
-            }
-            Self::Auth { kind, scheme, data } => {
-                write!(f, "{name} kind={kind} {scheme:?} {}", show_data(data.as_deref()))
-            }
-            // The zxid is masked where it matters: in what follows from it.
-            Self::SetWatches { lists, .. } => write!(f, "{name} {lists:?}"),
-            Self::Raw { body, .. } if body.is_empty() => f.write_str(&name),
-            Self::Raw { body, .. } => write!(f, "{name} body of {} bytes", body.len()),
+            f.write_str("]")
+        }
+        Request::Auth { kind, scheme, data } => {
+            write!(f, "{name} kind={kind} {scheme:?} {}", show_data(data.as_deref()))
+        }
+        Request::Delete { path, version } | Request::Check { path, version } => {
+            write!(f, "{name} {path:?} version={version}")
+        }
+        Request::Exists { path, watch: true }
+        | Request::GetData { path, watch: true }
+        | Request::GetChildren { path, watch: true }
+        | Request::GetChildren2 { path, watch: true } => write!(f, "{name} {path:?} watch"),
+        Request::AddWatch { path, mode: kind }
+        | Request::CheckWatches { path, kind }
+        | Request::RemoveWatches { path, kind } => write!(f, "{name} {path:?} kind={kind}"),
+        // The zxid of setWatches is masked where it matters: in what follows from it.
+        _ => {
+            write!(f, "{name}")?;
+            request.paths().iter().try_for_each(|path| write!(f, " {path:?}"))
         }
     }
 }
@@ -188,7 +118,7 @@ fn show_acl(f: &mut fmt::Formatter<'_>, acl: Option<&[Acl]>) -> fmt::Result {
         Some(acl) if acl == open() => Ok(()),
         Some(acl) => {
             write!(f, " acl=")?;
-            acl.iter().try_for_each(|one| write!(f, "[{one}]"))
+            acl.iter().try_for_each(|entry| write!(f, "[{}]", acl_text(entry)))
         }
     }
 }
@@ -206,82 +136,64 @@ pub(crate) fn show_data(data: Option<&[u8]>) -> String {
     }
 }
 
-/// Returns the name of an op code.
-pub(crate) fn op_name(op: i32) -> String {
-    match op {
-        op::CREATE => "create",
-        op::DELETE => "delete",
-        op::EXISTS => "exists",
-        op::GET_DATA => "getData",
-        op::SET_DATA => "setData",
-        op::GET_ACL => "getACL",
-        op::SET_ACL => "setACL",
-        op::GET_CHILDREN => "getChildren",
-        op::SYNC => "sync",
-        op::PING => "ping",
-        op::GET_CHILDREN2 => "getChildren2",
-        op::CHECK => "check",
-        op::MULTI => "multi",
-        op::CREATE2 => "create2",
-        op::CHECK_WATCHES => "checkWatches",
-        op::REMOVE_WATCHES => "removeWatches",
-        op::CREATE_CONTAINER => "createContainer",
-        op::CREATE_TTL => "createTTL",
-        op::MULTI_READ => "multiRead",
-        op::AUTH => "auth",
-        op::SET_WATCHES => "setWatches",
-        op::GET_EPHEMERALS => "getEphemerals",
-        op::GET_ALL_CHILDREN_NUMBER => "getAllChildrenNumber",
-        op::SET_WATCHES2 => "setWatches2",
-        op::ADD_WATCH => "addWatch",
-        op::WHO_AM_I => "whoAmI",
-        op::CLOSE_SESSION => "closeSession",
-        op::ERROR => "error",
-        other => return format!("op {other}"),
-    }
-    .into()
+pub(crate) fn acl_text(entry: &Acl) -> String {
+    format!("{}:{}:{}", entry.scheme, entry.id, entry.permissions)
 }
 
 /// The ACL that lets everybody do everything.
 pub(crate) fn open() -> Vec<Acl> {
-    vec![acl(31, "world", "anyone")]
+    vec![Acl::open()]
 }
 
 pub(crate) fn acl(permissions: i32, scheme: &str, id: &str) -> Acl {
-    Acl(permissions, scheme.into(), id.into())
+    Acl::new(permissions, scheme, id)
+}
+
+/// Writes an entry of an ACL, for a vector of them in a body of the script's own making.
+pub(crate) fn write_acl(writer: Writer, entry: &Acl) -> Writer {
+    entry.write(writer)
 }
 
 /// A create of any kind, with the open ACL.
-pub(crate) fn create_by(op: i32, path: &str, data: &str, flags: i32) -> Request {
-    Request::Create {
-        op,
-        path: path.into(),
-        data: Some(data.into()),
-        acl: Some(open()),
-        flags,
-        ttl: if op == op::CREATE_TTL { 60_000 } else { 0 },
-    }
+pub(crate) fn create_by(op_code: OpCode, path: &str, data: &str, flags: i32) -> Request {
+    let kind = match op_code {
+        OpCode::Create => CreateKind::Create,
+        OpCode::Create2 => CreateKind::Create2,
+        OpCode::CreateContainer => CreateKind::Container,
+        OpCode::CreateTtl => CreateKind::Ttl,
+        other => panic!("{other} creates nothing"),
+    };
+    let ttl = if kind == CreateKind::Ttl { 60_000 } else { 0 };
+    Request::Create { kind, path: path.into(), data: Some(data.into()), acl: Some(open()), flags, ttl }
 }
 
 pub(crate) fn create(path: &str, data: &str, flags: i32) -> Request {
-    create_by(op::CREATE, path, data, flags)
+    create_by(OpCode::Create, path, data, flags)
 }
 
 pub(crate) fn create_acl(path: &str, acl: Vec<Acl>) -> Request {
     let (data, acl) = (Some(b"secret".to_vec()), Some(acl));
-    Request::Create { op: op::CREATE, path: path.into(), data, acl, flags: 0, ttl: 0 }
+    Request::Create { kind: CreateKind::Create, path: path.into(), data, acl, flags: 0, ttl: 0 }
 }
 
 pub(crate) fn delete(path: &str, version: i32) -> Request {
-    Request::Versioned { op: op::DELETE, path: path.into(), version }
+    Request::Delete { path: path.into(), version }
 }
 
 pub(crate) fn check(path: &str, version: i32) -> Request {
-    Request::Versioned { op: op::CHECK, path: path.into(), version }
+    Request::Check { path: path.into(), version }
 }
 
-pub(crate) fn read(op: i32, path: &str, watch: bool) -> Request {
-    Request::Read { op, path: path.into(), watch }
+/// exists, getData, getChildren, getChildren2.
+pub(crate) fn read(op_code: OpCode, path: &str, watch: bool) -> Request {
+    let path = path.into();
+    match op_code {
+        OpCode::Exists => Request::Exists { path, watch },
+        OpCode::GetData => Request::GetData { path, watch },
+        OpCode::GetChildren => Request::GetChildren { path, watch },
+        OpCode::GetChildren2 => Request::GetChildren2 { path, watch },
+        other => panic!("{other} has no watch flag"),
+    }
 }
 
 pub(crate) fn set_data(path: &str, data: &str, version: i32) -> Request {
@@ -292,20 +204,35 @@ pub(crate) fn set_acl(path: &str, acl: Vec<Acl>, version: i32) -> Request {
     Request::SetAcl { path: path.into(), acl: Some(acl), version }
 }
 
-pub(crate) fn of_path(op: i32, path: &str) -> Request {
-    Request::Path { op, path: path.into() }
+/// getACL, sync, getEphemerals, getAllChildrenNumber.
+pub(crate) fn of_path(op_code: OpCode, path: &str) -> Request {
+    let path = path.into();
+    match op_code {
+        OpCode::GetAcl => Request::GetAcl { path },
+        OpCode::Sync => Request::Sync { path },
+        OpCode::GetEphemerals => Request::GetEphemerals { prefix: path },
+        OpCode::GetAllChildrenNumber => Request::GetAllChildrenNumber { path },
+        other => panic!("{other} has more than a path"),
+    }
 }
 
-pub(crate) fn of_kind(op: i32, path: &str, kind: i32) -> Request {
-    Request::Kind { op, path: path.into(), kind }
+/// addWatch, checkWatches, removeWatches.
+pub(crate) fn of_kind(op_code: OpCode, path: &str, kind: i32) -> Request {
+    let path = path.into();
+    match op_code {
+        OpCode::AddWatch => Request::AddWatch { path, mode: kind },
+        OpCode::CheckWatches => Request::CheckWatches { path, kind },
+        OpCode::RemoveWatches => Request::RemoveWatches { path, kind },
+        other => panic!("{other} is not about watches"),
+    }
 }
 
 pub(crate) fn multi(operations: impl Into<Vec<Request>>) -> Request {
-    Request::Multi { op: op::MULTI, operations: operations.into() }
+    Request::Multi { operations: operations.into() }
 }
 
 pub(crate) fn multi_read(operations: impl Into<Vec<Request>>) -> Request {
-    Request::Multi { op: op::MULTI_READ, operations: operations.into() }
+    Request::MultiRead { operations: operations.into() }
 }
 
 pub(crate) fn auth(scheme: &str, data: &str) -> Request {
@@ -314,12 +241,18 @@ pub(crate) fn auth(scheme: &str, data: &str) -> Request {
 
 /// setWatches with three lists, setWatches2 with five.
 pub(crate) fn set_watches(zxid: i64, lists: &[&[&str]]) -> Request {
-    let op = if lists.len() == 3 { op::SET_WATCHES } else { op::SET_WATCHES2 };
-    let lists = lists.iter().map(|list| list.iter().map(|&path| path.into()).collect()).collect();
-    Request::SetWatches { op, zxid, lists }
+    let list = |index: usize| lists[index].iter().map(|&path| path.into()).collect();
+    let (relative_zxid, data, exist, child) = (zxid, list(0), list(1), list(2));
+    match lists.len() {
+        3 => Request::SetWatches { relative_zxid, data, exist, child },
+        _ => {
+            let (persistent, persistent_recursive) = (list(3), list(4));
+            Request::SetWatches2 { relative_zxid, data, exist, child, persistent, persistent_recursive }
+        }
+    }
 }
 
 /// A request without a body.
-pub(crate) fn bare(op: i32) -> Request {
-    Request::Raw { op, body: Vec::new() }
+pub(crate) fn bare(op_code: OpCode) -> Request {
+    Request::Unknown { op_code }
 }

@@ -1,4 +1,4 @@
-//! The conformance suite: each case runs on Apache ZooKeeper and on the embedded server, and both must answer the same.
+//! The conformance suite: each case runs on Apache ZooKeeper and on the embedded server, and both must send the same.
 //!
 //! A case is a script for a few clients of the raw protocol. Everything that they receive goes into a transcript: replies
 //! with their headers, events, closes, in the order of each connection. Times are masked, sessions are numbered by
@@ -27,14 +27,14 @@ use known::{UNFIT_FOR_OLD, known};
 use zk_embedded::Version;
 
 #[test]
-fn every_case_is_answered_as_by_apache_zookeeper() {
+fn every_case_gets_the_replies_of_apache_zookeeper() {
     let cases = cases::all();
     assert!(cases.len() >= 150, "the table has shrunk to {} cases", cases.len());
     compare(Settings { extended_types: true, ..Settings::default() }, cases);
 }
 
 #[test]
-fn every_case_is_answered_as_by_an_old_apache_zookeeper() {
+fn every_case_gets_the_replies_of_an_old_apache_zookeeper() {
     compare(Settings { version: Version::V3_4, ..Settings::default() }, cases::all());
 }
 
@@ -44,13 +44,13 @@ fn znodes_with_a_time_to_live_are_refused_as_by_apache_zookeeper() {
 }
 
 #[test]
-fn containers_and_outdated_znodes_go_as_by_apache_zookeeper() {
+fn containers_and_outdated_znodes_are_deleted_as_by_apache_zookeeper() {
     let settings =
         Settings { extended_types: true, container_check: Duration::from_millis(300), ..Settings::default() };
     compare(settings, cases::timed::cases());
 }
 
-/// Runs the cases on both servers, and fails with all that are answered differently.
+/// Runs the cases on both servers, and fails with all whose transcripts differ.
 fn compare(settings: Settings, mut cases: Vec<Case>) {
     let mut names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
     names.sort_unstable();

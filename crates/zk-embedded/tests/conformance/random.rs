@@ -1,7 +1,9 @@
 //! Random sequences of operations, run on both servers and compared step by step.
 //!
-//! A sequence follows from its seed alone. One that is answered differently is cut down to the steps that matter before it
-//! is shown.
+//! A sequence follows from its seed alone. Where the transcripts differ, it is cut down to the steps that matter before
+//! it is shown.
+
+use zk_wire::{Acl, OpCode, Request};
 
 use std::env;
 use std::ops::Range;
@@ -10,11 +12,10 @@ use crate::both::Both;
 use crate::common::bench::{Bench, Client};
 use crate::common::compare::difference;
 use crate::common::request::{
-    Request, acl, auth, bare, check, create_acl, create_by, delete, multi, multi_read, of_kind, of_path,
-    open, read, set_acl, set_data, set_watches,
+    acl, auth, bare, check, create_acl, create_by, delete, multi, multi_read, of_kind, of_path, open, read,
+    set_acl, set_data, set_watches,
 };
 use crate::common::target::Settings;
-use crate::common::wire::{Acl, op};
 
 const SEEDS: Range<u64> = 0..60;
 const STEPS: usize = 60;
@@ -22,7 +23,7 @@ const SLOTS: u64 = 3;
 const PATHS: [&str; 8] = ["/a", "/b", "/a/a", "/a/b", "/b/a", "/a/a/a", "/c", "/"];
 
 #[test]
-fn random_sequences_are_answered_as_by_apache_zookeeper() {
+fn random_sequences_get_the_replies_of_apache_zookeeper() {
     let Some(both) = Both::start(Settings { extended_types: true, ..Settings::default() }) else { return };
     let seeds = seeds();
     let mut root = 0;
@@ -53,7 +54,7 @@ fn random_sequences_are_answered_as_by_apache_zookeeper() {
             break;
         }
     }
-    assert!(report.is_empty(), "sequences are answered differently:\n{report}");
+    assert!(report.is_empty(), "the transcripts of sequences differ:\n{report}");
 }
 
 fn seeds() -> Range<u64> {
@@ -177,16 +178,16 @@ impl Rng {
         match self.below(12) {
             0..4 => {
                 let (op, flags) = self.one_of(&[
-                    (op::CREATE, 0),
-                    (op::CREATE, 0),
-                    (op::CREATE, 0),
-                    (op::CREATE, 1),
-                    (op::CREATE, 2),
-                    (op::CREATE, 3),
-                    (op::CREATE2, 0),
-                    (op::CREATE2, 1),
-                    (op::CREATE_CONTAINER, 4),
-                    (op::CREATE_TTL, 5),
+                    (OpCode::Create, 0),
+                    (OpCode::Create, 0),
+                    (OpCode::Create, 0),
+                    (OpCode::Create, 1),
+                    (OpCode::Create, 2),
+                    (OpCode::Create, 3),
+                    (OpCode::Create2, 0),
+                    (OpCode::Create2, 1),
+                    (OpCode::CreateContainer, 4),
+                    (OpCode::CreateTtl, 5),
                 ]);
                 create_by(op, path, "d", flags)
             }
@@ -203,22 +204,25 @@ impl Rng {
         match self.below(40) {
             0..14 => match self.write() {
                 // Outside of a multi a check ends the connection.
-                Request::Versioned { op: op::CHECK, path, .. } => of_path(op::SYNC, &path),
+                Request::Check { path, .. } => of_path(OpCode::Sync, &path),
                 request => request,
             },
-            14..17 => read(op::EXISTS, path, watch),
-            17..20 => read(op::GET_DATA, path, watch),
-            20..22 => read(op::GET_CHILDREN, path, watch),
-            22..24 => read(op::GET_CHILDREN2, path, watch),
-            24 => of_path(op::GET_ACL, path),
+            14..17 => read(OpCode::Exists, path, watch),
+            17..20 => read(OpCode::GetData, path, watch),
+            20..22 => read(OpCode::GetChildren, path, watch),
+            22..24 => read(OpCode::GetChildren2, path, watch),
+            24 => of_path(OpCode::GetAcl, path),
             25 => set_acl(path, self.acl(), self.version()),
-            26 => of_path(self.one_of(&[op::GET_EPHEMERALS, op::GET_ALL_CHILDREN_NUMBER, op::SYNC]), path),
-            27..30 => of_kind(op::ADD_WATCH, path, self.one_of(&[0, 1])),
-            30..32 => of_kind(op::REMOVE_WATCHES, path, self.one_of(&[1, 2, 3])),
-            32 => of_kind(op::CHECK_WATCHES, path, self.one_of(&[1, 2, 3])),
+            26 => of_path(
+                self.one_of(&[OpCode::GetEphemerals, OpCode::GetAllChildrenNumber, OpCode::Sync]),
+                path,
+            ),
+            27..30 => of_kind(OpCode::AddWatch, path, self.one_of(&[0, 1])),
+            30..32 => of_kind(OpCode::RemoveWatches, path, self.one_of(&[1, 2, 3])),
+            32 => of_kind(OpCode::CheckWatches, path, self.one_of(&[1, 2, 3])),
             33..37 => multi((0..1 + self.below(5)).map(|_| self.write()).collect::<Vec<_>>()),
             37 => {
-                let kinds = [op::GET_DATA, op::GET_CHILDREN];
+                let kinds = [OpCode::GetData, OpCode::GetChildren];
                 multi_read(
                     (0..self.below(4))
                         .map(|_| read(self.one_of(&kinds), self.path(), false))
@@ -226,7 +230,7 @@ impl Rng {
                 )
             }
             38 => auth("digest", self.one_of(&["joe:secret", "ann:other"])),
-            _ => bare(self.one_of(&[op::WHO_AM_I, op::PING])),
+            _ => bare(self.one_of(&[OpCode::WhoAmI, OpCode::Ping])),
         }
     }
 
@@ -247,7 +251,7 @@ impl Rng {
                 let mut burst: Vec<Request> = (0..2 + self.below(5)).map(|_| self.request()).collect();
                 // Two that race in Apache with what is in flight beside them: an auth counts as soon as it is read, a
                 // new ACL only when it is applied.
-                burst.retain(|request| !matches!(request.op(), op::AUTH | op::SET_ACL));
+                burst.retain(|request| !matches!(request.op_code(), OpCode::Auth | OpCode::SetAcl));
                 Step::Burst(slot, burst)
             }
             _ => Step::Call(slot, self.request()),

@@ -3,24 +3,27 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use zk_embedded::Server;
+use zk_testing::SOON;
 use zk_testing::raw::{Client, CreateMode};
+use zk_wire::{ErrorCode, Request};
 
-use crate::wire::{SOON, Wire, code, request};
+use crate::wire::{Wire, request};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn who_does_not_read_is_not_read_either_and_gets_every_answer_in_the_end() {
+async fn a_client_that_does_not_read_is_not_read_either_and_still_gets_every_reply() {
     let server = Server::start().await.expect("a port is free");
     let client = Client::connect(server.addr(), TIMEOUT).await.expect("answered");
     client.create("/big", &vec![7; 1_000_000], CreateMode::Persistent).await.expect("created");
 
-    // The answers are 20,000 times as long as the requests, so these would be 10 GB.
+    // The replies are 20,000 times as long as the requests, so these would be 10 GB.
     let (mut reader, mut writer) = Wire::connected(server.addr()).await.0.into_split();
     let mut sent = 0;
     let send = async {
         while sent < 10_000 {
-            writer.write_all(&request(sent + 1, 4, "/big", &[0])).await.expect("the connection stands");
+            let get = Request::GetData { path: "/big".into(), watch: false };
+            writer.write_all(&request(sent + 1, get)).await.expect("the connection stands");
             sent += 1;
         }
     };
@@ -33,22 +36,22 @@ async fn who_does_not_read_is_not_read_either_and_gets_every_answer_in_the_end()
     // The pipelined requests are still answered, in order.
     let mut header = [0; 20];
     for xid in 1..=30 {
-        reader.read_exact(&mut header).await.expect("an answer");
+        reader.read_exact(&mut header).await.expect("a reply");
         assert_eq!(header[4..8], i32::to_be_bytes(xid));
         let mut rest = vec![0; u32::from_be_bytes(*header.first_chunk().expect("a length")) as usize - 16];
-        reader.read_exact(&mut rest).await.expect("the whole answer");
+        reader.read_exact(&mut rest).await.expect("the whole reply");
     }
 }
 
 #[tokio::test]
-async fn who_does_not_read_its_events_is_cut_off() {
+async fn a_client_that_does_not_read_its_events_is_disconnected() {
     let server = Server::start().await.expect("a port is free");
     let client = Client::connect(server.addr(), TIMEOUT).await.expect("answered");
     // Long names make long events: 100 kB each.
     let long = format!("/{}", "n".repeat(100_000));
     let mut wire = Wire::connected(server.addr()).await;
-    wire.send(&request(1, 106, "/", &1i32.to_be_bytes())).await;
-    assert_eq!(code(&wire.frame().await.expect("answered")), 0);
+    wire.send(&request(1, Request::AddWatch { path: "/".into(), mode: 1 })).await;
+    assert_eq!(wire.header().await.code, ErrorCode::Ok);
     let cut = async {
         while cons(&server, "lop=ADDW").await > 0 {
             for _ in 0..10 {

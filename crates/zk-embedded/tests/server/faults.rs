@@ -4,9 +4,10 @@ use tokio::time::{Instant, timeout};
 use zk_embedded::Server;
 use zk_embedded::faults::{AfterLoss, Matching, Op, Scope, Stopped};
 use zk_embedded::proto::ErrorCode;
+use zk_testing::SOON;
 use zk_testing::raw::{Client, CreateMode, Error, Event, EventKind};
 
-use crate::wire::{SOON, Wire, code, request};
+use crate::wire::{Wire, exists};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Long enough to see that nothing comes.
@@ -78,7 +79,7 @@ async fn one_session_is_refused_and_others_are_not() {
 }
 
 #[tokio::test]
-async fn a_stalled_server_does_what_came_in_when_it_goes_on() {
+async fn a_stalled_server_serves_the_waiting_requests_when_it_resumes() {
     let (server, client) = start().await;
     let fault = server.faults().stall(Scope::All).await.expect("it runs");
     let create = client.create("/a", b"", CreateMode::Persistent);
@@ -115,7 +116,7 @@ async fn no_session_expires_while_the_whole_server_is_stalled() {
 }
 
 #[tokio::test]
-async fn a_write_is_done_and_its_reply_lost() {
+async fn a_lost_reply_leaves_the_write_done() {
     let (server, observer) = start().await;
     let client = connect(&server).await;
     let matching = Matching::op(Op::Create).session(client.session_id()).path("/a");
@@ -130,18 +131,18 @@ async fn a_write_is_done_and_its_reply_lost() {
 }
 
 #[tokio::test]
-async fn a_reply_is_lost_and_the_connection_stays() {
+async fn a_lost_reply_can_leave_the_connection_open() {
     let (server, _client) = start().await;
     let mut wire = Wire::connected(server.addr()).await;
     let fault = server.faults().lose_reply(Matching::op(Op::Exists), AfterLoss::Keep).await.expect("it runs");
-    wire.send(&request(1, 3, "/", &[0])).await;
-    wire.send(&request(2, 3, "/", &[0])).await;
-    assert_eq!(wire.frame().await.expect("answered")[..4], 2i32.to_be_bytes());
+    wire.send(&exists(1)).await;
+    wire.send(&exists(2)).await;
+    assert_eq!(wire.header().await.xid, 2);
     assert_eq!(fault.fired(), 1);
 }
 
 #[tokio::test]
-async fn a_session_is_opened_of_which_its_client_never_hears() {
+async fn a_lost_connect_reply_leaves_a_session_open() {
     let (server, client) = start().await;
     let fault = server.faults().lose_reply(Matching::op(Op::Connect), AfterLoss::Cut).await.expect("it runs");
     assert!(Client::connect(server.addr(), TIMEOUT).await.is_err());
@@ -152,7 +153,7 @@ async fn a_session_is_opened_of_which_its_client_never_hears() {
 }
 
 #[tokio::test]
-async fn a_delayed_answer_comes_late_and_the_deed_is_done_at_once() {
+async fn a_delayed_reply_comes_late_and_the_write_is_done_at_once() {
     let (server, client) = start().await;
     let observer = connect(&server).await;
     let by = Duration::from_millis(300);
@@ -161,7 +162,7 @@ async fn a_delayed_answer_comes_late_and_the_deed_is_done_at_once() {
     let create = client.create("/a", b"", CreateMode::Persistent);
     tokio::pin!(create);
     tokio::select! {
-        _ = &mut create => panic!("the answer is late"),
+        _ = &mut create => panic!("the reply is late"),
         fired = fault.wait_fired(SOON) => assert!(fired),
     }
     assert!(observer.exists("/a").await.expect("answered").is_some());
@@ -172,7 +173,7 @@ async fn a_delayed_answer_comes_late_and_the_deed_is_done_at_once() {
 }
 
 #[tokio::test]
-async fn an_op_is_answered_with_an_error_and_not_done() {
+async fn a_failed_operation_gets_the_error_and_is_not_done() {
     let (server, client) = start().await;
     let matching = Matching::op(Op::Create).times(2);
     let fault = server.faults().fail(matching, ErrorCode::NoAuth).await.expect("it runs");
@@ -186,17 +187,17 @@ async fn an_op_is_answered_with_an_error_and_not_done() {
 }
 
 #[tokio::test]
-async fn an_error_in_place_of_an_answer_has_the_xid_that_was_asked() {
+async fn an_injected_error_has_the_xid_of_the_request() {
     let (server, _client) = start().await;
     let mut wire = Wire::connected(server.addr()).await;
     server.faults().fail(Matching::any().path("/"), ErrorCode::BadArguments).await.expect("it runs");
-    wire.send(&request(41, 3, "/", &[0])).await;
-    let reply = wire.frame().await.expect("answered");
-    assert_eq!((&reply[..4], code(&reply)), (&41i32.to_be_bytes()[..], -8));
+    wire.send(&exists(41)).await;
+    let header = wire.header().await;
+    assert_eq!((header.xid, header.code), (41, ErrorCode::BadArguments));
 }
 
 #[tokio::test]
-async fn a_frozen_clock_ends_no_session_and_a_step_ends_it_at_once() {
+async fn a_frozen_clock_expires_no_session_and_a_step_expires_it_at_once() {
     let (server, observer) = start().await;
     let faults = server.faults();
     let frozen = faults.freeze_clock().await.expect("it runs");
@@ -225,7 +226,7 @@ async fn clearing_ends_all_faults() {
 }
 
 #[tokio::test]
-async fn nothing_can_be_done_to_a_server_that_has_stopped() {
+async fn a_stopped_server_takes_no_faults() {
     let (server, _client) = start().await;
     let faults = server.faults();
     let fault = faults.stall(Scope::All).await.expect("it runs");

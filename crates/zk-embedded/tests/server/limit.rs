@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use zk_embedded::Server;
+use zk_testing::SOON;
 use zk_testing::raw::{Client, CreateMode, Error};
-
-use crate::wire::SOON;
 
 const SESSION: Duration = Duration::from_secs(4);
 const LIMIT: usize = 4096;
 /// What a create of a path of two bytes with the open ACL takes beside its data.
 const AROUND: usize = 8 + 6 + 4 + (4 + 4 + 9 + 10) + 4;
-/// What the answer to a get takes beside the data: header, length and stat.
-const AROUND_ANSWER: usize = 16 + 4 + 68;
+/// What the reply to a get takes beside the data: header, length and stat.
+const AROUND_REPLY: usize = 16 + 4 + 68;
 
 #[tokio::test]
 async fn a_request_may_be_as_long_as_the_limit() {
@@ -35,7 +34,7 @@ async fn obeys_the_limit(addr: SocketAddr) {
     let data = vec![b'x'; LIMIT - AROUND + 1];
     client.create("/a", &data[1..], CreateMode::Persistent).await.expect("just not too long");
     let (data_read, _) = client.get("/a").await.expect("answered");
-    assert!(data_read.len() + AROUND_ANSWER > LIMIT, "an answer may be longer");
+    assert!(data_read.len() + AROUND_REPLY > LIMIT, "a reply may be longer");
 
     let refused = client.create("/b", &data, CreateMode::Persistent).await;
     assert!(matches!(refused, Err(Error::Io(_))), "{refused:?}");

@@ -4,8 +4,10 @@ mod backpressure;
 mod faults;
 mod limit;
 mod malformed;
+#[cfg(feature = "program")]
 mod program;
 mod serving;
+#[cfg(feature = "program")]
 mod stopping;
 mod versions;
 mod wire;

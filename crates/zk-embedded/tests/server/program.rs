@@ -5,8 +5,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
-
-use crate::wire::SOON;
+use zk_testing::SOON;
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zk-embedded"));
@@ -27,7 +26,7 @@ async fn serving_with(more: &[&str]) -> (Child, String) {
 }
 
 #[tokio::test]
-async fn it_prints_where_it_serves_and_stops_cleanly_when_told() {
+async fn the_program_prints_its_address_and_stops_on_signals() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let (child, connect_string) = serving().await;
         let addr = connect_string.parse().expect("an address and nothing else");
@@ -43,7 +42,7 @@ async fn it_prints_where_it_serves_and_stops_cleanly_when_told() {
 }
 
 #[tokio::test]
-async fn it_behaves_as_the_release_that_is_asked_for() {
+async fn the_program_behaves_as_the_requested_release() {
     let (_child, connect_string) = serving_with(&["--release", "3.4"]).await;
     let addr = connect_string.parse().expect("an address and nothing else");
     let answer = zk_testing::four_letter_word(addr, "srvr").await.expect("it serves");
@@ -73,7 +72,7 @@ async fn a_port_in_use_is_a_failure() {
 }
 
 #[tokio::test]
-async fn help_tells_the_flags_and_their_defaults() {
+async fn help_lists_the_flags_and_their_defaults() {
     let output = program(&["--help"]).output().await.expect("it is built");
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout).expect("text");

@@ -5,9 +5,10 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use zk_embedded::faults::{Matching, Op};
 use zk_embedded::{Server, Shutdown};
+use zk_testing::SOON;
 use zk_testing::raw::{Client, CreateMode, Error, Event, EventKind};
 
-use crate::wire::{SOON, Wire, request};
+use crate::wire::{Wire, exists};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -20,7 +21,7 @@ async fn client(server: &Server) -> Client {
 }
 
 #[tokio::test]
-async fn what_one_client_creates_another_reads() {
+async fn a_client_reads_what_another_one_creates() {
     let server = server().await;
     let (one, other) = (client(&server).await, client(&server).await);
     one.create("/a", b"data", CreateMode::Persistent).await.expect("created");
@@ -30,7 +31,7 @@ async fn what_one_client_creates_another_reads() {
 }
 
 #[tokio::test]
-async fn a_watch_tells_another_client_of_a_change() {
+async fn a_watch_notifies_another_client_of_a_change() {
     let server = server().await;
     let (watcher, writer) = (client(&server).await, client(&server).await);
     assert_eq!(watcher.exists_and_watch("/a").await.expect("answered"), None);
@@ -40,7 +41,7 @@ async fn a_watch_tells_another_client_of_a_change() {
 }
 
 #[tokio::test]
-async fn ephemerals_are_gone_when_close_is_answered() {
+async fn ephemerals_are_gone_when_the_reply_to_close_comes() {
     let server = server().await;
     let (owner, observer) = (client(&server).await, client(&server).await);
     owner.create("/e", b"", CreateMode::Ephemeral).await.expect("created");
@@ -85,13 +86,13 @@ async fn only_loopback_addresses_are_served() {
 }
 
 #[tokio::test]
-async fn a_tick_of_nothing_is_refused() {
+async fn a_tick_of_0_is_refused() {
     let error = Server::builder().tick(Duration::ZERO).start().await.expect_err("refused");
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
 }
 
 #[tokio::test]
-async fn connections_above_the_cap_are_closed_and_those_below_serve_on() {
+async fn connections_above_the_limit_are_closed_and_the_others_are_served() {
     let server = Server::builder().max_connections(2).start().await.expect("a port is free");
     let first = client(&server).await;
     let second = Wire::connected(server.addr()).await;
@@ -120,21 +121,21 @@ async fn a_shutdown_closes_connections_and_frees_the_port() {
 }
 
 #[tokio::test]
-async fn a_shutdown_that_closes_sends_the_answers_that_are_ready_and_one_that_drops_does_not() {
-    for (how, answered) in [(Shutdown::CloseConnections, true), (Shutdown::DropConnections, false)] {
+async fn close_connections_sends_the_pending_replies_and_drop_connections_does_not() {
+    for (how, sent) in [(Shutdown::CloseConnections, true), (Shutdown::DropConnections, false)] {
         let server = server().await;
         let mut wire = Wire::connected(server.addr()).await;
         let by = Duration::from_millis(200);
         let late = server.faults().delay(Matching::op(Op::Exists), by).await.expect("it runs");
-        wire.send(&request(1, 3, "/", &[0])).await;
+        wire.send(&exists(1)).await;
         assert!(late.wait_fired(SOON).await);
         let (reply, ()) = tokio::join!(wire.frame(), server.shutdown(how));
-        assert_eq!(reply.is_some(), answered, "{how:?}");
+        assert_eq!(reply.is_some(), sent, "{how:?}");
     }
 }
 
 #[tokio::test]
-async fn a_dropped_server_lets_go_of_its_clients_and_its_port() {
+async fn a_dropped_server_closes_connections_and_frees_the_port() {
     let server = server().await;
     let (addr, client) = (server.addr(), client(&server).await);
     drop(server);
@@ -148,7 +149,7 @@ async fn a_dropped_server_lets_go_of_its_clients_and_its_port() {
 }
 
 #[tokio::test]
-async fn a_later_server_is_ahead_of_the_clients_of_an_earlier_one() {
+async fn a_later_server_has_higher_zxids_than_an_earlier_one() {
     let earlier = Server::builder().first_zxid(77 << 32).start().await.expect("a port is free");
     let old = client(&earlier).await.exists("/").await.expect("answered").expect("the root");
     assert_eq!(old.czxid, 0);

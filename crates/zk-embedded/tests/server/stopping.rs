@@ -7,8 +7,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
-
-use crate::wire::SOON;
+use zk_testing::SOON;
 
 /// Starts the program by a shell that prepares something, and waits until it serves.
 async fn serving(prepare: &str, rust_log: &str) -> Child {
@@ -41,7 +40,7 @@ async fn ended(mut child: Child) -> (ExitStatus, String) {
 }
 
 #[tokio::test]
-async fn every_way_to_ask_it_to_stop_is_an_orderly_end() {
+async fn every_signal_that_asks_to_stop_ends_the_program_with_code_0() {
     use Signal::{SIGALRM, SIGHUP, SIGINT, SIGPWR, SIGQUIT, SIGTERM, SIGXCPU};
     for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM, SIGXCPU, SIGPWR] {
         let child = serving("", "").await;
@@ -52,7 +51,7 @@ async fn every_way_to_ask_it_to_stop_is_an_orderly_end() {
 }
 
 #[tokio::test]
-async fn what_was_ignored_at_the_start_stays_ignored() {
+async fn signals_that_were_ignored_at_the_start_stay_ignored() {
     let mut child = serving("trap '' HUP INT QUIT;", "info").await;
     for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
         send(&child, signal);
@@ -75,13 +74,13 @@ async fn what_was_ignored_at_the_start_stays_ignored() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_in_a_filter_is_told() {
-    for (filter, told) in [("", false), ("  ", false), ("zk_embedded=verbose,info", true)] {
+async fn an_invalid_log_filter_is_logged() {
+    for (filter, logged) in [("", false), ("  ", false), ("zk_embedded=verbose,info", true)] {
         let child = serving("", filter).await;
         send(&child, Signal::SIGTERM);
         let (_, log) = ended(child).await;
         let lines: Vec<_> = log.lines().filter(|line| line.contains("RUST_LOG")).collect();
-        assert_eq!(lines.len(), usize::from(told), "{filter:?}: {log}");
+        assert_eq!(lines.len(), usize::from(logged), "{filter:?}: {log}");
         assert!(lines.iter().all(|line| line.contains("zk_embedded=verbose")), "{log}");
     }
 }

@@ -2,15 +2,14 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use zk_embedded::{Server, Version};
+use zk_testing::SOON;
 use zk_testing::four_letter_word;
 use zk_testing::raw::{Client, CreateMode, Error, WatchMode};
-
-use crate::wire::SOON;
 
 const SESSION: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn an_old_server_ends_the_connection_of_who_asks_for_more_and_keeps_the_session() {
+async fn a_newer_request_ends_the_connection_to_an_old_server_and_not_the_session() {
     let server = Server::builder().version(Version::V3_5).start().await.expect("a port is free");
     let client = Client::connect(server.addr(), SESSION).await.expect("answered");
     client.create("/mine", b"", CreateMode::Ephemeral).await.expect("created");
@@ -27,7 +26,7 @@ async fn an_old_server_ends_the_connection_of_who_asks_for_more_and_keeps_the_se
 }
 
 #[tokio::test]
-async fn words_tell_the_version() {
+async fn four_letter_words_report_the_version() {
     for (version, number) in [(Version::V3_4, "3.4.14"), (Version::V3_6, "3.6."), (Version::V3_8, "3.8.0")] {
         let server = Server::builder().version(version).start().await.expect("a port is free");
         for (word, before) in

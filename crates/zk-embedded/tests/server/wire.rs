@@ -2,14 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-
-/// Longer than anything here takes.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+use zk_testing::SOON;
+use zk_wire::{ConnectRequest, ConnectResponse, Framed, Reader, ReplyHeader, Request, Writer};
 
 /// A connection to the server.
 #[derive(Debug)]
@@ -23,9 +21,9 @@ impl Wire {
     /// Opens a connection with a session.
     pub(crate) async fn connected(addr: SocketAddr) -> Self {
         let mut wire = Self::open(addr).await;
-        wire.send(&frame(&connect())).await;
-        let answer = wire.frame().await.expect("a session is granted");
-        assert_eq!(answer.len(), 37);
+        wire.send(&connect()).await;
+        let reply = wire.frame().await.expect("the server replies");
+        assert!(!ConnectResponse::decode(&reply).expect("a connect response").is_refusal());
         wire
     }
 
@@ -41,7 +39,13 @@ impl Wire {
             self.0.read_exact(&mut frame).await?;
             io::Result::Ok(frame)
         };
-        timeout(SOON, read).await.expect("an answer or the end").ok()
+        timeout(SOON, read).await.expect("a frame or the end").ok()
+    }
+
+    /// Reads the header of the next reply.
+    pub(crate) async fn header(&mut self) -> ReplyHeader {
+        let frame = self.frame().await.expect("the server replies");
+        ReplyHeader::read(&mut Reader::new(&frame)).expect("a header")
     }
 
     /// Waits for the end, and returns how many bytes came before.
@@ -53,31 +57,21 @@ impl Wire {
     }
 }
 
-/// Puts the length before a frame.
+/// Puts the length before bytes.
 pub(crate) fn frame(body: &[u8]) -> Vec<u8> {
-    let length = i32::try_from(body.len()).expect("a frame");
-    [&length.to_be_bytes()[..], body].concat()
+    Writer::new().raw(body).into_frame()
 }
 
 /// A connect request for a new session.
 pub(crate) fn connect() -> Vec<u8> {
-    let mut body = vec![0; 4 + 8];
-    body.extend(10_000i32.to_be_bytes());
-    body.extend([0; 8]);
-    body.extend(16i32.to_be_bytes());
-    body.extend([0; 16]);
-    body.push(0);
-    body
+    ConnectRequest::new(10_000).encode()
 }
 
-/// A request whose body is one path and what follows it.
-pub(crate) fn request(xid: i32, op: i32, path: &str, rest: &[u8]) -> Vec<u8> {
-    let length = i32::try_from(path.len()).expect("a path");
-    let (xid, op, length) = (xid.to_be_bytes(), op.to_be_bytes(), length.to_be_bytes());
-    frame(&[&xid[..], &op, &length, path.as_bytes(), rest].concat())
+/// A request for the stat of the root.
+pub(crate) fn exists(xid: i32) -> Vec<u8> {
+    request(xid, Request::Exists { path: "/".into(), watch: false })
 }
 
-/// The error code in a reply.
-pub(crate) fn code(reply: &[u8]) -> i32 {
-    i32::from_be_bytes(*reply[12..].first_chunk().expect("a reply has a header"))
+pub(crate) fn request(xid: i32, request: Request) -> Vec<u8> {
+    Framed { xid, request }.encode()
 }

@@ -7,7 +7,7 @@ use zk_testing::raw::{Client, CreateMode, WatchMode};
 use crate::wire::{Wire, frame};
 
 #[tokio::test]
-async fn every_word_is_answered() {
+async fn every_four_letter_word_gets_a_reply() {
     let server = Server::start().await.expect("a port is free");
     let client = Client::connect(server.addr(), Duration::from_secs(10)).await.expect("answered");
     client.create("/e", b"", CreateMode::Ephemeral).await.expect("created");
@@ -33,13 +33,13 @@ async fn every_word_is_answered() {
 }
 
 #[tokio::test]
-async fn a_word_with_a_line_end_is_answered_whole() {
+async fn a_four_letter_word_with_a_line_end_gets_a_whole_reply() {
     let server = Server::start().await.expect("a port is free");
     assert_eq!(four_letter_word(server.addr(), "ruok\r\n").await.expect("answered"), "imok");
 }
 
 #[tokio::test]
-async fn a_word_in_the_middle_of_a_session_is_a_bad_length() {
+async fn a_four_letter_word_in_a_session_is_a_bad_length() {
     let server = Server::start().await.expect("a port is free");
     let mut wire = Wire::connected(server.addr()).await;
     wire.send(b"ruok").await;
@@ -47,7 +47,7 @@ async fn a_word_in_the_middle_of_a_session_is_a_bad_length() {
 }
 
 #[tokio::test]
-async fn a_frame_of_the_length_of_no_word_is_no_word() {
+async fn a_frame_that_holds_a_four_letter_word_is_no_word() {
     let server = Server::start().await.expect("a port is free");
     let mut wire = Wire::open(server.addr()).await;
     wire.send(&frame(b"ruok")).await;

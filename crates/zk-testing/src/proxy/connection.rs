@@ -13,25 +13,23 @@ use tokio::net::tcp::WriteHalf;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::link::{Cut, Link, Open};
-use super::op::{Op, Seen};
+use zk_wire::{Reader, ReplyHeader, xid};
+
 use super::rule::{Action, Rule};
-use crate::jute::{Frames, Reader};
-use crate::op;
+use super::seen::Seen;
+use super::shared::{Cut, Open, Shared};
+use crate::frames;
 
-/// Frames read ahead each way while they are held back; a sender of more is slowed down.
+/// Frames read ahead each way while they are kept back; a sender of more is slowed down.
 const READ_AHEAD: usize = 4_096;
-
-/// xid, zxid and error code.
-const REPLY_HEADER: usize = 4 + 8 + 4;
 
 /// Serves a connection until either side or a cut ends it.
 pub(super) async fn run(id: u64, mut client: TcpStream, open: Open, mut cut: watch::Receiver<Option<Cut>>) {
-    let link = Arc::clone(&open.0);
+    let shared = Arc::clone(&open.0);
     let end = tokio::select! {
         biased;
         how = cut.wait_for(Option::is_some) => how.ok().and_then(|how| *how).unwrap_or(Cut::Reset),
-        end = serve(id, &mut client, &link) => end.unwrap_or(Cut::Reset),
+        end = serve(id, &mut client, &shared) => end.unwrap_or(Cut::Reset),
     };
     if end == Cut::Reset {
         // Failing means that the connection is gone already.
@@ -41,17 +39,17 @@ pub(super) async fn run(id: u64, mut client: TcpStream, open: Open, mut cut: wat
     drop(open);
 }
 
-async fn serve(id: u64, client: &mut TcpStream, link: &Link) -> io::Result<Cut> {
+async fn serve(id: u64, client: &mut TcpStream, shared: &Shared) -> io::Result<Cut> {
     client.set_nodelay(true)?;
-    if link.not_hung().await && has_left(client).await {
+    if shared.not_hung().await && has_left(client).await {
         return Ok(Cut::Close);
     }
     let is_word = speaks_four_letters(client).await?;
     // It may have begun to hang while the client was silent.
-    if link.not_hung().await && has_left(client).await {
+    if shared.not_hung().await && has_left(client).await {
         return Ok(Cut::Close);
     }
-    let mut server = TcpStream::connect(link.upstream()).await?;
+    let mut server = TcpStream::connect(shared.upstream()).await?;
     server.set_nodelay(true)?;
     if is_word {
         copy_bidirectional(client, &mut server).await?;
@@ -63,10 +61,10 @@ async fn serve(id: u64, client: &mut TcpStream, link: &Link) -> io::Result<Cut> 
     let (replies_tx, replies) = mpsc::channel(READ_AHEAD);
     let in_flight = InFlight::default();
     tokio::select! {
-        end = forward_requests(id, link, requests, to_server, &in_flight) => end,
-        end = forward_replies(link, replies, to_client, &in_flight) => end,
-        () = read(link, &mut from_client, requests_tx) => unreachable!("readers leave the end to the forwarders"),
-        () = read(link, &mut from_server, replies_tx) => unreachable!("readers leave the end to the forwarders"),
+        end = forward_requests(id, shared, requests, to_server, &in_flight) => end,
+        end = forward_replies(shared, replies, to_client, &in_flight) => end,
+        () = read(shared, &mut from_client, requests_tx) => unreachable!("readers leave the end to the forwarders"),
+        () = read(shared, &mut from_server, replies_tx) => unreachable!("readers leave the end to the forwarders"),
     }
 }
 
@@ -89,16 +87,16 @@ async fn speaks_four_letters(client: &TcpStream) -> io::Result<bool> {
     }
 }
 
-/// A frame that may go on at a given time, or how the stream broke.
+/// A frame and when it may go on, or how the stream broke.
 type Item = (Instant, io::Result<Vec<u8>>);
 
 /// Reads frames for a forwarder until the stream ends. It never returns, so that the forwarder can finish first.
-async fn read(link: &Link, stream: &mut (impl AsyncRead + Unpin), items: mpsc::Sender<Item>) {
-    let mut frames = Frames::default();
-    while let Some(item) = frames.next(stream).await.transpose() {
+async fn read(shared: &Shared, stream: &mut (impl AsyncRead + Unpin), items: mpsc::Sender<Item>) {
+    let mut frames = frames::frames();
+    while let Some(item) = frames::next(&mut frames, stream).await.transpose() {
         let broken = item.is_err();
         // The forwarder lives as long as this.
-        let _ = items.send((Instant::now() + link.delay(), item)).await;
+        let _ = items.send((Instant::now() + shared.delay(), item)).await;
         if broken {
             break;
         }
@@ -108,28 +106,29 @@ async fn read(link: &Link, stream: &mut (impl AsyncRead + Unpin), items: mpsc::S
 }
 
 /// Waits for the next frame and until it may go on; `None` at the end of the stream, which a black hole hides, too.
-async fn next(link: &Link, items: &mut mpsc::Receiver<Item>) -> io::Result<Option<Vec<u8>>> {
+async fn next(shared: &Shared, items: &mut mpsc::Receiver<Item>) -> io::Result<Option<Vec<u8>>> {
     let item = items.recv().await;
     if let Some((due, _)) = &item {
         sleep_until(*due).await;
     }
-    link.not_hung().await;
+    shared.not_hung().await;
     item.map(|(_, frame)| frame).transpose()
 }
 
 async fn forward_requests(
     id: u64,
-    link: &Link,
+    shared: &Shared,
     mut requests: mpsc::Receiver<Item>,
     mut server: WriteHalf<'_>,
     in_flight: &InFlight,
 ) -> io::Result<Cut> {
     let mut is_first = true;
-    while let Some(frame) = next(link, &mut requests).await? {
+    while let Some(frame) = next(shared, &mut requests).await? {
         let seen = Seen::read(id, &frame, is_first);
+        let xid = (!is_first).then_some(seen.xid);
         is_first = false;
-        let rule = link.rules.claim(&seen);
-        link.record(seen.clone());
+        let rule = shared.rules.claim(&seen);
+        shared.record(seen.clone());
         match rule.as_ref().map(|rule| rule.action) {
             Some(Action::CutBeforeRequest) => return Ok(fire(rule, Cut::Reset)),
             Some(Action::CutMidRequest(bytes)) => {
@@ -139,23 +138,23 @@ async fn forward_requests(
             _ => {}
         }
         // Before it is sent, or the reply could come first.
-        in_flight.push(&seen, rule);
+        in_flight.push(xid, rule);
         server.write_all(&frame).await?;
     }
     Ok(Cut::Close)
 }
 
 async fn forward_replies(
-    link: &Link,
+    shared: &Shared,
     mut replies: mpsc::Receiver<Item>,
     mut client: WriteHalf<'_>,
     in_flight: &InFlight,
 ) -> io::Result<Cut> {
     let mut is_first = true;
-    while let Some(frame) = next(link, &mut replies).await? {
-        let xid = if is_first { None } else { Reader(&frame[4..]).int().ok() };
-        let is_notification = !is_first && xid == Some(op::NOTIFICATION_XID);
-        let rule = if is_notification { link.rules.claim_event() } else { in_flight.take(xid) };
+    while let Some(frame) = next(shared, &mut replies).await? {
+        let xid = if is_first { None } else { Reader::new(&frame[4..]).int().ok() };
+        let is_notification = !is_first && xid == Some(xid::EVENT);
+        let rule = if is_notification { shared.rules.claim_event() } else { in_flight.take(xid) };
         is_first = false;
         match rule.as_ref().map(|rule| rule.action) {
             Some(Action::CutAfterRequest) => return Ok(fire(rule, Cut::Reset)),
@@ -168,7 +167,7 @@ async fn forward_replies(
                 return Ok(fire(rule, Cut::Close));
             }
             Some(Action::EmptyReply) => {
-                let header = frame.get(4..4 + REPLY_HEADER).unwrap_or_default();
+                let header = frame.get(4..4 + ReplyHeader::LENGTH).unwrap_or_default();
                 client.write_all(&(header.len() as u32).to_be_bytes()).await?;
                 client.write_all(header).await?;
                 fire(rule, Cut::Close);
@@ -199,8 +198,7 @@ struct Sent {
 struct InFlight(Mutex<VecDeque<Sent>>);
 
 impl InFlight {
-    fn push(&self, seen: &Seen, rule: Option<Arc<Rule>>) {
-        let xid = (seen.op != Op::Connect).then_some(seen.xid);
+    fn push(&self, xid: Option<i32>, rule: Option<Arc<Rule>>) {
         self.0.lock().push_back(Sent { xid, rule });
     }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::op::{Match, Seen};
+use super::matching::Match;
+use super::seen::Seen;
 
-/// What happens to a request that a rule chose, or to its connection.
+/// The effect of a rule on the request that it chose, or on its connection.
 ///
 /// A cut resets the client's side of this one connection and closes the server's side; the session lives on there until
 /// it expires.
@@ -19,28 +20,28 @@ pub enum Action {
     ///
     /// With as many as it has, or more, the server sees the whole of it, but whether it acts on it is left to chance.
     CutMidRequest(usize),
-    /// The server has carried out the request and its answer has arrived here, but goes no further: cut.
+    /// The server has carried out the request and its reply has arrived here, but goes no further: cut.
     ///
     /// This is the lost reply.
     CutAfterRequest,
-    /// The client gets the answer, and right behind it the connection is closed.
+    /// The client gets the reply, and right behind it the connection is closed.
     CutAfterReply,
-    /// The client gets the header of the answer and nothing of its body, as from a server that breaks the protocol.
+    /// The client gets the header of the reply and nothing of its body, as from a server that breaks the protocol.
     EmptyReply,
-    /// The server carries out the request, its answer is dropped, and the connection goes on.
+    /// The server carries out the request, its reply is dropped, and the connection goes on.
     ///
-    /// To a client that counts on the order of answers, the next one is then a breach of the protocol.
+    /// To a client that counts on the order of replies, the next one is then a breach of the protocol.
     SwallowReply,
 }
 
-/// A fault that was asked for: tells whether and how often it has happened.
+/// A requested fault: whether and how often it has happened.
 ///
 /// Dropping it changes nothing; the rule stays until it is used up or [lifted](Self::lift).
 #[derive(Clone, Debug)]
 pub struct Injection(Arc<Rule>);
 
 impl Injection {
-    /// Tells whether it has happened at least once.
+    /// Whether it has happened at least once.
     pub fn fired(&self) -> bool {
         self.count() > 0
     }
@@ -150,19 +151,20 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::proxy::op::Op;
+    use zk_wire::OpCode;
 
-    fn seen(op: Op) -> Seen {
+    use super::*;
+
+    fn seen(op: OpCode) -> Seen {
         Seen { connection: 1, op, xid: 1, path: None }
     }
 
     #[test]
     fn a_rule_skips_then_fires_then_is_used_up() {
         let rules = Rules::default();
-        rules.add(Match::op(Op::Ping).skip(1).times(2), Action::SwallowReply);
-        assert!(rules.claim(&seen(Op::Delete)).is_none());
-        let claimed: Vec<bool> = (0..4).map(|_| rules.claim(&seen(Op::Ping)).is_some()).collect();
+        rules.add(Match::op(OpCode::Ping).skip(1).times(2), Action::SwallowReply);
+        assert!(rules.claim(&seen(OpCode::Delete)).is_none());
+        let claimed: Vec<bool> = (0..4).map(|_| rules.claim(&seen(OpCode::Ping)).is_some()).collect();
         assert_eq!(claimed, [false, true, true, false]);
     }
 
@@ -171,16 +173,16 @@ mod tests {
         let rules = Rules::default();
         let injection = rules.add(Match::any().always(), Action::CutBeforeRequest);
         injection.lift();
-        assert!(rules.claim(&seen(Op::Ping)).is_none());
+        assert!(rules.claim(&seen(OpCode::Ping)).is_none());
     }
 
     #[test]
     fn the_first_rule_that_fits_decides() {
         let rules = Rules::default();
-        rules.add(Op::Delete.into(), Action::CutAfterReply);
+        rules.add(OpCode::Delete.into(), Action::CutAfterReply);
         rules.add(Match::any(), Action::SwallowReply);
         rules.add(Match::any(), Action::CutBeforeRequest);
-        let decided: Vec<Action> = (0..2).map(|_| rules.claim(&seen(Op::Ping)).unwrap().action).collect();
+        let decided: Vec<Action> = (0..2).map(|_| rules.claim(&seen(OpCode::Ping)).unwrap().action).collect();
         assert_eq!(decided, [Action::SwallowReply, Action::CutBeforeRequest]);
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
+use zk_wire::{Acl, ConnectRequest, ErrorCode, MultiResult, OpCode, Request, Response, Stat, WatchEvent};
+
 use super::Error;
-use super::connection::{Connection, Granted, Hello, Reply, Request};
-use super::multi::{self, MultiOp, MultiResult};
-use super::types::{Acl, CreateMode, Event, Stat, WatchMode};
-use crate::jute::{Reader, Writer};
-use crate::op;
+use super::connection::{Call, Connection, Granted, Reply};
+use super::multi::{MultiOp, all_or_error};
+use super::types::{CreateMode, WatchMode, any};
 
 /// One ZooKeeper session on one TCP connection.
 ///
@@ -22,9 +22,9 @@ pub struct Client {
     password: [u8; 16],
     timeout: Duration,
     read_only: bool,
-    requests: mpsc::UnboundedSender<Request>,
+    calls: mpsc::UnboundedSender<Call>,
     // Unbounded, because the task must not wait for a test that forgets to look; it holds watches of its own making.
-    events: Mutex<mpsc::UnboundedReceiver<Event>>,
+    events: Mutex<mpsc::UnboundedReceiver<WatchEvent>>,
     ended: watch::Receiver<bool>,
 }
 
@@ -34,7 +34,7 @@ impl Client {
     /// The server grants a timeout of 2 to 20 ticks; see [`negotiated_timeout`](Self::negotiated_timeout).
     ///
     /// # Errors
-    /// [`Error::Io`] if nobody listens, or there is no answer within 5 s.
+    /// [`Error::Io`] if the port is closed, or there is no reply within 5 s.
     ///
     /// # Cancel safety
     /// A session may have been opened, and then expires.
@@ -44,7 +44,7 @@ impl Client {
 
     /// Connects to a server and takes over an existing session, or opens a new one if the id is 0.
     ///
-    /// A connection that held the session so far is closed: at once if it is to the same server, which does so even
+    /// A connection that owned the session so far is closed: at once if it is to the same server, which does so even
     /// before it looks at the password, else at its next request or ping.
     ///
     /// # Errors
@@ -56,32 +56,31 @@ impl Client {
         session_id: i64,
         password: &[u8; 16],
     ) -> Result<Self, Error> {
-        let hello = Hello { timeout: session_timeout, session_id, password, read_only: false };
-        Self::open(addr, hello).await
+        let password = Some(password.to_vec());
+        Self::open(addr, ConnectRequest { session_id, password, ..new_session(session_timeout) }).await
     }
 
     /// Connects to a server that may be without a majority, and then serves reads only; see
     /// [`is_read_only`](Self::is_read_only).
     ///
     /// A member of an ensemble that allows it ([`EnsembleBuilder::read_only_mode`](crate::EnsembleBuilder::read_only_mode))
-    /// refuses everybody else while it has no majority.
+    /// refuses all other clients while it has no majority.
     ///
     /// # Errors
     /// As for [`connect`](Self::connect).
     pub async fn connect_read_only(addr: SocketAddr, session_timeout: Duration) -> Result<Self, Error> {
-        let hello = Hello { timeout: session_timeout, session_id: 0, password: &[0; 16], read_only: true };
-        Self::open(addr, hello).await
+        Self::open(addr, ConnectRequest { read_only: Some(true), ..new_session(session_timeout) }).await
     }
 
-    async fn open(addr: SocketAddr, hello: Hello<'_>) -> Result<Self, Error> {
+    async fn open(addr: SocketAddr, request: ConnectRequest) -> Result<Self, Error> {
         let (events_tx, events) = mpsc::unbounded_channel();
-        let (connection, granted) = Connection::open(addr, hello, events_tx).await?;
+        let (connection, granted) = Connection::open(addr, &request, events_tx).await?;
         let Granted { session_id, password, timeout, read_only } = granted;
-        let (requests, requests_rx) = mpsc::unbounded_channel();
+        let (calls, calls_rx) = mpsc::unbounded_channel();
         let (ended_tx, ended) = watch::channel(false);
         // Ends with the connection, or when this client has dropped its sender.
-        tokio::spawn(connection.run(requests_rx, ended_tx));
-        Ok(Self { session_id, password, timeout, read_only, requests, events: Mutex::new(events), ended })
+        tokio::spawn(connection.run(calls_rx, ended_tx));
+        Ok(Self { session_id, password, timeout, read_only, calls, events: Mutex::new(events), ended })
     }
 
     /// Returns the id of the session.
@@ -99,12 +98,12 @@ impl Client {
         self.timeout
     }
 
-    /// Tells whether the server served reads only when it granted the session.
+    /// Returns whether the server served reads only when it granted the session.
     pub fn is_read_only(&self) -> bool {
         self.read_only
     }
 
-    /// Tells whether the connection has ended.
+    /// Returns whether the connection has ended.
     pub fn is_closed(&self) -> bool {
         *self.ended.borrow()
     }
@@ -134,10 +133,10 @@ impl Client {
         mode: CreateMode,
         acl: &[Acl],
     ) -> Result<String, Error> {
-        // Not the newer operation that returns a Stat, too, which 3.4 does not know.
-        let code = if mode == CreateMode::Container { op::CREATE_CONTAINER } else { op::CREATE };
-        let request = request(code).string(path).buffer(data).each(acl, Acl::write).int(mode.flags());
-        Ok(Reader(&self.call(request).await?).string()?)
+        match self.call(mode.request(path.into(), data.to_vec(), acl.to_vec())).await? {
+            Response::Path(path) | Response::PathStat(path, _) => Ok(path),
+            _ => Err(Error::Malformed),
+        }
     }
 
     /// Creates a persistent node and all of its missing parents, without data; what exists is left alone.
@@ -155,18 +154,18 @@ impl Client {
         Ok(())
     }
 
-    /// Deletes a node, if it has the version given.
+    /// Deletes a node; with a version, only if the node has it.
     ///
     /// # Errors
     /// [`Error::NoNode`], [`Error::BadVersion`], [`Error::NotEmpty`], and others.
     pub async fn delete(&self, path: &str, version: Option<i32>) -> Result<(), Error> {
-        self.call(request(op::DELETE).string(path).int(any(version))).await.map(drop)
+        self.call(Request::Delete { path: path.into(), version: any(version) }).await.map(drop)
     }
 
     /// Deletes a node and everything below it, bottom up; what is gone meanwhile is no error.
     ///
     /// # Errors
-    /// [`Error::NotEmpty`] if somebody else creates faster than this deletes, and others.
+    /// [`Error::NotEmpty`] if another client creates faster than this deletes, and others.
     pub async fn delete_recursive(&self, path: &str) -> Result<(), Error> {
         let mut found = vec![path.to_owned()];
         let mut next = 0;
@@ -208,18 +207,19 @@ impl Client {
     /// # Errors
     /// [`Error::NoNode`], [`Error::NoAuth`], and others.
     pub async fn get(&self, path: &str) -> Result<(Vec<u8>, Stat), Error> {
-        let body = self.call(request(op::GET_DATA).string(path).bool(false)).await?;
-        let mut reader = Reader(&body);
-        Ok((reader.buffer()?.to_vec(), Stat::read(&mut reader)?))
+        match self.call(Request::GetData { path: path.into(), watch: false }).await? {
+            Response::Data(data, stat) => Ok((data.unwrap_or_default(), stat)),
+            _ => Err(Error::Malformed),
+        }
     }
 
-    /// Writes a node's data, if it has the version given.
+    /// Writes a node's data; with a version, only if the node has it.
     ///
     /// # Errors
     /// [`Error::NoNode`], [`Error::BadVersion`], [`Error::NoAuth`], and others.
     pub async fn set(&self, path: &str, data: &[u8], version: Option<i32>) -> Result<Stat, Error> {
-        let body = self.call(request(op::SET_DATA).string(path).buffer(data).int(any(version))).await?;
-        Ok(Stat::read(&mut Reader(&body))?)
+        let data = Some(data.to_vec());
+        self.call_for_stat(Request::SetData { path: path.into(), data, version: any(version) }).await
     }
 
     /// Lists the names of a node's children, in no order.
@@ -243,9 +243,10 @@ impl Client {
     /// # Errors
     /// [`Error::NoNode`], and others.
     pub async fn get_acl(&self, path: &str) -> Result<(Vec<Acl>, Stat), Error> {
-        let body = self.call(request(op::GET_ACL).string(path)).await?;
-        let mut reader = Reader(&body);
-        Ok((reader.each(Acl::read)?, Stat::read(&mut reader)?))
+        match self.call(Request::GetAcl { path: path.into() }).await? {
+            Response::Acl(acl, stat) => Ok((acl, stat)),
+            _ => Err(Error::Malformed),
+        }
     }
 
     /// Replaces a node's access control list.
@@ -264,13 +265,15 @@ impl Client {
         self.write_acl(path, acl, Some(aversion)).await
     }
 
-    /// Lists who the session has proved to be: pairs of scheme and user, in no order. Needs a server of 3.7 or newer.
+    /// Lists the identities of the session: pairs of scheme and user, in no order. Needs a server of 3.7 or newer.
     ///
     /// # Errors
     /// [`Error::Unimplemented`] from an older server, which closes the connection too.
     pub async fn who_am_i(&self) -> Result<Vec<(String, String)>, Error> {
-        let body = self.call(request(op::WHO_AM_I)).await?;
-        Ok(Reader(&body).each(|reader| Ok((reader.string()?, reader.string()?)))?)
+        match self.call(Request::WhoAmI).await? {
+            Response::Users(users) => Ok(users),
+            _ => Err(Error::Malformed),
+        }
     }
 
     /// Authenticates the session, such as with scheme `digest` and `user:password`.
@@ -278,8 +281,8 @@ impl Client {
     /// # Errors
     /// [`Error::AuthFailed`] for an unknown scheme; the server then closes the connection.
     pub async fn add_auth(&self, scheme: &str, data: &[u8]) -> Result<(), Error> {
-        let request = request(op::AUTH).int(0).string(scheme).buffer(data);
-        self.exchange(request, Some(op::AUTH_XID)).await.and_then(body).map(drop)
+        let data = Some(data.to_vec());
+        self.call(Request::Auth { kind: 0, scheme: scheme.into(), data }).await.map(drop)
     }
 
     /// Waits until the server has caught up with the leader.
@@ -287,7 +290,7 @@ impl Client {
     /// # Errors
     /// [`Error::Io`] and the like.
     pub async fn sync(&self, path: &str) -> Result<(), Error> {
-        self.call(request(op::SYNC).string(path)).await.map(drop)
+        self.call(Request::Sync { path: path.into() }).await.map(drop)
     }
 
     /// Carries out all operations or none.
@@ -295,12 +298,15 @@ impl Client {
     /// # Errors
     /// [`Error::Multi`] names the operation that failed.
     pub async fn multi(&self, operations: &[MultiOp]) -> Result<Vec<MultiResult>, Error> {
-        let request = operations.iter().fold(request(op::MULTI), MultiOp::write);
-        let reply = self.exchange(multi::end(request), None).await?;
-        if reply.code != 0 && reply.body.is_empty() {
-            return Err(Error::from_code(reply.code));
+        let operations = operations.iter().map(|operation| operation.0.clone()).collect();
+        let reply = self.exchange(Request::Multi { operations }).await?;
+        if reply.code != ErrorCode::Ok && reply.body.is_empty() {
+            return Err(reply.code.into());
         }
-        multi::read(&mut Reader(&reply.body))
+        match reply.read(OpCode::Multi)? {
+            Response::Multi(results) => all_or_error(results),
+            _ => Err(Error::Malformed),
+        }
     }
 
     /// Sets a watch that lasts until the connection ends; needs a server of 3.6 or newer.
@@ -312,16 +318,16 @@ impl Client {
             WatchMode::Persistent => 0,
             WatchMode::Recursive => 1,
         };
-        self.call(request(op::ADD_WATCH).string(path).int(mode)).await.map(drop)
+        self.call(Request::AddWatch { path: path.into(), mode }).await.map(drop)
     }
 
     /// Waits for the next watch to fire; `None` when the connection has ended and all events are read.
     ///
-    /// An event is in the queue before the answer to any later request of this client.
+    /// An event is in the queue before the reply to any later request of this client.
     ///
     /// # Cancel safety
     /// No event is lost.
-    pub async fn next_event(&self) -> Option<Event> {
+    pub async fn next_event(&self) -> Option<WatchEvent> {
         self.events.lock().await.recv().await
     }
 
@@ -330,53 +336,52 @@ impl Client {
     /// # Errors
     /// [`Error::Io`] if the connection ended first.
     pub async fn close(self) -> Result<(), Error> {
-        self.call(request(op::CLOSE_SESSION)).await.map(drop)
+        self.call(Request::CloseSession).await.map(drop)
     }
 
     async fn write_acl(&self, path: &str, acl: &[Acl], aversion: Option<i32>) -> Result<Stat, Error> {
-        let request = request(op::SET_ACL).string(path).each(acl, Acl::write).int(any(aversion));
-        Ok(Stat::read(&mut Reader(&self.call(request).await?))?)
+        let acl = Some(acl.to_vec());
+        self.call_for_stat(Request::SetAcl { path: path.into(), acl, version: any(aversion) }).await
     }
 
     async fn stat(&self, path: &str, watch: bool) -> Result<Option<Stat>, Error> {
-        match self.call(request(op::EXISTS).string(path).bool(watch)).await {
-            Ok(body) => Ok(Some(Stat::read(&mut Reader(&body))?)),
+        match self.call_for_stat(Request::Exists { path: path.into(), watch }).await {
+            Ok(stat) => Ok(Some(stat)),
             Err(Error::NoNode) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     async fn list(&self, path: &str, watch: bool) -> Result<(Vec<String>, Stat), Error> {
-        let body = self.call(request(op::GET_CHILDREN2).string(path).bool(watch)).await?;
-        let mut reader = Reader(&body);
-        Ok((reader.each(Reader::string)?, Stat::read(&mut reader)?))
+        match self.call(Request::GetChildren2 { path: path.into(), watch }).await? {
+            Response::Children(names, stat) => Ok((names, stat)),
+            _ => Err(Error::Malformed),
+        }
     }
 
-    async fn call(&self, request: Writer) -> Result<Vec<u8>, Error> {
-        self.exchange(request, None).await.and_then(body)
+    async fn call_for_stat(&self, request: Request) -> Result<Stat, Error> {
+        match self.call(request).await? {
+            Response::Stat(stat) => Ok(stat),
+            _ => Err(Error::Malformed),
+        }
     }
 
-    async fn exchange(&self, request: Writer, fixed_xid: Option<i32>) -> Result<Reply, Error> {
+    async fn call(&self, request: Request) -> Result<Response, Error> {
+        let op_code = request.op_code();
+        let reply = self.exchange(request).await?;
+        if reply.code == ErrorCode::Ok { reply.read(op_code) } else { Err(reply.code.into()) }
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Reply, Error> {
         let gone = || Error::from(io::Error::new(io::ErrorKind::NotConnected, "the connection has ended"));
-        let (reply, answer) = oneshot::channel();
-        let request = Request { frame: request.frame(), fixed_xid, reply };
-        self.requests.send(request).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let (reply_tx, reply) = oneshot::channel();
+        self.calls.send(Call { request, reply: reply_tx }).map_err(|_| gone())?;
+        reply.await.map_err(|_| gone())?
     }
 }
 
-/// A request header with room for the xid.
-fn request(code: i32) -> Writer {
-    Writer::new().int(0).int(code)
-}
-
-/// ZooKeeper's word for any version.
-pub(super) fn any(version: Option<i32>) -> i32 {
-    version.unwrap_or(-1)
-}
-
-fn body(reply: Reply) -> Result<Vec<u8>, Error> {
-    if reply.code == 0 { Ok(reply.body) } else { Err(Error::from_code(reply.code)) }
+fn new_session(timeout: Duration) -> ConnectRequest {
+    ConnectRequest::new(i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX))
 }
 
 fn join(parent: &str, child: &str) -> String {

@@ -1,8 +1,8 @@
 use std::io;
 
-use crate::jute::Malformed;
+use zk_wire::{ErrorCode, Malformed};
 
-/// What a request came to: an answer of the server, or none.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -12,7 +12,7 @@ pub enum Error {
     #[error("connection to the server lost")]
     Io(#[from] io::Error),
     /// The server sent what this client does not understand.
-    #[error("the server's answer makes no sense")]
+    #[error("malformed reply from the server")]
     Malformed,
     /// The session does not exist any more, or the password is wrong (-112).
     #[error("session expired")]
@@ -26,7 +26,7 @@ pub enum Error {
     /// The node exists already (-110).
     #[error("node exists")]
     NodeExists,
-    /// The node has another version than the one given (-103).
+    /// The node has another version than the requested one (-103).
     #[error("version does not match")]
     BadVersion,
     /// The node has children (-111).
@@ -59,8 +59,8 @@ pub enum Error {
     /// A quota of the tree is used up (-125).
     #[error("quota exceeded")]
     QuotaExceeded,
-    /// The server answered with another of ZooKeeper's codes.
-    #[error("server answered with code {0}")]
+    /// The server replied with another of ZooKeeper's codes.
+    #[error("server replied with code {0}")]
     Other(i32),
     /// One operation of a multi failed, so none was carried out.
     #[error("operation {index} of the multi failed")]
@@ -72,25 +72,25 @@ pub enum Error {
     },
 }
 
-impl Error {
-    pub(super) fn from_code(code: i32) -> Self {
+impl From<ErrorCode> for Error {
+    fn from(code: ErrorCode) -> Self {
         match code {
-            -112 => Self::SessionExpired,
-            -118 => Self::SessionMoved,
-            -101 => Self::NoNode,
-            -110 => Self::NodeExists,
-            -103 => Self::BadVersion,
-            -111 => Self::NotEmpty,
-            -102 => Self::NoAuth,
-            -108 => Self::NoChildrenForEphemerals,
-            -114 => Self::InvalidAcl,
-            -115 => Self::AuthFailed,
-            -119 => Self::NotReadOnly,
-            -124 => Self::SaslRequired,
-            -8 => Self::BadArguments,
-            -6 => Self::Unimplemented,
-            -125 => Self::QuotaExceeded,
-            other => Self::Other(other),
+            ErrorCode::SessionExpired => Self::SessionExpired,
+            ErrorCode::SessionMoved => Self::SessionMoved,
+            ErrorCode::NoNode => Self::NoNode,
+            ErrorCode::NodeExists => Self::NodeExists,
+            ErrorCode::BadVersion => Self::BadVersion,
+            ErrorCode::NotEmpty => Self::NotEmpty,
+            ErrorCode::NoAuth => Self::NoAuth,
+            ErrorCode::NoChildrenForEphemerals => Self::NoChildrenForEphemerals,
+            ErrorCode::InvalidAcl => Self::InvalidAcl,
+            ErrorCode::AuthFailed => Self::AuthFailed,
+            ErrorCode::NotReadOnly => Self::NotReadOnly,
+            ErrorCode::SessionClosedRequireSaslAuth => Self::SaslRequired,
+            ErrorCode::BadArguments => Self::BadArguments,
+            ErrorCode::Unimplemented => Self::Unimplemented,
+            ErrorCode::QuotaExceeded => Self::QuotaExceeded,
+            other => Self::Other(other.code()),
         }
     }
 }

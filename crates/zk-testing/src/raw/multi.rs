@@ -1,123 +1,53 @@
-use super::types::{Acl, CreateMode, Stat};
-use super::{Error, client};
-use crate::jute::{Reader, Writer};
-use crate::op;
+use zk_wire::{ErrorCode, MultiResult, Request};
+
+use super::types::{CreateMode, any};
+use super::{Acl, Error};
 
 /// One operation of [`Client::multi`](super::Client::multi).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MultiOp {
-    /// Creates a node.
-    Create {
-        /// Its path.
-        path: String,
-        /// Its data.
-        data: Vec<u8>,
-        /// How long it lives.
-        mode: CreateMode,
-        /// Who may do what with it.
-        acl: Vec<Acl>,
-    },
-    /// Deletes a node.
-    Delete {
-        /// Its path.
-        path: String,
-        /// The version it must have, if it matters.
-        version: Option<i32>,
-    },
-    /// Writes a node's data.
-    Set {
-        /// Its path.
-        path: String,
-        /// The new data.
-        data: Vec<u8>,
-        /// The version it must have, if it matters.
-        version: Option<i32>,
-    },
-    /// Demands that a node has a version.
-    Check {
-        /// Its path.
-        path: String,
-        /// The version it must have.
-        version: i32,
-    },
-}
-
-/// What one operation of a multi returned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MultiResult {
-    /// A node was created under this path.
-    Created(String),
-    /// A node was deleted.
-    Deleted,
-    /// A node's data was written.
-    Set(Stat),
-    /// The version was the one demanded.
-    Checked,
-}
+pub struct MultiOp(pub(super) Request);
 
 impl MultiOp {
     /// Creates a node that everybody may use.
     pub fn create(path: impl Into<String>, data: impl Into<Vec<u8>>, mode: CreateMode) -> Self {
-        Self::Create { path: path.into(), data: data.into(), mode, acl: vec![Acl::open()] }
+        Self(mode.request(path.into(), data.into(), vec![Acl::open()]))
     }
 
-    /// Deletes a node.
+    /// Deletes a node; with a version, only if the node has it.
     pub fn delete(path: impl Into<String>, version: Option<i32>) -> Self {
-        Self::Delete { path: path.into(), version }
+        Self(Request::Delete { path: path.into(), version: any(version) })
     }
 
-    pub(super) fn write(writer: Writer, operation: &Self) -> Writer {
-        let header = |code| writer.int(code).bool(false).int(-1);
-        match operation {
-            Self::Create { path, data, mode, acl } => {
-                let code = if *mode == CreateMode::Container { op::CREATE_CONTAINER } else { op::CREATE };
-                header(code).string(path).buffer(data).each(acl, Acl::write).int(mode.flags())
-            }
-            Self::Delete { path, version } => header(op::DELETE).string(path).int(client::any(*version)),
-            Self::Set { path, data, version } => {
-                header(op::SET_DATA).string(path).buffer(data).int(client::any(*version))
-            }
-            Self::Check { path, version } => header(op::CHECK).string(path).int(*version),
-        }
+    /// Writes a node's data; with a version, only if the node has it.
+    pub fn set(path: impl Into<String>, data: impl Into<Vec<u8>>, version: Option<i32>) -> Self {
+        Self(Request::SetData { path: path.into(), data: Some(data.into()), version: any(version) })
+    }
+
+    /// Requires that a node has a version.
+    pub fn check(path: impl Into<String>, version: i32) -> Self {
+        Self(Request::Check { path: path.into(), version })
     }
 }
 
-/// Ends the list of operations.
-pub(super) fn end(writer: Writer) -> Writer {
-    writer.int(-1).bool(true).int(-1)
-}
-
-/// Reads the results up to the end of their list.
-pub(super) fn read(reader: &mut Reader<'_>) -> Result<Vec<MultiResult>, Error> {
-    let mut results = Vec::new();
-    let mut errors = Vec::new();
-    loop {
-        let (code, done, _) = (reader.int()?, reader.bool()?, reader.int()?);
-        if done {
-            break;
-        }
-        match code {
-            op::CREATE | op::CREATE_CONTAINER => results.push(MultiResult::Created(reader.string()?)),
-            op::DELETE => results.push(MultiResult::Deleted),
-            op::SET_DATA => results.push(MultiResult::Set(Stat::read(reader)?)),
-            op::CHECK => results.push(MultiResult::Checked),
-            -1 => errors.push(reader.int()?),
-            _ => return Err(Error::Malformed),
-        }
-    }
-    match culprit(&errors) {
-        Some(index) => Err(Error::Multi { index, source: Box::new(Error::from_code(errors[index])) }),
+/// Returns the results of all operations, or the error of the one that failed.
+pub(super) fn all_or_error(results: Vec<MultiResult>) -> Result<Vec<MultiResult>, Error> {
+    let codes: Vec<ErrorCode> = results
+        .iter()
+        .filter_map(|result| if let MultiResult::Error(code) = result { Some(*code) } else { None })
+        .collect();
+    match failed(&codes) {
+        Some(index) => Err(Error::Multi { index, source: Box::new(codes[index].into()) }),
         None => Ok(results),
     }
 }
 
-/// In a failed multi every operation has a code: 0 before the one that failed, -2 behind it.
-fn culprit(errors: &[i32]) -> Option<usize> {
-    const ROLLED_BACK: i32 = -2;
-    errors
+/// In a failed multi every operation has a code: that of no error before the one that failed, and a fixed one behind it.
+fn failed(codes: &[ErrorCode]) -> Option<usize> {
+    let is_error = |code: &ErrorCode| *code != ErrorCode::Ok;
+    codes
         .iter()
-        .position(|code| *code != 0 && *code != ROLLED_BACK)
-        .or_else(|| errors.iter().position(|c| *c != 0))
+        .position(|code| is_error(code) && *code != ErrorCode::RuntimeInconsistency)
+        .or_else(|| codes.iter().position(is_error))
 }
 
 #[cfg(test)]
@@ -125,10 +55,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_operation_that_failed_is_told_from_those_rolled_back() {
-        assert_eq!(culprit(&[]), None);
-        assert_eq!(culprit(&[0, -101, -2]), Some(1));
-        assert_eq!(culprit(&[-110, -2]), Some(0));
-        assert_eq!(culprit(&[0, -2]), Some(1));
+    fn the_operation_that_failed_is_found_among_those_rolled_back() {
+        let failed = |codes: &[i32]| failed(&codes.iter().map(|code| (*code).into()).collect::<Vec<_>>());
+        assert_eq!(failed(&[]), None);
+        assert_eq!(failed(&[0, -101, -2]), Some(1));
+        assert_eq!(failed(&[-110, -2]), Some(0));
+        assert_eq!(failed(&[0, -2]), Some(1));
     }
 }

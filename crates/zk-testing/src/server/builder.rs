@@ -130,7 +130,7 @@ impl ServerBuilder {
     /// Starts the server and waits until it serves clients, for at most 30 s.
     ///
     /// # Errors
-    /// [`StartError`]; what ended or hung is told with the end of its log.
+    /// [`StartError`]; an error has the end of the log.
     ///
     /// # Cancel safety
     /// Dropping the future kills what was started and deletes its data.

@@ -26,7 +26,7 @@ pub enum StartError {
         /// The end of its log.
         log: String,
     },
-    /// The server ended before it served anybody.
+    /// The server ended before it served a client.
     #[error("the server at {addr} ended early ({status}); the end of its log is:\n{log}")]
     Exited {
         /// Where clients would have connected.
@@ -41,7 +41,7 @@ pub enum StartError {
     Timeout {
         /// Where clients would connect.
         addr: SocketAddr,
-        /// How long it was given.
+        /// How long it was waited for.
         waited: Duration,
         /// The end of its log.
         log: String,

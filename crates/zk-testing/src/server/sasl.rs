@@ -1,4 +1,4 @@
-//! SASL DIGEST-MD5: who a server knows, and whether it serves anybody else.
+//! SASL DIGEST-MD5: the users of a server, and whether it serves other clients.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ impl ServerBuilder {
 
     /// Chooses whether a session must authenticate by SASL before its first request; the default is `false`.
     ///
-    /// Such a request is answered with ZooKeeper's code -124, and the server closes the session. Needs
+    /// The reply to such a request is ZooKeeper's code -124, and the server closes the session. Needs
     /// [`sasl`](Self::sasl), and a server of 3.6 or newer.
     #[must_use]
     pub fn require_sasl(self, on: bool) -> Self {

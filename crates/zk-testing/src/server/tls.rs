@@ -6,7 +6,7 @@ impl ServerBuilder {
     /// Makes the server listen with TLS on a port of its own, beside the plain one; see
     /// [`Server::secure_addr`](super::Server::secure_addr).
     ///
-    /// It shows this identity, and trusts clients whose certificate one of `trusted_pem` has signed. Needs a server
+    /// The server shows this identity, and trusts clients whose certificate one of `trusted_pem` has signed. Needs a server
     /// of 3.8 or newer, which reads PEM.
     #[must_use]
     pub fn tls(mut self, identity: &Identity, trusted_pem: &str, client_auth: ClientAuth) -> Self {

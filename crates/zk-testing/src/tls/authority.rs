@@ -12,7 +12,7 @@ use super::Identity;
 #[error("could not make a certificate")]
 pub struct IssueError(#[from] rcgen::Error);
 
-/// A certificate authority for one test: made on the spot, trusted by whom the test tells to.
+/// A certificate authority for one test: made on the spot, trusted where the test says so.
 ///
 /// Its keys are elliptic curve ones (P-256). Whatever it issues is valid for ages.
 pub struct Authority {

@@ -75,7 +75,7 @@ async fn an_observer_serves_and_does_not_vote() {
 }
 
 #[tokio::test]
-async fn a_server_without_a_majority_serves_reads_to_who_accepts_that() {
+async fn a_server_without_a_majority_serves_reads_to_read_only_clients() {
     let Some(_) = zk_testing::require() else { return };
     let wanted = Ensemble::builder(3).read_only_mode().local_sessions();
     let mut ensemble = wanted.start().await.unwrap();

@@ -31,7 +31,7 @@ fn io_kind(error: &Error) -> ErrorKind {
 }
 
 #[tokio::test]
-async fn what_passes_is_recorded() {
+async fn requests_that_pass_are_recorded() {
     let Some((_server, proxy, _observer)) = setup().await else { return };
     let client = connect(proxy.addr()).await;
     create(&client, "/a").await.unwrap();
@@ -65,7 +65,7 @@ async fn a_cut_ends_present_connections_and_lets_new_ones_pass() {
 }
 
 #[tokio::test]
-async fn resets_and_orderly_ends_can_be_told_apart() {
+async fn a_client_sees_whether_a_cut_is_a_reset_or_an_orderly_end() {
     let Some((_server, proxy, _observer)) = setup().await else { return };
     let read_to_end = async |stream: &TcpStream| {
         stream.readable().await.unwrap();
@@ -111,8 +111,8 @@ async fn a_hang_holds_everything_back_both_ways_and_passing_resumes() {
     create(&observer, "/b").await.unwrap();
     assert!(timeout(SHORT, client.next_event()).await.is_err(), "the event is held back");
     let newcomer = TcpStream::connect(proxy.addr()).await.unwrap();
-    let given_up = Client::connect(proxy.addr(), SOON);
-    assert!(timeout(SHORT, given_up).await.is_err(), "it accepts, but nobody answers");
+    let hung = Client::connect(proxy.addr(), SOON);
+    assert!(timeout(SHORT, hung).await.is_err(), "the proxy accepts, and nothing replies");
     assert!(timeout(SHORT, newcomer.readable()).await.is_err(), "nothing is closed");
     assert_eq!(proxy.connections_open(), 3);
 
@@ -253,7 +253,7 @@ async fn rules_count_and_can_be_lifted() {
 }
 
 #[tokio::test]
-async fn events_are_dropped_until_that_is_lifted() {
+async fn events_are_dropped_until_the_rule_is_lifted() {
     let Some((_server, proxy, observer)) = setup().await else { return };
     let client = connect(proxy.addr()).await;
     client.watch("/", WatchMode::Recursive).await.unwrap();

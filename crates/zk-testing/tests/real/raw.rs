@@ -54,17 +54,17 @@ async fn every_verb_does_what_it_says() {
 }
 
 #[tokio::test]
-async fn a_multi_is_all_or_nothing_and_names_the_culprit() {
+async fn a_multi_is_all_or_nothing_and_names_the_failed_operation() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::start().await.unwrap();
     let client = connect(server.addr()).await;
     let create = |path: &str| MultiOp::create(path, "data", CreateMode::Ephemeral);
-    let set = MultiOp::Set { path: "/a".into(), data: b"new".to_vec(), version: Some(0) };
-    let check = MultiOp::Check { path: "/a".into(), version: 1 };
+    let set = MultiOp::set("/a", "new", Some(0));
+    let check = MultiOp::check("/a", 1);
     let done = client.multi(&[create("/a"), set, check]).await.unwrap();
-    assert_eq!(done[0], MultiResult::Created("/a".into()));
-    assert!(matches!(done[1], MultiResult::Set(stat) if stat.version == 1));
-    assert_eq!(done[2], MultiResult::Checked);
+    assert_eq!(done[0], MultiResult::Create("/a".into()));
+    assert!(matches!(done[1], MultiResult::SetData(stat) if stat.version == 1));
+    assert_eq!(done[2], MultiResult::Check);
 
     let failed =
         client.multi(&[create("/b"), MultiOp::delete("/a", Some(7)), create("/c")]).await.unwrap_err();
@@ -73,12 +73,12 @@ async fn a_multi_is_all_or_nothing_and_names_the_culprit() {
     assert!(client.exists("/b").await.unwrap().is_none());
 
     let taken_over = client.multi(&[MultiOp::delete("/a", Some(1)), create("/a")]).await.unwrap();
-    assert_eq!(taken_over, [MultiResult::Deleted, MultiResult::Created("/a".into())]);
+    assert_eq!(taken_over, [MultiResult::Delete, MultiResult::Create("/a".into())]);
     assert_eq!(client.multi(&[]).await.unwrap(), []);
 }
 
 #[tokio::test]
-async fn access_control_binds_who_is_not_authenticated() {
+async fn access_control_refuses_a_session_that_is_not_authenticated() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::start().await.unwrap();
     let (creator, stranger) = (connect(server.addr()).await, connect(server.addr()).await);
@@ -153,7 +153,7 @@ async fn pings_keep_a_session_that_a_dropped_client_leaves_to_expire() {
 }
 
 #[tokio::test]
-async fn a_silent_server_is_given_up_after_a_session_timeout() {
+async fn a_silent_server_is_disconnected_after_a_session_timeout() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::start().await.unwrap();
     let client = Client::connect(server.addr(), Duration::from_millis(400)).await.unwrap();

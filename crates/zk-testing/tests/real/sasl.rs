@@ -24,7 +24,7 @@ async fn a_server_with_users_offers_digest_md5_and_serves_others_too() {
 }
 
 #[tokio::test]
-async fn a_server_that_requires_sasl_refuses_who_has_not_authenticated() {
+async fn a_server_that_requires_sasl_refuses_a_session_that_has_not_authenticated() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::builder().sasl(&[("ann", "secret")]).require_sasl(true).start().await.unwrap();
     let client = Client::connect(server.addr(), 2 * SESSION).await.unwrap();

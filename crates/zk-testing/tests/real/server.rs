@@ -42,7 +42,7 @@ async fn kill_and_restart_keep_data_and_sessions_and_wipe_loses_them() {
 }
 
 #[tokio::test]
-async fn a_paused_server_answers_nothing_until_it_is_resumed() {
+async fn a_paused_server_sends_no_reply_until_it_is_resumed() {
     let Some(_) = zk_testing::require() else { return };
     let mut server = Server::start().await.unwrap();
     let client = connect(server.addr()).await;
@@ -97,7 +97,7 @@ async fn settings_reach_the_server() {
 }
 
 #[tokio::test]
-async fn a_failed_start_tells_why() {
+async fn a_failed_start_reports_the_end_of_the_log() {
     let Some(_) = zk_testing::require() else { return };
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port();

@@ -38,7 +38,7 @@ async fn an_expired_session_loses_its_ephemerals_and_its_owner_learns() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_not_there_cannot_be_expired() {
+async fn an_unknown_session_cannot_be_expired() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::start().await.unwrap();
     assert!(matches!(expire_session(server.addr(), 0x1234).await, Err(Error::SessionExpired)));

@@ -29,7 +29,7 @@ fn have_openssl() -> bool {
     found
 }
 
-/// Asks a server with TLS for `ruok` and returns its answer, empty if there was none.
+/// Asks a server with TLS for `ruok` and returns its reply, empty if there was none.
 async fn ask(server: &Server, trusted_pem: &str, name: &str, identity: Option<&Identity>) -> String {
     let folder = TempDir::new().unwrap();
     let file = |name: &str, text: &str| {
@@ -59,7 +59,7 @@ async fn ask(server: &Server, trusted_pem: &str, name: &str, identity: Option<&I
 const SERVED: &str = "imok";
 
 #[tokio::test]
-async fn a_server_that_needs_client_certificates_serves_nobody_else() {
+async fn a_server_that_needs_client_certificates_refuses_other_clients() {
     let Some(_) = zk_testing::require() else { return };
     let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
     let identity = authority.issue_server(&["localhost", "127.0.0.1"]).unwrap();
@@ -82,7 +82,7 @@ async fn a_server_that_needs_client_certificates_serves_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_server_that_wants_none_is_known_by_its_names_and_its_authority() {
+async fn a_server_without_client_certificates_proves_its_name_by_its_authority() {
     let Some(_) = zk_testing::require() else { return };
     if !have_openssl() {
         return;

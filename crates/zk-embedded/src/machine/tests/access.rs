@@ -1,6 +1,6 @@
 use super::lab::*;
 use crate::machine::Output;
-use crate::proto::*;
+use zk_wire::*;
 
 /// `secret` of `user`, in an ACL.
 const USER: &str = "user:5w9W4eL3797Y4Wq8AcKUPPk8ha4=";
@@ -10,7 +10,7 @@ fn get_acl(path: &str) -> Request {
 }
 
 #[test]
-fn a_proof_is_answered_with_zxid_0() {
+fn the_reply_to_an_auth_packet_has_zxid_0() {
     let mut lab = Lab::new();
     let client = lab.connect();
     let outputs =
@@ -24,7 +24,7 @@ fn a_proof_is_answered_with_zxid_0() {
 }
 
 #[test]
-fn a_proof_that_fails_closes_the_connection_and_not_the_session() {
+fn a_failed_auth_closes_the_connection_and_not_the_session() {
     for request in [auth("nonsense", "a:b"), Request::Auth { kind: 0, scheme: "digest".into(), data: None }] {
         let mut lab = Lab::new();
         let client = lab.connect();
@@ -42,7 +42,7 @@ fn a_proof_that_fails_closes_the_connection_and_not_the_session() {
 }
 
 #[test]
-fn a_proof_is_no_sign_of_life() {
+fn an_auth_packet_does_not_keep_the_session_alive() {
     let mut lab = Lab::new();
     let client = lab.connect();
     let due = lab.machine.next_deadline();
@@ -54,7 +54,7 @@ fn a_proof_is_no_sign_of_life() {
 }
 
 #[test]
-fn an_acl_binds_those_who_did_not_prove_enough() {
+fn an_acl_refuses_a_session_without_the_identity() {
     let mut lab = Lab::new();
     let (owner, stranger) = (lab.connect(), lab.connect());
     lab.outputs(owner, auth("digest", "user:secret"));
@@ -73,14 +73,14 @@ fn an_acl_binds_those_who_did_not_prove_enough() {
 }
 
 #[test]
-fn auth_needs_a_proof() {
+fn the_scheme_auth_needs_an_identity() {
     let mut lab = Lab::new();
     let client = lab.connect();
     assert_eq!(lab.ask(client, create_with("/a", acl(31, "auth", ""))), Err(ErrorCode::InvalidAcl));
 }
 
 #[test]
-fn hashes_are_shown_to_those_only_who_may_change_them() {
+fn get_acl_shows_hashes_only_to_a_session_that_may_change_the_acl() {
     let mut lab = Lab::new();
     let (owner, reader) = (lab.connect(), lab.connect());
     lab.outputs(owner, auth("digest", "user:secret"));
@@ -94,7 +94,7 @@ fn hashes_are_shown_to_those_only_who_may_change_them() {
 }
 
 #[test]
-fn an_address_is_a_proof() {
+fn an_address_is_an_identity() {
     let mut lab = Lab::new();
     let near = lab.connect();
     let (far, _) = lab.dial_from("192.0.2.7".parse().unwrap(), new_session());
@@ -104,7 +104,7 @@ fn an_address_is_a_proof() {
 }
 
 #[test]
-fn events_go_to_those_only_who_may_read() {
+fn a_session_that_may_not_read_gets_no_events() {
     let mut lab = Lab::new();
     let (owner, stranger) = (lab.connect(), lab.connect());
     lab.outputs(owner, auth("digest", "user:secret"));

@@ -1,6 +1,6 @@
 use super::lab::*;
 use crate::machine::{Output, Settings};
-use crate::proto::*;
+use zk_wire::*;
 
 fn created(response: Response) -> String {
     let Response::Path(path) = response else { panic!("{response:?}") };
@@ -18,16 +18,16 @@ fn sequential_names_count_the_children_ever_created() {
     lab.ok(client, delete("/q/b-0000000001"));
     assert_eq!(created(lab.ok(client, sequential("/q/"))), "/q/0000000002", "deletes do not count");
     lab.ok(client, create("/q/other"));
-    assert_eq!(created(lab.ok(client, create_as(CreateOp::Create, "/q/e", 3, -1))), "/q/e0000000004");
+    assert_eq!(created(lab.ok(client, create_as(CreateKind::Create, "/q/e", 3, -1))), "/q/e0000000004");
     lab.ask(client, create("/q/other")).unwrap_err();
     assert_eq!(created(lab.ok(client, sequential("/q/f"))), "/q/f0000000005", "nor do failures");
 }
 
 #[test]
-fn ephemeral_sequential_znodes_are_both() {
+fn an_ephemeral_sequential_znode_is_both() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    let path = created(lab.ok(client, create_as(CreateOp::Create, "/e", 3, -1)));
+    let path = created(lab.ok(client, create_as(CreateKind::Create, "/e", 3, -1)));
     assert_eq!(lab.stat(client, &path).ephemeral_owner, lab.session(client));
 }
 
@@ -43,7 +43,7 @@ fn ephemerals_have_no_children() {
 fn containers_and_times_to_live_show_no_owner() {
     let mut lab = Lab::with(Settings { extended_types: true, ..Settings::default() });
     let client = lab.connect();
-    for request in [container("/c"), create_as(CreateOp::Ttl, "/t", 5, 1000)] {
+    for request in [container("/c"), create_as(CreateKind::Ttl, "/t", 5, 1000)] {
         let Response::PathStat(path, stat) = lab.ok(client, request) else { panic!("no stat") };
         assert_eq!((stat.ephemeral_owner, lab.stat(client, &path)), (0, stat));
         lab.ok(client, create(&format!("{path}/child")));
@@ -51,7 +51,7 @@ fn containers_and_times_to_live_show_no_owner() {
 }
 
 #[test]
-fn a_container_goes_at_the_next_look_after_its_last_child() {
+fn a_container_is_deleted_by_the_first_check_after_its_last_child() {
     let mut lab = Lab::new();
     let client = lab.connect();
     let mut look = START + 60_000;
@@ -72,7 +72,7 @@ fn a_container_goes_at_the_next_look_after_its_last_child() {
 }
 
 #[test]
-fn containers_in_containers_go_one_look_after_the_other() {
+fn nested_containers_are_deleted_by_one_check_each() {
     let mut lab = Lab::new();
     let client = lab.connect();
     for request in [container("/c"), container("/c/d"), create("/c/d/e"), delete("/c/d/e")] {
@@ -89,7 +89,7 @@ fn containers_in_containers_go_one_look_after_the_other() {
 }
 
 #[test]
-fn a_leap_in_time_makes_up_for_the_looks_that_it_left_out() {
+fn a_jump_of_the_clock_runs_the_checks_that_it_skipped() {
     let mut lab = Lab::new();
     let client = lab.connect();
     for request in [container("/c"), container("/c/d"), ephemeral("/c/d/e")] {
@@ -105,7 +105,7 @@ fn a_leap_in_time_makes_up_for_the_looks_that_it_left_out() {
 fn a_time_to_live_is_counted_from_the_last_write() {
     let mut lab = Lab::with(Settings { extended_types: true, ..Settings::default() });
     let client = lab.connect();
-    lab.ok(client, create_as(CreateOp::Ttl, "/t", 5, 50_000));
+    lab.ok(client, create_as(CreateKind::Ttl, "/t", 5, 50_000));
     lab.now += 20_000;
     lab.ok(client, set("/t", ""));
     for (at, there) in [(60_000, true), (120_000, false)] {
@@ -117,11 +117,11 @@ fn a_time_to_live_is_counted_from_the_last_write() {
 }
 
 #[test]
-fn times_to_live_are_refused_unless_allowed_and_must_be_good() {
-    let ttl = |flags, ttl| create_as(CreateOp::Ttl, "/t", flags, ttl);
+fn a_time_to_live_is_refused_unless_it_is_allowed_and_valid() {
+    let ttl = |flags, ttl| create_as(CreateKind::Ttl, "/t", flags, ttl);
     let mut lab = Lab::new();
     let client = lab.connect();
-    for request in [ttl(5, 1000), ttl(6, 1000), ttl(5, -1), create_as(CreateOp::Create, "/t", 5, -1)] {
+    for request in [ttl(5, 1000), ttl(6, 1000), ttl(5, -1), create_as(CreateKind::Create, "/t", 5, -1)] {
         assert_eq!(lab.ask(client, request), Err(ErrorCode::Unimplemented));
     }
     assert_eq!(lab.ask(client, ttl(0, 1000)), Err(ErrorCode::BadArguments));
@@ -129,7 +129,7 @@ fn times_to_live_are_refused_unless_allowed_and_must_be_good() {
     let mut lab = Lab::with(Settings { extended_types: true, ..Settings::default() });
     let client = lab.connect();
     for request in
-        [ttl(5, 0), ttl(5, -1), ttl(5, 1 << 40), ttl(0, 1000), create_as(CreateOp::Create, "/t", 5, 9)]
+        [ttl(5, 0), ttl(5, -1), ttl(5, 1 << 40), ttl(0, 1000), create_as(CreateKind::Create, "/t", 5, 9)]
     {
         assert_eq!(lab.ask(client, request), Err(ErrorCode::BadArguments));
     }
@@ -138,11 +138,11 @@ fn times_to_live_are_refused_unless_allowed_and_must_be_good() {
 }
 
 #[test]
-fn the_op_decides_where_flags_say_otherwise() {
+fn the_op_code_decides_where_the_flags_disagree() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    lab.ok(client, create_as(CreateOp::Create, "/plain", 4, -1));
-    lab.ok(client, create_as(CreateOp::Container, "/container", 0, -1));
+    lab.ok(client, create_as(CreateKind::Create, "/plain", 4, -1));
+    lab.ok(client, create_as(CreateKind::Container, "/container", 0, -1));
     for parent in ["/plain", "/container"] {
         lab.ok(client, create(&format!("{parent}/a")));
         lab.ok(client, delete(&format!("{parent}/a")));

@@ -1,5 +1,5 @@
 use super::lab::*;
-use crate::proto::*;
+use zk_wire::*;
 
 /// A day in the life of a server, with something of everything, written down.
 fn script() -> String {
@@ -12,7 +12,7 @@ fn script() -> String {
             Request::GetChildren { path: "/".into(), watch: true },
             auth("digest", "user:secret"),
             create(&format!("/plain-{index}")),
-            create_as(CreateOp::Create2, "/q-", 3, -1),
+            create_as(CreateKind::Create2, "/q-", 3, -1),
             ephemeral(&format!("/plain-{index}/x")),
             create_with(&format!("/own-{index}"), acl(31, "auth", "")),
             container(&format!("/box-{index}")),

@@ -1,7 +1,7 @@
 //! Which error a bad request gets, and which of two that apply.
 
 use super::lab::*;
-use crate::proto::*;
+use zk_wire::*;
 
 fn lab_with_znodes() -> (Lab, u64) {
     let mut lab = Lab::new();
@@ -15,13 +15,13 @@ fn lab_with_znodes() -> (Lab, u64) {
 }
 
 #[test]
-fn creates_are_checked_in_the_order_of_the_real_server() {
+fn creates_are_checked_in_the_order_of_apache_zookeeper() {
     let (mut lab, client) = lab_with_znodes();
     let bad_acl = |path: &str| create_with(path, Vec::new());
     for (request, code) in [
-        (create_as(CreateOp::Create, "/x", 7, -1), ErrorCode::BadArguments),
-        (create_as(CreateOp::Create, "/x", -1, -1), ErrorCode::BadArguments),
-        (create_as(CreateOp::Create, "x", 5, -1), ErrorCode::Unimplemented),
+        (create_as(CreateKind::Create, "/x", 7, -1), ErrorCode::BadArguments),
+        (create_as(CreateKind::Create, "/x", -1, -1), ErrorCode::BadArguments),
+        (create_as(CreateKind::Create, "x", 5, -1), ErrorCode::Unimplemented),
         (create(""), ErrorCode::BadArguments),
         (create("x"), ErrorCode::BadArguments),
         (create("/x\0"), ErrorCode::BadArguments),
@@ -47,14 +47,14 @@ fn creates_are_checked_in_the_order_of_the_real_server() {
 }
 
 #[test]
-fn a_sequential_name_may_be_nothing_but_the_counter() {
+fn a_sequential_name_may_consist_of_the_counter_alone() {
     let (mut lab, client) = lab_with_znodes();
     assert_eq!(lab.ok(client, sequential("/a/")), Response::Path("/a/0000000001".into()));
     assert_eq!(lab.ok(client, sequential("/a/..")), Response::Path("/a/..0000000002".into()));
 }
 
 #[test]
-fn deletes_are_checked_in_the_order_of_the_real_server() {
+fn deletes_are_checked_in_the_order_of_apache_zookeeper() {
     let (mut lab, client) = lab_with_znodes();
     for (request, code) in [
         (delete(""), ErrorCode::BadArguments),
@@ -77,7 +77,7 @@ fn deletes_are_checked_in_the_order_of_the_real_server() {
 }
 
 #[test]
-fn other_writes_are_checked_in_the_order_of_the_real_server() {
+fn other_writes_are_checked_in_the_order_of_apache_zookeeper() {
     let (mut lab, client) = lab_with_znodes();
     for (request, code) in [
         (set("", "x"), ErrorCode::BadArguments),
@@ -101,7 +101,7 @@ fn other_writes_are_checked_in_the_order_of_the_real_server() {
 }
 
 #[test]
-fn reads_look_up_any_path_and_ask_for_no_more() {
+fn reads_accept_paths_that_creates_refuse() {
     let (mut lab, client) = lab_with_znodes();
     let children2 = |path: &str| Request::GetChildren2 { path: path.into(), watch: false };
     let get_acl = |path: &str| Request::GetAcl { path: path.into() };

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::machine::{ConnectionId, Machine, Output, Settings};
-use crate::proto::*;
+use zk_wire::*;
 
 /// When all tests begin: a whole number of ticks.
 pub(super) const START: i64 = 1_700_000_000_000;
@@ -51,7 +51,7 @@ impl Lab {
         self.machine.request(self.now, connection, Framed { xid: self.xid, request })
     }
 
-    /// Returns the answer to a request, and checks that it is the last output and bears the right numbers.
+    /// Returns the reply to a request, and checks that it is the last output and bears the right numbers.
     pub(super) fn ask(&mut self, connection: ConnectionId, request: Request) -> Result<Response, ErrorCode> {
         let mut outputs = self.outputs(connection, request);
         let newest = self.machine.statistics().zxid;
@@ -108,47 +108,40 @@ pub(super) fn event(kind: EventKind, path: &str) -> (EventKind, String) {
 }
 
 pub(super) fn new_session() -> ConnectRequest {
-    ConnectRequest {
-        protocol_version: 0,
-        last_zxid_seen: 0,
-        timeout_ms: 10_000,
-        session_id: 0,
-        password: vec![0; 16],
-        read_only: Some(false),
-    }
+    ConnectRequest::new(10_000)
 }
 
 pub(super) fn acl(permissions: i32, scheme: &str, id: &str) -> Vec<Acl> {
-    vec![Acl { permissions, scheme: scheme.into(), id: id.into() }]
+    vec![Acl::new(permissions, scheme, id)]
 }
 
 pub(super) fn open() -> Vec<Acl> {
-    acl(31, "world", "anyone")
+    vec![Acl::open()]
 }
 
-pub(super) fn create_as(op: CreateOp, path: &str, flags: i32, ttl: i64) -> Request {
-    Request::Create { op, path: path.into(), data: Some(Vec::new()), acl: Some(open()), flags, ttl }
+pub(super) fn create_as(kind: CreateKind, path: &str, flags: i32, ttl: i64) -> Request {
+    Request::Create { kind, path: path.into(), data: Some(Vec::new()), acl: Some(open()), flags, ttl }
 }
 
 pub(super) fn create_with(path: &str, acl: Vec<Acl>) -> Request {
     let data = Some(b"data".to_vec());
-    Request::Create { op: CreateOp::Create, path: path.into(), data, acl: Some(acl), flags: 0, ttl: -1 }
+    Request::Create { kind: CreateKind::Create, path: path.into(), data, acl: Some(acl), flags: 0, ttl: -1 }
 }
 
 pub(super) fn create(path: &str) -> Request {
-    create_as(CreateOp::Create, path, 0, -1)
+    create_as(CreateKind::Create, path, 0, -1)
 }
 
 pub(super) fn ephemeral(path: &str) -> Request {
-    create_as(CreateOp::Create, path, 1, -1)
+    create_as(CreateKind::Create, path, 1, -1)
 }
 
 pub(super) fn sequential(path: &str) -> Request {
-    create_as(CreateOp::Create, path, 2, -1)
+    create_as(CreateKind::Create, path, 2, -1)
 }
 
 pub(super) fn container(path: &str) -> Request {
-    create_as(CreateOp::Container, path, 4, -1)
+    create_as(CreateKind::Container, path, 4, -1)
 }
 
 pub(super) fn delete(path: &str) -> Request {

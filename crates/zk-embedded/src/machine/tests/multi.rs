@@ -1,5 +1,5 @@
 use super::lab::*;
-use crate::proto::*;
+use zk_wire::*;
 
 fn multi<const N: usize>(operations: [Request; N]) -> Request {
     Request::Multi { operations: operations.to_vec() }
@@ -50,7 +50,7 @@ fn all_operations_are_one_transaction_and_each_sees_the_ones_before() {
 }
 
 #[test]
-fn one_failure_undoes_all_and_is_pointed_at() {
+fn a_failed_operation_undoes_the_multi_and_has_its_error() {
     let mut lab = Lab::new();
     let client = lab.connect();
     lab.ok(client, Request::AddWatch { path: "/".into(), mode: 1 });
@@ -72,7 +72,7 @@ fn one_failure_undoes_all_and_is_pointed_at() {
 }
 
 #[test]
-fn what_an_earlier_operation_has_done_makes_a_later_one_fail() {
+fn an_operation_fails_because_of_an_earlier_one_in_the_multi() {
     for (operations, code) in [
         ([create("/x"), create("/x")], ErrorCode::NodeExists),
         ([delete("/a"), set("/a", "")], ErrorCode::NoNode),
@@ -106,12 +106,12 @@ fn a_znode_can_be_replaced() {
 fn flags_decide_which_create_it_is() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    let as_op = |op, path: &str, flags| create_as(op, path, flags, -1);
+    let as_kind = |kind, path: &str, flags| create_as(kind, path, flags, -1);
     let operations = [
-        as_op(CreateOp::Create2, "/a", 0),
-        as_op(CreateOp::Container, "/b", 0),
-        as_op(CreateOp::Create, "/c", 4),
-        as_op(CreateOp::Container, "/d", 4),
+        as_kind(CreateKind::Create2, "/a", 0),
+        as_kind(CreateKind::Container, "/b", 0),
+        as_kind(CreateKind::Create, "/c", 4),
+        as_kind(CreateKind::Container, "/d", 4),
     ];
     let results = results(lab.ok(client, multi(operations)));
     let with_stat = results.iter().map(|result| matches!(result, MultiResult::Create2(..)));
@@ -123,9 +123,9 @@ fn flags_decide_which_create_it_is() {
 fn times_to_live_are_refused() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    let ttl = create_as(CreateOp::Ttl, "/t", 5, 1000);
+    let ttl = create_as(CreateKind::Ttl, "/t", 5, 1000);
     assert_eq!(results(lab.ok(client, multi([ttl]))), [MultiResult::Error(ErrorCode::Unimplemented)]);
-    let without = create_as(CreateOp::Create, "/t", 5, -1);
+    let without = create_as(CreateKind::Create, "/t", 5, -1);
     assert_eq!(lab.ask(client, multi([without])), Err(ErrorCode::MarshallingError));
 }
 
@@ -143,14 +143,14 @@ fn reads_and_writes_do_not_mix() {
 }
 
 #[test]
-fn nothing_is_a_multi_too() {
+fn a_multi_may_be_empty() {
     let mut lab = Lab::new();
     let client = lab.connect();
     assert_eq!(results(lab.ok(client, multi([]))), []);
 }
 
 #[test]
-fn events_come_operation_by_operation_and_before_the_reply() {
+fn events_of_a_multi_come_in_the_order_of_its_operations_and_before_the_reply() {
     let mut lab = Lab::new();
     let client = lab.connect();
     lab.ok(client, Request::AddWatch { path: "/".into(), mode: 1 });

@@ -2,10 +2,10 @@
 
 use super::lab::*;
 use crate::machine::{Machine, Output, Settings};
-use crate::proto::*;
+use zk_wire::*;
 
 #[test]
-fn pings_have_a_number_of_their_own() {
+fn the_reply_to_a_ping_has_xid_minus_2() {
     let mut lab = Lab::new();
     let client = lab.connect();
     let outputs = lab.machine.request(lab.now, client, Framed { xid: 7, request: Request::Ping });
@@ -23,11 +23,14 @@ fn sync_returns_the_path_whatever_it_is() {
 }
 
 #[test]
-fn unknown_ops_are_refused_with_zxid_minus_1_and_end_the_connection() {
+fn an_unknown_op_code_is_refused_with_zxid_minus_1_and_ends_the_connection() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    let outputs =
-        lab.machine.request(lab.now, client, Framed { xid: 3, request: Request::Unknown { op: 77 } });
+    let outputs = lab.machine.request(
+        lab.now,
+        client,
+        Framed { xid: 3, request: Request::Unknown { op_code: 77.into() } },
+    );
     let result = Err(ErrorCode::Unimplemented);
     assert_eq!(
         outputs,
@@ -40,28 +43,31 @@ fn unknown_ops_are_refused_with_zxid_minus_1_and_end_the_connection() {
 }
 
 #[test]
-fn ops_that_are_known_and_not_served_are_answered_as_by_the_real_server() {
+fn op_codes_that_are_known_and_not_served_get_the_replies_of_apache_zookeeper() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    assert_eq!(lab.ask(client, Request::Unknown { op: 16 }), Err(ErrorCode::ReconfigDisabled));
-    assert_eq!(lab.ask(client, Request::Unknown { op: 20 }), Err(ErrorCode::BadArguments));
-    let outputs =
-        lab.machine.request(lab.now, client, Framed { xid: 3, request: Request::Unknown { op: 102 } });
+    assert_eq!(lab.ask(client, Request::Unknown { op_code: 16.into() }), Err(ErrorCode::ReconfigDisabled));
+    assert_eq!(lab.ask(client, Request::Unknown { op_code: 20.into() }), Err(ErrorCode::BadArguments));
+    let outputs = lab.machine.request(
+        lab.now,
+        client,
+        Framed { xid: 3, request: Request::Unknown { op_code: 102.into() } },
+    );
     let result = Ok(Response::Number(-1));
     assert_eq!(outputs, [Output::Reply { connection: client, xid: 3, zxid: 0, result }]);
 }
 
 #[test]
-fn malformed_requests_are_refused_and_malformed_proofs_end_the_connection() {
+fn a_malformed_request_is_refused_and_a_malformed_auth_packet_ends_the_connection() {
     let mut lab = Lab::new();
     let client = lab.connect();
-    assert_eq!(lab.ask(client, Request::Malformed { op: 4 }), Err(ErrorCode::MarshallingError));
-    let outputs = lab.outputs(client, Request::Malformed { op: 100 });
+    assert_eq!(lab.ask(client, Request::Malformed { op_code: 4.into() }), Err(ErrorCode::MarshallingError));
+    let outputs = lab.outputs(client, Request::Malformed { op_code: 100.into() });
     assert_eq!(outputs, [Output::Close { connection: client }]);
 }
 
 #[test]
-fn a_check_of_its_own_is_answered_only_if_it_fails() {
+fn a_check_outside_of_a_multi_gets_a_reply_only_if_it_fails() {
     let mut lab = Lab::new();
     let client = lab.connect();
     assert_eq!(lab.outputs(client, check("/", 0)), []);
@@ -116,7 +122,7 @@ fn both_lists_of_children_are_sorted() {
 }
 
 #[test]
-fn statistics_tell_of_sessions_and_connections() {
+fn statistics_count_sessions_and_connections() {
     let mut lab = Lab::new();
     let (first, second) = (lab.connect(), lab.connect());
     for path in ["/b", "/a"] {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::lab::*;
 use crate::Version;
 use crate::machine::{ConnectionId, Output, path};
-use crate::proto::*;
+use zk_wire::*;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -27,12 +27,16 @@ fn any_path() -> impl Strategy<Value = String> {
 }
 
 fn any_write() -> impl Strategy<Value = Request> {
-    let op =
-        prop::sample::select(vec![CreateOp::Create, CreateOp::Create2, CreateOp::Container, CreateOp::Ttl]);
+    let kind = prop::sample::select(vec![
+        CreateKind::Create,
+        CreateKind::Create2,
+        CreateKind::Container,
+        CreateKind::Ttl,
+    ]);
     let version = prop_oneof![4 => Just(-1), 1 => 0..3];
     prop_oneof![
-        4 => (op, any_path(), -1..8, -1_i64..2)
-            .prop_map(|(op, path, flags, ttl)| create_as(op, &path, flags, ttl)),
+        4 => (kind, any_path(), -1..8, -1_i64..2)
+            .prop_map(|(kind, path, flags, ttl)| create_as(kind, &path, flags, ttl)),
         2 => any_path().prop_map(|path| ephemeral(&path)),
         3 => (any_path(), version.clone()).prop_map(|(path, version)| Request::Delete { path, version }),
         2 => (any_path(), version.clone(), any::<Option<[u8; 2]>>()).prop_map(|(path, version, data)| {
@@ -113,7 +117,7 @@ fn run(steps: Vec<Step>) {
             Step::Reattach(index) => match outside.sessions.get(index % outside.sessions.len().max(1)) {
                 Some((session_id, password)) => {
                     let (session_id, password) = (*session_id, password.clone());
-                    lab.dial(ConnectRequest { session_id, password, ..new_session() }).1
+                    lab.dial(ConnectRequest { session_id, password: Some(password), ..new_session() }).1
                 }
                 None => Vec::new(),
             },
@@ -176,7 +180,7 @@ fn check_invariants(lab: &Lab) {
 
 proptest! {
     #[test]
-    fn whatever_is_asked_the_tree_and_the_sessions_stay_consistent(steps in prop::collection::vec(any_step(), 1..80)) {
+    fn random_requests_leave_the_tree_and_the_sessions_consistent(steps in prop::collection::vec(any_step(), 1..80)) {
         run(steps);
     }
 }

@@ -1,8 +1,8 @@
 use super::lab::*;
 use crate::machine::{Output, Settings};
-use crate::proto::*;
+use zk_wire::*;
 
-/// Returns what the answer to the first frame says.
+/// Returns what the reply to the first frame says.
 fn granted(outputs: &[Output]) -> ConnectResponse {
     let connected = outputs.iter().find_map(|output| match output {
         Output::Connected { response, .. } => Some(response.clone()),
@@ -12,7 +12,7 @@ fn granted(outputs: &[Output]) -> ConnectResponse {
 }
 
 fn reattach(session_id: i64, password: Vec<u8>) -> ConnectRequest {
-    ConnectRequest { session_id, password, ..new_session() }
+    ConnectRequest { session_id, password: Some(password), ..new_session() }
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn the_read_only_flag_is_echoed_as_false_and_only_if_it_was_sent() {
 }
 
 #[test]
-fn a_client_that_is_ahead_is_closed_without_a_word() {
+fn a_client_that_has_seen_a_newer_zxid_is_closed_without_a_reply() {
     let mut lab = Lab::new();
     lab.connect();
     let zxid = lab.zxid();
@@ -47,7 +47,7 @@ fn a_client_that_is_ahead_is_closed_without_a_word() {
 }
 
 #[test]
-fn zxids_begin_after_the_one_that_was_given() {
+fn zxids_begin_after_the_configured_one() {
     let mut lab = Lab::with(Settings { first_zxid: 5 << 32, ..Settings::default() });
     let (_, outputs) = lab.dial(ConnectRequest { last_zxid_seen: 5 << 32, ..new_session() });
     assert_eq!(granted(&outputs).timeout_ms, 10_000);
@@ -74,7 +74,7 @@ fn a_session_moves_to_a_new_connection_and_the_old_one_is_closed() {
 }
 
 #[test]
-fn a_moved_session_leaves_watches_and_proofs_behind() {
+fn a_session_on_a_new_connection_has_no_watches_and_no_identities() {
     let mut lab = Lab::new();
     let (old, outputs) = lab.dial(new_session());
     let ConnectResponse { session_id, password, .. } = granted(&outputs);
@@ -86,7 +86,7 @@ fn a_moved_session_leaves_watches_and_proofs_behind() {
 }
 
 #[test]
-fn a_wrong_password_gets_nothing_and_still_closes_the_old_connection() {
+fn a_wrong_password_gets_no_session_and_still_closes_the_old_connection() {
     let mut lab = Lab::new();
     let old = lab.connect();
     let session = lab.session(old);
@@ -110,7 +110,7 @@ fn a_wrong_password_gets_nothing_and_still_closes_the_old_connection() {
 }
 
 #[test]
-fn a_session_that_is_unknown_or_over_gets_nothing() {
+fn an_unknown_or_ended_session_cannot_be_resumed() {
     let mut lab = Lab::new();
     let (connection, outputs) = lab.dial(new_session());
     let ConnectResponse { session_id, password, .. } = granted(&outputs);
@@ -123,7 +123,7 @@ fn a_session_that_is_unknown_or_over_gets_nothing() {
 }
 
 #[test]
-fn closing_is_one_transaction_with_all_its_ephemerals_then_the_reply_then_the_end() {
+fn close_deletes_all_ephemerals_in_one_transaction_then_replies_then_closes() {
     let mut lab = Lab::new();
     let (closing, watcher) = (lab.connect(), lab.connect());
     let session = lab.session(closing);
@@ -149,7 +149,7 @@ fn closing_is_one_transaction_with_all_its_ephemerals_then_the_reply_then_the_en
 }
 
 #[test]
-fn a_closing_client_hears_of_its_own_znodes() {
+fn a_closing_client_gets_the_events_of_its_own_znodes() {
     let mut lab = Lab::new();
     let closing = lab.connect();
     lab.ok(closing, ephemeral("/a"));

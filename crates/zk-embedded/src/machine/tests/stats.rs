@@ -1,5 +1,5 @@
 use super::lab::*;
-use crate::proto::*;
+use zk_wire::*;
 
 #[test]
 fn a_server_begins_with_the_tree_of_the_real_one() {
@@ -26,7 +26,7 @@ fn a_new_znode_has_the_zxid_and_the_time_of_its_creation() {
     let mut lab = Lab::new();
     let client = lab.connect();
     lab.now += 5;
-    let created = lab.ok(client, create_as(CreateOp::Create2, "/a", 0, -1));
+    let created = lab.ok(client, create_as(CreateKind::Create2, "/a", 0, -1));
     let (zxid, now) = (lab.zxid(), lab.now);
     let stat = Stat { czxid: zxid, mzxid: zxid, pzxid: zxid, ctime: now, mtime: now, ..Stat::default() };
     assert_eq!(created, Response::PathStat("/a".into(), stat));
@@ -62,7 +62,7 @@ fn a_write_changes_version_mzxid_mtime_and_length() {
 }
 
 #[test]
-fn data_can_be_missing_and_is_then_not_empty() {
+fn null_data_is_not_empty_data() {
     let mut lab = Lab::new();
     let client = lab.connect();
     lab.ok(client, create("/a"));
@@ -83,7 +83,7 @@ fn an_acl_that_is_set_changes_aversion_only() {
 }
 
 #[test]
-fn every_write_takes_a_zxid_also_one_that_fails_and_no_read_does() {
+fn every_write_takes_a_zxid_even_a_failed_one_and_no_read_does() {
     let mut lab = Lab::new();
     let client = lab.connect();
     for (request, taken) in [
@@ -97,8 +97,8 @@ fn every_write_takes_a_zxid_also_one_that_fails_and_no_read_does() {
         (Request::Multi { operations: vec![create("/b"), create("/c")] }, 1),
         (Request::Multi { operations: vec![create("/b"), create("/d")] }, 1),
         (Request::Multi { operations: Vec::new() }, 1),
-        (Request::Malformed { op: 1 }, 1),
-        (Request::Malformed { op: 4 }, 0),
+        (Request::Malformed { op_code: 1.into() }, 1),
+        (Request::Malformed { op_code: 4.into() }, 0),
         (exists("/a"), 0),
         (get("/nope"), 0),
         (Request::Sync { path: "/".into() }, 0),

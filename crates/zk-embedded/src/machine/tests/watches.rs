@@ -1,6 +1,6 @@
 use super::lab::*;
 use crate::machine::{WatchKind, WatchMode};
-use crate::proto::*;
+use zk_wire::*;
 
 use EventKind::{ChildrenChanged, Created, DataChanged, Deleted};
 
@@ -34,7 +34,7 @@ fn two_clients() -> (Lab, u64, u64) {
 }
 
 #[test]
-fn one_shot_watches_fire_once_for_what_they_look_at() {
+fn a_one_shot_watch_fires_once() {
     for (watch, write, expected) in [
         (watch_data("/a/b"), set("/a/b", "x"), vec![event(DataChanged, "/a/b")]),
         (watch_data("/a/b"), delete("/a/b"), vec![event(Deleted, "/a/b")]),
@@ -59,7 +59,7 @@ fn one_shot_watches_fire_once_for_what_they_look_at() {
 }
 
 #[test]
-fn a_watch_on_nothing_fires_when_there_is_something() {
+fn a_watch_on_a_missing_znode_fires_when_it_is_created() {
     let (mut lab, writer, watcher) = two_clients();
     assert_eq!(lab.ask(watcher, watch_exists("/new")), Err(ErrorCode::NoNode));
     assert_eq!(lab.events(writer, create("/new"), watcher), [event(Created, "/new")]);
@@ -70,7 +70,7 @@ fn a_watch_on_nothing_fires_when_there_is_something() {
 }
 
 #[test]
-fn a_read_that_is_refused_leaves_no_watch() {
+fn a_refused_read_sets_no_watch() {
     let (mut lab, writer, watcher) = two_clients();
     lab.ok(writer, create_with("/locked", acl(2, "world", "anyone")));
     for request in [watch_data("/locked"), watch_children("/locked")] {
@@ -80,7 +80,7 @@ fn a_read_that_is_refused_leaves_no_watch() {
 }
 
 #[test]
-fn a_deleted_znode_is_told_once_to_who_looks_at_it_twice() {
+fn a_client_with_two_watches_on_a_deleted_znode_gets_one_event() {
     let (mut lab, writer, watcher) = two_clients();
     lab.ok(watcher, watch_data("/a/b"));
     lab.ok(watcher, watch_children("/a/b"));
@@ -100,7 +100,7 @@ fn events_of_a_write_come_before_its_own_reply() {
 }
 
 #[test]
-fn persistent_watches_see_their_znode_again_and_again() {
+fn a_persistent_watch_fires_again_and_again() {
     let (mut lab, writer, watcher) = two_clients();
     assert_eq!(lab.ok(watcher, persistent("/p")), Response::Number(0), "the body is a code");
     for _ in 0..2 {
@@ -118,7 +118,7 @@ fn persistent_watches_see_their_znode_again_and_again() {
 }
 
 #[test]
-fn recursive_watches_see_all_below_and_no_changed_lists() {
+fn a_recursive_watch_fires_for_the_whole_subtree_and_not_for_lists_of_children() {
     let (mut lab, writer, watcher) = two_clients();
     lab.ok(watcher, recursive("/p"));
     for _ in 0..2 {
@@ -139,7 +139,7 @@ fn recursive_watches_see_all_below_and_no_changed_lists() {
 }
 
 #[test]
-fn one_znode_below_two_recursive_watches_is_told_once() {
+fn a_znode_below_two_recursive_watches_of_a_client_fires_one_event() {
     let (mut lab, writer, watcher) = two_clients();
     lab.ok(watcher, recursive("/"));
     lab.ok(watcher, recursive("/a"));
@@ -148,7 +148,7 @@ fn one_znode_below_two_recursive_watches_is_told_once() {
 }
 
 #[test]
-fn a_watch_that_fires_once_takes_the_place_of_one_that_stays() {
+fn a_one_shot_watch_replaces_a_persistent_one() {
     // ZOOKEEPER-4466: one mode for each path, connection and kind.
     let (mut lab, writer, watcher) = two_clients();
     lab.ok(watcher, persistent("/a"));
@@ -162,7 +162,7 @@ fn a_watch_that_fires_once_takes_the_place_of_one_that_stays() {
 }
 
 #[test]
-fn a_watch_that_stays_takes_the_place_of_one_that_fires_once() {
+fn a_persistent_watch_replaces_a_one_shot_one() {
     let (mut lab, writer, watcher) = two_clients();
     lab.ok(watcher, watch_data("/a"));
     lab.ok(watcher, recursive("/a"));
@@ -199,13 +199,13 @@ fn removed_watches_do_not_fire() {
 }
 
 #[test]
-fn watches_of_others_can_be_checked_and_not_removed() {
+fn a_watch_of_another_client_can_be_checked_and_not_removed() {
     let (mut lab, other, watcher) = two_clients();
     let check = |kind| Request::CheckWatches { path: "/a".into(), kind };
     assert_eq!(lab.ask(watcher, check(3)), Err(ErrorCode::NoWatcher));
     lab.ok(watcher, watch_data("/a"));
     for client in [watcher, other] {
-        // The real server of 3.8 does not ask whose it is.
+        // Apache ZooKeeper of 3.8 does not ask whose it is.
         assert_eq!(lab.ok(client, check(2)), Response::Empty);
         assert_eq!(lab.ok(client, check(3)), Response::Empty);
         assert_eq!(lab.ask(client, check(1)), Err(ErrorCode::NoWatcher));
@@ -221,7 +221,7 @@ fn watches_of_others_can_be_checked_and_not_removed() {
 }
 
 #[test]
-fn watches_go_with_their_connection() {
+fn watches_end_with_their_connection() {
     let (mut lab, writer, watcher) = two_clients();
     lab.ok(watcher, watch_data("/a"));
     lab.ok(watcher, recursive("/"));
@@ -231,7 +231,7 @@ fn watches_go_with_their_connection() {
 }
 
 #[test]
-fn watches_set_again_fire_at_once_for_what_was_missed() {
+fn watches_that_are_set_again_fire_at_once_for_missed_changes() {
     let (mut lab, writer, watcher) = two_clients();
     lab.ok(writer, create("/still"));
     lab.ok(writer, create("/gone"));
@@ -269,7 +269,7 @@ fn watches_set_again_fire_at_once_for_what_was_missed() {
 }
 
 #[test]
-fn persistent_watches_set_again_do_not_fire_for_what_was_missed() {
+fn persistent_watches_that_are_set_again_do_not_fire_for_missed_changes() {
     let (mut lab, writer, watcher) = two_clients();
     let request = Request::SetWatches2 {
         relative_zxid: 0,
@@ -290,16 +290,16 @@ fn persistent_watches_set_again_do_not_fire_for_what_was_missed() {
 }
 
 #[test]
-fn watchers_of_one_znode_are_told_in_the_order_of_their_connections() {
+fn watchers_of_one_znode_get_events_in_the_order_of_their_connections() {
     let mut lab = Lab::new();
     let clients: Vec<_> = (0..5).map(|_| lab.connect()).collect();
     for client in clients.iter().rev() {
         lab.ok(*client, watch_children("/"));
     }
     let outputs = lab.outputs(clients[0], create("/a"));
-    let told = outputs.iter().filter_map(|output| match output {
+    let notified = outputs.iter().filter_map(|output| match output {
         crate::machine::Output::Event { connection, .. } => Some(*connection),
         _ => None,
     });
-    assert_eq!(told.collect::<Vec<_>>(), clients);
+    assert_eq!(notified.collect::<Vec<_>>(), clients);
 }

@@ -1,27 +1,28 @@
-//! Who may do what: permissions by operation, auth, digest users, addresses.
+//! ACLs: permissions by operation, auth, digest users, addresses.
+
+use zk_wire::{Acl, OpCode, Request};
 
 use super::{Case, EPHEMERAL, case};
 use crate::common::request::{
-    Request, acl, auth, bare, check, create, create_acl, delete, multi, multi_read, of_kind, of_path,
-    op_name, open, read, set_acl, set_data,
+    acl, auth, bare, check, create, create_acl, delete, multi, multi_read, of_kind, of_path, open, read,
+    set_acl, set_data,
 };
-use crate::common::wire::{Acl, op};
 
 /// The digest of `joe:secret` as ZooKeeper stores it.
 const JOE: &str = "joe:UMqAzymhTV1uI5shJgowq4uXlwU=";
 
 fn on_guarded() -> Vec<Request> {
     vec![
-        read(op::EXISTS, "/x", true),
-        read(op::GET_DATA, "/x", true),
-        read(op::GET_CHILDREN, "/x", true),
-        read(op::GET_CHILDREN2, "/x", false),
-        of_path(op::GET_ACL, "/x"),
-        of_path(op::SYNC, "/x"),
-        of_path(op::GET_ALL_CHILDREN_NUMBER, "/x"),
-        of_path(op::GET_EPHEMERALS, "/x"),
-        of_kind(op::ADD_WATCH, "/x", 1),
-        multi_read([read(op::GET_DATA, "/x", false), read(op::GET_CHILDREN, "/x", false)]),
+        read(OpCode::Exists, "/x", true),
+        read(OpCode::GetData, "/x", true),
+        read(OpCode::GetChildren, "/x", true),
+        read(OpCode::GetChildren2, "/x", false),
+        of_path(OpCode::GetAcl, "/x"),
+        of_path(OpCode::Sync, "/x"),
+        of_path(OpCode::GetAllChildrenNumber, "/x"),
+        of_path(OpCode::GetEphemerals, "/x"),
+        of_kind(OpCode::AddWatch, "/x", 1),
+        multi_read([read(OpCode::GetData, "/x", false), read(OpCode::GetChildren, "/x", false)]),
         multi([check("/x", -1)]),
         multi([create("/x/m", "", 0), delete("/x/m", -1)]),
         multi([set_data("/x", "m", -1)]),
@@ -103,9 +104,9 @@ fn parents() -> Vec<Case> {
             a.call(set_acl("/p", vec![acl(0, "world", "anyone")], -1));
             a.get("/p/x");
             a.set("/p/x", "new");
-            a.call(of_path(op::GET_ACL, "/p/x"));
-            a.call(of_path(op::GET_ALL_CHILDREN_NUMBER, "/p"));
-            a.call(of_path(op::GET_ALL_CHILDREN_NUMBER, "/"));
+            a.call(of_path(OpCode::GetAcl, "/p/x"));
+            a.call(of_path(OpCode::GetAllChildrenNumber, "/p"));
+            a.call(of_path(OpCode::GetAllChildrenNumber, "/"));
         }),
         case("acl: which error wins on create", |t| {
             let a = t.open();
@@ -148,8 +149,8 @@ fn parents() -> Vec<Case> {
             for path in ["/x", "/y"] {
                 a.get(path);
                 b.get(path);
-                a.call(of_path(op::GET_ACL, path));
-                b.call(of_path(op::GET_ACL, path));
+                a.call(of_path(OpCode::GetAcl, path));
+                b.call(of_path(OpCode::GetAcl, path));
             }
             b.auth("digest", "joe:wrong");
             b.get("/x");
@@ -161,19 +162,19 @@ fn parents() -> Vec<Case> {
             a.auth("digest", "joe:secret");
             a.auth("digest", "ann:other");
             a.call(create_acl("/x", vec![acl(3, "auth", "")]));
-            a.call(of_path(op::GET_ACL, "/x"));
+            a.call(of_path(OpCode::GetAcl, "/x"));
             a.call(set_acl("/x", vec![acl(31, "auth", "")], -1));
         }),
         case("acl: getACL hides digests from who may only read", |t| {
             let (a, b) = (t.open(), t.open());
             a.auth("digest", "joe:secret");
             a.call(create_acl("/x", vec![acl(31, "digest", JOE), acl(1, "world", "anyone")]));
-            a.call(of_path(op::GET_ACL, "/x"));
-            b.call(of_path(op::GET_ACL, "/x"));
+            a.call(of_path(OpCode::GetAcl, "/x"));
+            b.call(of_path(OpCode::GetAcl, "/x"));
             a.call(create_acl("/y", vec![acl(16, "world", "anyone"), acl(31, "digest", JOE)]));
-            b.call(of_path(op::GET_ACL, "/y"));
+            b.call(of_path(OpCode::GetAcl, "/y"));
             a.call(create_acl("/z", vec![acl(15, "ip", "127.0.0.1"), acl(16, "digest", JOE)]));
-            b.call(of_path(op::GET_ACL, "/z"));
+            b.call(of_path(OpCode::GetAcl, "/z"));
         }),
         case("acl: watches fire on what may not be read", |t| {
             let (a, b) = (t.open(), t.open());
@@ -232,9 +233,9 @@ fn auths() -> Vec<Case> {
                 let (a, b) = (t.open(), t.open());
                 a.create("/e", "", EPHEMERAL);
                 a.call(request.clone());
-                a.call(bare(op::WHO_AM_I));
+                a.call(bare(OpCode::WhoAmI));
                 a.call(create_acl("/x", vec![acl(31, "auth", "")]));
-                a.call(of_path(op::GET_ACL, "/x"));
+                a.call(of_path(OpCode::GetAcl, "/x"));
                 b.exists("/e");
             })
         })
@@ -252,11 +253,11 @@ fn auths() -> Vec<Case> {
         let c = a.reattach(0);
         c.create("/again", "", 0);
     }));
-    for op in [op::CREATE2, op::CREATE_CONTAINER, op::CREATE_TTL] {
-        all.push(case(format!("acl: {} without permission", op_name(op)), move |t| {
+    for op in [OpCode::Create2, OpCode::CreateContainer, OpCode::CreateTtl] {
+        all.push(case(format!("acl: {} without permission", op), move |t| {
             let a = t.open();
             a.call(create_acl("/x", vec![acl(1, "world", "anyone")]));
-            let flags = if op == op::CREATE_TTL { 5 } else { 0 };
+            let flags = if op == OpCode::CreateTtl { 5 } else { 0 };
             a.call(crate::common::request::create_by(op, "/x/y", "", flags));
         }));
     }

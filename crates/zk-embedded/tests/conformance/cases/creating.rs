@@ -1,11 +1,12 @@
 //! create, create2, createContainer, createTTL.
 
+use zk_wire::{Acl, CreateKind, OpCode, Request, Writer};
+
 use super::{Case, EPHEMERAL, EPHEMERAL_SEQUENTIAL, SEQUENTIAL, case};
-use crate::common::request::{Request, acl, create, create_by, delete, multi, op_name, open, set_data};
-use crate::common::wire::{Acl, Out, op};
+use crate::common::request::{acl, create, create_by, delete, multi, open, raw, set_data, write_acl};
 
 /// Paths below the case's root that may be wrong, and whole ones with a `!`.
-pub(super) const ODD_PATHS: &[&str] = &[
+pub(super) const UNUSUAL_PATHS: &[&str] = &[
     "!",
     "!noslash",
     "!//",
@@ -41,11 +42,11 @@ pub(super) const ODD_PATHS: &[&str] = &[
     "/x/\u{0}/y",
 ];
 
-const CREATES: [i32; 4] = [op::CREATE, op::CREATE2, op::CREATE_CONTAINER, op::CREATE_TTL];
+const CREATES: [OpCode; 4] = [OpCode::Create, OpCode::Create2, OpCode::CreateContainer, OpCode::CreateTtl];
 
 fn with(data: Option<&[u8]>, acl: Option<Vec<Acl>>) -> Request {
     let data = data.map(<[u8]>::to_vec);
-    Request::Create { op: op::CREATE2, path: "/x".into(), data, acl, flags: 0, ttl: 0 }
+    Request::Create { kind: CreateKind::Create2, path: "/x".into(), data, acl, flags: 0, ttl: 0 }
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -62,7 +63,7 @@ fn kinds() -> Vec<Case> {
     let mut all = Vec::new();
     for op in CREATES {
         for flags in [0, 1, 2, 3, 4, 5, 6, 7, -1, 100] {
-            all.push(case(format!("create: {} with flags {flags}", op_name(op)), move |t| {
+            all.push(case(format!("create: {} with flags {flags}", op), move |t| {
                 let a = t.open();
                 let made = a.call(create_by(op, "/x", "data", flags));
                 a.children("/");
@@ -83,7 +84,7 @@ fn kinds() -> Vec<Case> {
             let kinds = if ttl < 0 { &[5, 6][..] } else { &[5, 6, 0] };
             for &flags in kinds {
                 a.call(Request::Create {
-                    op: op::CREATE_TTL,
+                    kind: CreateKind::Ttl,
                     path: format!("/x{flags}"),
                     data: Some(b"d".to_vec()),
                     acl: Some(open()),
@@ -98,7 +99,7 @@ fn kinds() -> Vec<Case> {
 }
 
 fn paths() -> Vec<Case> {
-    ODD_PATHS
+    UNUSUAL_PATHS
         .iter()
         .map(|&path| {
             case(format!("create: path {path:?}"), move |t| {
@@ -108,7 +109,7 @@ fn paths() -> Vec<Case> {
                 a.children("/");
                 a.create(path, "d", SEQUENTIAL);
                 a.create(path, "d", EPHEMERAL);
-                a.call(create_by(op::CREATE2, path, "d", 0));
+                a.call(create_by(OpCode::Create2, path, "d", 0));
                 a.call(multi([create(path, "d", 0), create("/y", "", 0)]));
                 a.exists("/y");
             })
@@ -156,14 +157,14 @@ fn acls() -> Vec<Case> {
         .map(|(name, list)| {
             case(format!("create: acl {name}"), move |t| {
                 let a = t.open();
-                let read_acl = || Request::Path { op: op::GET_ACL, path: "/x".into() };
+                let read_acl = || Request::GetAcl { path: "/x".into() };
                 a.call(with(Some(b"d"), list.clone()));
                 a.call(read_acl());
                 a.get("/x");
                 // The same by setACL, and with a user known.
                 a.create("/y", "", 0);
                 a.call(Request::SetAcl { path: "/y".into(), acl: list.clone(), version: -1 });
-                a.call(Request::Path { op: op::GET_ACL, path: "/y".into() });
+                a.call(Request::GetAcl { path: "/y".into() });
                 a.auth("digest", "joe:secret");
                 a.delete("/x");
                 a.call(with(Some(b"d"), list.clone()));
@@ -202,8 +203,8 @@ fn data() -> Vec<Case> {
         }),
         case("create: null path", |t| {
             let a = t.open();
-            let body = Out::default().int(-1).text("d").acls(Some(&open())).int(0).body();
-            a.call(Request::Raw { op: op::CREATE, body });
+            let body = Writer::new().int(-1).string("d").vector(Some(&open()), write_acl).int(0);
+            a.call(raw(OpCode::Create, body));
             a.exists("/");
         }),
     ]
@@ -212,7 +213,7 @@ fn data() -> Vec<Case> {
 fn places() -> Vec<Case> {
     let mut all = Vec::new();
     for op in CREATES {
-        let name = op_name(op);
+        let name = op;
         let flags = [0, 0, 4, 5][CREATES.iter().position(|&other| other == op).expect("one of them")];
         all.push(case(format!("create: {name} where the parent is missing"), move |t| {
             let a = t.open();
@@ -248,9 +249,12 @@ fn places() -> Vec<Case> {
     }));
     all.push(case("create: below every kind of parent", |t| {
         let a = t.open();
-        for (op, flags) in
-            [(op::CREATE, 0), (op::CREATE, SEQUENTIAL), (op::CREATE_CONTAINER, 4), (op::CREATE_TTL, 5)]
-        {
+        for (op, flags) in [
+            (OpCode::Create, 0),
+            (OpCode::Create, SEQUENTIAL),
+            (OpCode::CreateContainer, 4),
+            (OpCode::CreateTtl, 5),
+        ] {
             let path = a.call(create_by(op, "/x", "", flags)).path();
             a.create(&format!("!{path}/y"), "", 0);
             a.exists(&format!("!{path}"));

@@ -1,11 +1,12 @@
 //! multi and multiRead.
 
+use zk_wire::{CreateKind, OpCode, Request, Writer};
+
 use super::{Case, EPHEMERAL, SEQUENTIAL, case};
 use crate::common::request::{
-    Request, acl, bare, check, create, create_acl, create_by, delete, multi, multi_read, of_path, op_name,
-    open, read, set_acl, set_data,
+    acl, bare, check, create, create_acl, create_by, delete, multi, multi_read, of_path, open, raw, read,
+    set_acl, set_data,
 };
-use crate::common::wire::{Out, op};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
@@ -20,11 +21,11 @@ pub(super) fn cases() -> Vec<Case> {
 fn good() -> Vec<(&'static str, Request)> {
     vec![
         ("create", create("/new", "data", 0)),
-        ("create2", create_by(op::CREATE2, "/new", "data", 0)),
+        ("create2", create_by(OpCode::Create2, "/new", "data", 0)),
         ("create of an ephemeral", create("/new", "data", EPHEMERAL)),
         ("create of a sequential", create("/new", "data", SEQUENTIAL)),
-        ("createContainer", create_by(op::CREATE_CONTAINER, "/new", "data", 4)),
-        ("createTTL", create_by(op::CREATE_TTL, "/new", "data", 5)),
+        ("createContainer", create_by(OpCode::CreateContainer, "/new", "data", 4)),
+        ("createTTL", create_by(OpCode::CreateTtl, "/new", "data", 5)),
         ("delete", delete("/a", 0)),
         ("setData", set_data("/a", "data", 0)),
         ("check", check("/a", 0)),
@@ -34,7 +35,7 @@ fn good() -> Vec<(&'static str, Request)> {
 fn bad() -> Vec<(&'static str, Request)> {
     vec![
         ("create of what exists", create("/a", "", 0)),
-        ("create2 of what exists", create_by(op::CREATE2, "/a", "", 0)),
+        ("create2 of what exists", create_by(OpCode::Create2, "/a", "", 0)),
         ("create without parent", create("/none/x", "", 0)),
         ("create of a bad path", create("/none//x", "", 0)),
         ("create with bad flags", create("/new", "", 99)),
@@ -108,13 +109,13 @@ fn mixed() -> Vec<Case> {
             prepare(a);
             a.call(multi([
                 create("/n1", "1", 0),
-                create_by(op::CREATE2, "/n2", "22", 0),
+                create_by(OpCode::Create2, "/n2", "22", 0),
                 check("/n1", 0),
                 set_data("/n1", "set", 0),
                 check("/n1", 1),
                 delete("/a", 0),
                 create("/a", "again", EPHEMERAL),
-                create_by(op::CREATE2, "/n2/s", "", SEQUENTIAL),
+                create_by(OpCode::Create2, "/n2/s", "", SEQUENTIAL),
             ]));
             for path in ["/", "/n1", "/n2", "/a"] {
                 a.children(path);
@@ -177,7 +178,7 @@ fn mixed() -> Vec<Case> {
         case("multi: data of any kind", |t| {
             let a = t.open();
             let null = Request::Create {
-                op: op::CREATE,
+                kind: CreateKind::Create,
                 path: "/null".into(),
                 data: None,
                 acl: Some(open()),
@@ -247,10 +248,10 @@ fn reads() -> Vec<Case> {
             let a = t.open();
             prepare(a);
             a.call(multi_read([
-                read(op::GET_DATA, "/a", false),
-                read(op::GET_CHILDREN, "/", false),
-                read(op::GET_CHILDREN, "/p", false),
-                read(op::GET_DATA, "/e", false),
+                read(OpCode::GetData, "/a", false),
+                read(OpCode::GetChildren, "/", false),
+                read(OpCode::GetChildren, "/p", false),
+                read(OpCode::GetData, "/e", false),
             ]));
         }),
         case("multiRead: each has its own error", |t| {
@@ -258,12 +259,12 @@ fn reads() -> Vec<Case> {
             prepare(a);
             a.call(create_acl("/dark", vec![acl(2, "world", "anyone")]));
             a.call(multi_read([
-                read(op::GET_DATA, "/none", false),
-                read(op::GET_DATA, "/a", false),
-                read(op::GET_CHILDREN, "/none", false),
-                read(op::GET_DATA, "/dark", false),
-                read(op::GET_CHILDREN, "/dark", false),
-                read(op::GET_CHILDREN, "/p", false),
+                read(OpCode::GetData, "/none", false),
+                read(OpCode::GetData, "/a", false),
+                read(OpCode::GetChildren, "/none", false),
+                read(OpCode::GetData, "/dark", false),
+                read(OpCode::GetChildren, "/dark", false),
+                read(OpCode::GetChildren, "/p", false),
             ]));
         }),
         case("multiRead: empty", |t| {
@@ -275,9 +276,9 @@ fn reads() -> Vec<Case> {
             let (a, b) = (t.open(), t.open());
             prepare(a);
             b.call(multi_read([
-                read(op::GET_DATA, "/a", true),
-                read(op::GET_CHILDREN, "/p", true),
-                read(op::GET_DATA, "/none", true),
+                read(OpCode::GetData, "/a", true),
+                read(OpCode::GetChildren, "/p", true),
+                read(OpCode::GetData, "/none", true),
             ]));
             a.set("/a", "new");
             a.delete("/p/kid");
@@ -290,24 +291,24 @@ fn reads() -> Vec<Case> {
         }),
         case("multiRead: of an exists", |t| {
             let a = t.open();
-            a.call(multi_read([read(op::EXISTS, "/", false)]));
+            a.call(multi_read([read(OpCode::Exists, "/", false)]));
             a.exists("/x");
         }),
         case("multiRead: of getChildren2", |t| {
             let a = t.open();
-            a.call(multi_read([read(op::GET_CHILDREN2, "/", false)]));
+            a.call(multi_read([read(OpCode::GetChildren2, "/", false)]));
             a.exists("/x");
         }),
         case("multi: of a read", |t| {
             let a = t.open();
             a.create("/x", "", 0);
-            a.call(multi([read(op::GET_DATA, "/x", false)]));
+            a.call(multi([read(OpCode::GetData, "/x", false)]));
             a.exists("/x");
         }),
         case("multi: of a read and a write", |t| {
             let a = t.open();
             a.create("/x", "", 0);
-            a.call(multi([create("/y", "", 0), read(op::GET_DATA, "/x", false)]));
+            a.call(multi([create("/y", "", 0), read(OpCode::GetData, "/x", false)]));
             a.exists("/y");
         }),
     ]
@@ -317,19 +318,19 @@ fn reads() -> Vec<Case> {
 fn unusual() -> Vec<Case> {
     let strange = [
         set_acl("/x", open(), -1),
-        of_path(op::SYNC, "/x"),
-        of_path(op::GET_ACL, "/x"),
-        read(op::EXISTS, "/x", false),
-        bare(op::PING),
-        bare(op::CLOSE_SESSION),
-        bare(op::WHO_AM_I),
-        bare(777),
+        of_path(OpCode::Sync, "/x"),
+        of_path(OpCode::GetAcl, "/x"),
+        read(OpCode::Exists, "/x", false),
+        bare(OpCode::Ping),
+        bare(OpCode::CloseSession),
+        bare(OpCode::WhoAmI),
+        bare(OpCode::Other(777)),
         multi([create("/y", "", 0)]),
     ];
     let mut all: Vec<Case> = strange
         .into_iter()
         .map(|request| {
-            case(format!("multi: of {}", op_name(request.op())), move |t| {
+            case(format!("multi: of {}", request.op_code()), move |t| {
                 let a = t.open();
                 a.create("/x", "", 0);
                 a.call(multi([create("/z", "", 0), request.clone()]));
@@ -338,18 +339,17 @@ fn unusual() -> Vec<Case> {
         })
         .collect();
     let broken = [
-        ("nothing at all", Out::default()),
-        ("no end", Out::default().int(op::DELETE).flag(false).int(-1).text("/case").int(-1)),
-        ("half a header", Out::default().int(op::DELETE).flag(false)),
-        ("half an operation", Out::default().int(op::DELETE).flag(false).int(-1).int(100)),
-        ("an end with an op", Out::default().int(op::DELETE).flag(true).int(-1)),
-        ("bytes behind the end", Out::default().int(-1).flag(true).int(-1).raw(b"more")),
+        ("nothing at all", Writer::new()),
+        ("no end", Writer::new().int(OpCode::Delete.code()).bool(false).int(-1).string("/case").int(-1)),
+        ("half a header", Writer::new().int(OpCode::Delete.code()).bool(false)),
+        ("half an operation", Writer::new().int(OpCode::Delete.code()).bool(false).int(-1).int(100)),
+        ("an end with an op", Writer::new().int(OpCode::Delete.code()).bool(true).int(-1)),
+        ("bytes behind the end", Writer::new().int(-1).bool(true).int(-1).raw(b"more")),
     ];
     for (name, body) in broken {
-        let body = body.body();
         all.push(case(format!("multi: with {name} in it"), move |t| {
             let a = t.open();
-            a.call(Request::Raw { op: op::MULTI, body: body.clone() });
+            a.call(raw(OpCode::Multi, body.clone()));
             a.exists("/");
         }));
     }

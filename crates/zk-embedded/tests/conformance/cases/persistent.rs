@@ -1,14 +1,15 @@
 //! addWatch, and the removing and checking of watches.
 
+use zk_wire::OpCode;
+
 use super::watches::kinds;
 use super::{Case, EPHEMERAL, case};
 use crate::common::bench::Client;
 use crate::common::request::{create, delete, multi, of_kind, set_data};
-use crate::common::wire::op;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut all = adding();
-    all.extend(together());
+    all.extend(combined());
     all.extend(removing());
     all
 }
@@ -31,7 +32,7 @@ fn adding() -> Vec<Case> {
     for mode in [-1, 0, 1, 2, 99] {
         all.push(case(format!("addWatch: mode {mode}, over two lives"), move |t| {
             let (a, b) = (t.open(), t.open());
-            b.call(of_kind(op::ADD_WATCH, "/x", mode));
+            b.call(of_kind(OpCode::AddWatch, "/x", mode));
             if b.is_open() {
                 life(a);
                 life(a);
@@ -41,18 +42,18 @@ fn adding() -> Vec<Case> {
     for mode in [0, 1] {
         all.push(case(format!("addWatch: mode {mode} twice fires once"), move |t| {
             let (a, b) = (t.open(), t.open());
-            b.call(of_kind(op::ADD_WATCH, "/x", mode));
-            b.call(of_kind(op::ADD_WATCH, "/x", mode));
+            b.call(of_kind(OpCode::AddWatch, "/x", mode));
+            b.call(of_kind(OpCode::AddWatch, "/x", mode));
             life(a);
         }));
         all.push(case(format!("addWatch: mode {mode} of the writer itself"), move |t| {
             let a = t.open();
-            a.call(of_kind(op::ADD_WATCH, "/x", mode));
+            a.call(of_kind(OpCode::AddWatch, "/x", mode));
             life(a);
         }));
         all.push(case(format!("addWatch: mode {mode} is gone after a reconnect"), move |t| {
             let (a, b) = (t.open(), t.open());
-            b.call(of_kind(op::ADD_WATCH, "/x", mode));
+            b.call(of_kind(OpCode::AddWatch, "/x", mode));
             b.cut();
             let c = b.reattach(0);
             life(a);
@@ -61,8 +62,8 @@ fn adding() -> Vec<Case> {
         all.push(case(format!("addWatch: mode {mode} and ephemerals of a session that ends"), move |t| {
             let (a, b) = (t.open(), t.open());
             a.create("/x", "", 0);
-            b.call(of_kind(op::ADD_WATCH, "/x", mode));
-            b.call(of_kind(op::ADD_WATCH, "/", mode));
+            b.call(of_kind(OpCode::AddWatch, "/x", mode));
+            b.call(of_kind(OpCode::AddWatch, "/", mode));
             a.create("/x/e", "", EPHEMERAL);
             a.create("/x/f", "", EPHEMERAL);
             a.close();
@@ -98,14 +99,14 @@ fn adding() -> Vec<Case> {
     all
 }
 
-fn together() -> Vec<Case> {
+fn combined() -> Vec<Case> {
     let mut all = Vec::new();
     // ZOOKEEPER-4466: watches of several modes on one path, set in either order.
     let watches = kinds();
     for (first, one) in &watches[..6] {
         for (second, other) in &watches[..6] {
             let (one, other) = (one.clone(), other.clone());
-            all.push(case(format!("watches together: {first}, then {second}"), move |t| {
+            all.push(case(format!("watches combined: {first}, then {second}"), move |t| {
                 let (a, b) = (t.open(), t.open());
                 a.create("/x", "", 0);
                 b.call(one.clone());
@@ -120,7 +121,7 @@ fn together() -> Vec<Case> {
             }));
         }
     }
-    all.push(case("watches together: one-shot below a recursive one", |t| {
+    all.push(case("watches combined: one-shot below a recursive one", |t| {
         let (a, b) = (t.open(), t.open());
         a.create("/x", "", 0);
         b.recursive("/");
@@ -131,7 +132,7 @@ fn together() -> Vec<Case> {
         a.set("/x", "2");
         a.delete("/x/y");
     }));
-    all.push(case("watches together: a recursive one and child watches in its tree", |t| {
+    all.push(case("watches combined: a recursive one and child watches in its tree", |t| {
         let (a, b) = (t.open(), t.open());
         b.children_watch("/");
         b.recursive("/");
@@ -139,7 +140,7 @@ fn together() -> Vec<Case> {
         b.children_watch("/");
         life(a);
     }));
-    all.push(case("watches together: of two clients on one path", |t| {
+    all.push(case("watches combined: of two clients on one path", |t| {
         let (a, b, c) = (t.open(), t.open(), t.open());
         b.persistent("/x");
         c.recursive("/x");
@@ -158,22 +159,22 @@ fn removing() -> Vec<Case> {
                 let (a, b) = (t.open(), t.open());
                 a.create("/x", "", 0);
                 b.call(watch.clone());
-                b.call(of_kind(op::CHECK_WATCHES, "/x", kind));
-                a.call(of_kind(op::CHECK_WATCHES, "/x", kind));
+                b.call(of_kind(OpCode::CheckWatches, "/x", kind));
+                a.call(of_kind(OpCode::CheckWatches, "/x", kind));
                 if !b.is_open() {
                     return;
                 }
-                b.call(of_kind(op::REMOVE_WATCHES, "/x", kind));
+                b.call(of_kind(OpCode::RemoveWatches, "/x", kind));
                 if !b.is_open() {
                     return;
                 }
-                b.call(of_kind(op::CHECK_WATCHES, "/x", 3));
+                b.call(of_kind(OpCode::CheckWatches, "/x", 3));
                 a.set("/x", "1");
                 a.create("/x/y", "", 0);
                 a.delete("/x/y");
                 a.delete("/x");
                 if b.is_open() {
-                    b.call(of_kind(op::REMOVE_WATCHES, "/x", kind));
+                    b.call(of_kind(OpCode::RemoveWatches, "/x", kind));
                 }
             }));
         }
@@ -181,9 +182,9 @@ fn removing() -> Vec<Case> {
     all.push(case("removeWatches: of an exists watch on a missing node", |t| {
         let (a, b) = (t.open(), t.open());
         b.exists_watch("/x");
-        b.call(of_kind(op::CHECK_WATCHES, "/x", 2));
-        b.call(of_kind(op::CHECK_WATCHES, "/x", 1));
-        b.call(of_kind(op::REMOVE_WATCHES, "/x", 2));
+        b.call(of_kind(OpCode::CheckWatches, "/x", 2));
+        b.call(of_kind(OpCode::CheckWatches, "/x", 1));
+        b.call(of_kind(OpCode::RemoveWatches, "/x", 2));
         a.create("/x", "", 0);
     }));
     all.push(case("removeWatches: of two kinds, one by one", |t| {
@@ -191,10 +192,10 @@ fn removing() -> Vec<Case> {
         a.create("/x", "", 0);
         b.get_watch("/x");
         b.children_watch("/x");
-        b.call(of_kind(op::REMOVE_WATCHES, "/x", 1));
-        b.call(of_kind(op::CHECK_WATCHES, "/x", 1));
-        b.call(of_kind(op::CHECK_WATCHES, "/x", 2));
-        b.call(of_kind(op::CHECK_WATCHES, "/x", 3));
+        b.call(of_kind(OpCode::RemoveWatches, "/x", 1));
+        b.call(of_kind(OpCode::CheckWatches, "/x", 1));
+        b.call(of_kind(OpCode::CheckWatches, "/x", 2));
+        b.call(of_kind(OpCode::CheckWatches, "/x", 3));
         a.create("/x/y", "", 0);
         a.set("/x", "1");
     }));
@@ -203,7 +204,7 @@ fn removing() -> Vec<Case> {
         a.create("/x", "", 0);
         b.get_watch("/x");
         b.children_watch("/x");
-        b.call(of_kind(op::REMOVE_WATCHES, "/x", 3));
+        b.call(of_kind(OpCode::RemoveWatches, "/x", 3));
         a.create("/x/y", "", 0);
         a.set("/x", "1");
     }));
@@ -212,17 +213,17 @@ fn removing() -> Vec<Case> {
         a.create("/x", "", 0);
         a.get_watch("/x");
         b.get_watch("/x");
-        b.call(of_kind(op::REMOVE_WATCHES, "/x", 2));
+        b.call(of_kind(OpCode::RemoveWatches, "/x", 2));
         a.set("/x", "1");
-        b.call(of_kind(op::CHECK_WATCHES, "/x", 2));
+        b.call(of_kind(OpCode::CheckWatches, "/x", 2));
     }));
     all.push(case("removeWatches: leaves those of other paths", |t| {
         let (a, b) = (t.open(), t.open());
         b.recursive("/");
         b.persistent("/x");
-        b.call(of_kind(op::REMOVE_WATCHES, "/x", 3));
+        b.call(of_kind(OpCode::RemoveWatches, "/x", 3));
         a.create("/x", "", 0);
-        b.call(of_kind(op::REMOVE_WATCHES, "/", 3));
+        b.call(of_kind(OpCode::RemoveWatches, "/", 3));
         a.delete("/x");
     }));
     all.push(case("removeWatches: after the watch has fired", |t| {
@@ -230,8 +231,8 @@ fn removing() -> Vec<Case> {
         a.create("/x", "", 0);
         b.get_watch("/x");
         a.set("/x", "1");
-        b.call(of_kind(op::CHECK_WATCHES, "/x", 2));
-        b.call(of_kind(op::REMOVE_WATCHES, "/x", 2));
+        b.call(of_kind(OpCode::CheckWatches, "/x", 2));
+        b.call(of_kind(OpCode::RemoveWatches, "/x", 2));
     }));
     all
 }

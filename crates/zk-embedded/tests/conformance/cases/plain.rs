@@ -1,27 +1,28 @@
 //! The other single operations: delete, exists, getData, setData, children, sync, counts, whoAmI; and stats.
 
-use super::creating::ODD_PATHS;
+use zk_wire::{OpCode, Request};
+
+use super::creating::UNUSUAL_PATHS;
 use super::{Case, EPHEMERAL, SEQUENTIAL, case};
 use crate::common::request::{
-    Request, acl, auth, bare, check, create, create_by, delete, multi, of_kind, of_path, open, read, set_acl,
+    Sent, acl, auth, bare, check, create, create_by, delete, multi, of_kind, of_path, open, read, set_acl,
     set_data, set_watches,
 };
-use crate::common::wire::op;
 
 /// Every request on a path that has no watch flag, by name.
 pub(super) fn on_path(path: &str) -> Vec<Request> {
     vec![
-        read(op::EXISTS, path, false),
-        read(op::GET_DATA, path, false),
-        read(op::GET_CHILDREN, path, false),
-        read(op::GET_CHILDREN2, path, false),
-        of_path(op::GET_ACL, path),
-        of_path(op::SYNC, path),
-        of_path(op::GET_EPHEMERALS, path),
-        of_path(op::GET_ALL_CHILDREN_NUMBER, path),
-        of_kind(op::CHECK_WATCHES, path, 3),
-        of_kind(op::REMOVE_WATCHES, path, 3),
-        of_kind(op::ADD_WATCH, path, 0),
+        read(OpCode::Exists, path, false),
+        read(OpCode::GetData, path, false),
+        read(OpCode::GetChildren, path, false),
+        read(OpCode::GetChildren2, path, false),
+        of_path(OpCode::GetAcl, path),
+        of_path(OpCode::Sync, path),
+        of_path(OpCode::GetEphemerals, path),
+        of_path(OpCode::GetAllChildrenNumber, path),
+        of_kind(OpCode::CheckWatches, path, 3),
+        of_kind(OpCode::RemoveWatches, path, 3),
+        of_kind(OpCode::AddWatch, path, 0),
         set_data(path, "new", -1),
         set_acl(path, open(), -1),
         multi([check(path, -1)]),
@@ -34,7 +35,7 @@ pub(super) fn on_path(path: &str) -> Vec<Request> {
 pub(super) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     for index in 0..on_path("/").len() {
-        let name = on_path("/")[index].to_string();
+        let name = Sent::from(on_path("/")[index].clone()).to_string();
         let name = name.replace("\"/\"", "");
         let one = move |path: &str| on_path(path).swap_remove(index);
         all.push(case(format!("plain: {name} of a missing node"), move |t| {
@@ -68,7 +69,7 @@ pub(super) fn cases() -> Vec<Case> {
         }));
         all.push(case(format!("plain: {name} of unusual paths"), move |t| {
             let mut a = t.open();
-            for &path in ODD_PATHS {
+            for &path in UNUSUAL_PATHS {
                 // The root itself is another case's.
                 if path != "!/" {
                     a.call(one(path));
@@ -102,7 +103,7 @@ fn versions() -> Vec<Case> {
             for version in [1, -2, i32::MIN, 0, 0, 1, -1, 3] {
                 a.call(set_acl("/x", open(), version));
             }
-            a.call(of_path(op::GET_ACL, "/x"));
+            a.call(of_path(OpCode::GetAcl, "/x"));
         }),
         case("version: delete", |t| {
             let a = t.open();
@@ -169,7 +170,7 @@ fn stats() -> Vec<Case> {
         ("create of a child", create("/x/new", "", 0)),
         ("create of an ephemeral child", create("/x/new", "", EPHEMERAL)),
         ("create of a sequential child", create("/x/new", "", SEQUENTIAL)),
-        ("create of a container", create_by(op::CREATE_CONTAINER, "/x/new", "", 4)),
+        ("create of a container", create_by(OpCode::CreateContainer, "/x/new", "", 4)),
         ("delete of a child", delete("/x/a", -1)),
         ("setData of a child", set_data("/x/a", "data", -1)),
         ("setACL of a child", set_acl("/x/a", open(), -1)),
@@ -179,7 +180,7 @@ fn stats() -> Vec<Case> {
         ("a failed delete", delete("/x", -1)),
         ("a multi of all", multi([set_data("/x", "m", -1), create("/x/new", "", 0), delete("/x/a", -1)])),
         ("a failed multi", multi([set_data("/x", "m", -1), create("/x/a", "", 0)])),
-        ("sync", of_path(op::SYNC, "/x")),
+        ("sync", of_path(OpCode::Sync, "/x")),
     ];
     let run = |(name, change): (&str, Request)| {
         case(format!("stat: after {name}"), move |t| {
@@ -192,7 +193,7 @@ fn stats() -> Vec<Case> {
             }
             a.get("/x");
             a.children("/x");
-            a.call(of_path(op::GET_ACL, "/x"));
+            a.call(of_path(OpCode::GetAcl, "/x"));
         })
     };
     changes.into_iter().map(run).collect()
@@ -209,11 +210,11 @@ fn lists() -> Vec<Case> {
             }
             b.create("/p/z", "", EPHEMERAL);
             for prefix in ["/", "/p", "/p/", "/p/a", "/nothing", "!", "!/", "!zzz"] {
-                a.call(of_path(op::GET_EPHEMERALS, prefix));
+                a.call(of_path(OpCode::GetEphemerals, prefix));
             }
-            b.call(of_path(op::GET_EPHEMERALS, "/"));
+            b.call(of_path(OpCode::GetEphemerals, "/"));
             b.delete("/p/a");
-            a.call(of_path(op::GET_EPHEMERALS, "/p"));
+            a.call(of_path(OpCode::GetEphemerals, "/p"));
         }),
         case("lists: getAllChildrenNumber", |t| {
             let a = t.open();
@@ -221,7 +222,7 @@ fn lists() -> Vec<Case> {
                 a.create(name, "", 0);
             }
             for path in ["/", "/p", "/p/a", "/p/a/b/c", "/pq", "/none", "!"] {
-                a.call(of_path(op::GET_ALL_CHILDREN_NUMBER, path));
+                a.call(of_path(OpCode::GetAllChildrenNumber, path));
             }
         }),
         case("lists: a thousand children", |t| {
@@ -232,15 +233,15 @@ fn lists() -> Vec<Case> {
             }
             a.collect();
             a.children("/p");
-            a.call(of_path(op::GET_ALL_CHILDREN_NUMBER, "/p"));
+            a.call(of_path(OpCode::GetAllChildrenNumber, "/p"));
         }),
         case("lists: getChildren tells no stat", |t| {
             let a = t.open();
             for name in ["/p", "/p/b", "/p/a", "/p/B", "/p/\u{e9}"] {
                 a.create(name, "", 0);
             }
-            a.call(read(op::GET_CHILDREN, "/p", false));
-            a.call(read(op::GET_CHILDREN2, "/p", false));
+            a.call(read(OpCode::GetChildren, "/p", false));
+            a.call(read(OpCode::GetChildren2, "/p", false));
         }),
     ]
 }
@@ -249,51 +250,51 @@ fn others() -> Vec<Case> {
     vec![
         case("sync: gives the path back", |t| {
             let (a, b) = (t.open(), t.open());
-            a.call(of_path(op::SYNC, "/"));
+            a.call(of_path(OpCode::Sync, "/"));
             b.create("/x", "", 0);
-            a.call(of_path(op::SYNC, "/x"));
-            a.call(of_path(op::SYNC, "!/"));
-            a.call(of_path(op::SYNC, "/missing"));
+            a.call(of_path(OpCode::Sync, "/x"));
+            a.call(of_path(OpCode::Sync, "!/"));
+            a.call(of_path(OpCode::Sync, "/missing"));
             a.exists("/x");
         }),
         case("whoAmI: without auth", |t| {
-            t.open().call(bare(op::WHO_AM_I));
+            t.open().call(bare(OpCode::WhoAmI));
         }),
         case("whoAmI: with digests", |t| {
             let a = t.open();
             a.auth("digest", "joe:secret");
-            a.call(bare(op::WHO_AM_I));
+            a.call(bare(OpCode::WhoAmI));
             a.auth("digest", "ann:other");
             a.auth("digest", "joe:secret");
-            a.call(bare(op::WHO_AM_I));
+            a.call(bare(OpCode::WhoAmI));
         }),
         case("whoAmI: after a reconnect", |t| {
             let a = t.open();
             a.auth("digest", "joe:secret");
             a.cut();
-            a.reattach(0).call(bare(op::WHO_AM_I));
+            a.reattach(0).call(bare(OpCode::WhoAmI));
         }),
         case("ping: between requests", |t| {
             let a = t.open();
-            a.call(bare(op::PING));
+            a.call(bare(OpCode::Ping));
             a.create("/x", "", 0);
-            a.call(bare(op::PING));
+            a.call(bare(OpCode::Ping));
         }),
         case("pipeline: replies come in the order of the requests", |t| {
             let a = t.open();
             for number in 0..40 {
                 a.post(create(&format!("/n{number}"), "", 0));
-                a.post(read(op::GET_DATA, &format!("/n{number}"), number % 2 == 0));
+                a.post(read(OpCode::GetData, &format!("/n{number}"), number % 2 == 0));
                 a.post(set_data(&format!("/n{number}"), "new", number % 3));
-                a.post(of_path(op::SYNC, "/"));
-                a.post(bare(op::PING));
+                a.post(of_path(OpCode::Sync, "/"));
+                a.post(bare(OpCode::Ping));
             }
             a.collect();
         }),
-        case("xid: any number is given back", |t| {
+        case("xid: any number is returned", |t| {
             let a = t.open();
             for xid in [0, 1, 1, i32::MAX, i32::MIN, -5, -100] {
-                a.post_as(xid, read(op::EXISTS, "/", false));
+                a.post_as(xid, read(OpCode::Exists, "/", false));
                 a.collect();
                 a.post_as(xid, create("/x", "", SEQUENTIAL));
                 a.collect();
@@ -302,7 +303,7 @@ fn others() -> Vec<Case> {
         case("xid: of the reserved ones for an ordinary request", |t| {
             let a = t.open();
             for xid in [-2, -4, -8] {
-                a.post_as(xid, read(op::EXISTS, "/", false));
+                a.post_as(xid, read(OpCode::Exists, "/", false));
                 a.collect();
             }
         }),
@@ -312,7 +313,7 @@ fn others() -> Vec<Case> {
             a.collect();
             a.post_as(7, set_watches(0, &[&["/x"], &[], &[]]));
             a.collect();
-            a.call_in_vain(5, bare(op::PING));
+            a.call_in_vain(5, bare(OpCode::Ping));
         }),
         case("delete: the case's root with children", |t| {
             let a = t.open();

@@ -1,9 +1,10 @@
 //! The life of sessions: new, attached again, refused, closed, expired; and what goes with them.
 
+use zk_wire::{ConnectRequest, OpCode};
+
 use super::{Case, EPHEMERAL, case};
-use crate::common::bench::Hello;
+use crate::common::bench::new_session;
 use crate::common::request::{bare, create, read};
-use crate::common::wire::op;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut all = new_ones();
@@ -18,7 +19,7 @@ fn new_ones() -> Vec<Case> {
     for timeout_ms in [0, -1, 1, 999, 1_000, 1_001, 4_000, 9_999, 10_000, 10_001, 60_000, i32::MIN, i32::MAX]
     {
         all.push(case(format!("session: timeout of {timeout_ms}"), move |t| {
-            let a = t.hello(&Hello { timeout_ms, ..Hello::default() });
+            let a = t.connect(&ConnectRequest { timeout_ms, ..new_session() });
             if a.is_open() {
                 a.exists("/");
             }
@@ -26,17 +27,17 @@ fn new_ones() -> Vec<Case> {
     }
     for read_only in [None, Some(false), Some(true)] {
         all.push(case(format!("session: read-only flag {read_only:?}"), move |t| {
-            let a = t.hello(&Hello { read_only, ..Hello::default() });
+            let a = t.connect(&ConnectRequest { read_only, ..new_session() });
             a.create("/x", "", 0);
             a.close();
         }));
         all.push(case(format!("session: refused with read-only flag {read_only:?}"), move |t| {
-            t.hello(&Hello { read_only, session: 77, ..Hello::default() });
+            t.connect(&ConnectRequest { read_only, session_id: 77, ..new_session() });
         }));
     }
     for protocol in [-1, 1, i32::MAX] {
         all.push(case(format!("session: protocol version {protocol}"), move |t| {
-            let a = t.hello(&Hello { protocol, ..Hello::default() });
+            let a = t.connect(&ConnectRequest { protocol_version: protocol, ..new_session() });
             if a.is_open() {
                 a.exists("/");
             }
@@ -50,24 +51,24 @@ fn new_ones() -> Vec<Case> {
         ("not of zeros", Some(vec![7; 16])),
     ] {
         all.push(case(format!("session: new with a password that is {name}"), move |t| {
-            let a = t.hello(&Hello { password: password.clone(), ..Hello::default() });
+            let a = t.connect(&ConnectRequest { password: password.clone(), ..new_session() });
             if a.is_open() {
                 a.exists("/");
             }
         }));
     }
     all.push(case("session: a client ahead of us", |t| {
-        t.hello(&Hello { seen: i64::MAX, ..Hello::default() });
-        t.hello(&Hello { seen: t.base() + 1000, ..Hello::default() });
+        t.connect(&ConnectRequest { last_zxid_seen: i64::MAX, ..new_session() });
+        t.connect(&ConnectRequest { last_zxid_seen: t.base() + 1000, ..new_session() });
         let a = t.open();
         a.exists("/");
     }));
     all.push(case("session: a client that has seen all there is", |t| {
         let a = t.open();
         let seen = a.create("/x", "", 0).zxid;
-        let b = t.hello(&Hello { seen, ..Hello::default() });
+        let b = t.connect(&ConnectRequest { last_zxid_seen: seen, ..new_session() });
         b.exists("/x");
-        t.hello(&Hello { seen: -1, ..Hello::default() }).exists("/x");
+        t.connect(&ConnectRequest { last_zxid_seen: -1, ..new_session() }).exists("/x");
     }));
     all.push(case("session: each takes a zxid", |t| {
         let a = t.open();
@@ -109,26 +110,41 @@ fn again() -> Vec<Case> {
             let a = t.open();
             let (session, password) = a.session();
             a.cut();
-            let hello = Hello { session, password: Some(password), timeout_ms: 2_000, ..Hello::default() };
-            t.hello(&hello).exists("/");
+            let hello = ConnectRequest {
+                session_id: session,
+                password: Some(password),
+                timeout_ms: 2_000,
+                ..new_session()
+            };
+            t.connect(&hello).exists("/");
         }),
         case("session: attached again by an old client", |t| {
             let a = t.open();
             let (session, password) = a.session();
             a.cut();
-            let hello = Hello { session, password: Some(password), read_only: None, ..Hello::default() };
-            t.hello(&hello).exists("/");
+            let hello = ConnectRequest {
+                session_id: session,
+                password: Some(password),
+                read_only: None,
+                ..new_session()
+            };
+            t.connect(&hello).exists("/");
         }),
         case("session: attached again by a client ahead of us", |t| {
             let a = t.open();
             a.create("/e", "", EPHEMERAL);
             let (session, password) = a.session();
             a.cut();
-            let ahead = Hello { session, password: Some(password), seen: i64::MAX, ..Hello::default() };
-            t.hello(&ahead);
+            let ahead = ConnectRequest {
+                session_id: session,
+                password: Some(password),
+                last_zxid_seen: i64::MAX,
+                ..new_session()
+            };
+            t.connect(&ahead);
             t.open().exists("/e");
-            let hello = Hello { seen: t.base(), ..ahead };
-            t.hello(&hello).exists("/e");
+            let hello = ConnectRequest { last_zxid_seen: t.base(), ..ahead };
+            t.connect(&hello).exists("/e");
         }),
         case("session: a wrong password", |t| {
             let (a, b) = (t.open(), t.open());
@@ -137,24 +153,25 @@ fn again() -> Vec<Case> {
             a.cut();
             for wrong in [vec![0; 16], vec![], password[..15].to_vec(), [password.clone(), vec![0]].concat()]
             {
-                t.hello(&Hello { session, password: Some(wrong), ..Hello::default() });
+                t.connect(&ConnectRequest { session_id: session, password: Some(wrong), ..new_session() });
             }
-            t.hello(&Hello { session, password: None, ..Hello::default() });
+            t.connect(&ConnectRequest { session_id: session, password: None, ..new_session() });
             b.exists("/e");
-            t.hello(&Hello { session, password: Some(password), ..Hello::default() }).exists("/e");
+            t.connect(&ConnectRequest { session_id: session, password: Some(password), ..new_session() })
+                .exists("/e");
         }),
         case("session: a wrong password while the owner is connected", |t| {
             let a = t.open();
             a.create("/e", "", EPHEMERAL);
             let (session, _) = a.session();
-            t.hello(&Hello { session, ..Hello::default() });
-            t.settle();
+            t.connect(&ConnectRequest { session_id: session, ..new_session() });
+            t.sync_all();
             let b = t.open();
             b.exists("/e");
         }),
         case("session: an unknown one", |t| {
             for session in [1, -1, i64::MAX, i64::MIN] {
-                t.hello(&Hello { session, ..Hello::default() });
+                t.connect(&ConnectRequest { session_id: session, ..new_session() });
             }
             t.open().exists("/");
         }),
@@ -162,8 +179,8 @@ fn again() -> Vec<Case> {
             let (a, b) = (t.open(), t.open());
             let (session, password) = a.session();
             a.close();
-            let hello = Hello { session, password: Some(password), ..Hello::default() };
-            t.hello(&hello);
+            let hello = ConnectRequest { session_id: session, password: Some(password), ..new_session() };
+            t.connect(&hello);
             b.exists("/");
             b.create("/x", "", 0);
         }),
@@ -171,8 +188,8 @@ fn again() -> Vec<Case> {
             let (a, b) = (t.open(), t.open());
             let (session, password) = a.session();
             a.expire();
-            let hello = Hello { session, password: Some(password), ..Hello::default() };
-            t.hello(&hello);
+            let hello = ConnectRequest { session_id: session, password: Some(password), ..new_session() };
+            t.connect(&hello);
             b.create("/x", "", 0);
         }),
         case("session: many connections in turn", |t| {
@@ -209,19 +226,19 @@ fn ends() -> Vec<Case> {
             let (a, b) = (t.open(), t.open());
             a.post(create("/x", "", 0));
             a.post(create("/e", "", EPHEMERAL));
-            a.post(read(op::GET_DATA, "/x", true));
-            a.call(bare(op::CLOSE_SESSION));
+            a.post(read(OpCode::GetData, "/x", true));
+            a.call(bare(OpCode::CloseSession));
             b.children("/");
         }),
         case("close: requests sent behind it are not", |t| {
             let (a, b) = (t.open(), t.open());
-            a.post(bare(op::CLOSE_SESSION));
+            a.post(bare(OpCode::CloseSession));
             a.read_to_close();
             b.children("/");
         }),
         case("close: with an xid", |t| {
             let a = t.open();
-            a.post_as(4711, bare(op::CLOSE_SESSION));
+            a.post_as(4711, bare(OpCode::CloseSession));
             a.await_close();
         }),
         case("expire: deletes the ephemerals and ends the connection", |t| {
@@ -262,8 +279,8 @@ fn ends() -> Vec<Case> {
 fn expiry() -> Vec<Case> {
     vec![
         case("expiry: of a silent client", |t| {
-            let short = Hello { timeout_ms: 1_000, ..Hello::default() };
-            let (a, b) = (t.hello(&short), t.open());
+            let short = ConnectRequest { timeout_ms: 1_000, ..new_session() };
+            let (a, b) = (t.connect(&short), t.open());
             a.create("/e", "", EPHEMERAL);
             b.exists_watch("/e");
             b.children_watch("/");
@@ -274,8 +291,8 @@ fn expiry() -> Vec<Case> {
             b.create("/x", "", 0);
         }),
         case("expiry: of a client that is gone", |t| {
-            let short = Hello { timeout_ms: 1_000, ..Hello::default() };
-            let (a, b) = (t.hello(&short), t.open());
+            let short = ConnectRequest { timeout_ms: 1_000, ..new_session() };
+            let (a, b) = (t.connect(&short), t.open());
             a.create("/e", "", EPHEMERAL);
             b.exists_watch("/e");
             a.cut();

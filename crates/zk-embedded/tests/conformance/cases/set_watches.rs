@@ -1,9 +1,10 @@
 //! setWatches and setWatches2: what fires at once after a reconnect, and what is armed again.
 
+use zk_wire::{OpCode, Request};
+
 use super::{Case, EPHEMERAL, case};
 use crate::common::bench::{Bench, Client};
-use crate::common::request::{Request, delete, multi, of_kind, set_acl, set_data, set_watches};
-use crate::common::wire::op;
+use crate::common::request::{delete, multi, of_kind, set_acl, set_data, set_watches};
 
 /// What happens while the client is away; it knows the state before.
 fn changes() -> Vec<(&'static str, Vec<Request>)> {
@@ -58,7 +59,7 @@ pub(super) fn cases() -> Vec<Case> {
     all
 }
 
-/// What the armed watches tell afterwards.
+/// The changes that show which watches are set afterwards.
 fn later(a: Client<'_>) {
     a.create("/x", "", 0);
     a.set("/x", "2");
@@ -146,11 +147,11 @@ fn others() -> Vec<Case> {
             let (a, b) = (t.open(), t.open());
             b.call(set_watches(0, &[&[], &[], &[], &["/x"], &["/y"]]));
             for kind in [1, 2, 3] {
-                b.call(of_kind(op::CHECK_WATCHES, "/x", kind));
-                b.call(of_kind(op::CHECK_WATCHES, "/y", kind));
+                b.call(of_kind(OpCode::CheckWatches, "/x", kind));
+                b.call(of_kind(OpCode::CheckWatches, "/y", kind));
             }
-            b.call(of_kind(op::REMOVE_WATCHES, "/x", 3));
-            b.call(of_kind(op::REMOVE_WATCHES, "/y", 3));
+            b.call(of_kind(OpCode::RemoveWatches, "/x", 3));
+            b.call(of_kind(OpCode::RemoveWatches, "/y", 3));
             a.create("/x", "", 0);
             a.create("/y", "", 0);
         }),

@@ -1,12 +1,13 @@
 //! What the server deletes by itself: containers that have become empty, znodes whose time is over.
 
+use zk_wire::{CreateKind, OpCode, Request};
+
 use super::{Case, EPHEMERAL, case};
-use crate::common::request::{Request, create, create_by, delete, multi, open};
-use crate::common::wire::op;
+use crate::common::request::{create, create_by, delete, multi, open};
 
 fn create_ttl(path: &str, ttl: i64) -> Request {
     let (data, acl) = (Some(b"d".to_vec()), Some(open()));
-    Request::Create { op: op::CREATE_TTL, path: path.into(), data, acl, flags: 5, ttl }
+    Request::Create { kind: CreateKind::Ttl, path: path.into(), data, acl, flags: 5, ttl }
 }
 
 /// Cases that want a server that looks often.
@@ -14,7 +15,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         case("timed: a container goes when its last child has gone", |t| {
             let (a, b) = (t.open(), t.open());
-            a.call(create_by(op::CREATE_CONTAINER, "/x", "", 4));
+            a.call(create_by(OpCode::CreateContainer, "/x", "", 4));
             a.create("/x/y", "", 0);
             b.exists_watch("/x");
             b.children_watch("/x");
@@ -29,7 +30,7 @@ pub(crate) fn cases() -> Vec<Case> {
             let (a, b) = (t.open(), t.open());
             b.recursive("/");
             a.call(multi([
-                create_by(op::CREATE_CONTAINER, "/x", "", 4),
+                create_by(OpCode::CreateContainer, "/x", "", 4),
                 create("/x/y", "", 0),
                 delete("/x/y", -1),
             ]));
@@ -38,7 +39,7 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         case("timed: a container goes when the session of its last child ends", |t| {
             let (a, b) = (t.open(), t.open());
-            a.call(create_by(op::CREATE_CONTAINER, "/x", "", 4));
+            a.call(create_by(OpCode::CreateContainer, "/x", "", 4));
             a.create("/x/e", "", EPHEMERAL);
             b.recursive("/x");
             a.close();
@@ -47,8 +48,8 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         case("timed: nested containers go one after another", |t| {
             let (a, b) = (t.open(), t.open());
-            a.call(create_by(op::CREATE_CONTAINER, "/x", "", 4));
-            a.call(create_by(op::CREATE_CONTAINER, "/x/y", "", 4));
+            a.call(create_by(OpCode::CreateContainer, "/x", "", 4));
+            a.call(create_by(OpCode::CreateContainer, "/x/y", "", 4));
             a.create("/x/y/z", "", 0);
             b.recursive("/x");
             a.delete("/x/y/z");
@@ -85,7 +86,7 @@ pub(crate) fn without_extended_types() -> Vec<Case> {
     for flags in 0..7 {
         all.push(case(format!("no extended types: createTTL with flags {flags}"), move |t| {
             let (a, b) = (t.open(), t.open());
-            a.call(create_by(op::CREATE_TTL, "/x", "", flags));
+            a.call(create_by(OpCode::CreateTtl, "/x", "", flags));
             if a.is_open() {
                 a.children("/");
             }
@@ -96,7 +97,7 @@ pub(crate) fn without_extended_types() -> Vec<Case> {
         all.push(case(format!("no extended types: create with flags {flags}"), move |t| {
             let (a, b) = (t.open(), t.open());
             a.create("/x", "", flags);
-            b.call(create_by(op::CREATE2, "/y", "", flags));
+            b.call(create_by(OpCode::Create2, "/y", "", flags));
             t.open().children("/");
         }));
     }
@@ -110,7 +111,7 @@ pub(crate) fn without_extended_types() -> Vec<Case> {
     }));
     all.push(case("no extended types: containers are none of them", |t| {
         let a = t.open();
-        a.call(create_by(op::CREATE_CONTAINER, "/x", "", 4));
+        a.call(create_by(OpCode::CreateContainer, "/x", "", 4));
         a.exists("/x");
     }));
     all

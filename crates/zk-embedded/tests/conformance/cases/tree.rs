@@ -1,22 +1,23 @@
 //! The root, and what every server has from the start.
 
+use zk_wire::OpCode;
+
 use super::plain::on_path;
 use super::{Case, SEQUENTIAL, case};
 use crate::common::request::{create, delete, multi, of_path, read, set_data};
-use crate::common::wire::op;
 
-const GIVEN: [&str; 5] =
+const PRESENT: [&str; 5] =
     ["!/", "!/zookeeper", "!/zookeeper/config", "!/zookeeper/quota", "!/zookeeper/nothing"];
 
 pub(super) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
-    for path in GIVEN {
+    for path in PRESENT {
         all.push(case(format!("tree: reads of {}", &path[1..]), move |t| {
             let a = t.open();
             for request in on_path(path).into_iter().take(11) {
                 // The root has as many nodes below it as there were cases.
-                let counts = [op::GET_CHILDREN, op::GET_CHILDREN2, op::GET_ALL_CHILDREN_NUMBER];
-                if path != "!/" || !counts.contains(&request.op()) {
+                let counts = [OpCode::GetChildren, OpCode::GetChildren2, OpCode::GetAllChildrenNumber];
+                if path != "!/" || !counts.contains(&request.op_code()) {
                     a.call(request);
                 }
             }
@@ -44,12 +45,12 @@ pub(super) fn cases() -> Vec<Case> {
     }
     all.push(case("tree: the root is watched", |t| {
         let (a, b) = (t.open(), t.open());
-        b.call(read(op::GET_DATA, "!/", true));
-        b.call(read(op::GET_CHILDREN, "!/zookeeper", true));
+        b.call(read(OpCode::GetData, "!/", true));
+        b.call(read(OpCode::GetChildren, "!/zookeeper", true));
         b.recursive("!/");
         a.create("/x", "", 0);
         a.call(set_data("!/", "text", -1));
-        a.call(of_path(op::GET_ACL, "!/"));
+        a.call(of_path(OpCode::GetAcl, "!/"));
         a.call(create("!/added_to_root", "", 0));
         a.delete("!/added_to_root");
     }));

@@ -1,24 +1,25 @@
-//! One-shot watches: each kind by each trigger, and who is told in what order.
+//! One-shot watches: each kind by each trigger, and the order of the events.
+
+use zk_wire::{OpCode, Request};
 
 use super::{Case, EPHEMERAL, EPHEMERAL_SEQUENTIAL, case};
 use crate::common::bench::Client;
 use crate::common::request::{
-    Request, bare, create, create_by, delete, multi, of_kind, of_path, open, read, set_acl, set_data,
+    bare, create, create_by, delete, multi, of_kind, of_path, open, read, set_acl, set_data,
 };
-use crate::common::wire::op;
 
 /// Ways to watch `/x`, also where it is missing.
 pub(super) fn kinds() -> Vec<(&'static str, Request)> {
     vec![
-        ("exists", read(op::EXISTS, "/x", true)),
-        ("getData", read(op::GET_DATA, "/x", true)),
-        ("getChildren", read(op::GET_CHILDREN, "/x", true)),
-        ("getChildren2", read(op::GET_CHILDREN2, "/x", true)),
-        ("persistent", of_kind(op::ADD_WATCH, "/x", 0)),
-        ("recursive", of_kind(op::ADD_WATCH, "/x", 1)),
-        ("persistent on the parent", of_kind(op::ADD_WATCH, "/", 0)),
-        ("recursive on the parent", of_kind(op::ADD_WATCH, "/", 1)),
-        ("getChildren on the parent", read(op::GET_CHILDREN, "/", true)),
+        ("exists", read(OpCode::Exists, "/x", true)),
+        ("getData", read(OpCode::GetData, "/x", true)),
+        ("getChildren", read(OpCode::GetChildren, "/x", true)),
+        ("getChildren2", read(OpCode::GetChildren2, "/x", true)),
+        ("persistent", of_kind(OpCode::AddWatch, "/x", 0)),
+        ("recursive", of_kind(OpCode::AddWatch, "/x", 1)),
+        ("persistent on the parent", of_kind(OpCode::AddWatch, "/", 0)),
+        ("recursive on the parent", of_kind(OpCode::AddWatch, "/", 1)),
+        ("getChildren on the parent", read(OpCode::GetChildren, "/", true)),
     ]
 }
 
@@ -30,9 +31,9 @@ fn triggers() -> Vec<(&'static str, Vec<Request>)> {
         ("a failed setData", vec![set_data("/x", "new", 9)]),
         ("setACL", vec![set_acl("/x", open(), -1)]),
         ("create of a child", vec![create("/x/new", "", 0)]),
-        ("create2 of a child", vec![create_by(op::CREATE2, "/x/new", "", 0)]),
+        ("create2 of a child", vec![create_by(OpCode::Create2, "/x/new", "", 0)]),
         ("create of an ephemeral child", vec![create("/x/new", "", EPHEMERAL)]),
-        ("create of a container below", vec![create_by(op::CREATE_CONTAINER, "/x/new", "", 4)]),
+        ("create of a container below", vec![create_by(OpCode::CreateContainer, "/x/new", "", 4)]),
         ("create of a grandchild", vec![create("/x/a/b", "", 0)]),
         ("setData of a child", vec![set_data("/x/a", "new", -1)]),
         ("delete of a child", vec![delete("/x/a", -1)]),
@@ -53,7 +54,7 @@ fn triggers() -> Vec<(&'static str, Vec<Request>)> {
             ])],
         ),
         ("a failed multi", vec![multi([set_data("/x", "new", -1), delete("/none", -1)])]),
-        ("reads", vec![read(op::GET_DATA, "/x", false), of_path(op::SYNC, "/x")]),
+        ("reads", vec![read(OpCode::GetData, "/x", false), of_path(OpCode::Sync, "/x")]),
     ]
 }
 
@@ -176,10 +177,10 @@ fn combined() -> Vec<Case> {
             a.get_watch("/x");
             a.children_watch("/");
             a.post(set_data("/x", "1", -1));
-            a.post(read(op::GET_DATA, "/x", true));
+            a.post(read(OpCode::GetData, "/x", true));
             a.post(set_data("/x", "2", -1));
             a.post(create("/y", "", 0));
-            a.post(read(op::GET_DATA, "/x", false));
+            a.post(read(OpCode::GetData, "/x", false));
             a.collect();
         }),
         case("watch: the event comes before a read of the new state", |t| {
@@ -272,7 +273,7 @@ fn combined() -> Vec<Case> {
             a.create("/e", "", EPHEMERAL);
             b.exists_watch("/f");
             a.close();
-            b.call(bare(op::PING));
+            b.call(bare(OpCode::Ping));
         }),
         case("watch: many watchers of one path", |t| {
             let clients: Vec<Client<'_>> = (0..8).map(|_| t.open()).collect();
@@ -286,7 +287,7 @@ fn combined() -> Vec<Case> {
         case("watch: many paths of one watcher", |t| {
             let (a, b) = (t.open(), t.open());
             for number in 0..50 {
-                b.post(read(op::EXISTS, &format!("/n{number}"), true));
+                b.post(read(OpCode::Exists, &format!("/n{number}"), true));
             }
             b.collect();
             for number in 0..50 {

@@ -5,6 +5,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use zk_wire::Frames;
+
+/// No server sends more.
+const MAX_FRAME: usize = 64 << 20;
 
 /// What came in.
 #[derive(Debug)]
@@ -19,17 +23,17 @@ pub(crate) enum Incoming {
 
 /// A connection that speaks in frames.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct FrameStream {
     stream: TcpStream,
-    inbox: Vec<u8>,
+    frames: Frames,
     chunk: Box<[u8]>,
 }
 
-impl Link {
+impl FrameStream {
     pub(crate) fn open(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).expect("the server listens");
         stream.set_nodelay(true).expect("the socket is open");
-        Self { stream, inbox: Vec::new(), chunk: vec![0; 1 << 16].into() }
+        Self { stream, frames: Frames::new(MAX_FRAME), chunk: vec![0; 1 << 16].into() }
     }
 
     /// Sends bytes; a closed connection is found out when reading.
@@ -44,8 +48,8 @@ impl Link {
 
     pub(crate) fn receive(&mut self, deadline: Instant) -> Incoming {
         loop {
-            if let Some(frame) = self.whole_frame() {
-                return Incoming::Frame(frame);
+            if let Some(frame) = self.frames.next().expect("a server's frames have a length") {
+                return Incoming::Frame(frame.to_vec());
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -54,19 +58,11 @@ impl Link {
             self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1)))).expect("not zero");
             match self.stream.read(&mut self.chunk) {
                 Ok(0) => return Incoming::Closed,
-                Ok(length) => self.inbox.extend(&self.chunk[..length]),
+                Ok(length) => self.frames.buffer().extend(&self.chunk[..length]),
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Incoming::Closed,
             }
         }
-    }
-
-    fn whole_frame(&mut self) -> Option<Vec<u8>> {
-        let (head, rest) = self.inbox.split_first_chunk::<4>()?;
-        let length = usize::try_from(i32::from_be_bytes(*head)).expect("a server's frames have a length");
-        let frame = rest.get(..length)?.to_vec();
-        self.inbox.drain(..4 + length);
-        Some(frame)
     }
 }

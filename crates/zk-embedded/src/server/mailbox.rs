@@ -6,14 +6,14 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::command::Incoming;
 use super::outgoing::Outgoing;
-use super::report::{ConnectionReport, Report};
-use crate::proto::{ConnectRequest, Framed};
+use crate::report::{ConnectionReport, Report};
+use zk_wire::{ConnectRequest, Framed};
 
-/// What the task of the machine keeps about a connection.
+/// The engine's side of one connection: the requests that came in, and the queue of replies.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct Mailbox {
     pub(super) outgoing: Arc<Outgoing>,
-    /// What came in and was not done yet, in order.
+    /// Requests and others that wait to be carried out, in order.
     inbox: VecDeque<Item>,
     /// Nothing is done for it, and nothing goes out, by a fault.
     pub(super) stalled: bool,
@@ -32,7 +32,7 @@ pub(super) enum Item {
     Gone,
 }
 
-impl Link {
+impl Mailbox {
     pub(super) fn new(peer: SocketAddr, now: i64, outgoing: Arc<Outgoing>) -> Self {
         let report = ConnectionReport {
             peer,
@@ -54,7 +54,7 @@ impl Link {
     pub(super) fn take_in(&mut self, incoming: Incoming) -> u64 {
         let frames = match incoming {
             Incoming::Connect(request) => {
-                // A refused connection is not attached to the session, yet it is its client that knocks.
+                // A refused connection is not attached to the session, but belongs to its client.
                 self.report.session = request.session_id;
                 self.inbox.push_back(Item::Connect(request));
                 1
@@ -67,8 +67,8 @@ impl Link {
                 }
                 frames
             }
-            Incoming::Report(answer) => {
-                self.inbox.push_back(Item::Report(answer));
+            Incoming::Report(report_tx) => {
+                self.inbox.push_back(Item::Report(report_tx));
                 1
             }
             Incoming::Gone => {
@@ -95,7 +95,7 @@ impl Link {
         self.inbox.len()
     }
 
-    /// Tells whether its client has gone, so that nobody will read what is queued.
+    /// Whether its client has closed the connection, so that no reader is left for what is queued.
     fn is_gone(&self) -> bool {
         matches!(self.inbox.back(), Some(Item::Gone))
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::proto::{decode_connect, decode_request};
+use crate::{ConnectRequest, ConnectResponse, Framed, OpCode, Reader, Response};
 
 #[test]
 fn no_frame_of_the_corpus_panics() {
@@ -13,8 +13,12 @@ fn no_frame_of_the_corpus_panics() {
         let stream = fs::read(entry.expect("a file").path()).expect("the file can be read");
         // A file is what a client sends: lengths included. Every suffix is tried as a frame, too.
         for start in 0..stream.len().min(256) {
-            let _ = decode_request(&stream[start..]);
-            let _ = decode_connect(&stream[start..]);
+            let _ = Framed::decode(&stream[start..]);
+            let _ = ConnectRequest::decode(&stream[start..]);
+            let _ = ConnectResponse::decode(&stream[start..]);
+            for code in -12..110 {
+                let _ = Response::read(OpCode::from(code), &mut Reader::new(&stream[start..]));
+            }
         }
         seen += 1;
     }

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use crate::Version;
 use crate::machine::Statistics;
 
-/// The facts about a running server that four-letter words tell.
+/// The facts about a running server that four-letter words print.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) uptime_ms: i64,
@@ -19,7 +19,7 @@ pub(crate) struct Report {
     pub(crate) statistics: Statistics,
 }
 
-/// The facts about one connection.
+/// The facts about one connection that four-letter words print.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionReport {
     pub(crate) peer: SocketAddr,
@@ -29,13 +29,13 @@ pub(crate) struct ConnectionReport {
     pub(crate) sent: u64,
     /// When it connected, in milliseconds since 1970.
     pub(crate) established_ms: i64,
-    /// 0 before there is one.
+    /// 0 before there is a session.
     pub(crate) session: i64,
     pub(crate) timeout_ms: i32,
-    /// The real server's short name of the last op.
+    /// Apache ZooKeeper's short name of the last operation.
     pub(crate) last_op: &'static str,
     pub(crate) last_xid: Option<i32>,
     pub(crate) last_zxid: i64,
-    /// When the last answer was given, in milliseconds since 1970.
+    /// When the last reply was sent, in milliseconds since 1970.
     pub(crate) last_response_ms: i64,
 }

@@ -1,4 +1,4 @@
-//! What all connections of one proxy share.
+//! The state that all connections of one proxy share.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -7,13 +7,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::connection;
-use super::op::Seen;
 use super::rule::Rules;
+use super::seen::Seen;
 
 /// A heartbeat each 100 ms fills this in almost two hours.
 const SEEN_KEPT: usize = 65_536;
@@ -33,7 +31,7 @@ pub(super) enum Cut {
 }
 
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct Shared {
     upstream: Mutex<SocketAddr>,
     pub(super) rules: Rules,
     mode: watch::Sender<Mode>,
@@ -51,7 +49,7 @@ struct Connections {
     shut: bool,
 }
 
-impl Link {
+impl Shared {
     pub(super) fn new(upstream: SocketAddr) -> Self {
         let connections = Connections { tasks: JoinSet::new(), cut: watch::Sender::new(None), shut: false };
         Self {
@@ -84,7 +82,7 @@ impl Link {
         }
     }
 
-    /// Waits until the link does not hang, and tells whether it did.
+    /// Waits until the proxy does not hang, and returns whether it did.
     pub(super) async fn not_hung(&self) -> bool {
         let hung = *self.mode.borrow() == Mode::Hang;
         // We hold the sender, so this cannot fail.
@@ -92,8 +90,13 @@ impl Link {
         hung
     }
 
-    /// Takes a connection in; its task ends with the connection, by a cut, or with the proxy.
-    pub(super) fn admit(self: &Arc<Self>, client: TcpStream) {
+    /// Takes a connection in and serves it by `serve`, which gets its number, its count, and the order to end it.
+    ///
+    /// The task ends with the connection, by a cut, or with the proxy.
+    pub(super) fn admit<F>(self: &Arc<Self>, serve: impl FnOnce(u64, Open, watch::Receiver<Option<Cut>>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let mut connections = self.connections.lock();
         if connections.shut {
             return;
@@ -101,8 +104,7 @@ impl Link {
         while connections.tasks.try_join_next().is_some() {}
         let id = self.accepted.fetch_add(1, Ordering::SeqCst) + 1;
         let cut = connections.cut.subscribe();
-        let open = Open::count(self);
-        connections.tasks.spawn(connection::run(id, client, open, cut));
+        connections.tasks.spawn(serve(id, Open::count(self), cut));
     }
 
     /// Ends all connections taken in so far, and returns when they are closed.
@@ -150,12 +152,12 @@ impl Link {
 }
 
 /// Counts one open connection while it lives.
-pub(super) struct Open(pub(super) Arc<Link>);
+pub(super) struct Open(pub(super) Arc<Shared>);
 
 impl Open {
-    fn count(link: &Arc<Link>) -> Self {
-        link.open.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(link))
+    fn count(shared: &Arc<Shared>) -> Self {
+        shared.open.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(shared))
     }
 }
 

@@ -1,30 +1,30 @@
-//! Connections: how they get a session, and what becomes of both.
+//! Connections get a session here, and both end here.
 
 use std::net::IpAddr;
 
 use super::auth::Identity;
 use super::password::{LENGTH, password};
 use super::{ConnectionId, Machine, Output, ip};
-use crate::proto::{ConnectRequest, ConnectResponse};
+use zk_wire::{ConnectRequest, ConnectResponse};
 
-/// A connection with a session.
+/// The session of a connection, and what the client has proved on it.
 #[derive(Clone, Debug)]
-pub(super) struct Connection {
+pub(super) struct Attachment {
     pub(super) session: i64,
     /// The timeout that was granted on this connection; requests on it extend the session by as much.
     pub(super) timeout_ms: i32,
     /// The client's address, as ACLs know it.
     pub(super) address: String,
-    /// What the client has proved, its address first.
+    /// The identities of the client, its address first.
     pub(super) identities: Vec<Identity>,
 }
 
 impl Machine {
     /// Takes the first frame of a connection: it opens a session, or takes over one that exists.
     ///
-    /// A client that has seen newer transactions than there are is closed without an answer. A session that is taken over
-    /// loses its former connection, before its password is looked at. With a wrong password, or without such a session,
-    /// the answer has a zero for everything, and the connection is closed.
+    /// A client that has seen a newer transaction than the machine gets no reply, and its connection is closed. A session
+    /// that is taken over loses its former connection before the password is checked. If the password is wrong or the
+    /// session unknown, all fields of the reply are 0, and the connection is closed.
     pub fn connect(
         &mut self,
         now: i64,
@@ -47,7 +47,7 @@ impl Machine {
             if let Some(former) = self.sessions.detach(request.session_id) {
                 self.close(former, &mut outputs);
             }
-            let right = request.password == password(request.session_id);
+            let right = request.password.as_deref() == Some(&password(request.session_id)[..]);
             let session = Some(request.session_id).filter(|_| right);
             session.filter(|session| self.sessions.touch(*session, timeout_ms, now))
         };
@@ -67,7 +67,7 @@ impl Machine {
         self.sessions.attach(session, connection);
         let address = ip::identity(peer);
         let identities = vec![Identity::of_peer(address.clone())];
-        self.connections.insert(connection, Connection { session, timeout_ms, address, identities });
+        self.connections.insert(connection, Attachment { session, timeout_ms, address, identities });
         outputs.push(Output::Connected {
             connection,
             response: response(timeout_ms, session, password(session)),
@@ -75,7 +75,7 @@ impl Machine {
         outputs
     }
 
-    /// Takes note that a connection has gone: its watches go with it, its session stays.
+    /// Forgets a connection that its client has closed, with its watches; the session stays.
     ///
     /// A connection that is unknown, or that the machine itself has closed, is ignored.
     pub fn disconnected(&mut self, _now: i64, connection: ConnectionId) {
@@ -95,7 +95,7 @@ impl Machine {
 
     /// Ends a session that was silent for too long, and closes its connection.
     ///
-    /// That connection is not told of the znodes that go: the real server may have told it, but closes at once.
+    /// The connection gets no events of the deleted znodes: Apache ZooKeeper may send them, but closes at once.
     pub(super) fn end_session(&mut self, session: i64, outputs: &mut Vec<Output>) {
         if let Some(connection) = self.sessions.detach(session) {
             self.close(connection, outputs);
