@@ -1,7 +1,6 @@
 //! Checks of single values: text in, checked value out, or a message with the expected form. Flags, environment and
 //! file share them.
 
-use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -31,17 +30,9 @@ pub(crate) const SERVER_VERSION: &str = r#""auto" or "before-3.6""#;
 pub(crate) const STRATEGY: &str = r#""random" or "round-robin""#;
 pub(crate) const HOST: &str = r#"a string such as "127.0.0.1:2181""#;
 
-/// Leaves out the text before an `@`: people write `user:password@host` in many places.
-pub(crate) fn redact(text: &str) -> Cow<'_, str> {
-    match text.rsplit_once('@') {
-        None => text.into(),
-        Some((_, behind)) => format!("***@{behind}").into(),
-    }
-}
-
 /// Shows text on one line, in quotes, shortened, and without what may be a password.
 pub(crate) fn quote(text: &str) -> String {
-    let text = &*redact(text);
+    let text = &*zk_core::redact(text);
     match text.char_indices().nth(SHOWN) {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?} and so on", &text[..end]),

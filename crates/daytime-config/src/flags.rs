@@ -138,7 +138,7 @@ pub fn parse_command_line<C: Parser>() -> C {
 }
 
 fn redacted(mut error: clap::Error) -> clap::Error {
-    let hide = |text: &str| check::redact(text).into_owned();
+    let hide = |text: &str| zk_core::redact(text).into_owned();
     let hidden: Vec<_> = error
         .context()
         .filter_map(|(kind, value)| match value {
