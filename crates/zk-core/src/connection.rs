@@ -346,6 +346,11 @@ impl Connection {
             _ => return Err(failed(ErrorKind::NotConnected)),
         };
         match tokio::time::timeout_at(deadline, reply).await {
+            Ok(Err(kind @ ErrorKind::ConnectionLost(_))) => {
+                // The end is published right after such an error: then the caller finds it, too.
+                let _ = tokio::time::timeout_at(deadline, self.ended()).await;
+                Err(failed(kind))
+            }
             Ok(result) => result.map_err(failed),
             Err(_) => Err(failed(ErrorKind::Timeout(limit))),
         }

@@ -99,6 +99,36 @@ async fn a_watch_ends_with_its_connection_and_a_new_watch_sees_later_events() {
     assert_eq!((event.kind, event.path.as_str()), (EventKind::Deleted, "/root/a"));
 }
 
+/// A reader must tell the end of the connection from an overrun queue, and from a request that failed for itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_or_a_request_that_ends_with_its_connection_finds_it_ended() {
+    let Some(_) = require_recursive_watches() else { return };
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let zk = Zk::start(config(&proxy.connect_string())).unwrap();
+    for round in 0..10 {
+        let connection = connected(&zk).await;
+        let mut recursive = connection.watch_recursive(&path("/root")).await.unwrap();
+        let (_, mut one_shot) = connection.watch_exists(&path("/one")).await.unwrap();
+        proxy.on(Op::GetData, Action::CutBeforeRequest);
+        let finds_it_ended = |what: &str| assert!(connection.has_ended(), "round {round}: {what}");
+        tokio::join!(
+            async {
+                assert_eq!(timeout(SOON, recursive.next()).await.unwrap(), None);
+                finds_it_ended("the recursive watch");
+            },
+            async {
+                assert_eq!(timeout(SOON, one_shot.fired()).await.unwrap(), None);
+                finds_it_ended("the one-shot watch");
+            },
+            async {
+                let error = timeout(SOON, connection.data(&path("/"))).await.unwrap().unwrap_err();
+                finds_it_ended(&error.to_string());
+            },
+        );
+    }
+}
+
 #[tokio::test]
 async fn an_event_arrives_before_the_reply_to_a_later_request() {
     let Some(_) = require_recursive_watches() else { return };

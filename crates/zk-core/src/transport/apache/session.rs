@@ -519,7 +519,7 @@ impl Transport for SessionThread {
 }
 
 /// Forwards the events of a persistent watcher until the connection breaks. D1: after a reconnect the watcher would be
-/// silent for ever; D6: after the end of the session it would panic. So any session event ends the stream.
+/// silent for ever; D6: after the end of the session it would panic. So it is not asked again after a session event.
 async fn forward(mut watcher: zk::PersistentWatcher, events: mpsc::Sender<Event>) {
     loop {
         let event = tokio::select! {
@@ -527,7 +527,7 @@ async fn forward(mut watcher: zk::PersistentWatcher, events: mpsc::Sender<Event>
             () = events.closed() => return,
         };
         if event.event_type == zk::EventType::Session {
-            return;
+            return until_dropped().await;
         }
         let (Some(kind), Ok(path)) = (event_kind(event.event_type), ZnodePath::parse(&event.path)) else {
             continue;
@@ -551,11 +551,18 @@ fn once(watcher: zk::OneshotWatcher, removable: bool) -> (oneshot::Receiver<Even
             event = watcher.changed() => event,
             () = fired.closed(), if removable => return,
         };
-        if let Some(kind) = event_kind(event.event_type) {
-            let _ = fired.send(kind);
+        match event_kind(event.event_type) {
+            Some(kind) => drop(fired.send(kind)),
+            None => until_dropped().await,
         }
     };
     (receiver, Some(Box::pin(watch_task)))
+}
+
+/// The connection has ended, which [`serve`] publishes before it drops this task. So a reader whose watch ends finds the
+/// connection ended, and does not take the end for an overrun queue.
+async fn until_dropped() {
+    std::future::pending().await
 }
 
 /// The result of reading one znode of several; an error if it concerns the whole connection.
