@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::link::{self, Link};
 use crate::metrics;
 use crate::output::{line, print_error};
-use crate::release::Release;
+use crate::sigusr1::Release;
 
 /// While it waits, the client prints the reason at least this often.
 const REMINDER: Duration = Duration::from_secs(5);

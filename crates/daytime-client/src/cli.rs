@@ -12,7 +12,7 @@ use zk_program::{Signal, Signals};
 use crate::error::Error;
 use crate::link::Link;
 use crate::output::print_error;
-use crate::release::Release;
+use crate::sigusr1::Release;
 use crate::{ask, doctor, list, metrics, watch};
 
 /// Finds daytime servers in ZooKeeper and asks them for the time; lists them; watches them come and go.

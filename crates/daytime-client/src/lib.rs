@@ -19,7 +19,7 @@ mod link;
 mod list;
 mod metrics;
 mod output;
-mod release;
+mod sigusr1;
 mod watch;
 
 pub use cli::main;

@@ -37,7 +37,7 @@ pub(crate) async fn run(config: ClientConfig, as_json: bool, link: &Link) -> Res
 
 async fn print(zk: &Zk, root: &ZnodePath, wait: Duration, as_json: bool) -> Result<(), Error> {
     let deadline = Instant::now() + wait;
-    let (rows, invalid) = loop {
+    let (rows, skipped) = loop {
         let connection = connected(zk, deadline, wait).await?;
         match read(&connection, root).await {
             Ok(read) => break read,
@@ -57,8 +57,8 @@ async fn print(zk: &Zk, root: &ZnodePath, wait: Duration, as_json: bool) -> Resu
             line(text)?;
         }
     }
-    for name in invalid {
-        print_error(format_args!("left out, as it is not an instance: {name:?}"));
+    for name in skipped {
+        print_error(format_args!("skipped, as it is not an instance: {name:?}"));
     }
     Ok(())
 }
@@ -102,16 +102,16 @@ async fn read(connection: &Connection, root: &ZnodePath) -> Result<(Vec<Row>, Ve
         .buffer_unordered(READS)
         .try_collect()
         .await?;
-    let (mut rows, mut invalid) = (Vec::new(), Vec::new());
+    let (mut rows, mut skipped) = (Vec::new(), Vec::new());
     for child in found {
         match child {
             Ok(row) => rows.extend(row),
-            Err(name) => invalid.push(name),
+            Err(name) => skipped.push(name),
         }
     }
     rows.sort_by(|a, b| a.instance.endpoint().cmp(b.instance.endpoint()));
-    invalid.sort();
-    Ok((rows, invalid))
+    skipped.sort();
+    Ok((rows, skipped))
 }
 
 impl Row {

@@ -14,7 +14,7 @@ use zk_core::{State, Zk, ZnodePath};
 use crate::error::Error;
 use crate::link::{self, Link};
 use crate::output::{line, tags};
-use crate::release::Release;
+use crate::sigusr1::Release;
 
 /// One printed line.
 enum Event {

@@ -55,6 +55,7 @@
 
 mod check;
 mod config;
+mod defaults;
 mod diagnostics;
 mod document;
 mod environment;

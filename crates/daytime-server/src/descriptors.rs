@@ -1,4 +1,5 @@
-//! Checks at the start that there are enough file descriptors.
+//! Checks at the start that there are enough file descriptors. When they are short later, `serve::tcp` closes new
+//! connections.
 
 use std::io;
 

@@ -6,7 +6,7 @@
 //!  ▲    │               ▲   │    └─▶ Pausing     a step failed          a wait ends ──────────────────────────▶ Looking
 //!  │    │               └───┘ missing: create; stale: take over; other data: write
 //!  │    └──────────────────────────▶ Registered  if the root watch confirms that nothing has changed
-//!  └─ link down, from every stage
+//!  └─ link down, from every stage; the shared watch ended
 //!
 //! deregistered: Looking deletes our znode ─▶ Gone         link closed: Unlinked ─▶ Closed
 //! ```
@@ -52,7 +52,7 @@ const OVERWRITE_RESET: Duration = Duration::from_secs(10);
 
 /// The stage of a keeper. Every variant says what is true while it lasts.
 enum Stage {
-    /// There is no connection.
+    /// No connection is ready: the link is down, or the shared watch is being replaced.
     Unlinked,
     /// The znode has to be read. With `sync` after a write that met another znode than the read before it: the server
     /// may lag behind what we know.

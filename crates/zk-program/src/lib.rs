@@ -29,11 +29,11 @@
 
 pub mod log;
 mod runtime;
-mod signals;
+mod stop_signals;
 
 pub use nix::sys::signal::Signal;
 pub use runtime::runtime;
-pub use signals::{SAME_STOP, Signals};
+pub use stop_signals::{SAME_STOP, Signals};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
