@@ -26,8 +26,9 @@
 //!   however many there are.
 //! - [`Balancer::update`] swaps the set as a whole: a pick is made from one set or the other. Health survives updates,
 //!   and absences of up to [`MEMORY`].
-//! - No connections, health checks, tasks or ZooKeeper. Metrics of attempts and ejections, none of picks, go to the
-//!   recorder of the crate `metrics` that is installed before the balancer is made.
+//! - The crate makes no connections and no health checks, starts no tasks, and knows nothing of ZooKeeper. It counts
+//!   attempts, retries, ejections and endpoints out of service, but not picks, for the recorder of the crate `metrics`
+//!   that is installed before the balancer is made.
 //!
 //! # In service, ejected, on probation
 //! ```text
@@ -43,8 +44,9 @@
 //! An ejected endpoint is not picked as long as another one can be. Reports of calls from before the ejection change
 //! nothing: a hundred concurrent failures count as one, and a late answer does not bring a dying process back.
 //!
-//! *When all look bad*, the caller may be at fault: every endpoint is picked whose last call was not refused, or if
-//! all refused, the one whose ejection ends soonest. Such a pick is no trial: its failure does not extend the
+//! *When all look bad*, the fault may be the caller's, and to try beats to give up: every endpoint is picked whose last
+//! call was not refused (a refusal proves that nothing listens there); if all were refused, the one whose ejection ends
+//! soonest. Such a pick is no trial: its failure does not extend the
 //! ejection, its success ends it.
 
 mod balancer;

@@ -17,9 +17,9 @@
 //! - Every port answers over TCP and, if configured, over UDP. Senders of datagrams can be forged, so a datagram that
 //!   could start a loop or hit a third party gets no answer; one pure function decides.
 //! - With an address for metrics, Prometheus can scrape the metrics of the server and its libraries.
-//! - The server ends with an error where waiting cannot help: it cannot listen on a port or on the address for metrics
-//!   (before it registers anything), or ZooKeeper refuses the authentication before the first session. It waits for
-//!   everything else.
+//! - The server ends with an error where waiting cannot help: it cannot listen on a port or on the address for metrics, or
+//!   has too few file descriptors (before it registers anything); ZooKeeper refuses the authentication before the first
+//!   session; a listening socket dies. It waits for everything else.
 
 mod advertise;
 mod answer;

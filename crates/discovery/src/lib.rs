@@ -26,7 +26,8 @@
 //!
 //! # Promises
 //! * **Read only.** Discovery needs the right to read the root (with records, the children too). It waits for a root
-//!   that is missing or deleted, and retries where following fails on a working link ([`View::trouble`]).
+//!   that is missing or deleted. Where following fails on a working link ([`View::trouble`]) the last set stays, and
+//!   discovery retries at least once a second.
 //! * **One event per change**, and no read: from one persistent recursive watch. A reconnect sets the watch, waits
 //!   until the server has caught up (`sync`), and lists only if the root has changed or the session is new. Servers
 //!   before ZooKeeper 3.6 give the same results at other costs.
@@ -41,7 +42,8 @@
 //! * **A mass disappearance is held**; other removals take effect once settled. Without a link only the operator
 //!   removes instances.
 //! * **Lost events do not matter for long.** A jittered audit compares the view with ZooKeeper, and replaces a watch
-//!   that missed something. It notices lost rights at the latest: a server need not send events without them.
+//!   that missed something. Lost rights are noticed with the next change, at the audit at the latest: a server need
+//!   not send events to clients without them.
 //!
 //! # Mass disappearances
 //! Discovery holds instances when more than half of the set and at least three go within a second, or when the
@@ -51,7 +53,8 @@
 //! All removals that have not settled count at once, so pieces that arrive within the settling time of the first are
 //! held as a whole. When pieces arrive later, at most half of the set goes before the rest is held. The hold of an
 //! instance ends when ZooKeeper lists it again, when it refuses a connection ([`Discovery::report_refused`]), when the
-//! operator releases it ([`Discovery::release_held`]), or after [`Config::with_hold`].
+//! operator releases it ([`Discovery::release_held`]), or after the hold ([`Config::with_hold`]; by default the session
+//! timeout and 2 s; three times that in all, counted with a link). Removals more than a second apart are ordinary.
 //!
 //! # Costs
 //! In requests, for each follower of a root with N instances:

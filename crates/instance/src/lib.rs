@@ -23,8 +23,8 @@
 //! - [`Instance`]: an endpoint with its weight, its tags and the [`Owner`] that wrote it.
 //! - [`Format`]: writes an instance as a znode's name and data, and reads it. Writing is strict: every reader
 //!   understands the result, or an error names what is invalid. Reading is tolerant: a name that is an endpoint, in
-//!   any spelling, is an instance whatever its data; a [`Remark`] reports each part of the data that is invalid. No
-//!   input panics.
+//!   any spelling, is an instance whatever its data; [`Remark`]s report the parts of the data that are invalid (16 at
+//!   most, and one that counts the rest). No input panics.
 //! - [`Plain`]: the default format, with the JSON that Kitex clients read.
 //!
 //! Host names are not resolved here, and nothing checks whether a server answers at an endpoint.

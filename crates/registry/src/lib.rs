@@ -35,7 +35,7 @@
 //! | stale znode of this owner (see [`Socket`]) | takes it over in one transaction: no reader misses the name, and the end of the old session does not delete the znode |
 //! | znode of another owner | never touches it: [`Status::Conflict`] names the holder, and two rivals never fight. Takes the name once it is free: at once by watch, or, if the event was lost, after 1 s at first and one audit interval at last |
 //! | an ACL denies a request | reports [`TroubleKind::Denied`] and retries within 1 s; no other registration is affected |
-//! | the server closes the connection on a write | reports [`TroubleKind::CutOff`] and writes more and more rarely; no other registration is affected |
+//! | the server closes the connection on a write | reports [`TroubleKind::CutOff`] and writes more and more rarely; each attempt costs the link a reconnect, and no other znode changes |
 //!
 //! * [`Registration::status`] is true at any time: [`Status::Registered`] only while the znode is known to exist and
 //!   the link is up. A link that is down is noticed within 2/5 of the session timeout; overwritten data (until it is

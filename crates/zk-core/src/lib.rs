@@ -1,5 +1,5 @@
 //! A link to a ZooKeeper ensemble that reconnects for as long as the program runs, and outlives any single session.
-//! The link publishes a [`State`] that tells registrations and watched views when to check and when to rebuild.
+//! The link publishes a [`State`] from which registrations and watched views know when to check and when to rebuild.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -34,14 +34,16 @@
 //!   the link resumes it if the ensemble still keeps it, so no znode flaps. A link may start before ZooKeeper.
 //! * **Reconnects.** Attempts continue for ever, at random moments (full jitter), and never further apart than 1 s or a
 //!   third of the session timeout. A [`State`] is complete in itself, and its counters include every reconnect.
-//! * **Hosts** may be dead, black-holed or unresolvable. Each attempt resolves all names and dials all addresses, in
-//!   random order but the one that failed or went silent last at the end; 250 ms of silence start the next dial.
+//! * **Hosts** may be dead, black-holed or unresolvable. Each attempt resolves all names and dials all addresses in random
+//!   order, the server that failed or went silent last at the end. The next dial starts at once after a refusal, and
+//!   after 250 ms of silence.
 //! * **Operations** take effect in the order of their calls and end with their [`Connection`]; none waits for a later
-//!   one. Each has a deadline, and each [`Error`] an [`Outcome`]: not done, unknown, or session over. No reader of a
-//!   take-over finds the name missing, whatever the server replies.
+//!   one. Each has a deadline, and each [`Error`] an [`Outcome`]: not done, unknown, or session over.
+//! * **A take-over** is one transaction (ZooKeeper 3.6 and later): no reader finds the name missing, whatever the server
+//!   replies.
 //! * **Watches.** An event arrives before the reply to a later operation. A watch visibly ends, and never just goes
 //!   silent: with its connection, or when it is not read.
-//! * **Close.** [`Zk::close`] returns in time: the ephemeral znodes are gone, or it fails with [`Lingering`].
+//! * **Close.** [`Zk::close`] returns within the time that the caller passes: the ephemeral znodes are gone, or it fails with [`Lingering`].
 //! * **Authentication.** The server must have recorded our identity (3.7 and later), else
 //!   [`ConnectError::NotAuthenticated`]. Refusals have a cause and are retried: a correction works within a second.
 //! * **Isolation.** A blocked runtime keeps its session: a thread of the link sends the pings. A panic in the client
@@ -54,6 +56,7 @@
 //!   begin): a server that is silent for 2/5 of the session timeout counts as lost. Pings go out at least every 1/5 of
 //!   it.
 //! * **A server that stands still** for longer than the session timeout ends all sessions when it continues.
+//!   No client can resume them: a new epoch begins.
 //! * **1,024 operations** of a [`Zk`] may be in flight; others wait within their deadlines, or fail with
 //!   [`ErrorKind::Busy`], unsent. A caller with thousands sends a few hundred at a time, as the crate `registry` does.
 //! * **Watches** are neither set again after a reconnect nor counted: one recursive watch replaces many.

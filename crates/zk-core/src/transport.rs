@@ -8,8 +8,8 @@
 //! * Requests of one transport take effect in the order in which its methods were *called*; dropping a returned future
 //!   does not recall its request.
 //! * An event is in its queue before the reply to any later request is delivered.
-//! * When the transport ends, [`Transport::down`] has the cause, every outstanding reply is an error, and every event queue
-//!   ends, in this order but for replies; after that nothing of this transport reaches the ensemble any more.
+//! * When the transport ends, [`Transport::down`] has the cause first, and every event queue ends after that; outstanding
+//!   replies become errors, before or after it. Then nothing of this transport reaches the ensemble any more.
 
 use std::any::Any;
 use std::fmt;
