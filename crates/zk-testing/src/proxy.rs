@@ -5,8 +5,8 @@
 
 mod connection;
 mod matching;
+mod recorded;
 mod rule;
-mod seen;
 mod shared;
 
 use std::io;
@@ -22,8 +22,8 @@ use crate::ports::Lease;
 use shared::{Cut, Mode, Shared};
 
 pub use matching::Match;
+pub use recorded::Seen;
 pub use rule::{Action, Injection};
-pub use seen::Seen;
 pub use zk_wire::OpCode as Op;
 
 /// How long the listener rests when it cannot accept, such as when file descriptors are used up.
