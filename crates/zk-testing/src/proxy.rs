@@ -203,7 +203,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         match listener.accept().await {
             Ok((client, _)) => shared.admit(|id, open, cut| connection::run(id, client, open, cut)),
             Err(error) => {
-                tracing::warn!(%error, "cannot accept");
+                tracing::warn!(%error, "proxy cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
