@@ -137,7 +137,7 @@ pub async fn run_until(
                 info!("stopped");
                 return Ok(());
             }
-            started = embedded::start_where_nobody_answers(&config.zookeeper) => started,
+            started = embedded::start_unless_served(&config.zookeeper) => started,
         }
     } else {
         None
@@ -154,7 +154,7 @@ pub async fn run_until(
         tokio::select! {
             biased;
             () = &mut shutdown => Ok(()),
-            address = serving.dead_listener() => Err(Error::Dead { address }),
+            address = serving.dead_listener() => Err(Error::ListenerDied { address }),
             refused = authentication::refused_at_start(&zk) => Err(Error::Authentication(refused)),
         }
     });
