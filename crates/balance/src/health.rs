@@ -294,7 +294,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn packing_loses_nothing(
+        fn health_bits_survive_packing(
             until_ms in 0..=MAX_UNTIL,
             generation: u16,
             failures in 0..=MAX_FAILURES,

@@ -64,7 +64,7 @@ pub use config::{Config, ConfigError};
 pub use health::Health;
 pub use pick::{Failure, Pick};
 pub use picker::{Strategy, UnknownStrategy};
-pub use retry::{Answered, Attempt, CallConfig, CallError, Classify, GaveUp, MAX_ATTEMPTS, call};
+pub use retry::{Answered, Attempt, CallConfig, CallError, Classify, GaveUp, MAX_LISTED_ATTEMPTS, call};
 pub use table::{EndpointStatus, MAX_ABSENT, MEMORY};
 
 #[cfg(doctest)]

@@ -13,7 +13,7 @@ use crate::metrics::{self, Ended};
 use crate::{Balancer, ConfigError, Failure, PickError};
 
 pub use classify::Classify;
-pub use error::{Attempt, CallError, GaveUp, MAX_ATTEMPTS};
+pub use error::{Attempt, CallError, GaveUp, MAX_LISTED_ATTEMPTS};
 
 /// The pause before the second round; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

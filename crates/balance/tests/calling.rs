@@ -7,8 +7,8 @@ use std::io;
 use std::time::Duration;
 
 use balance::{
-    Balancer, CallConfig, Classify, Config, ConfigError, Failure, GaveUp, Health, MAX_ATTEMPTS, PickError,
-    Strategy, call,
+    Balancer, CallConfig, Classify, Config, ConfigError, Failure, GaveUp, Health, MAX_LISTED_ATTEMPTS,
+    PickError, Strategy, call,
 };
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout};
@@ -169,7 +169,7 @@ async fn the_list_of_attempts_is_bounded_and_ends_with_the_last_attempt() {
     let balancer = balancer(keys);
     let config = CallConfig::new(ms(1), ms(1)).unwrap();
     let error = call(&balancer, &config, |key| act(key)).await.unwrap_err();
-    assert_eq!((error.attempts().len(), error.count()), (MAX_ATTEMPTS, 40));
+    assert_eq!((error.attempts().len(), error.count()), (MAX_LISTED_ATTEMPTS, 40));
     assert_eq!(error.attempts().last().unwrap().key, "refuses-39");
 }
 

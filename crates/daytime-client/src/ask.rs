@@ -33,7 +33,7 @@ pub(crate) async fn run(config: ClientConfig, link: &Link, release: &mut Release
     tokio::select! {
         biased;
         () = feed(&balancer, &discovery) => Ok(()),
-        never = release.obey(&discovery) => match never {},
+        never = release.release_on_signal(&discovery) => match never {},
         outcome = rounds(&balancer, &discovery, &config) => outcome,
     }
 }

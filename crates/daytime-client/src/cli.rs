@@ -95,7 +95,7 @@ pub fn main() -> ExitCode {
     };
     info!(source = %loaded.source, "configuration loaded");
     for warning in &loaded.warnings {
-        warn!("{warning}");
+        warn!("configuration warning: {warning}");
     }
     // First, while there are file descriptors.
     if let Err(error) = zk_core::prepare() {

@@ -30,7 +30,7 @@ const AT_ONCE: usize = 16;
 /// Runs all steps, and prints a line for each.
 ///
 /// # Errors
-/// [`Error::Unwell`] if a step failed.
+/// [`Error::StepsFailed`] if a step failed.
 pub(crate) async fn run(config: ClientConfig, as_json: bool, link: &Link) -> Result<(), Error> {
     let mut report = Report::new(as_json);
     examine(&config, link, &mut report).await?;
@@ -55,7 +55,7 @@ async fn examine(config: &ClientConfig, link: &Link, report: &mut Report) -> Res
     }
     let mut serving = false;
     let mut handshakes =
-        stream::iter(reached).map(|address| zookeeper::shake_hands(address, config.tls)).buffered(AT_ONCE);
+        stream::iter(reached).map(|address| zookeeper::probe_server(address, config.tls)).buffered(AT_ONCE);
     while let Some((step, serves)) = handshakes.next().await {
         report.add(step)?;
         serving |= serves;

@@ -34,7 +34,7 @@ pub enum Error {
     Link(#[from] zk_core::StartError),
     /// Steps of the doctor failed.
     #[error("{failed} of {steps} steps failed")]
-    Unwell {
+    StepsFailed {
         /// Steps that failed.
         failed: usize,
         /// Steps in all.
@@ -76,7 +76,7 @@ mod tests {
             Error::Rounds { failed: 1, rounds: 2 },
             Error::Metrics(metrics),
             Error::Authentication(refused),
-            Error::Unwell { failed: 1, steps: 2 },
+            Error::StepsFailed { failed: 1, steps: 2 },
             Error::Stopped("SIGTERM"),
             Error::Panicked,
             Error::Output(io()),

@@ -42,7 +42,7 @@ async fn print(zk: &Zk, root: &ZnodePath, wait: Duration, as_json: bool) -> Resu
         match read(&connection, root).await {
             Ok(read) => break read,
             Err(error) if *error.kind() == ErrorKind::NoNode => {
-                print_error(format_args!("{root} does not exist: nothing was ever registered there"));
+                print_error(format_args!("{root} does not exist: no server is registered"));
                 break (Vec::new(), Vec::new());
             }
             // The connection broke: retry on the next one.

@@ -21,7 +21,7 @@ impl Release {
     ///
     /// # Cancel safety
     /// Safe; the next call receives the signals that come later.
-    pub(crate) async fn obey(&mut self, discovery: &Discovery) -> Infallible {
+    pub(crate) async fn release_on_signal(&mut self, discovery: &Discovery) -> Infallible {
         loop {
             if self.0.recv().await.is_none() {
                 return std::future::pending().await;

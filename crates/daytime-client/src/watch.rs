@@ -57,7 +57,7 @@ pub(crate) async fn run(
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     tokio::select! {
         outcome = follow(zk, &discovery, config.discovery.root(), as_json) => outcome,
-        never = release.obey(&discovery) => match never {},
+        never = release.release_on_signal(&discovery) => match never {},
         refused = link::refused_at_start(zk) => Err(refused),
     }
 }

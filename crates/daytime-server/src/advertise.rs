@@ -32,9 +32,12 @@ pub(crate) async fn advertised(configured: Option<Host>, listen: IpAddr, ensembl
         match route_to_any(listen, ensemble).await {
             Ok(address) => {
                 if address.is_loopback() {
-                    warn!(%address, "advertising a loopback address: only clients on this machine can call it");
+                    warn!(
+                        %address,
+                        "advertised address is a loopback address: only clients on this machine can call it"
+                    );
                 } else {
-                    info!(%address, "advertising the address on the route to ZooKeeper");
+                    info!(%address, "advertised address found: the one on the route to ZooKeeper");
                 }
                 return address.into();
             }

@@ -70,7 +70,7 @@ pub fn main() -> ExitCode {
     };
     info!(source = %loaded.source, "configuration loaded");
     for warning in &loaded.warnings {
-        warn!("{warning}");
+        warn!("configuration warning: {warning}");
     }
     let runtime = match zk_program::runtime() {
         Ok(runtime) => runtime,

@@ -22,7 +22,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 ///
 /// # Cancel safety
 /// Dropping the future starts nothing.
-pub(crate) async fn start_where_nobody_answers(ensemble: &zk_core::Config) -> Option<Server> {
+pub(crate) async fn start_unless_served(ensemble: &zk_core::Config) -> Option<Server> {
     let address = match loopback(ensemble).await {
         Ok(address) => address,
         Err(reason) => {

@@ -21,7 +21,7 @@ pub enum Error {
     },
     /// A listening socket failed for good. The instances were deregistered.
     #[error("the listening socket of {address} is dead")]
-    Dead {
+    ListenerDied {
         /// The address.
         address: SocketAddr,
     },
@@ -42,7 +42,7 @@ pub enum Error {
     Link(#[from] zk_core::StartError),
     /// Too few file descriptors are left for callers. Nothing was registered.
     #[error("too few file descriptors to serve callers; nothing was registered")]
-    Descriptors(#[source] io::Error),
+    FileDescriptors(#[source] io::Error),
     /// ZooKeeper refused the authentication before the first session. Nothing was registered.
     #[error("ZooKeeper refuses [zookeeper.auth]; nothing was registered")]
     Authentication(#[source] zk_core::ConnectError),

@@ -23,14 +23,14 @@
 
 mod advertise;
 mod answer;
+mod authentication;
 mod cli;
-mod descriptors;
 mod embedded;
 mod error;
-mod forced;
+mod fd_check;
+mod forced_shutdown;
 mod lookup;
 mod metrics;
-mod refused;
 mod serve;
 
 use std::future::Future;
@@ -51,7 +51,7 @@ use zk_core::Zk;
 pub use cli::main;
 pub use error::Error;
 
-use crate::forced::{FORCED_SHUTDOWN, Forced};
+use crate::forced_shutdown::{FORCED_SHUTDOWN, Forced};
 use crate::serve::{Limits, Serving, UdpSocket};
 
 /// How long the ensemble may take to confirm that the instances are gone. With settling, draining and closing the stop
@@ -113,7 +113,7 @@ pub async fn run_until(
         None => None,
     };
     // Before callers use descriptors up.
-    descriptors::require()?;
+    fd_check::require()?;
     metrics::describe();
     let serving = Serving::new();
     let limits = Limits { connections: settings.max_connections, deadline: settings.connection_timeout };
@@ -137,7 +137,7 @@ pub async fn run_until(
                 info!("stopped");
                 return Ok(());
             }
-            started = embedded::start_where_nobody_answers(&config.zookeeper) => started,
+            started = embedded::start_unless_served(&config.zookeeper) => started,
         }
     } else {
         None
@@ -154,8 +154,8 @@ pub async fn run_until(
         tokio::select! {
             biased;
             () = &mut shutdown => Ok(()),
-            address = serving.dead_listener() => Err(Error::Dead { address }),
-            refused = refused::at_start(&zk) => Err(Error::Authentication(refused)),
+            address = serving.dead_listener() => Err(Error::ListenerDied { address }),
+            refused = authentication::refused_at_start(&zk) => Err(Error::Authentication(refused)),
         }
     });
     let registered = tokio::select! {

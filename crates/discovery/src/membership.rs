@@ -108,9 +108,9 @@ impl Membership {
             shown_changes: 0,
             removals: BTreeMap::new(),
             recent_removals: BTreeMap::new(),
-            skipped: LoggedNames::new("skipped: not an instance"),
+            skipped: LoggedNames::new("child skipped: not an instance"),
             cache: records.then(RecordCache::new),
-            unreadable: LoggedNames::new("unreadable record"),
+            unreadable: LoggedNames::new("record unreadable"),
             total_held: 0,
         }
     }

@@ -371,7 +371,10 @@ impl Watcher {
     }
 
     fn release(&mut self) {
-        info!(held = self.membership.held(), "held instances removed by the operator");
+        let held = self.membership.held();
+        if held > 0 {
+            debug!(held, "held instances released");
+        }
         self.membership.release_held();
         if self.epoch != 0 {
             self.publisher.publish(&self.membership);

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fact_that_differs_or_is_unknown_makes_another_place() {
+    fn owners_with_a_different_or_unknown_fact_are_not_at_the_same_place() {
         let changes: [fn(&mut Owner); 8] = [
             |o| o.host = Some("db-8".into()),
             |o| o.host = None,

@@ -355,7 +355,7 @@ impl Keeper {
                     limited!(
                         self.shared.context.log,
                         warn,
-                        "audit: znode changed or missing without a watch event"
+                        "audit mismatch: znode changed or deleted without a watch event"
                     );
                     return Stage::Looking { ready, sync: false };
                 }
@@ -373,7 +373,7 @@ impl Keeper {
             // The next look logs it. The keeper may wait a while for its permit to create the znode again.
             self.pending();
         } else {
-            limited!(self.shared.context.log, info, ?event, "znode changed");
+            limited!(self.shared.context.log, info, "record overwritten by another client, restoring it");
         }
         if since.elapsed() > OVERWRITE_RESET {
             self.overwrite_backoff = Backoff::default();
@@ -397,7 +397,7 @@ impl Keeper {
     /// Waits until another owner's znode has changed, or a while, in case its watch does not fire.
     async fn await_name(&mut self, ready: Arc<ReadyConnection>, mut watch: Watch, holder: Holder) -> Stage {
         let wait = self.conflict_backoff.next_wait().max(CONFLICT_FIRST / 2);
-        debug!(%holder, look_again_within = ?wait, "conflict: waiting for the name");
+        debug!(%holder, look_again_within = ?wait, "registration conflict: waiting for the name");
         let event = tokio::select! {
             () = changed(&mut self.desired) => return Stage::Looking { ready, sync: false },
             () = ready.connection.ended() => return self.unlinked(),

@@ -71,7 +71,7 @@ impl LogLimiter {
     pub(crate) fn summary(&self, metrics: &Metrics) {
         let withheld = std::mem::take(&mut self.window.lock().withheld);
         if withheld > 0 {
-            info!(withheld, "{metrics}; the withheld lines are at level debug");
+            info!(withheld, "registrations by status: {metrics}; withheld lines are at level debug");
         }
     }
 }

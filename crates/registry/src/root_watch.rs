@@ -166,7 +166,7 @@ impl RootWatch {
                 }
                 Err(_) if connection.has_ended() => {}
                 Err(error) => {
-                    debug!(%error, "connection not ready");
+                    debug!(%error, "root watch or sync failed, retrying");
                     self.readiness.send_replace(Readiness::Troubled(error.into()));
                     tokio::select! {
                         () = sleep(self.backoff.next_wait()) => {}

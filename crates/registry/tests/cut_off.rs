@@ -2,15 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
+mod common;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use common::*;
 use futures_util::future::join_all;
 use instance::{Format, Instance, Plain};
 use registry::{Registration, Status, TroubleKind};
-use support::*;
 use tokio::time::{Instant, sleep};
 use zk_testing::proxy::Proxy;
 use zk_testing::raw;

@@ -3,16 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
+mod common;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use common::*;
 use instance::{Format, Plain};
 use registry::{RegisterError, Registration, Socket, Status};
-use support::*;
 use test_zookeeper::Server;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};

@@ -2,15 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
+mod common;
 
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use common::*;
 use futures_util::future::join_all;
 use registry::Status;
-use support::*;
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep};
 use tracing_subscriber::fmt::MakeWriter;

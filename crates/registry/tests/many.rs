@@ -2,18 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
+mod common;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use common::*;
 use discovery::Discovery;
 use futures_util::future::join_all;
 use instance::{Format, Instance, Plain};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use registry::{Registrar, Registration, Socket, Status};
-use support::*;
 use tokio::time::Instant;
 use zk_core::ZnodePath;
 use zk_testing::proxy::{Action, Match, Op, Seen};

@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
+mod common;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use common::*;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use registry::{Socket, Status};
-use support::*;
 use zk_testing::raw;
 
 /// The values by name and labels, summed up: a snapshot of the recorder has the changes since the last one.

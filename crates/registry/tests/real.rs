@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
+mod common;
 
 use std::time::Duration;
 
+use common::*;
 use instance::{Format, Instance, Plain};
 use registry::{Config, RegisterError, Registrar, Socket, Status};
-use support::*;
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Phase, Zk, ZnodePath};

@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
+mod common;
 
 use std::time::Duration;
 
+use common::*;
 use registry::{Config, RegisterError, Registrar, Socket, Status, TroubleKind};
-use support::*;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Acl, Auth, Zk, ZnodePath};
 use zk_testing::raw::{self, permission};

@@ -176,7 +176,7 @@ async fn a_hung_server_fails_its_step_within_the_deadline() {
     let bed = bed(&[&zk]);
     zk.pause().await.unwrap();
     let found = examine(&bed, bed.hosts()).await;
-    found.expect("name connect zookeeper!", "no answer within 3s", "a hung or overloaded ZooKeeper");
+    found.expect("name connect zookeeper!", "no reply within 3s", "a hung or overloaded ZooKeeper");
 }
 
 /// Kills two of three servers, and examines the third until it has noticed.

@@ -116,10 +116,10 @@ async fn signals_ignored_at_the_start_stay_ignored_and_sigusr1_and_sigusr2_stop_
             process.signal(signal);
         }
     }
-    for meaningless in ["SIGUSR1", "SIGUSR2"] {
-        server.until_logged(&format!("it has no meaning here signal={meaningless}")).await;
+    for unused in ["SIGUSR1", "SIGUSR2"] {
+        server.until_logged(&format!("signal ignored: this program does not use it signal={unused}")).await;
     }
-    watch.until_logged("it has no meaning here signal=SIGUSR2").await;
+    watch.until_logged("signal ignored: this program does not use it signal=SIGUSR2").await;
     watch.until_logged("SIGUSR1: no instances are held").await;
     // A program handles signals in order: once it has logged the next one, it has handled those before.
     server.signal(Signal::SIGUSR1);

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
 use crate::session::Session;
-use crate::transport::{Acl, CreateMode, Down, Identity, Reading, Reply, Stat, Transport};
+use crate::transport::{Acl, CreateMode, Identity, Reading, Reply, Stat, Transport, TransportEnd};
 use crate::watch::{OneShot, WatchStream};
 
 /// The most data that one operation sends, in bytes: 512 KiB. A request above `jute.maxbuffer` (1 MiB by default) makes
@@ -44,7 +44,7 @@ const IN_FLIGHT: usize = 1_024;
 pub struct Connection {
     /// Only the supervisor keeps a transport alive: a connection that a caller keeps must not keep a session.
     transport: Weak<dyn Transport>,
-    down: watch::Receiver<Option<Down>>,
+    down: watch::Receiver<Option<TransportEnd>>,
     session: Session,
     epoch: u64,
     reconnects: u64,

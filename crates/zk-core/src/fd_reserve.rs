@@ -14,7 +14,7 @@ const DESCRIPTORS: usize = 16;
 /// ```
 /// # let accept = || ();
 /// let caller = accept();
-/// if !zk_core::fd_reserve().is_whole() {
+/// if !zk_core::fd_reserve().is_full() {
 ///     drop(caller); // It occupies a descriptor that the link may need.
 /// }
 /// ```
@@ -22,7 +22,7 @@ const DESCRIPTORS: usize = 16;
 /// A server that accepts any number of connections runs out of descriptors one day. If its link breaks then, no
 /// descriptor is left to connect with: the session expires, and every registration with it. So the reserve is filled
 /// before the first attempt to connect, released to each attempt, and filled again afterwards, as soon as descriptors
-/// are free. A server that drops accepted callers while [`is_whole`](Self::is_whole) is false keeps its link, whatever
+/// are free. A server that drops accepted callers while [`is_full`](Self::is_full) is false keeps its link, whatever
 /// its callers do. A server that does not check may take a descriptor that an attempt needs; the next attempt follows
 /// within a second.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub fn fd_reserve() -> &'static FdReserve {
 impl FdReserve {
     /// Whether the descriptors are kept back or, while a link connects, as many are free. Fills the reserve first, if
     /// it can.
-    pub fn is_whole(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         let mut reserved = self.0.lock();
         if reserved.attempts == 0 { reserved.fill().is_ok() } else { pipes(DESCRIPTORS / 2).is_ok() }
     }
@@ -91,7 +91,7 @@ impl Drop for Lent {
     fn drop(&mut self) {
         let mut reserved = self.0.0.lock();
         reserved.attempts -= 1;
-        // The session thread fills the rest, once a second, and so does `is_whole`.
+        // The session thread fills the rest, once a second, and so does `is_full`.
         let _ = reserved.fill();
     }
 }

@@ -282,7 +282,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn without_reverses_under(root in "/[a-c]{1,3}(/[a-c]{1,2})?|/", tail in "(/[a-c]{1,3}){1,3}|/") {
+        fn removing_a_chroot_reverses_adding_it(
+            root in "/[a-c]{1,3}(/[a-c]{1,2})?|/",
+            tail in "(/[a-c]{1,3}){1,3}|/",
+        ) {
             let (root, tail) = (path(&root), path(&tail));
             prop_assert_eq!(tail.under(&root).without(&root), Some(tail));
         }

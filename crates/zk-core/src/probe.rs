@@ -11,7 +11,7 @@ use zk_wire::{ConnectRequest, ConnectResponse, Frames};
 
 /// For the connect exchange.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(3);
-/// For each further connection: `srvr`, which need not be answered at all, and the check for an end without a request.
+/// For each further connection: `srvr`, to which a server need not reply, and the check for an end without a request.
 const EXTRA_TIMEOUT: Duration = Duration::from_secs(1);
 /// The most that is read of the reply to `srvr`, in bytes.
 const SRVR_LIMIT: u64 = 16 * 1024;
@@ -40,7 +40,7 @@ pub enum Availability {
     /// It has lost the majority of its ensemble, and serves reads only.
     ReadOnly,
     /// It runs, belongs to no quorum, and serves nobody.
-    None,
+    NotServing,
 }
 
 /// Why an address is not known to be a ZooKeeper.
@@ -51,19 +51,19 @@ pub enum ProbeError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The address accepts connections and sends nothing for as long.
-    #[error("no answer within {0:?}")]
+    #[error("no reply within {0:?}")]
     Timeout(Duration),
     /// The address ends connections before anything is asked: a ZooKeeper at its limit of connections does
     /// (`maxClientCnxns`, `maxCnxns`).
     #[error("accepted the connection and ended it at once")]
-    Refused,
+    EndedAtOnce,
     /// The address ends the connection when it is asked: a ZooKeeper without a quorum that does not reply to `srvr`, one
     /// that expects TLS, or no ZooKeeper.
-    #[error("closed the connection without a word")]
-    Closed,
+    #[error("closed the connection instead of a reply")]
+    ClosedOnRequest,
     /// Something else than a ZooKeeper replied.
-    #[error("answers, but not as a ZooKeeper does")]
-    Foreign,
+    #[error("replied, but not as a ZooKeeper does")]
+    NotZooKeeper,
 }
 
 /// Asks an address whether a ZooKeeper serves there, and which one.
@@ -73,7 +73,7 @@ pub enum ProbeError {
 /// read-only. Version and mode come from the four-letter word `srvr`, on a second connection; both are `None` where the
 /// server does not allow the word (`4lw.commands.whitelist`). They hold printable ASCII only, up to 40 characters.
 ///
-/// The connections are not encrypted: a port that expects TLS is [`ProbeError::Closed`].
+/// The connections are not encrypted: a port that expects TLS is [`ProbeError::ClosedOnRequest`].
 ///
 /// # Bounds
 /// At most 5 s (3 s for the exchange, 1 s for `srvr`, 1 s to see whether connections end unasked), at most three
@@ -104,7 +104,7 @@ pub async fn probe(address: SocketAddr) -> Result<Probe, ProbeError> {
         Err(_) => return Err(ProbeError::Timeout(EXCHANGE_TIMEOUT)),
     };
     if reply == Reply::Foreign {
-        return Err(ProbeError::Foreign);
+        return Err(ProbeError::NotZooKeeper);
     }
     let report = match timeout(EXTRA_TIMEOUT, srvr(address)).await {
         Ok(Ok(text)) => Report::read(&text),
@@ -113,9 +113,9 @@ pub async fn probe(address: SocketAddr) -> Result<Probe, ProbeError> {
     let availability = match reply {
         Reply::Refusal { read_only: false } => Availability::Full,
         Reply::Refusal { read_only: true } => Availability::ReadOnly,
-        Reply::Closed if report.is_other_text => Availability::None,
-        Reply::Closed if ends_unasked(address).await => return Err(ProbeError::Refused),
-        Reply::Closed | Reply::Foreign => return Err(ProbeError::Closed),
+        Reply::Closed if report.is_other_text => Availability::NotServing,
+        Reply::Closed if ends_unasked(address).await => return Err(ProbeError::EndedAtOnce),
+        Reply::Closed | Reply::Foreign => return Err(ProbeError::ClosedOnRequest),
     };
     Ok(Probe { availability, version: report.version, mode: report.mode })
 }
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_a_refusal_of_the_session_is_a_zookeeper() {
+    async fn only_a_refused_session_identifies_a_zookeeper() {
         for (bytes, reply) in [
             (response(0, Some(false)), Reply::Refusal { read_only: false }),
             (response(0, None), Reply::Refusal { read_only: false }),

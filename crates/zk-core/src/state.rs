@@ -54,7 +54,7 @@ pub enum CloseReason {
 
 /// The session could not be closed. Its ephemeral znodes stay until the ensemble expires it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("session {session} lingers, for {up_to:?} once the ensemble is up")]
+#[error("session {session} was not closed: its znodes stay for up to {up_to:?} once the ensemble is up")]
 pub struct Lingering {
     /// The session left behind.
     pub session: SessionId,

@@ -14,7 +14,7 @@ use crate::error::{ErrorKind, Outcome};
 use crate::session::Session;
 use crate::state::{CloseReason, Lingering, Phase, State};
 use crate::time::until;
-use crate::transport::{ConnectError, Down, Ensemble, Ticket, Transport};
+use crate::transport::{ConnectError, Ensemble, ResumeTicket, Transport, TransportEnd};
 
 /// How long a connection must have lasted to reset the backoff. One success says little about a server that accepts
 /// connections and then fails.
@@ -55,7 +55,7 @@ enum Stage {
 /// A session that the ensemble may still keep, so that a new connection can resume it.
 struct Resumable {
     session: Session,
-    ticket: Ticket,
+    ticket: ResumeTicket,
     /// When its connection ended.
     since: Instant,
 }
@@ -97,7 +97,7 @@ impl Supervisor {
                     let reason = self.end_session(resumable, deadline).await;
                     if let CloseReason::Lingering(lingering) = &reason {
                         warn!(session = %lingering.session, up_to = ?lingering.up_to,
-                            "session lingers, ZooKeeper has not confirmed its end");
+                            "session not closed: ZooKeeper did not confirm in time; its znodes stay until it expires");
                     }
                     self.publish(Phase::Closed(reason), None, |_| {});
                     return;
@@ -169,7 +169,7 @@ impl Supervisor {
         let same_kind =
             |known: &ConnectError| std::mem::discriminant(known) == std::mem::discriminant(&error);
         if self.published.borrow().state.trouble.as_ref().is_some_and(same_kind) {
-            debug!(%error, "still cannot connect");
+            debug!(%error, "cannot connect, for the same cause");
         } else {
             warn!(%error, retry_within = ?self.backoff.cap(), "cannot connect");
         }
@@ -228,14 +228,16 @@ impl Supervisor {
                 return self.close_session(transport, Instant::now() + within).await;
             }
             cause = ended(&mut down) => cause,
-            () = unresponsive(&*transport) => Some(Down::ConnectionLost("no reply to the periodic check".into())),
+            () = unresponsive(&*transport) => {
+                Some(TransportEnd::ConnectionLost("no reply to the periodic check".into()))
+            }
         };
         if since.elapsed() >= PROOF {
             self.backoff = Backoff::within(session.timeout);
         }
         let cause = match cause {
-            Some(Down::ConnectionLost(cause)) => cause,
-            Some(Down::Closed) | None => "the transport ended and gave no cause".into(),
+            Some(TransportEnd::ConnectionLost(cause)) => cause,
+            Some(TransportEnd::Closed) | None => "the transport ended and gave no cause".into(),
         };
         warn!(session = %session.id, server = transport.server(), %cause, "connection lost");
         self.publish(Phase::Suspended, None, |_| {});
@@ -336,7 +338,7 @@ fn publish(
 }
 
 /// Waits until the transport has ended, and returns the cause; `None` if it was dropped without one.
-async fn ended(down: &mut watch::Receiver<Option<Down>>) -> Option<Down> {
+async fn ended(down: &mut watch::Receiver<Option<TransportEnd>>) -> Option<TransportEnd> {
     down.wait_for(Option::is_some).await.ok().and_then(|cause| cause.clone())
 }
 

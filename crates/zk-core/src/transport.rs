@@ -37,7 +37,10 @@ pub trait Ensemble: Send + Sync + 'static {
     /// Makes one attempt to connect, over all servers: attaches to the session of `ticket`, or begins a new one.
     ///
     /// Dropping the future ends the attempt and leaves nothing behind but, at worst, a session that expires.
-    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>>;
+    fn connect(
+        &self,
+        ticket: Option<ResumeTicket>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>>;
 
     /// The value of the label `ensemble` in metrics, such as the connect string.
     fn name(&self) -> String;
@@ -48,9 +51,9 @@ pub trait Ensemble: Send + Sync + 'static {
 
 /// The credentials to attach to a session again. Opaque; only the ensemble that made the ticket can use it.
 #[derive(Clone)]
-pub struct Ticket(Arc<dyn Any + Send + Sync>);
+pub struct ResumeTicket(Arc<dyn Any + Send + Sync>);
 
-impl Ticket {
+impl ResumeTicket {
     /// Wraps the credentials of an implementation.
     pub fn new(secret: impl Any + Send + Sync) -> Self {
         Self(Arc::new(secret))
@@ -63,9 +66,9 @@ impl Ticket {
 }
 
 // A ticket contains the password of the session.
-impl fmt::Debug for Ticket {
+impl fmt::Debug for ResumeTicket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ticket(..)")
+        f.write_str("ResumeTicket(..)")
     }
 }
 
@@ -108,7 +111,7 @@ pub enum ConnectError {
 
 /// How a transport ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Down {
+pub enum TransportEnd {
     /// The connection broke; the ensemble may still keep the session.
     ConnectionLost(String),
     /// We closed the session.
@@ -121,7 +124,7 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     fn session(&self) -> Session;
 
     /// The credentials to attach to the session again.
-    fn ticket(&self) -> Ticket;
+    fn ticket(&self) -> ResumeTicket;
 
     /// The address of the server, for logs.
     fn server(&self) -> String;
@@ -130,7 +133,7 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     fn has_recursive_watches(&self) -> bool;
 
     /// Becomes `Some` when the transport has ended.
-    fn down(&self) -> watch::Receiver<Option<Down>>;
+    fn down(&self) -> watch::Receiver<Option<TransportEnd>>;
 
     /// Creates a znode.
     fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat>;

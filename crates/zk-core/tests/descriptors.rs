@@ -27,7 +27,7 @@ fn callers(until: &AtomicBool) {
     let mut callers: Vec<(PipeReader, PipeWriter)> = Vec::new();
     while !until.load(Ordering::Relaxed) {
         if let Ok(caller) = io::pipe()
-            && fd_reserve().is_whole()
+            && fd_reserve().is_full()
         {
             callers.push(caller);
         } else {
@@ -53,7 +53,7 @@ async fn a_start_without_descriptors_can_be_repeated_and_a_link_reconnects_when_
     let zk = Zk::start(config).unwrap();
     let connection = connected(&zk).await;
     connection.create_ephemeral(&path("/here"), b"", Acl::Open).await.unwrap();
-    assert!(fd_reserve().is_whole());
+    assert!(fd_reserve().is_full());
 
     // The proxy and the server of this process need descriptors, too: the reserve has enough for them.
     let limit = leave_free(20);
@@ -76,6 +76,6 @@ async fn a_start_without_descriptors_can_be_repeated_and_a_link_reconnects_when_
         });
     });
     drop(limit);
-    assert!(fd_reserve().is_whole());
+    assert!(fd_reserve().is_full());
     zk.close(SESSION).await.unwrap();
 }

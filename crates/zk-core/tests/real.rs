@@ -606,15 +606,18 @@ fn a_link_without_a_route_uses_little_processor_time_and_reconnects_when_the_rou
         Err(error) => return zk_testing::skipped(format_args!("unshare: {error}")),
     }
     let test = std::env::current_exe().unwrap();
-    let output =
-        inside(test.as_os_str(), &["--exact", "inside_a_namespace", "--ignored", "--nocapture"]).unwrap();
+    let output = inside(
+        test.as_os_str(),
+        &["--exact", "in_namespace_a_link_reconnects_when_the_route_returns", "--ignored", "--nocapture"],
+    )
+    .unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && out.contains("1 passed"), "{err}\n{out}");
 }
 
 #[tokio::test]
 #[ignore = "run by a_link_without_a_route_uses_little_processor_time_and_reconnects_when_the_route_returns"]
-async fn inside_a_namespace() {
+async fn in_namespace_a_link_reconnects_when_the_route_returns() {
     let ip = |arguments: &str| {
         let done = std::process::Command::new("ip").args(arguments.split(' ')).status();
         assert!(done.expect("ip can be executed").success(), "ip {arguments}");

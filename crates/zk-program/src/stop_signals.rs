@@ -79,7 +79,7 @@ impl Signals {
         poll_fn(|context| {
             for Received { signal, stream } in &mut self.unused {
                 while stream.poll_recv(context).is_ready() {
-                    info!(%signal, "signal ignored: it has no meaning here");
+                    info!(%signal, "signal ignored: this program does not use it");
                 }
             }
             for Received { signal, stream } in &mut self.stop {

@@ -5,8 +5,8 @@
 
 mod connection;
 mod matching;
+mod recorded;
 mod rule;
-mod seen;
 mod shared;
 
 use std::io;
@@ -22,8 +22,8 @@ use crate::ports::Lease;
 use shared::{Cut, Mode, Shared};
 
 pub use matching::Match;
+pub use recorded::Seen;
 pub use rule::{Action, Injection};
-pub use seen::Seen;
 pub use zk_wire::OpCode as Op;
 
 /// How long the listener rests when it cannot accept, such as when file descriptors are used up.
@@ -203,7 +203,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         match listener.accept().await {
             Ok((client, _)) => shared.admit(|id, open, cut| connection::run(id, client, open, cut)),
             Err(error) => {
-                tracing::warn!(%error, "cannot accept");
+                tracing::warn!(%error, "proxy cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -5,7 +5,7 @@ const KEPT: usize = 64 << 10;
 
 /// A frame whose length is negative, or above the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a frame with a length of {0}")]
+#[error("invalid frame length {0}")]
 pub struct BadLength(pub i32);
 
 impl From<BadLength> for std::io::Error {

@@ -1,6 +1,6 @@
 /// The bytes are not what they should be: too few of them, or a length that cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the bytes end early or make no sense")]
+#[error("malformed: the bytes end early or are invalid")]
 pub struct Malformed;
 
 impl From<Malformed> for std::io::Error {

@@ -365,7 +365,7 @@ fn a_vector_of_items_without_bytes_is_malformed() {
 }
 
 #[test]
-fn numbers_have_one_name_each() {
+fn each_code_has_one_name() {
     for code in -200..200 {
         assert_eq!(OpCode::from(code).code(), code);
         assert_eq!(ErrorCode::from(code).code(), code);

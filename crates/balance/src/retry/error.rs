@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::{Failure, PickError};
 
 /// How many attempts an error lists: the last ones.
-pub const MAX_ATTEMPTS: usize = 16;
+pub const MAX_LISTED_ATTEMPTS: usize = 16;
 
 /// An attempt that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl<K, E> CallError<K, E> {
         self.gave_up
     }
 
-    /// Returns the last [`MAX_ATTEMPTS`] attempts, the latest last.
+    /// Returns the last [`MAX_LISTED_ATTEMPTS`] attempts, the latest last.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt<K, E>] {
         &self.attempts
@@ -131,7 +131,7 @@ impl<K, E> History<K, E> {
     }
 
     pub(super) fn attempted(&mut self, attempt: Attempt<K, E>) {
-        if self.attempts.len() == MAX_ATTEMPTS {
+        if self.attempts.len() == MAX_LISTED_ATTEMPTS {
             self.attempts.remove(0);
         }
         self.attempts.push(attempt);

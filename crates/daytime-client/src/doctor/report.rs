@@ -94,7 +94,7 @@ impl Report {
         } else {
             line(format_args!("hint: {hint}"))?
         }
-        Err(Error::Unwell { failed: self.failed, steps: self.steps })
+        Err(Error::StepsFailed { failed: self.failed, steps: self.steps })
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn exists(connection: &Connection, root: &ZnodePath) -> (Step, 
         Ok(Ok(Some(stat))) => (begun.fine(format!("exists, with {} children", stat.num_children)), true),
         Ok(Ok(None)) => {
             let hint = format!(
-                "nothing was ever registered under {root}: is it the root (and the chroot) that the servers use? \
+                "no server is registered under {root}: is it the root (and the chroot) that the servers use? \
                  The first daytime-server to register creates it"
             );
             (begun.failed("does not exist", hint), false)

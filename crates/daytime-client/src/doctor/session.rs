@@ -56,7 +56,7 @@ pub(super) async fn begin(
                 "the server accepts connections but grants no session: see its log. Possible causes are an election of \
                  a leader or a full disk"
             };
-            begun.failed(format!("none within {deadline:?}{cause}"), hint)
+            begun.failed(format!("no session within {deadline:?}{cause}"), hint)
         }
     };
     Ok((step, None))

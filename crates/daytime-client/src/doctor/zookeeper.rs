@@ -9,10 +9,10 @@ use super::report::{Begun, Step};
 
 /// Probes an address; returns whether the server could grant a session. Where the link is encrypted that is left to the
 /// session, for it alone has the certificates.
-pub(super) async fn shake_hands(address: SocketAddr, encrypted: bool) -> (Step, bool) {
+pub(super) async fn probe_server(address: SocketAddr, encrypted: bool) -> (Step, bool) {
     let begun = Begun::new("zookeeper", address);
     if encrypted {
-        return (begun.fine("not asked: the session will tell whether TLS is spoken here"), true);
+        return (begun.fine("not probed, as TLS is on: the step `session` checks it"), true);
     }
     let error = match probe(address).await {
         Ok(found) => return serving(begun, address, &found),
@@ -21,18 +21,18 @@ pub(super) async fn shake_hands(address: SocketAddr, encrypted: bool) -> (Step, 
     let hint = match &error {
         ProbeError::Io(error) => Cause::of(error).hint(address).unwrap_or_else(unknown),
         ProbeError::Timeout(_) => format!(
-            "{address} accepts connections and says nothing: a hung or overloaded ZooKeeper, or none at all"
+            "{address} accepts connections and sends nothing: a hung or overloaded ZooKeeper, or another program"
         ),
-        ProbeError::Refused => format!(
+        ProbeError::EndedAtOnce => format!(
             "{address} accepts connections and ends them before anything is asked. ZooKeeper does so where this \
              machine has as many as its maxClientCnxns allows (60 for each address, if it is not set), or all \
-             machines as many as maxCnxns allows; what else may listen there does it for reasons of its own"
+             machines have as many connections as maxCnxns allows; if another program listens there, see its log"
         ),
-        ProbeError::Closed => format!(
-            "a ZooKeeper without a quorum does so, and one that expects TLS on this port; or {address} is no \
-             ZooKeeper"
+        ProbeError::ClosedOnRequest => format!(
+            "possible causes: a ZooKeeper without a quorum, one that expects TLS on this port, or no ZooKeeper at \
+             {address}"
         ),
-        ProbeError::Foreign => {
+        ProbeError::NotZooKeeper => {
             format!("something else listens at {address}: check host and port in zookeeper.hosts")
         }
         // Probes of a later version.
@@ -50,7 +50,7 @@ fn serving(begun: Begun, address: SocketAddr, found: &Probe) -> (Step, bool) {
             );
             (begun.failed("a ZooKeeper, but read-only at the moment", hint), false)
         }
-        Availability::None => {
+        Availability::NotServing => {
             let hint = format!(
                 "{address} is up but part of no quorum: are more than half of the ensemble's servers up, and do \
                  they reach each other?"

@@ -60,7 +60,7 @@ pub(super) async fn accept(
             }
         };
         // The link to ZooKeeper comes first: without it the server is not registered and gets no calls.
-        if !fd_reserve().is_whole() {
+        if !fd_reserve().is_full() {
             drop(stream);
             if failing.admits() {
                 warn!(%local, "cannot accept connections, retrying: file descriptors are low, the rest is for the link to ZooKeeper");

@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn a_name_is_logged_once_as_long_as_it_is_listed() {
         let lines = logged(|| {
-            let mut names = LoggedNames::new("skipped: not an instance");
+            let mut names = LoggedNames::new("child skipped: not an instance");
             for name in ["a", "b", "a", "b"] {
                 names.add(name, &"no port");
             }
@@ -94,7 +94,7 @@ mod tests {
         });
         assert_eq!(lines.len(), 2, "{lines:?}");
         for (line, name) in lines.iter().zip(["a", "b"]) {
-            assert!(line.contains("skipped: not an instance") && line.contains("no port"), "{line}");
+            assert!(line.contains("child skipped: not an instance") && line.contains("no port"), "{line}");
             assert!(line.contains(&format!("child=\"{name}\"")), "{line}");
         }
     }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn names_that_come_and_go_fill_neither_the_log_nor_memory() {
         let lines = logged(|| {
-            let mut names = LoggedNames::new("skipped: not an instance");
+            let mut names = LoggedNames::new("child skipped: not an instance");
             for round in 0..10 {
                 for number in 0..2_000 {
                     names.add(&format!("{round}-{number}"), &"no port");

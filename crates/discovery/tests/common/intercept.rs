@@ -7,7 +7,7 @@ use std::time::Duration;
 use discovery::{Config, Discovery};
 use tokio::sync::{mpsc, oneshot, watch};
 use zk_core::transport::apache::Apache;
-use zk_core::transport::{BoxFuture, Down, Ensemble, Reply, Ticket, Transport};
+use zk_core::transport::{BoxFuture, Ensemble, Reply, ResumeTicket, Transport, TransportEnd};
 use zk_core::{
     Acl, ConnectError, CreateMode, Event, EventKind, Identity, Reading, Session, Stat, Zk, ZnodePath,
 };
@@ -65,7 +65,10 @@ impl<T: Intercept> Ensemble for Intercepted<T> {
         "intercepted".into()
     }
 
-    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>> {
+    fn connect(
+        &self,
+        ticket: Option<ResumeTicket>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>> {
         Box::pin(async {
             let transport = self.servers.connect(ticket).await?;
             Ok(Arc::new(InterceptedTransport { transport, intercept: self.intercept.clone() })
@@ -92,13 +95,13 @@ impl<T: Intercept> Transport for InterceptedTransport<T> {
     fn session(&self) -> Session {
         self.transport.session()
     }
-    fn ticket(&self) -> Ticket {
+    fn ticket(&self) -> ResumeTicket {
         self.transport.ticket()
     }
     fn server(&self) -> String {
         self.transport.server()
     }
-    fn down(&self) -> watch::Receiver<Option<Down>> {
+    fn down(&self) -> watch::Receiver<Option<TransportEnd>> {
         self.transport.down()
     }
     fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat> {

@@ -31,7 +31,7 @@ impl Keeper {
             Desired::Present(data) if self.create_sent_in != Some(ready.connection.epoch()) => {
                 if self.seen_in.take().is_some() {
                     let session = ready.connection.session().id;
-                    limited!(shared.context.log, info, %session, "registering again in a new session");
+                    debug!(%session, "registering again in a new session");
                 }
                 self.create(ready, data).await
             }
@@ -140,17 +140,24 @@ impl Keeper {
     ) -> Result<Next, Trouble> {
         self.write_backoff.admit(&self.path, data)?;
         let connection = &ready.connection;
+        // The znode has what we wrote last, and the caller wants another record.
+        let is_update = self.wrote(&stat);
         let written = connection.set_data(&self.path, data, Some(stat.version)).await;
         self.note_write(written.as_ref().err());
         match written {
             Ok(stat) => {
-                limited!(self.shared.context.log, info, version = stat.version, "record written");
+                if is_update {
+                    limited!(self.shared.context.log, info, version = stat.version, "record updated");
+                } else {
+                    // Restores ours. An event of another client's write is logged by the keeper.
+                    debug!(version = stat.version, "record written");
+                }
                 self.written = Some(Written::by(connection, &stat, data));
                 // The shared watch has an event for our own write.
                 self.known.written = self.known.written.wrapping_add(1);
                 Ok(self.after_write(ready, stat))
             }
-            Err(error) => look_if_outrun(error),
+            Err(error) => look_after_race(error),
         }
     }
 
@@ -182,7 +189,7 @@ impl Keeper {
                 // The reply to the transaction has no stat of the new znode.
                 Ok(Next::Look { sync: false })
             }
-            Err(error) => look_if_outrun(error).map_err(Trouble::at_take_over),
+            Err(error) => look_after_race(error).map_err(Trouble::at_take_over),
         }
     }
 
@@ -205,7 +212,7 @@ impl Keeper {
                 Ok(Next::Gone)
             }
             Err(error) if *error.kind() == ErrorKind::NoNode => Ok(Next::Gone),
-            Err(error) => look_if_outrun(error),
+            Err(error) => look_after_race(error),
         }
     }
 
@@ -245,7 +252,7 @@ impl Keeper {
 }
 
 /// After a conditional write that failed because another client was faster: looks at what that one wrote.
-fn look_if_outrun(error: Error) -> Result<Next, Trouble> {
+fn look_after_race(error: Error) -> Result<Next, Trouble> {
     match error.kind() {
         ErrorKind::NoNode | ErrorKind::BadVersion | ErrorKind::NodeExists => Ok(Next::Look { sync: true }),
         _ => Err(error.into()),

@@ -12,10 +12,10 @@ fn no_layer_of_an_error_repeats_the_next() {
     for error in [
         ServerError::Listen { address, source: io() },
         ServerError::ListenUdp { address, source: io() },
-        ServerError::Dead { address },
+        ServerError::ListenerDied { address },
         ServerError::Link(zk_core::StartError::Reactor(io())),
         ServerError::Link(zk_core::StartError::Reserve(io())),
-        ServerError::Descriptors(io()),
+        ServerError::FileDescriptors(io()),
         ServerError::Metrics(daytime_metrics::StartError::Listen { address, source: io() }),
         ServerError::Authentication(zk_core::ConnectError::AuthFailed { server: "127.0.0.1:2181".into() }),
         ServerError::Endpoint(EndpointError::Unspecified),

@@ -115,7 +115,7 @@ async fn fault_37_a_jump_of_the_wall_clock_changes_only_the_answered_time() {
     let lost = watch.out().into_iter().filter(|(_, line)| line.contains("suspended")).count();
     assert!(lost <= 1, "{:?}", watch.out());
     for server in &servers {
-        let trouble = ["expired", "presumed lost", "audit: znode changed", "panicked"];
+        let trouble = ["expired", "presumed lost", "audit mismatch", "panicked"];
         let log = server.err();
         let lines: Vec<_> =
             log.lines().filter(|line| trouble.iter().any(|word| line.contains(word))).collect();

@@ -33,7 +33,7 @@ pub(crate) async fn run_inside(test: &str, why: &str) {
 /// Whether this is the inner half of a test, in namespaces that it may change.
 pub(crate) fn is_inside() -> bool {
     let inside = std::env::var_os(INSIDE).is_some();
-    assert!(inside, "run by the test of the same name without `inner_`");
+    assert!(inside, "run by the test that its `ignore` names");
     inside
 }
 
@@ -48,7 +48,7 @@ const WHY_15: &str = "a partition in one direction takes a network namespace";
 
 #[tokio::test]
 async fn fault_15_a_server_notices_a_partition_in_either_direction_and_registers_again() {
-    run_inside("namespace::inner_15", WHY_15).await;
+    run_inside("namespace::in_namespace_fault_15_a_server_notices_a_partition", WHY_15).await;
 }
 
 /// A second network namespace, with a link to this one: this one is 10.9.0.1, the second one 10.9.0.2.
@@ -122,7 +122,7 @@ impl Lost {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "run by fault_15"]
-async fn inner_15() {
+async fn in_namespace_fault_15_a_server_notices_a_partition() {
     assert!(is_inside());
     let second = SecondNetwork::create().await;
     let zk = Server::start().await.unwrap();
@@ -177,12 +177,12 @@ const WHY_36: &str = "another table of host names takes a mount namespace";
 
 #[tokio::test]
 async fn fault_36_host_names_are_resolved_for_each_connect_and_dead_hosts_do_not_delay_it() {
-    run_inside("namespace::inner_36", WHY_36).await;
+    run_inside("namespace::in_namespace_fault_36_host_names_are_resolved_for_each_connect", WHY_36).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "run by fault_36"]
-async fn inner_36() {
+async fn in_namespace_fault_36_host_names_are_resolved_for_each_connect() {
     assert!(is_inside());
     let second = SecondNetwork::create().await;
     let folder = tempfile::tempdir().unwrap();

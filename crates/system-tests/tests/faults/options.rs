@@ -15,12 +15,12 @@ const WHY: &str = "another default for IPv6 sockets takes a network namespace";
 
 #[tokio::test]
 async fn a_server_on_every_address_serves_ipv4_and_ipv6_whatever_bindv6only_says() {
-    run_inside("options::inner_both_families", WHY).await;
+    run_inside("options::in_namespace_a_server_serves_ipv4_and_ipv6", WHY).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "run by a_server_on_every_address_serves_ipv4_and_ipv6_whatever_bindv6only_says"]
-async fn inner_both_families() {
+async fn in_namespace_a_server_serves_ipv4_and_ipv6() {
     assert!(is_inside());
     run("ip", "link set lo up");
     std::fs::write("/proc/sys/net/ipv6/bindv6only", "1").unwrap();

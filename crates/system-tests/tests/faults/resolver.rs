@@ -18,12 +18,12 @@ const MOMENTS: [u64; 6] = [0, 300, 1_000, 1_950, 2_050, 4_000];
 
 #[tokio::test]
 async fn fault_44_sigterm_ends_a_program_while_the_name_service_is_silent() {
-    run_inside("resolver::inner_44", WHY).await;
+    run_inside("resolver::in_namespace_fault_44_sigterm_ends_a_program", WHY).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "run by fault_44"]
-async fn inner_44() {
+async fn in_namespace_fault_44_sigterm_ends_a_program() {
     assert!(is_inside());
     run("ip", "link set lo up");
     // A name service that takes every question, and answers none.

@@ -16,7 +16,7 @@ use crate::support::*;
 const ROOT: &str = "/go_servers";
 
 /// B + 1 s.
-const MENDED: Duration = BACKOFF.saturating_add(Duration::from_secs(1));
+const REPAIRED: Duration = BACKOFF.saturating_add(Duration::from_secs(1));
 
 /// The real programs with a password, and with the log that they write by default.
 fn with_password(password: &'static str) -> Programs {
@@ -82,7 +82,7 @@ async fn fault_27_a_server_without_the_right_to_register_keeps_serving_and_regis
     assert_eq!(bed.observer.now().map(|nodes| nodes.len()), Some(0));
 
     admin.set_acl(ROOT, &[Acl::open()]).await.unwrap();
-    let nodes = bed.observer.until("registered", MENDED, all_of(&[port])).await.unwrap();
+    let nodes = bed.observer.until("registered", REPAIRED, all_of(&[port])).await.unwrap();
     owned(&nodes).unwrap();
     stops(server).await;
     bed.observer.until("gone", SESSION, all_of(&[])).await.unwrap();
@@ -115,9 +115,9 @@ async fn fault_27_a_client_without_the_right_to_list_says_so_and_follows_once_it
     assert!(lines.len() <= 8 && watch.out().len() <= 3, "{lines:#?} {:#?}", watch.out());
 
     admin.set_acl(ROOT, &[Acl::open()]).await.unwrap();
-    let mended = Instant::now();
+    let repaired = Instant::now();
     for process in [&watch, &json] {
-        let left = MENDED.saturating_sub(mended.elapsed());
+        let left = REPAIRED.saturating_sub(repaired.elapsed());
         until("the server is shown", left, || process.has_printed(&name(port))).await.unwrap();
     }
     watch.until_printed("= following /go_servers again").await;

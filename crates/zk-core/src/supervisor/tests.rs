@@ -40,7 +40,7 @@ struct Script {
 struct Wire {
     session: i64,
     timeout: Duration,
-    down: watch::Sender<Option<Down>>,
+    down: watch::Sender<Option<TransportEnd>>,
     closed: Mutex<bool>,
     alive: Mutex<bool>,
 }
@@ -52,7 +52,7 @@ impl Script {
 
     fn cut(&self) {
         let connections = self.connections.lock().unwrap();
-        connections.last().unwrap().down.send_replace(Some(Down::ConnectionLost("cut".into())));
+        connections.last().unwrap().down.send_replace(Some(TransportEnd::ConnectionLost("cut".into())));
     }
 
     fn attempts(&self) -> Vec<(Instant, Option<i64>)> {
@@ -61,7 +61,10 @@ impl Script {
 }
 
 impl Ensemble for Script {
-    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>> {
+    fn connect(
+        &self,
+        ticket: Option<ResumeTicket>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>> {
         let asked = ticket.and_then(|ticket| ticket.get::<i64>().copied());
         self.attempts.lock().unwrap().push((Instant::now(), asked));
         let reply = self.replies.lock().unwrap().pop_front();
@@ -110,8 +113,8 @@ impl Transport for Wire {
         Session { id: SessionId(self.session), timeout: self.timeout }
     }
 
-    fn ticket(&self) -> Ticket {
-        Ticket::new(self.session)
+    fn ticket(&self) -> ResumeTicket {
+        ResumeTicket::new(self.session)
     }
 
     fn server(&self) -> String {
@@ -122,7 +125,7 @@ impl Transport for Wire {
         true
     }
 
-    fn down(&self) -> watch::Receiver<Option<Down>> {
+    fn down(&self) -> watch::Receiver<Option<TransportEnd>> {
         self.down.subscribe()
     }
 
@@ -190,7 +193,7 @@ impl Transport for Wire {
 
     fn close(&self) -> BoxFuture<'static, bool> {
         *self.closed.lock().unwrap() = true;
-        self.down.send_replace(Some(Down::Closed));
+        self.down.send_replace(Some(TransportEnd::Closed));
         Box::pin(async { true })
     }
 }

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{BoxFuture, ConnectError, Ensemble, Ticket, Transport};
+use super::{BoxFuture, ConnectError, Ensemble, ResumeTicket, Transport};
 use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::fd_reserve::fd_reserve;
@@ -62,7 +62,7 @@ pub enum StartError {
     #[error("the I/O reactor of the ZooKeeper client cannot be started")]
     Reactor(#[source] io::Error),
     /// The file descriptors for the [fd reserve](crate::FdReserve) are not available.
-    #[error("no file descriptors can be kept back for the connection to ZooKeeper")]
+    #[error("too few file descriptors for the reserve of the link to ZooKeeper")]
     Reserve(#[source] io::Error),
 }
 
@@ -105,7 +105,11 @@ impl Apache {
     }
 
     /// Opens a connection to a server, and inspects the server.
-    async fn open(&self, server: &Dialled, ticket: Option<Ticket>) -> Result<SessionThread, ConnectError> {
+    async fn open(
+        &self,
+        server: &Dialled,
+        ticket: Option<ResumeTicket>,
+    ) -> Result<SessionThread, ConnectError> {
         let known = ticket.and_then(|ticket| ticket.get::<Credentials>().cloned());
         let mut credentials = known.clone();
         for _ in 0..MOST_CONNECTIONS {
@@ -180,7 +184,10 @@ enum InspectError {
 }
 
 impl Ensemble for Apache {
-    fn connect(&self, ticket: Option<Ticket>) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>> {
+    fn connect(
+        &self,
+        ticket: Option<ResumeTicket>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Transport>, ConnectError>> {
         Box::pin(async move {
             let _descriptors = fd_reserve().lend();
             // The server of a lost connection may hang: its kernel accepts connections, and no request gets a reply.

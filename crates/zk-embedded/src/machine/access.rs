@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn one_matching_entry_is_enough() {
+    fn one_matching_acl_entry_grants_access() {
         let acl =
             [entry(READ, "world", "anyone"), entry(WRITE, "digest", "a:b"), entry(ADMIN, "ip", "10.0.0.0/8")];
         assert_eq!(check(&acl, READ, &[]), Ok(()));

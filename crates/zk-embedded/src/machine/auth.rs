@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn repetitions_are_removed() {
+    fn repeated_acl_entries_are_removed() {
         let twice = vec![entry("world", "anyone"), entry("world", "anyone")];
         assert_eq!(resolve(Some(twice), &[], Version::V3_8), Ok(vec![entry("world", "anyone")]));
     }

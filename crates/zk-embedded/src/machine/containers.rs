@@ -58,7 +58,7 @@ fn is_spent(znode: &Znode, now: i64) -> bool {
         // One that never had a child is new, and waits for its first.
         Owner::Container => znode.creates > 0,
         Owner::Ttl(ttl_ms) => now - znode.mtime > ttl_ms,
-        Owner::Nobody | Owner::Session(_) => false,
+        Owner::Persistent | Owner::Session(_) => false,
     };
     may_go && znode.children.is_empty()
 }

@@ -2,7 +2,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     /// Until it is deleted.
-    Nobody,
+    Persistent,
     /// As long as a session.
     Session(i64),
     /// Until it has had children and the last one has gone.
@@ -27,7 +27,7 @@ impl Owner {
     pub(super) fn shown(self) -> i64 {
         match self {
             Self::Session(session) => session,
-            Self::Nobody | Self::Container | Self::Ttl(_) => 0,
+            Self::Persistent | Self::Container | Self::Ttl(_) => 0,
         }
     }
 
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn clients_are_shown_sessions_and_nothing_else() {
-        let all = [Owner::Nobody, Owner::Session(7), Owner::Container, Owner::Ttl(5)];
+        let all = [Owner::Persistent, Owner::Session(7), Owner::Container, Owner::Ttl(5)];
         assert_eq!(all.map(Owner::shown), [0, 7, 0, 0]);
     }
 

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn good_paths_are_good() {
+    fn valid_paths_are_accepted() {
         for path in ["/", "/a", "/a/b", "/a.b/..c/d..", "/...", "/ ", "/\u{a0}", "/ü/\u{d7ff}", "/\u{ffef}"]
         {
             assert_eq!(validate(path, Version::V3_8), Ok(()), "{path:?}");
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_paths_are_bad_arguments() {
+    fn invalid_paths_get_bad_arguments() {
         for path in ["", "a", "a/b", "//", "/a/", "/a//b", "//a", "/.", "/..", "/a/./b", "/a/../b", "/a/.."] {
             assert_eq!(validate(path, Version::V3_8), Err(ErrorCode::BadArguments), "{path:?}");
         }

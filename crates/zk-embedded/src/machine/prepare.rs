@@ -86,7 +86,7 @@ fn create(
         // Without a ttl Apache ZooKeeper would now die; here it is an error.
         CreateKind::Ttl => ttl_owner.ok_or(ErrorCode::BadArguments)?,
         CreateKind::Create | CreateKind::Create2 if mode.is_ephemeral => Owner::Session(asker.session),
-        CreateKind::Create | CreateKind::Create2 => Owner::Nobody,
+        CreateKind::Create | CreateKind::Create2 => Owner::Persistent,
     };
     let Place { parent_path, mut parent, acl } = place(&path, acl, scratch, asker)?;
     if mode.is_sequential {

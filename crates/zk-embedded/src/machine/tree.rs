@@ -85,7 +85,7 @@ impl Tree {
             parent.pzxid = zxid;
         }
         match owner {
-            Owner::Nobody => {}
+            Owner::Persistent => {}
             Owner::Session(session) => {
                 self.ephemerals.entry(session).or_default().insert(self.created, path.clone());
             }
@@ -106,7 +106,7 @@ impl Tree {
         parent.children.remove(name);
         parent.pzxid = parent.pzxid.max(zxid);
         match znode.owner {
-            Owner::Nobody => {}
+            Owner::Persistent => {}
             Owner::Session(session) => {
                 if let Some(paths) = self.ephemerals.get_mut(&session) {
                     paths.remove(&znode.sequence);

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_mode_wins() {
+    fn the_latest_watch_mode_replaces_the_earlier_one() {
         let mut table = WatchTable::default();
         table.add("/a", 1, WatchMode::Recursive);
         table.add("/a", 1, WatchMode::Once);

@@ -27,7 +27,7 @@ pub(super) struct Znode {
 impl Znode {
     /// Makes a znode that was there from the beginning, in no transaction.
     pub(super) fn original(acl: Arc<[Acl]>) -> Self {
-        Self::new(Some(Box::default()), acl, Owner::Nobody, 0, 0)
+        Self::new(Some(Box::default()), acl, Owner::Persistent, 0, 0)
     }
 
     /// Makes a znode without children.

@@ -81,11 +81,7 @@ impl Connection {
             match self.read(&mut reader).await {
                 Ok(reply) => Some(reply),
                 Err(end) => {
-                    debug!(
-                        connection = self.id,
-                        reason = &end as &dyn std::error::Error,
-                        "reading from a connection ended"
-                    );
+                    debug!(connection = self.id, reason = &end as &dyn std::error::Error, "connection ended");
                     None
                 }
             }

@@ -255,7 +255,7 @@ impl Engine {
         mailbox.report.sent += 1;
         self.sent += 1;
         if mailbox.outgoing.push(bytes, not_before).is_err() {
-            warn!(connection, peer = %mailbox.report.peer, "disconnected a client that does not read");
+            warn!(connection, peer = %mailbox.report.peer, "client disconnected: it does not read");
             self.cut(connection);
         }
     }

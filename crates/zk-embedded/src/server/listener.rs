@@ -38,7 +38,10 @@ impl Listener {
             let stream = match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    warn!(error = &error as &dyn std::error::Error, "cannot accept a connection");
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "embedded ZooKeeper cannot accept a connection"
+                    );
                     sleep(PAUSE).await;
                     continue;
                 }

@@ -101,13 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn order_is_a_difference() {
+    fn transcripts_in_another_order_differ() {
         let text = difference(&lines("a b"), &lines("b a")).expect("they differ");
         assert!(text.contains("- a") && text.contains("+ a"), "{text}");
     }
 
     #[test]
-    fn far_lines_are_left_out() {
+    fn a_difference_shows_only_nearby_lines() {
         let text = difference(&lines("1 2 3 4 5 6 7"), &lines("1 2 3 4 5 6 x")).expect("they differ");
         assert!(text.starts_with("      ...\n      3\n"), "{text}");
     }

@@ -2,8 +2,9 @@
 
 mod backpressure;
 mod faults;
-mod limit;
+mod four_letter;
 mod malformed;
+mod max_frame;
 #[cfg(feature = "program")]
 mod program;
 mod serving;
@@ -11,4 +12,3 @@ mod serving;
 mod stopping;
 mod versions;
 mod wire;
-mod words;

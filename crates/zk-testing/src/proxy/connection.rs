@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use zk_wire::{Reader, ReplyHeader, xid};
 
+use super::recorded::Seen;
 use super::rule::{Action, Rule};
-use super::seen::Seen;
 use super::shared::{Cut, Open, Shared};
 use crate::frames;
 

@@ -1,6 +1,6 @@
 use zk_wire::OpCode;
 
-use super::seen::Seen;
+use super::recorded::Seen;
 
 /// Chooses requests for a rule: by default the next one, once.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::matching::Match;
-use super::seen::Seen;
+use super::recorded::Seen;
 
 /// The effect of a rule on the request that it chose, or on its connection.
 ///

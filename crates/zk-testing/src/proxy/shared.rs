@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::recorded::Seen;
 use super::rule::Rules;
-use super::seen::Seen;
 
 /// A heartbeat each 100 ms fills this in almost two hours.
 const SEEN_KEPT: usize = 65_536;

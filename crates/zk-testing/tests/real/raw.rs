@@ -10,7 +10,7 @@ use zk_testing::raw::{
 use crate::connect;
 
 #[tokio::test]
-async fn every_verb_does_what_it_says() {
+async fn every_operation_of_the_raw_client_has_its_effect() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::start().await.unwrap();
     let client = connect(server.addr()).await;
@@ -103,7 +103,7 @@ async fn access_control_refuses_a_session_that_is_not_authenticated() {
 }
 
 #[tokio::test]
-async fn watches_fire() {
+async fn each_kind_of_watch_fires_for_its_event() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::start().await.unwrap();
     let (watcher, writer) = (connect(server.addr()).await, connect(server.addr()).await);

@@ -11,10 +11,10 @@ pub enum DecodeError {
     #[error("the first frame is no connect request")]
     Connect,
     /// The frame is too short for an xid and an op code.
-    #[error("a frame without xid and op code")]
+    #[error("frame too short for xid and op code")]
     Header,
     /// An auth or sasl packet has a body that cannot be read; other requests become [`Request::Malformed`].
-    #[error("an auth packet that cannot be read")]
+    #[error("malformed auth packet")]
     Auth,
 }
 

@@ -21,12 +21,14 @@ use zookeeper_client as zk;
 
 use super::capabilities::Capabilities;
 use super::dial::Dialled;
-use super::{BoxFuture, ConnectError, Settings, Ticket, Transport, errors};
+use super::{BoxFuture, ConnectError, ResumeTicket, Settings, Transport, errors};
 use crate::error::ErrorKind;
 use crate::fd_reserve::fd_reserve;
 use crate::path::ZnodePath;
 use crate::session::{Session, SessionId};
-use crate::transport::{Acl, CreateMode, Down, Event, EventKind, Identity, Reading, Reply, Stat, Zxid};
+use crate::transport::{
+    Acl, CreateMode, Event, EventKind, Identity, Reading, Reply, Stat, TransportEnd, Zxid,
+};
 
 /// How many events the queue of a watch takes. One more ends the watch, and its reader reads everything again.
 /// An event takes about a hundred bytes.
@@ -52,7 +54,7 @@ enum Command {
     Close(oneshot::Sender<bool>),
 }
 
-/// The content of a [`Ticket`].
+/// The content of a [`ResumeTicket`].
 #[derive(Clone)]
 pub(super) struct Credentials {
     info: zk::SessionInfo,
@@ -66,7 +68,7 @@ pub(super) struct SessionThread {
     credentials: Credentials,
     server: SocketAddr,
     commands: mpsc::UnboundedSender<Command>,
-    down: watch::Receiver<Option<Down>>,
+    down: watch::Receiver<Option<TransportEnd>>,
 }
 
 impl std::fmt::Debug for SessionThread {
@@ -131,7 +133,7 @@ pub(super) async fn open(
 /// The function of the thread: runs `main`, and catches its panics.
 ///
 /// The crate panics if a reply is shorter than it expects. That ends this connection, and not the program.
-fn run(main: impl Future<Output = ()>, down: &watch::Sender<Option<Down>>) {
+fn run(main: impl Future<Output = ()>, down: &watch::Sender<Option<TransportEnd>>) {
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         // `main` is dropped, and with it the channel that `open` waits for.
@@ -146,7 +148,7 @@ fn run(main: impl Future<Output = ()>, down: &watch::Sender<Option<Down>>) {
         let cause = format!("zookeeper-client panicked: {message}");
         down.send_if_modified(|down| {
             let is_new = down.is_none();
-            down.get_or_insert(Down::ConnectionLost(cause));
+            down.get_or_insert(TransportEnd::ConnectionLost(cause));
             is_new
         });
     }
@@ -167,7 +169,7 @@ async fn serve(
     address: String,
     mut ready: oneshot::Sender<Granted>,
     mut queue: mpsc::UnboundedReceiver<Command>,
-    down: watch::Sender<Option<Down>>,
+    down: watch::Sender<Option<TransportEnd>>,
 ) {
     let mut connecting = pin!(connector.connect(&address));
     let client = tokio::select! {
@@ -196,7 +198,7 @@ async fn serve(
         if state != zk::SessionState::SyncConnected {
             // Also if the crate reports `Expired`: that comes from its own clock, or from one server. The next attempt
             // to attach to the session gets the reply of the ensemble.
-            break Down::ConnectionLost(state.to_string());
+            break TransportEnd::ConnectionLost(state.to_string());
         }
         tokio::select! {
             // The end first: jobs that are queued behind it must not reach the crate.
@@ -209,7 +211,7 @@ async fn serve(
                 Some(Command::Close(confirm)) => {
                     queue.close();
                     // The end is published before the watches go silent.
-                    down.send_replace(Some(Down::Closed));
+                    down.send_replace(Some(TransportEnd::Closed));
                     tasks.clear();
                     // Dropping the last clone of the client sends the request to close.
                     drop(client);
@@ -302,8 +304,8 @@ impl Transport for SessionThread {
         self.session
     }
 
-    fn ticket(&self) -> Ticket {
-        Ticket::new(self.credentials.clone())
+    fn ticket(&self) -> ResumeTicket {
+        ResumeTicket::new(self.credentials.clone())
     }
 
     fn server(&self) -> String {
@@ -314,7 +316,7 @@ impl Transport for SessionThread {
         self.credentials.capabilities.recursive_watches()
     }
 
-    fn down(&self) -> watch::Receiver<Option<Down>> {
+    fn down(&self) -> watch::Receiver<Option<TransportEnd>> {
         self.down.clone()
     }
 
@@ -625,11 +627,11 @@ mod tests {
             let (down, ended) = watch::channel(None);
             run(main, &down);
             let ended = ended.borrow().clone();
-            let Some(Down::ConnectionLost(cause)) = ended else { panic!("{ended:?}") };
+            let Some(TransportEnd::ConnectionLost(cause)) = ended else { panic!("{ended:?}") };
             assert!(cause.contains("panicked") && cause.contains(message), "{cause}");
         }
-        let (down, ended) = watch::channel(Some(Down::Closed));
+        let (down, ended) = watch::channel(Some(TransportEnd::Closed));
         run(literal(), &down);
-        assert_eq!(*ended.borrow(), Some(Down::Closed), "the first cause remains");
+        assert_eq!(*ended.borrow(), Some(TransportEnd::Closed), "the first cause remains");
     }
 }

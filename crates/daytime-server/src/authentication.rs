@@ -7,7 +7,7 @@ use zk_core::{ConnectError, Zk};
 ///
 /// # Cancel safety
 /// Safe.
-pub(crate) async fn at_start(zk: &Zk) -> ConnectError {
+pub(crate) async fn refused_at_start(zk: &Zk) -> ConnectError {
     let refused = |trouble: &ConnectError| {
         matches!(trouble, ConnectError::AuthFailed { .. } | ConnectError::NotAuthenticated { .. })
     };

@@ -14,5 +14,5 @@ pub(crate) fn require() -> Result<(), crate::Error> {
     zk_core::prepare()?;
     // A pipe is two descriptors, and needs no file and no address.
     let room: io::Result<Vec<_>> = (0..ROOM / 2).map(|_| io::pipe()).collect();
-    room.map(drop).map_err(crate::Error::Descriptors)
+    room.map(drop).map_err(crate::Error::FileDescriptors)
 }

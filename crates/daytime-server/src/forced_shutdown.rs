@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn steps_are_not_bounded_unless_forced() {
+    async fn shutdown_steps_have_a_deadline_only_when_forced() {
         let forced = Forced::on(pending());
         let begun = Instant::now();
         assert_eq!(forced.run(FORCED_SHUTDOWN, sleep(10 * FORCED_SHUTDOWN)).await, Some(()));
