@@ -7,7 +7,6 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use zk_core::Zk;
 use zk_testing::proxy::Proxy;
-use zk_testing::{expire_session, four_letter_word, holds_within, raw};
+use zk_testing::{expire_session, four_letter_word, holds_within, poll_at_most, raw};
 
 /// B, the longest wait between two attempts to connect.
 const BACKOFF: Duration = Duration::from_millis(667);
@@ -215,21 +214,6 @@ async fn fault_30_every_view_was_true_once_and_in_order_while_connections_break(
 
 // === 47: a future is dropped at any await; readers are slow, or gone ===
 
-/// Polls a future when it wakes, but at most so many times; then drops it.
-async fn at_most<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    let mut left = polls;
-    poll_fn(move |context| match future.as_mut().poll(context) {
-        Poll::Ready(value) => Poll::Ready(Some(value)),
-        Poll::Pending if left <= 1 => Poll::Ready(None),
-        Poll::Pending => {
-            left -= 1;
-            Poll::Pending
-        }
-    })
-    .await
-}
-
 /// The resources that must not grow: tasks of this runtime, connections and watches of the server.
 async fn resources(server: &Server) -> (usize, Vec<String>) {
     let words = four_letter_word(server.addr(), "mntr").await.unwrap();
@@ -248,11 +232,11 @@ async fn fault_47_futures_dropped_at_any_await_lose_no_change() {
     let mut known = BTreeSet::new();
     let mut dropped = 0;
     for port in 1..=60u16 {
-        assert!(at_most(1, discovery.ready(usize::from(port), SOON)).await.is_none());
+        assert!(poll_at_most(1, discovery.ready(usize::from(port), SOON)).await.is_none());
         add(&observer, [port]).await;
         let deadline = Instant::now() + SOON;
         while !known.contains(&port) {
-            match at_most(1 + usize::from(port % 3), changes.next()).await {
+            match poll_at_most(1 + usize::from(port % 3), changes.next()).await {
                 Some(change) => apply(&mut known, change.unwrap()),
                 None => {
                     dropped += 1;
@@ -289,7 +273,7 @@ async fn fault_47_a_slow_reader_delays_nobody_and_gets_the_whole_set() {
     }
     ports_become(&discovery, &(1..=500).collect::<Vec<_>>()).await;
     assert!(matches!(sleeping_changes.next().await, Some(Change::Reset(all)) if all.len() == 500));
-    assert!(at_most(1, sleeping_changes.next()).await.is_none(), "no further change");
+    assert!(poll_at_most(1, sleeping_changes.next()).await.is_none(), "no further change");
     assert!(matches!(stopped.next().await, Some(Change::Reset(all)) if all.len() == 500));
     assert_eq!(ports(&sleeping_views.borrow_and_update()).unwrap().len(), 500);
     assert_eq!(resources(&server).await, before);

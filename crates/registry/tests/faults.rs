@@ -5,9 +5,6 @@
 
 mod common;
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use common::*;
@@ -16,8 +13,8 @@ use registry::{RegisterError, Registration, Socket, Status};
 use test_zookeeper::Server;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
-use zk_testing::holds_within;
 use zk_testing::proxy::{Action, Match, Proxy};
+use zk_testing::{holds_within, poll_at_most};
 
 /// B, the longest wait between two attempts to connect.
 const BACKOFF: Duration = Duration::from_millis(667);
@@ -144,21 +141,6 @@ async fn fault_20_a_lost_reply_and_an_expiry_end_in_one_znode() {
 
 // === 47: a future is dropped at any await ===
 
-/// Polls a future as often as it wakes, up to so many times; then drops it.
-async fn at_most<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    let mut left = polls;
-    poll_fn(move |context| match future.as_mut().poll(context) {
-        Poll::Ready(value) => Poll::Ready(Some(value)),
-        Poll::Pending if left <= 1 => Poll::Ready(None),
-        Poll::Pending => {
-            left -= 1;
-            Poll::Pending
-        }
-    })
-    .await
-}
-
 #[tokio::test]
 async fn fault_47_futures_dropped_at_any_await_change_nothing() {
     let Some((server, _proxy, service, observer)) = with_root().await else { return };
@@ -170,11 +152,11 @@ async fn fault_47_futures_dropped_at_any_await_change_nothing() {
     for polls in 1..=6 {
         let registration = register_again(&service).await;
         // Most are dropped while the znode is being created.
-        let _ = at_most(polls, registration.registered()).await;
+        let _ = poll_at_most(polls, registration.registered()).await;
         registered(&registration).await;
         assert_in_place(&observer, &service).await;
         // A deregistration goes on without its future.
-        let _ = at_most(polls, registration.deregister(SOON)).await;
+        let _ = poll_at_most(polls, registration.deregister(SOON)).await;
         eventually("the znode is deleted", async || observer.exists(NODE).await.unwrap().is_none()).await;
         eventually("the status is final", async || registration.status() == Status::Deregistered).await;
         assert!(matches!(registration.registered().await, Err(RegisterError::Deregistered(_))));

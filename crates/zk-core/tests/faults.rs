@@ -4,12 +4,9 @@
 
 mod common;
 
-use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use common::{SESSION, SOON, config, connected, observer, path, state_where, trouble};
@@ -18,7 +15,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Acl, CloseReason, Outcome, Phase, State, Zk, ZnodePath};
 use zk_testing::proxy::{Action, Op, Proxy};
-use zk_testing::{eventually, four_letter_word};
+use zk_testing::{eventually, four_letter_word, poll_at_most};
 
 fn start(hosts: &str, session_timeout: Duration) -> Zk {
     Zk::start(config(hosts).with_session_timeout(session_timeout).unwrap()).unwrap()
@@ -193,21 +190,6 @@ async fn fault_11_an_attempt_with_a_silent_server_ends_after_five_seconds() {
 
 // === 47: a future is dropped at any await ===
 
-/// Polls a future this many times at most, and then drops it.
-async fn at_most<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    let mut left = polls;
-    poll_fn(move |context| match future.as_mut().poll(context) {
-        Poll::Ready(value) => Poll::Ready(Some(value)),
-        Poll::Pending if left <= 1 => Poll::Ready(None),
-        Poll::Pending => {
-            left -= 1;
-            Poll::Pending
-        }
-    })
-    .await
-}
-
 /// The number of watches that the server keeps, for all clients.
 async fn watches(server: &Server) -> usize {
     let words = four_letter_word(server.addr(), "wchs").await.unwrap();
@@ -234,20 +216,20 @@ async fn fault_47_operations_dropped_at_any_await_leave_no_watch_and_take_effect
     let (mut dropped, mut done) = (0, 0);
     for polls in 1..=12 {
         let mut count = |finished: bool| if finished { done += 1 } else { dropped += 1 };
-        count(at_most(polls, connection.create_ephemeral(&at, b"1", Acl::Open)).await.is_some());
+        count(poll_at_most(polls, connection.create_ephemeral(&at, b"1", Acl::Open)).await.is_some());
         // Operations take effect in order: this stat is final for the creation that was dropped before.
         let stat = connection.stat(&at).await.unwrap().expect("it was sent before it was dropped");
         assert_eq!(stat.ephemeral_owner, Some(connection.session().id));
-        count(at_most(polls, connection.set_data(&at, b"2", None)).await.is_some());
-        count(at_most(polls, connection.data(&at)).await.is_some());
-        count(at_most(polls, connection.watch_recursive(&other)).await.is_some());
-        count(at_most(polls, connection.watch_exists(&at)).await.is_some());
-        count(at_most(polls, connection.sync(&at)).await.is_some());
+        count(poll_at_most(polls, connection.set_data(&at, b"2", None)).await.is_some());
+        count(poll_at_most(polls, connection.data(&at)).await.is_some());
+        count(poll_at_most(polls, connection.watch_recursive(&other)).await.is_some());
+        count(poll_at_most(polls, connection.watch_exists(&at)).await.is_some());
+        count(poll_at_most(polls, connection.sync(&at)).await.is_some());
         assert_eq!(connection.data(&at).await.unwrap().0, b"2");
-        count(at_most(polls, connection.delete(&at, None)).await.is_some());
+        count(poll_at_most(polls, connection.delete(&at, None)).await.is_some());
         assert_eq!(connection.stat(&at).await.unwrap(), None);
         let deep = path(&format!("/p{polls}/a/b/c/d"));
-        count(at_most(polls, connection.ensure_path(&deep, Acl::Open)).await.is_some());
+        count(poll_at_most(polls, connection.ensure_path(&deep, Acl::Open)).await.is_some());
         connection.ensure_path(&deep, Acl::Open).await.unwrap();
     }
     // A watch that never fires, and that the caller drops.
@@ -267,7 +249,7 @@ async fn fault_47_thousands_of_dropped_operations_do_not_block_later_ones() {
     let connection = connected(&zk).await;
     // More than may be in flight.
     for _ in 0..5_000 {
-        let _ = at_most(1, connection.stat(&ZnodePath::root())).await;
+        let _ = poll_at_most(1, connection.stat(&ZnodePath::root())).await;
     }
     connection.sync(&ZnodePath::root()).await.unwrap();
 }
@@ -280,7 +262,7 @@ async fn fault_47_waiting_for_a_connection_can_be_dropped_and_repeated() {
     proxy.refuse().await;
     let zk = start(&proxy.connect_string(), SLOW_SESSION);
     for _ in 0..100 {
-        assert!(at_most(1, zk.connected()).await.is_none(), "the proxy refuses connections");
+        assert!(poll_at_most(1, zk.connected()).await.is_none(), "the proxy refuses connections");
     }
     proxy.pass().await.unwrap();
     connected(&zk).await;
@@ -294,7 +276,7 @@ async fn fault_47_a_close_continues_when_its_future_is_dropped() {
     for polls in 1..=3 {
         let zk = start(&server.connect_string(), SLOW_SESSION);
         connected(&zk).await.create_ephemeral(&path("/here"), b"", Acl::Open).await.unwrap();
-        let _ = at_most(polls, zk.close(SOON)).await;
+        let _ = poll_at_most(polls, zk.close(SOON)).await;
         eventually("the session has ended", async || observer.exists("/here").await.unwrap().is_none()).await;
         zk.close(SOON).await.unwrap();
         assert_eq!(zk.state().phase, Phase::Closed(CloseReason::Clean));

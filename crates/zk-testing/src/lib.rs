@@ -53,6 +53,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod cancel;
 mod ensemble;
 mod four_letter;
 mod frames;
@@ -66,6 +67,7 @@ mod session;
 pub mod tls;
 mod wait;
 
+pub use cancel::poll_at_most;
 pub use ensemble::{Ensemble, EnsembleBuilder};
 pub use four_letter::four_letter_word;
 pub use installation::{Installation, MissingZooKeeper, require, require_old, skipped};
