@@ -35,6 +35,7 @@
 //! - The server speaks ZooKeeper's protocol and replies as Apache ZooKeeper 3.8 does, with the same errors, stats, zxids and
 //!   watches; or as an older release, which does not know newer requests: [`ServerBuilder::version`].
 //! - Bytes from a client can end that client's connection, and nothing else: no panic, no memory without bound.
+//! - A multiRead whose results are larger than 64 MiB fails: a small request can ask for any size.
 //! - A client that does not read gets no more replies, and is disconnected when watch events pile up.
 //! - The library has no thread of its own and writes no file; no task is left when [`Server::shutdown`] returns.
 //!

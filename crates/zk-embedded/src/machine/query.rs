@@ -5,6 +5,10 @@ use super::znode::Znode;
 use super::{ConnectionId, Machine, access, digest};
 use zk_wire::{Acl, ErrorCode, MultiResult, Request, Response};
 
+/// The most that the results of one multiRead may have, in bytes: a request of 1 MiB could ask for one large znode tens of
+/// thousands of times.
+const MAX_RESULTS: usize = 64 << 20;
+
 impl Machine {
     /// `exists`: needs no permission, and leaves a watch even where there is no znode.
     pub(super) fn exists(
@@ -90,19 +94,31 @@ impl Machine {
 
     /// `multiRead`: each operation for itself, and without watches.
     ///
-    /// With another operation in it there is only the error; Apache ZooKeeper sends an empty list besides.
+    /// With another operation in it there is only the error; Apache ZooKeeper sends an empty list besides. So it is with
+    /// results above [`MAX_RESULTS`].
     pub(super) fn multi_read(
         &mut self,
         id: ConnectionId,
         operations: Vec<Request>,
     ) -> Result<Response, ErrorCode> {
         let mut results = Vec::with_capacity(operations.len());
+        let mut size = 0;
         for operation in operations {
             let read = match operation {
                 Request::GetData { path, .. } => self.get_data(id, &path, false),
                 Request::GetChildren { path, .. } => self.get_children(id, &path, false),
                 _ => return Ok(Response::FailedMultiRead(ErrorCode::MarshallingError)),
             };
+            size += match &read {
+                Ok(Response::Data(Some(data), _)) => data.len(),
+                Ok(Response::Children(names, _)) => {
+                    names.iter().map(|name| name.len() + size_of::<String>()).sum()
+                }
+                _ => 0,
+            };
+            if size > MAX_RESULTS {
+                return Err(ErrorCode::MarshallingError);
+            }
             results.push(match read {
                 Ok(Response::Data(data, stat)) => MultiResult::Data(data, stat),
                 Ok(Response::Children(names, _)) => MultiResult::Children(names),

@@ -161,6 +161,17 @@ fn events_of_a_multi_come_in_the_order_of_its_operations_and_before_the_reply() 
 }
 
 #[test]
+fn a_multi_read_of_more_than_64_mib_fails() {
+    let mut lab = Lab::new();
+    let client = lab.connect();
+    lab.ok(client, create("/a"));
+    lab.ok(client, set("/a", &"x".repeat(1 << 20)));
+    let read = |count| Request::MultiRead { operations: vec![get("/a"); count] };
+    assert!(matches!(lab.ok(client, read(64)), Response::MultiRead(results) if results.len() == 64));
+    assert_eq!(lab.ask(client, read(65)), Err(ErrorCode::MarshallingError));
+}
+
+#[test]
 fn reads_of_a_multi_read_succeed_and_fail_one_by_one() {
     let mut lab = Lab::new();
     let client = lab.connect();
