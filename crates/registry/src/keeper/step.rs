@@ -149,8 +149,12 @@ impl Keeper {
                 if is_update {
                     limited!(self.shared.context.log, info, version = stat.version, "record updated");
                 } else {
-                    // Restores ours. An event of another client's write is logged by the keeper.
-                    debug!(version = stat.version, "record written");
+                    limited!(
+                        self.shared.context.log,
+                        info,
+                        version = stat.version,
+                        "record restored: the znode had other data"
+                    );
                 }
                 self.written = Some(Written::by(connection, &stat, data));
                 // The shared watch has an event for our own write.
