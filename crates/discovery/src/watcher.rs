@@ -389,7 +389,7 @@ impl Watcher {
                 Command::Release => self.release(),
                 Command::End => return Stage::Ended,
             },
-            () = sleep(self.backoff.next_wait()) => {}
+            () = sleep(self.backoff.next_wait(&mut rand::rng())) => {}
         }
         Stage::Syncing { connection }
     }
@@ -426,6 +426,6 @@ impl Watcher {
     }
 
     fn next_audit(&self) -> Instant {
-        Instant::now() + jittered(self.config.audit_interval())
+        Instant::now() + jittered(self.config.audit_interval(), &mut rand::rng())
     }
 }

@@ -18,7 +18,7 @@ use discovery::{Discovery, Members};
 use test_zookeeper::Server;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
-use zk_core::transport::{Reply, Transport};
+use zk_core::transport::{Reply, Transport, Turn};
 use zk_core::{Event, EventKind, Stat, ZnodePath};
 use zk_testing::proxy::Proxy;
 use zk_testing::raw::{self, CreateMode, MultiOp};
@@ -60,9 +60,14 @@ fn take(changes: &Mutex<Changes>) -> Changes {
 }
 
 impl Intercept for Races {
-    fn watch_recursive(&self, transport: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
+    fn watch_recursive(
+        &self,
+        transport: &dyn Transport,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<mpsc::Receiver<Event>> {
         self.watches.fetch_add(1, Ordering::Relaxed);
-        let (watched, intercept) = (transport.watch_recursive(path), self.clone());
+        let (watched, intercept) = (transport.watch_recursive(turn, path), self.clone());
         Box::pin(async move {
             let mut events = watched.await?;
             let (queue, receiver) = mpsc::channel(1_000);
@@ -79,7 +84,12 @@ impl Intercept for Races {
         })
     }
 
-    fn children(&self, transport: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
+    fn children(
+        &self,
+        transport: &Arc<dyn Transport>,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<(Vec<String>, Stat)> {
         let (transport, path, intercept) = (transport.clone(), path.clone(), self.clone());
         Box::pin(async move {
             let changes = take(&intercept.before_list);
@@ -89,7 +99,7 @@ impl Intercept for Races {
                     .store(intercept.loses_events_before_list.load(Ordering::Relaxed), Ordering::Relaxed);
                 intercept.apply(changes).await;
             }
-            let list = transport.children(&path).await?;
+            let list = transport.children(turn, &path).await?;
             let changes = take(&intercept.after_list);
             if !changes.is_empty() {
                 intercept.loses_events.store(false, Ordering::Relaxed);
@@ -99,15 +109,15 @@ impl Intercept for Races {
         })
     }
 
-    fn stat(&self, transport: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<Option<Stat>> {
+    fn stat(&self, transport: &Arc<dyn Transport>, turn: Turn, path: &ZnodePath) -> Reply<Option<Stat>> {
         let changes = if path.to_string() == ROOT { take(&self.before_stat) } else { Vec::new() };
         if changes.is_empty() {
-            return transport.stat(path);
+            return transport.stat(turn, path);
         }
         let (transport, path, intercept) = (transport.clone(), path.clone(), self.clone());
         Box::pin(async move {
             intercept.apply(changes).await;
-            transport.stat(&path).await
+            transport.stat(turn, &path).await
         })
     }
 }

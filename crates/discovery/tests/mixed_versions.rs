@@ -11,7 +11,7 @@ use common::intercept::{Intercept, start_intercepted};
 use common::{add, eventually, ports_become, require_recursive_watches, serve_with_proxy};
 use discovery::Records;
 use tokio::sync::mpsc;
-use zk_core::transport::{Reply, Transport};
+use zk_core::transport::{Reply, Transport, Turn};
 use zk_core::{ErrorKind, Event, ZnodePath};
 use zk_testing::proxy::Op;
 
@@ -28,12 +28,17 @@ impl Intercept for Older {
         !self.refused.load(Ordering::Relaxed)
     }
 
-    fn watch_recursive(&self, transport: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
+    fn watch_recursive(
+        &self,
+        transport: &dyn Transport,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<mpsc::Receiver<Event>> {
         if self.refuses.load(Ordering::Relaxed) {
             self.refused.store(true, Ordering::Relaxed);
             return Box::pin(async { Err(ErrorKind::Unsupported) });
         }
-        transport.watch_recursive(path)
+        transport.watch_recursive(turn, path)
     }
 }
 

@@ -14,7 +14,7 @@ use common::{
 use discovery::{Discovery, Records, View};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep};
-use zk_core::transport::{Reply, Transport};
+use zk_core::transport::{Reply, Transport, Turn};
 use zk_core::{Reading, Zk, ZnodePath};
 use zk_testing::proxy::Proxy;
 use zk_testing::raw;
@@ -44,12 +44,17 @@ impl Reads {
 }
 
 impl Intercept for Reads {
-    fn read_many(&self, transport: &Arc<dyn Transport>, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
+    fn read_many(
+        &self,
+        transport: &Arc<dyn Transport>,
+        turn: Turn,
+        paths: &[ZnodePath],
+    ) -> Reply<Vec<Reading>> {
         let mut seen = self.seen();
         seen.sent.push((Instant::now(), paths.len()));
         seen.under_way += 1;
         seen.most_under_way = seen.most_under_way.max(seen.under_way);
-        let (reply, reads) = (transport.read_many(paths), self.clone());
+        let (reply, reads) = (transport.read_many(turn, paths), self.clone());
         Box::pin(async move {
             // Long enough for all other requests that do not wait for this one.
             sleep(Duration::from_millis(20)).await;

@@ -17,7 +17,7 @@ use discovery::{Config, Discovery, Members, Records, View};
 use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use zk_core::transport::{Reply, Transport};
+use zk_core::transport::{Reply, Transport, Turn};
 use zk_core::{ErrorKind, Event, ZnodePath};
 use zk_testing::expire_session;
 use zk_testing::proxy::{Op, Proxy};
@@ -174,9 +174,14 @@ async fn fault_27_lost_rights_are_reported_by_the_audit_at_the_latest(watches: W
 struct OneWatch(Arc<AtomicUsize>);
 
 impl Intercept for OneWatch {
-    fn watch_recursive(&self, transport: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
+    fn watch_recursive(
+        &self,
+        transport: &dyn Transport,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<mpsc::Receiver<Event>> {
         match self.0.fetch_add(1, Ordering::Relaxed) {
-            0 => transport.watch_recursive(path),
+            0 => transport.watch_recursive(turn, path),
             _ => Box::pin(async { Err(ErrorKind::Denied) }),
         }
     }

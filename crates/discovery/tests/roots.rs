@@ -12,7 +12,7 @@ use common::{
     ROOT, Watches, add, becomes_stale, on_both_watches, ports_become, remove, serve, serve_with_proxy, start,
 };
 use discovery::{Config, Members};
-use zk_core::transport::{Reply, Transport};
+use zk_core::transport::{Reply, Transport, Turn};
 use zk_core::{Stat, ZnodePath, Zxid};
 use zk_testing::expire_session;
 
@@ -86,13 +86,18 @@ fn same(mut stat: Stat) -> Stat {
 }
 
 impl Intercept for SameVersion {
-    fn stat(&self, transport: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<Option<Stat>> {
-        let stat = transport.stat(path);
+    fn stat(&self, transport: &Arc<dyn Transport>, turn: Turn, path: &ZnodePath) -> Reply<Option<Stat>> {
+        let stat = transport.stat(turn, path);
         Box::pin(async move { Ok(stat.await?.map(same)) })
     }
 
-    fn children(&self, transport: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
-        let listed = transport.children(path);
+    fn children(
+        &self,
+        transport: &Arc<dyn Transport>,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<(Vec<String>, Stat)> {
+        let listed = transport.children(turn, path);
         Box::pin(async move { listed.await.map(|(names, stat)| (names, same(stat))) })
     }
 }

@@ -13,7 +13,7 @@ use common::{ROOT, add, eventually, ports_become, remove, require_recursive_watc
 use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use zk_core::transport::{Reply, Transport};
+use zk_core::transport::{Reply, Transport, Turn};
 use zk_core::{ErrorKind, Event, Stat, ZnodePath};
 
 /// The first watch overflows at its first event, and loses the events after it.
@@ -21,8 +21,13 @@ use zk_core::{ErrorKind, Event, Stat, ZnodePath};
 struct Overflows(Arc<AtomicUsize>);
 
 impl Intercept for Overflows {
-    fn watch_recursive(&self, transport: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
-        let watched = transport.watch_recursive(path);
+    fn watch_recursive(
+        &self,
+        transport: &dyn Transport,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<mpsc::Receiver<Event>> {
+        let watched = transport.watch_recursive(turn, path);
         if self.0.fetch_add(1, Ordering::Relaxed) > 0 {
             return watched;
         }
@@ -59,11 +64,11 @@ async fn a_watch_that_overflows_is_replaced_on_the_same_connection() {
 struct Audits(Arc<Mutex<Vec<Instant>>>);
 
 impl Intercept for Audits {
-    fn stat(&self, transport: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<Option<Stat>> {
+    fn stat(&self, transport: &Arc<dyn Transport>, turn: Turn, path: &ZnodePath) -> Reply<Option<Stat>> {
         if path.to_string() == ROOT {
             self.0.lock().unwrap().push(Instant::now());
         }
-        transport.stat(path)
+        transport.stat(turn, path)
     }
 }
 
@@ -87,10 +92,15 @@ async fn audits_vary_and_some_come_early() {
 struct ConnectionEnds(Arc<AtomicUsize>);
 
 impl Intercept for ConnectionEnds {
-    fn watch_recursive(&self, transport: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
+    fn watch_recursive(
+        &self,
+        transport: &dyn Transport,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<mpsc::Receiver<Event>> {
         match self.0.fetch_add(1, Ordering::Relaxed) {
             0..3 => Box::pin(async { Err(ErrorKind::ConnectionLost("reset".into())) }),
-            _ => transport.watch_recursive(path),
+            _ => transport.watch_recursive(turn, path),
         }
     }
 }

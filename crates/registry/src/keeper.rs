@@ -273,7 +273,7 @@ impl Keeper {
         match next {
             Ok(Next::Look { sync }) => Stage::Looking { ready, sync },
             Ok(Next::Overwritten) => {
-                let wait = self.overwrite_backoff.next_wait();
+                let wait = self.overwrite_backoff.next_wait(&mut rand::rng());
                 self.look_in(wait, ready).await
             }
             Ok(Next::Gone) => Stage::Gone,
@@ -348,7 +348,7 @@ impl Keeper {
                 event = changed_by_others(&mut watch, &self.notify, self.known) => break event,
                 audited = audit(&ready.connection, &self.path, wait) => audited,
             };
-            wait = jittered(interval);
+            wait = jittered(interval, &mut rand::rng());
             match audited {
                 Ok(Some(now)) if is_unchanged(&now, &stat) => debug!("audit: znode unchanged"),
                 Ok(_) => {
@@ -380,8 +380,11 @@ impl Keeper {
             self.overwrite_backoff = Backoff::default();
         }
         // Data that is overwritten again and again is restored more slowly each time; a deleted znode at once.
-        let wait =
-            if event == EventKind::DataChanged { self.overwrite_backoff.next_wait() } else { Duration::ZERO };
+        let wait = if event == EventKind::DataChanged {
+            self.overwrite_backoff.next_wait(&mut rand::rng())
+        } else {
+            Duration::ZERO
+        };
         self.look_in(wait, ready).await
     }
 
@@ -397,7 +400,7 @@ impl Keeper {
 
     /// Waits until another owner's znode has changed, or a while, in case its watch does not fire.
     async fn await_name(&mut self, ready: Arc<ReadyConnection>, mut watch: Watch, holder: Holder) -> Stage {
-        let wait = self.conflict_backoff.next_wait().max(CONFLICT_FIRST / 2);
+        let wait = self.conflict_backoff.next_wait(&mut rand::rng()).max(CONFLICT_FIRST / 2);
         debug!(%holder, look_again_within = ?wait, "registration conflict: waiting for the name");
         let event = tokio::select! {
             () = changed(&mut self.desired) => return Stage::Looking { ready, sync: false },
@@ -430,7 +433,10 @@ impl Keeper {
 
     async fn pause(&mut self, ready: Arc<ReadyConnection>) -> Stage {
         let factor = self.shared.context.metrics.pending() / MANY_PENDING + 1;
-        let wait = self.write_backoff.left().unwrap_or_else(|| self.retry_backoff.next_wait() * factor);
+        let wait = self
+            .write_backoff
+            .left()
+            .unwrap_or_else(|| self.retry_backoff.next_wait(&mut rand::rng()) * factor);
         self.look_in(wait, ready).await
     }
 

@@ -169,7 +169,7 @@ impl RootWatch {
                     debug!(%error, "root watch or sync failed, retrying");
                     self.readiness.send_replace(Readiness::Troubled(error.into()));
                     tokio::select! {
-                        () = sleep(self.backoff.next_wait()) => {}
+                        () = sleep(self.backoff.next_wait(&mut rand::rng())) => {}
                         () = connection.ended() => {}
                     }
                 }
@@ -246,7 +246,7 @@ impl RootWatch {
     /// Passes events to the keepers until another ready connection has to be prepared.
     async fn follow(&mut self, connection: &Connection, mut stream: Option<WatchStream>) {
         let mut read_version_at: Option<Instant> = None;
-        let mut audit_at = Instant::now() + jittered(self.audit_interval);
+        let mut audit_at = Instant::now() + jittered(self.audit_interval, &mut rand::rng());
         let mut audited = None;
         loop {
             tokio::select! {
@@ -273,7 +273,7 @@ impl RootWatch {
                     }
                 }
                 () = sleep_until(audit_at), if stream.is_some() => {
-                    audit_at = Instant::now() + jittered(self.audit_interval);
+                    audit_at = Instant::now() + jittered(self.audit_interval, &mut rand::rng());
                     if let Err(error) = self.audit(connection, &mut audited).await {
                         debug!(%error, "audit failed");
                     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rand::RngExt;
+use rand::{Rng, RngExt};
 
 /// Exponential backoff with full jitter: each wait is drawn between zero and a ceiling that doubles up to a cap.
 ///
@@ -36,10 +36,10 @@ impl Backoff {
     }
 
     /// The next wait.
-    pub fn next_wait(&mut self) -> Duration {
+    pub fn next_wait(&mut self, rng: &mut impl Rng) -> Duration {
         let ceiling = self.ceiling;
         self.ceiling = (ceiling * 2).min(self.cap);
-        Duration::from_micros(rand::rng().random_range(0..=ceiling.as_micros() as u64))
+        Duration::from_micros(rng.random_range(0..=ceiling.as_micros() as u64))
     }
 
     /// The longest wait.
@@ -58,7 +58,7 @@ mod tests {
         let mut waits: Vec<_> = (0..400)
             .map(|_| {
                 let mut backoff = Backoff::new(CAP, CAP);
-                backoff.next_wait()
+                backoff.next_wait(&mut rand::rng())
             })
             .collect();
         waits.sort();
@@ -71,7 +71,7 @@ mod tests {
         for timeout in [400, 1_500, 4_000, 40_000] {
             let timeout = Duration::from_millis(timeout);
             let mut backoff = Backoff::within(timeout);
-            let waits: Vec<_> = (0..200).map(|_| backoff.next_wait()).collect();
+            let waits: Vec<_> = (0..200).map(|_| backoff.next_wait(&mut rand::rng())).collect();
             assert!(waits.iter().all(|w| *w <= timeout / 3 && *w <= CAP), "{timeout:?}: {waits:?}");
             assert!(waits.iter().any(|w| *w > backoff.cap() / 2), "never grows: {waits:?}");
         }

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
 use crate::session::Session;
-use crate::transport::{Acl, CreateMode, Identity, Reading, Reply, Stat, Transport, TransportEnd};
+use crate::transport::{Acl, CreateMode, Identity, Reading, Reply, Stat, Transport, TransportEnd, Turn};
 use crate::watch::{OneShot, WatchStream};
 
 /// The most data that one operation sends, in bytes: 512 KiB. A request above `jute.maxbuffer` (1 MiB by default) makes
@@ -57,14 +57,14 @@ pub(crate) struct Scope {
     pub(crate) chroot: ZnodePath,
     pub(crate) operation_timeout: Option<Duration>,
     pub(crate) metrics: Metrics,
-    in_flight: Semaphore,
+    in_flight: Arc<Semaphore>,
     /// The sessions up to this epoch have ended.
     ended_epoch: AtomicU64,
 }
 
 impl Scope {
     pub(crate) fn new(chroot: ZnodePath, operation_timeout: Option<Duration>, metrics: Metrics) -> Self {
-        let (in_flight, ended_epoch) = (Semaphore::new(IN_FLIGHT), AtomicU64::new(0));
+        let (in_flight, ended_epoch) = (Arc::new(Semaphore::new(IN_FLIGHT)), AtomicU64::new(0));
         Self { chroot, operation_timeout, metrics, in_flight, ended_epoch }
     }
 
@@ -145,7 +145,10 @@ impl Connection {
     /// Creates an ephemeral znode, which lives as long as the session.
     pub async fn create_ephemeral(&self, path: &ZnodePath, data: &[u8], acl: Acl) -> Result<Stat, Error> {
         self.check_size("create", path, data)?;
-        self.run("create", path, |transport, at| transport.create(at, data, CreateMode::Ephemeral, acl)).await
+        self.run("create", path, |transport, turn, at| {
+            transport.create(turn, at, data, CreateMode::Ephemeral, acl)
+        })
+        .await
     }
 
     /// Creates a persistent znode, its parents and the chroot where they are missing. Existing znodes stay as they are.
@@ -162,7 +165,10 @@ impl Connection {
         let mut next = Some(path.under(&self.scope.chroot));
         while let Some(at) = next {
             if at.is_root()
-                || self.run_at("ensure path", path, |transport| transport.stat(&at)).await?.is_some()
+                || self
+                    .run_at("ensure path", path, |transport, turn| transport.stat(turn, &at))
+                    .await?
+                    .is_some()
             {
                 break;
             }
@@ -170,8 +176,8 @@ impl Connection {
             missing.push(at);
         }
         for at in missing.iter().rev() {
-            let created = self.run_at("ensure path", path, |transport| {
-                transport.create(at, b"", CreateMode::Persistent, acl)
+            let created = self.run_at("ensure path", path, |transport, turn| {
+                transport.create(turn, at, b"", CreateMode::Persistent, acl)
             });
             match created.await {
                 Ok(_) => {}
@@ -185,7 +191,7 @@ impl Connection {
 
     /// Deletes a znode without children; with a `version`, only if the znode has it.
     pub async fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Result<(), Error> {
-        self.run("delete", path, |transport, at| transport.delete(at, version)).await
+        self.run("delete", path, |transport, turn, at| transport.delete(turn, at, version)).await
     }
 
     /// Replaces a znode that has this `version` by an ephemeral one of this session, in one transaction: no reader ever
@@ -202,17 +208,30 @@ impl Connection {
         acl: Acl,
     ) -> Result<(), Error> {
         self.check_size("take over", path, data)?;
-        self.run("take over", path, |transport, at| transport.take_over(at, version, data, acl)).await
+        self.run("take over", path, |transport, turn, at| transport.take_over(turn, at, version, data, acl))
+            .await
+    }
+
+    /// Writes a znode that has this `version`, and deletes it, in one transaction: a deletion that is told. A recursive
+    /// watcher receives the write and the deletion next to each other, which neither the end of a session nor a plain
+    /// delete produces. No reader ever sees the data.
+    ///
+    /// Needs the right to write the znode, and no quota in its way; where this is refused a plain
+    /// [`delete`](Self::delete) may still be allowed. Before ZooKeeper 3.6 it fails with [`ErrorKind::Unsupported`].
+    pub async fn write_and_delete(&self, path: &ZnodePath, version: i32, data: &[u8]) -> Result<(), Error> {
+        self.check_size("leave", path, data)?;
+        self.run("leave", path, |transport, turn, at| transport.write_and_delete(turn, at, version, data))
+            .await
     }
 
     /// Returns the stat of a znode; `None` if it does not exist.
     pub async fn stat(&self, path: &ZnodePath) -> Result<Option<Stat>, Error> {
-        self.run("stat", path, |transport, at| transport.stat(at)).await
+        self.run("stat", path, |transport, turn, at| transport.stat(turn, at)).await
     }
 
     /// Reads the data of a znode.
     pub async fn data(&self, path: &ZnodePath) -> Result<(Vec<u8>, Stat), Error> {
-        self.run("read", path, |transport, at| transport.data(at)).await
+        self.run("read", path, |transport, turn, at| transport.data(turn, at)).await
     }
 
     /// Reads several znodes, and returns one result for each, in the same order: the data, or [`ErrorKind::NoNode`] or
@@ -229,24 +248,24 @@ impl Connection {
             let (size, limit) = (at.len(), MAX_READS);
             return Err(Error::new("read", first, ErrorKind::TooMany { size, limit }));
         }
-        self.run_at("read", first, |transport| transport.read_many(&at)).await
+        self.run_at("read", first, |transport, turn| transport.read_many(turn, &at)).await
     }
 
     /// Writes the data of a znode; with a `version`, only if the znode has it.
     pub async fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Result<Stat, Error> {
         self.check_size("write", path, data)?;
-        self.run("write", path, |transport, at| transport.set_data(at, data, version)).await
+        self.run("write", path, |transport, turn, at| transport.set_data(turn, at, data, version)).await
     }
 
     /// Lists the names of a znode's children, unordered.
     pub async fn children(&self, path: &ZnodePath) -> Result<(Vec<String>, Stat), Error> {
-        self.run("list", path, |transport, at| transport.children(at)).await
+        self.run("list", path, |transport, turn, at| transport.children(turn, at)).await
     }
 
     /// Waits until the server of this connection has caught up with the leader of the ensemble. A read after the sync
     /// sees everything that any client had seen before the sync.
     pub async fn sync(&self, path: &ZnodePath) -> Result<(), Error> {
-        self.run("sync", path, |transport, at| transport.sync(at)).await
+        self.run("sync", path, |transport, turn, at| transport.sync(turn, at)).await
     }
 
     /// Watches a znode and everything below it. The znode need not exist; the right to read is enough. Needs
@@ -255,19 +274,22 @@ impl Connection {
     /// Watch first, then read: the other order misses changes in between. ZooKeeper keeps one kind of watch per path
     /// and session (ZOOKEEPER-4466): do not set [`watch_exists`](Self::watch_exists) on the same path.
     pub async fn watch_recursive(&self, path: &ZnodePath) -> Result<WatchStream, Error> {
-        let events = self.run("watch", path, |transport, at| transport.watch_recursive(at)).await?;
+        let events =
+            self.run("watch", path, |transport, turn, at| transport.watch_recursive(turn, at)).await?;
         Ok(WatchStream { events, chroot: self.scope.chroot.clone() })
     }
 
     /// Returns the stat of a znode, and watches it for its creation, deletion or next write.
     pub async fn watch_exists(&self, path: &ZnodePath) -> Result<(Option<Stat>, OneShot), Error> {
-        let (stat, fired) = self.run("watch", path, |transport, at| transport.watch_exists(at)).await?;
+        let (stat, fired) =
+            self.run("watch", path, |transport, turn, at| transport.watch_exists(turn, at)).await?;
         Ok((stat, OneShot::new(fired)))
     }
 
     /// Reads the data of a znode, and watches it for its next write or its deletion.
     pub async fn watch_data(&self, path: &ZnodePath) -> Result<(Vec<u8>, Stat, OneShot), Error> {
-        let (data, stat, fired) = self.run("watch", path, |transport, at| transport.watch_data(at)).await?;
+        let (data, stat, fired) =
+            self.run("watch", path, |transport, turn, at| transport.watch_data(turn, at)).await?;
         Ok((data, stat, OneShot::new(fired)))
     }
 
@@ -275,7 +297,7 @@ impl Connection {
     /// deletion.
     pub async fn watch_children(&self, path: &ZnodePath) -> Result<(Vec<String>, Stat, OneShot), Error> {
         let (names, stat, fired) =
-            self.run("watch", path, |transport, at| transport.watch_children(at)).await?;
+            self.run("watch", path, |transport, turn, at| transport.watch_children(turn, at)).await?;
         Ok((names, stat, OneShot::new(fired)))
     }
 
@@ -283,7 +305,7 @@ impl Connection {
     ///
     /// Servers before ZooKeeper 3.7 do not know this request: [`ErrorKind::Unsupported`].
     pub async fn identities(&self) -> Result<Vec<Identity>, Error> {
-        self.run("identify", &ZnodePath::root(), |transport, _| transport.identities()).await
+        self.run("identify", &ZnodePath::root(), |transport, turn, _| transport.identities(turn)).await
     }
 
     /// How long an operation waits for its reply.
@@ -304,17 +326,17 @@ impl Connection {
         &self,
         operation: &'static str,
         path: &ZnodePath,
-        send: impl FnOnce(&dyn Transport, &ZnodePath) -> Reply<T>,
+        send: impl FnOnce(&dyn Transport, Turn, &ZnodePath) -> Reply<T>,
     ) -> Result<T, Error> {
         let at = path.under(&self.scope.chroot);
-        self.run_at(operation, path, |transport| send(transport, &at)).await
+        self.run_at(operation, path, |transport, turn| send(transport, turn, &at)).await
     }
 
     async fn run_at<T>(
         &self,
         operation: &'static str,
         path: &ZnodePath,
-        send: impl FnOnce(&dyn Transport) -> Reply<T>,
+        send: impl FnOnce(&dyn Transport, Turn) -> Reply<T>,
     ) -> Result<T, Error> {
         let started = Instant::now();
         let result = self.send(operation, path, send).await;
@@ -327,19 +349,19 @@ impl Connection {
         &self,
         operation: &'static str,
         path: &ZnodePath,
-        send: impl FnOnce(&dyn Transport) -> Reply<T>,
+        send: impl FnOnce(&dyn Transport, Turn) -> Reply<T>,
     ) -> Result<T, Error> {
         let limit = self.operation_timeout();
         let deadline = Instant::now() + limit;
         let failed = |kind| Error::new(operation, path, kind);
-        let turn = tokio::time::timeout_at(deadline, self.scope.in_flight.acquire()).await;
+        let turn = tokio::time::timeout_at(deadline, self.scope.in_flight.clone().acquire_owned()).await;
         // The semaphore is never closed: only the deadline fails here. A turn that comes at the deadline is too late.
-        let _turn = match turn {
-            Ok(Ok(turn)) if Instant::now() < deadline => turn,
+        let turn = match turn {
+            Ok(Ok(permit)) if Instant::now() < deadline => Turn::new(permit),
             _ => return Err(failed(ErrorKind::Busy)),
         };
         let reply = match self.transport.upgrade() {
-            Some(transport) if !self.has_ended() => send(&*transport),
+            Some(transport) if !self.has_ended() => send(&*transport, turn.clone()),
             _ if self.epoch <= self.scope.ended_epoch.load(Ordering::Relaxed) => {
                 return Err(failed(ErrorKind::SessionOver));
             }

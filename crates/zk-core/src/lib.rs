@@ -86,6 +86,7 @@ mod path;
 mod probe;
 mod redact;
 mod session;
+mod sources;
 mod state;
 mod supervisor;
 pub mod time;
@@ -107,6 +108,7 @@ pub use probe::{Availability, Probe, ProbeError, probe};
 #[doc(hidden)]
 pub use redact::redact;
 pub use session::{Session, SessionId};
+pub use sources::Sources;
 pub use state::{CloseReason, Lingering, Phase, State};
 pub use transport::apache::{StartError, prepare};
 pub use transport::{

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::rngs::SmallRng;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
@@ -73,6 +74,7 @@ pub(crate) struct Supervisor {
     pub(crate) published: watch::Sender<Published>,
     pub(crate) close: mpsc::Receiver<Close>,
     backoff: Backoff,
+    rng: SmallRng,
 }
 
 impl Supervisor {
@@ -81,9 +83,10 @@ impl Supervisor {
         scope: Arc<Scope>,
         published: watch::Sender<Published>,
         close: mpsc::Receiver<Close>,
+        rng: SmallRng,
     ) -> Self {
         let backoff = Backoff::within(ensemble.requested_timeout());
-        Self { ensemble, scope, published, close, backoff }
+        Self { ensemble, scope, published, close, backoff, rng }
     }
 
     /// Runs until the link is closed: by a [`Close`], or because every handle was dropped.
@@ -109,7 +112,7 @@ impl Supervisor {
     /// Attempts to connect until one succeeds; publishes `Lost` when the session must be presumed lost.
     async fn connect(&mut self, mut resumable: Option<Resumable>, mut eager: bool) -> Stage {
         loop {
-            let wait = if eager { Duration::ZERO } else { self.backoff.next_wait() };
+            let wait = if eager { Duration::ZERO } else { self.backoff.next_wait(&mut self.rng) };
             eager = false;
             let ensemble = self.ensemble.clone();
             let ticket = resumable.as_ref().map(|resumable| resumable.ticket.clone());
@@ -272,7 +275,7 @@ impl Supervisor {
                     Err(ConnectError::SessionExpired) => {
                         return warn!(session = %resumable.session.id, "session expired");
                     }
-                    _ => sleep(self.backoff.next_wait()).await,
+                    _ => sleep(self.backoff.next_wait(&mut self.rng)).await,
                 }
             }
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rand::RngExt;
+use rand::{Rng, RngExt};
 use tokio::time::{Instant, sleep_until};
 
 /// Waits until a deadline; for ever if there is none. For a branch of `tokio::select!`.
@@ -18,8 +18,8 @@ pub async fn until(deadline: Option<Instant>) {
 
 /// Lengthens or shortens an interval by up to a quarter at random: processes that started at the same moment do not
 /// send their periodic requests at the same moment.
-pub fn jittered(interval: Duration) -> Duration {
-    interval.mul_f64(rand::rng().random_range(0.75..1.25))
+pub fn jittered(interval: Duration, rng: &mut impl Rng) -> Duration {
+    interval.mul_f64(rng.random_range(0.75..1.25))
 }
 
 #[cfg(test)]
@@ -29,7 +29,7 @@ mod tests {
     #[test]
     fn jitter_lengthens_and_shortens_an_interval_by_up_to_a_quarter() {
         let second = Duration::from_secs(1);
-        let mut waits: Vec<_> = (0..400).map(|_| jittered(second)).collect();
+        let mut waits: Vec<_> = (0..400).map(|_| jittered(second, &mut rand::rng())).collect();
         waits.sort();
         assert!(waits[0] >= second * 3 / 4 && waits[399] <= second * 5 / 4, "{waits:?}");
         assert!(waits[40] < second * 9 / 10 && waits[360] > second * 11 / 10, "{waits:?}");

@@ -18,7 +18,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use crate::error::ErrorKind;
 use crate::path::ZnodePath;
@@ -31,6 +32,20 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The reply to a request.
 pub type Reply<T> = BoxFuture<'static, Result<T, ErrorKind>>;
+
+/// The right to have one request in flight. The caller keeps a clone until it has the reply, or stops to wait for it;
+/// an implementation keeps one until the request has left every queue of this process. So the queues are bounded, also
+/// by requests whose callers have given up.
+#[derive(Clone, Debug, Default)]
+pub struct Turn {
+    _permit: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl Turn {
+    pub(crate) fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self { _permit: Some(Arc::new(permit)) }
+    }
+}
 
 /// The servers of an ensemble, as one thing to connect to.
 pub trait Ensemble: Send + Sync + 'static {
@@ -136,46 +151,61 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     fn down(&self) -> watch::Receiver<Option<TransportEnd>>;
 
     /// Creates a znode.
-    fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat>;
+    fn create(&self, turn: Turn, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat>;
 
     /// Deletes a znode; with a `version`, only if the znode has it.
-    fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Reply<()>;
+    fn delete(&self, turn: Turn, path: &ZnodePath, version: Option<i32>) -> Reply<()>;
 
     /// Replaces a znode that has this `version` by an ephemeral one of this session, in one transaction.
-    fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()>;
+    fn take_over(&self, turn: Turn, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()>;
+
+    /// Writes a znode that has this `version` and deletes it, in one transaction: a leave that is told.
+    fn write_and_delete(&self, turn: Turn, path: &ZnodePath, version: i32, data: &[u8]) -> Reply<()>;
 
     /// Returns the stat of a znode.
-    fn stat(&self, path: &ZnodePath) -> Reply<Option<Stat>>;
+    fn stat(&self, turn: Turn, path: &ZnodePath) -> Reply<Option<Stat>>;
 
     /// Reads the data of a znode.
-    fn data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)>;
+    fn data(&self, turn: Turn, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)>;
 
     /// Reads several znodes; one result for each, in the same order. One request if the server supports that.
-    fn read_many(&self, paths: &[ZnodePath]) -> Reply<Vec<Reading>>;
+    fn read_many(&self, turn: Turn, paths: &[ZnodePath]) -> Reply<Vec<Reading>>;
 
     /// Writes the data of a znode; with a `version`, only if the znode has it.
-    fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Reply<Stat>;
+    fn set_data(&self, turn: Turn, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Reply<Stat>;
 
     /// Lists the children, unordered.
-    fn children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat)>;
+    fn children(&self, turn: Turn, path: &ZnodePath) -> Reply<(Vec<String>, Stat)>;
 
     /// Waits until the server has caught up with the ensemble's leader.
-    fn sync(&self, path: &ZnodePath) -> Reply<()>;
+    fn sync(&self, turn: Turn, path: &ZnodePath) -> Reply<()>;
 
     /// Watches a znode, present or not, and everything below it.
-    fn watch_recursive(&self, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>>;
+    fn watch_recursive(&self, turn: Turn, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>>;
 
     /// Returns the stat of a znode, and watches it for one event. The sender is dropped if the transport ends first.
-    fn watch_exists(&self, path: &ZnodePath) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)>;
+    fn watch_exists(
+        &self,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)>;
 
     /// Reads the data of a znode, and watches it for its next write or its deletion.
-    fn watch_data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)>;
+    fn watch_data(
+        &self,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)>;
 
     /// Lists the children, and watches the znode for the next change of the list or its deletion.
-    fn watch_children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)>;
+    fn watch_children(
+        &self,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)>;
 
     /// The identities that the server has recorded for this connection.
-    fn identities(&self) -> Reply<Vec<Identity>>;
+    fn identities(&self, turn: Turn) -> Reply<Vec<Identity>>;
 
     /// Sends a request that any living server replies to.
     fn check(&self) -> Reply<()>;
@@ -282,6 +312,10 @@ pub struct Event {
     pub kind: EventKind,
     /// Which znode it happened to.
     pub path: ZnodePath,
+    /// The transaction that caused it; `None` before ZooKeeper 3.9, which does not tell.
+    pub zxid: Option<Zxid>,
+    /// When the transport received it, by the clock of the thread that did: later delays do not show.
+    pub at: Instant,
 }
 
 /// What happened to a znode.

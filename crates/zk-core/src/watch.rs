@@ -43,7 +43,7 @@ impl WatchStream {
     }
 
     fn strip(&self, event: Event) -> Option<Event> {
-        Some(Event { kind: event.kind, path: event.path.without(&self.chroot)? })
+        Some(Event { path: event.path.without(&self.chroot)?, ..event })
     }
 }
 

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::connection::{Connection, Scope};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
+use crate::sources::Sources;
 use crate::state::{CloseReason, Lingering, Phase, State};
 use crate::supervisor::{Close, Published, Supervisor};
 use crate::transport::Ensemble;
@@ -23,6 +24,7 @@ use crate::transport::apache::{Apache, StartError};
 pub struct Zk {
     published: watch::Receiver<Published>,
     close: mpsc::Sender<Close>,
+    sources: Sources,
 }
 
 /// The link is closed for good.
@@ -44,27 +46,39 @@ impl Zk {
     /// Outside a tokio runtime with time and I/O enabled.
     pub fn start(config: Config) -> Result<Self, StartError> {
         let ensemble = Arc::new(Apache::new(&config)?);
-        Ok(Self::supervise(ensemble, config.chroot().clone(), config.operation_timeout()))
+        Ok(Self::supervise(ensemble, config.chroot().clone(), config.operation_timeout(), Sources::system()))
     }
 
     /// Starts a link on another implementation of the traits of [`transport`](crate::transport), such as a simulated
-    /// ensemble. Returns at once.
+    /// ensemble. Returns at once. What is built on the link takes its randomness and its wall-clock time from `sources`,
+    /// too.
     ///
     /// # Panics
     /// Outside a tokio runtime with time enabled.
-    pub fn start_on(ensemble: Arc<dyn Ensemble>) -> Self {
-        Self::supervise(ensemble, ZnodePath::root(), None)
+    pub fn start_on(ensemble: Arc<dyn Ensemble>, sources: Sources) -> Self {
+        Self::supervise(ensemble, ZnodePath::root(), None, sources)
     }
 
-    fn supervise(ensemble: Arc<dyn Ensemble>, chroot: ZnodePath, limit: Option<Duration>) -> Self {
+    fn supervise(
+        ensemble: Arc<dyn Ensemble>,
+        chroot: ZnodePath,
+        limit: Option<Duration>,
+        sources: Sources,
+    ) -> Self {
         let scope = Scope::new(chroot, limit, Metrics::new(ensemble.name()));
         let initial = Published { state: State::initial(), connection: None };
         scope.metrics.state(&initial.state, false);
         let (published_tx, published) = watch::channel(initial);
         let (close, close_rx) = mpsc::channel(1);
         // Ends when the session is closed: on request, or because every handle was dropped.
-        tokio::spawn(Supervisor::new(ensemble, Arc::new(scope), published_tx, close_rx).run());
-        Self { published, close }
+        let supervisor = Supervisor::new(ensemble, Arc::new(scope), published_tx, close_rx, sources.rng());
+        tokio::spawn(supervisor.run());
+        Self { published, close, sources }
+    }
+
+    /// Where everything on this link takes its randomness and its wall-clock time from.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// The current state.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use discovery::{Config, Discovery};
 use tokio::sync::{mpsc, oneshot, watch};
 use zk_core::transport::apache::Apache;
-use zk_core::transport::{BoxFuture, Ensemble, Reply, ResumeTicket, Transport, TransportEnd};
+use zk_core::transport::{BoxFuture, Ensemble, Reply, ResumeTicket, Transport, TransportEnd, Turn};
 use zk_core::{
-    Acl, ConnectError, CreateMode, Event, EventKind, Identity, Reading, Session, Stat, Zk, ZnodePath,
+    Acl, ConnectError, CreateMode, Event, EventKind, Identity, Reading, Session, Sources, Stat, Zk, ZnodePath,
 };
 
 use super::{discovery_config, link_config};
@@ -20,20 +20,35 @@ pub(crate) trait Intercept: Clone + Debug + Send + Sync + 'static {
         transport.has_recursive_watches()
     }
 
-    fn watch_recursive(&self, transport: &dyn Transport, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
-        transport.watch_recursive(path)
+    fn watch_recursive(
+        &self,
+        transport: &dyn Transport,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<mpsc::Receiver<Event>> {
+        transport.watch_recursive(turn, path)
     }
 
-    fn children(&self, transport: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
-        transport.children(path)
+    fn children(
+        &self,
+        transport: &Arc<dyn Transport>,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<(Vec<String>, Stat)> {
+        transport.children(turn, path)
     }
 
-    fn stat(&self, transport: &Arc<dyn Transport>, path: &ZnodePath) -> Reply<Option<Stat>> {
-        transport.stat(path)
+    fn stat(&self, transport: &Arc<dyn Transport>, turn: Turn, path: &ZnodePath) -> Reply<Option<Stat>> {
+        transport.stat(turn, path)
     }
 
-    fn read_many(&self, transport: &Arc<dyn Transport>, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
-        transport.read_many(paths)
+    fn read_many(
+        &self,
+        transport: &Arc<dyn Transport>,
+        turn: Turn,
+        paths: &[ZnodePath],
+    ) -> Reply<Vec<Reading>> {
+        transport.read_many(turn, paths)
     }
 }
 
@@ -44,7 +59,7 @@ pub(crate) fn start_intercepted<T: Intercept>(
     change: impl FnOnce(Config) -> Config,
 ) -> (Zk, Discovery) {
     let servers = Apache::new(&link_config(hosts)).expect("file descriptors");
-    let zk = Zk::start_on(Arc::new(Intercepted { servers, intercept: intercept.clone() }));
+    let zk = Zk::start_on(Arc::new(Intercepted { servers, intercept: intercept.clone() }), Sources::system());
     (zk.clone(), Discovery::start(zk, change(discovery_config())))
 }
 
@@ -85,11 +100,11 @@ impl<T: Intercept> Transport for InterceptedTransport<T> {
     fn has_recursive_watches(&self) -> bool {
         self.intercept.has_recursive_watches(&*self.transport)
     }
-    fn watch_recursive(&self, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
-        self.intercept.watch_recursive(&*self.transport, path)
+    fn watch_recursive(&self, turn: Turn, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
+        self.intercept.watch_recursive(&*self.transport, turn, path)
     }
-    fn children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
-        self.intercept.children(&self.transport, path)
+    fn children(&self, turn: Turn, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
+        self.intercept.children(&self.transport, turn, path)
     }
 
     fn session(&self) -> Session {
@@ -104,41 +119,56 @@ impl<T: Intercept> Transport for InterceptedTransport<T> {
     fn down(&self) -> watch::Receiver<Option<TransportEnd>> {
         self.transport.down()
     }
-    fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat> {
-        self.transport.create(path, data, mode, acl)
+    fn create(&self, turn: Turn, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat> {
+        self.transport.create(turn, path, data, mode, acl)
     }
-    fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Reply<()> {
-        self.transport.delete(path, version)
+    fn delete(&self, turn: Turn, path: &ZnodePath, version: Option<i32>) -> Reply<()> {
+        self.transport.delete(turn, path, version)
     }
-    fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()> {
-        self.transport.take_over(path, version, data, acl)
+    fn take_over(&self, turn: Turn, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()> {
+        self.transport.take_over(turn, path, version, data, acl)
     }
-    fn stat(&self, path: &ZnodePath) -> Reply<Option<Stat>> {
-        self.intercept.stat(&self.transport, path)
+    fn write_and_delete(&self, turn: Turn, path: &ZnodePath, version: i32, data: &[u8]) -> Reply<()> {
+        self.transport.write_and_delete(turn, path, version, data)
     }
-    fn data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
-        self.transport.data(path)
+    fn stat(&self, turn: Turn, path: &ZnodePath) -> Reply<Option<Stat>> {
+        self.intercept.stat(&self.transport, turn, path)
     }
-    fn read_many(&self, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
-        self.intercept.read_many(&self.transport, paths)
+    fn data(&self, turn: Turn, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
+        self.transport.data(turn, path)
     }
-    fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Reply<Stat> {
-        self.transport.set_data(path, data, version)
+    fn read_many(&self, turn: Turn, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
+        self.intercept.read_many(&self.transport, turn, paths)
     }
-    fn sync(&self, path: &ZnodePath) -> Reply<()> {
-        self.transport.sync(path)
+    fn set_data(&self, turn: Turn, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Reply<Stat> {
+        self.transport.set_data(turn, path, data, version)
     }
-    fn watch_exists(&self, path: &ZnodePath) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)> {
-        self.transport.watch_exists(path)
+    fn sync(&self, turn: Turn, path: &ZnodePath) -> Reply<()> {
+        self.transport.sync(turn, path)
     }
-    fn watch_data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
-        self.transport.watch_data(path)
+    fn watch_exists(
+        &self,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)> {
+        self.transport.watch_exists(turn, path)
     }
-    fn watch_children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
-        self.transport.watch_children(path)
+    fn watch_data(
+        &self,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
+        self.transport.watch_data(turn, path)
     }
-    fn identities(&self) -> Reply<Vec<Identity>> {
-        self.transport.identities()
+    fn watch_children(
+        &self,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
+        self.transport.watch_children(turn, path)
+    }
+    fn identities(&self, turn: Turn) -> Reply<Vec<Identity>> {
+        self.transport.identities(turn)
     }
     fn check(&self) -> Reply<()> {
         self.transport.check()

@@ -55,7 +55,7 @@ impl WriteBackoff {
         if self.in_a_row >= SUSPECT_AFTER {
             self.wait = (self.wait * 2).max(FIRST_WAIT).min(longest.max(FIRST_WAIT));
             // Keepers that lost the same connection write again at different times.
-            self.until = Some(Instant::now() + jittered(self.wait));
+            self.until = Some(Instant::now() + jittered(self.wait, &mut rand::rng()));
         }
     }
 

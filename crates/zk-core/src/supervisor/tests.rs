@@ -9,7 +9,8 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::path::ZnodePath;
 use crate::session::SessionId;
-use crate::transport::{Acl, BoxFuture, CreateMode, Event, EventKind, Identity, Reading, Reply, Stat};
+use crate::sources::Sources;
+use crate::transport::{Acl, BoxFuture, CreateMode, Event, EventKind, Identity, Reading, Reply, Stat, Turn};
 use crate::zk::Zk;
 
 const TIMEOUT: Duration = Duration::from_secs(9);
@@ -129,60 +130,68 @@ impl Transport for Wire {
         self.down.subscribe()
     }
 
-    fn create(&self, _: &ZnodePath, _: &[u8], _: CreateMode, _: Acl) -> Reply<Stat> {
+    fn create(&self, _: Turn, _: &ZnodePath, _: &[u8], _: CreateMode, _: Acl) -> Reply<Stat> {
         unscripted()
     }
 
-    fn delete(&self, _: &ZnodePath, _: Option<i32>) -> Reply<()> {
+    fn delete(&self, _: Turn, _: &ZnodePath, _: Option<i32>) -> Reply<()> {
         unscripted()
     }
 
-    fn take_over(&self, _: &ZnodePath, _: i32, _: &[u8], _: Acl) -> Reply<()> {
+    fn take_over(&self, _: Turn, _: &ZnodePath, _: i32, _: &[u8], _: Acl) -> Reply<()> {
+        unscripted()
+    }
+
+    fn write_and_delete(&self, _: Turn, _: &ZnodePath, _: i32, _: &[u8]) -> Reply<()> {
         unscripted()
     }
 
     /// Gets no reply, so that the deadline of the operation ends it.
-    fn stat(&self, _: &ZnodePath) -> Reply<Option<Stat>> {
+    fn stat(&self, _: Turn, _: &ZnodePath) -> Reply<Option<Stat>> {
         Box::pin(std::future::pending())
     }
 
-    fn data(&self, _: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
+    fn data(&self, _: Turn, _: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
         unscripted()
     }
 
-    fn read_many(&self, _: &[ZnodePath]) -> Reply<Vec<Reading>> {
+    fn read_many(&self, _: Turn, _: &[ZnodePath]) -> Reply<Vec<Reading>> {
         unscripted()
     }
 
-    fn set_data(&self, _: &ZnodePath, _: &[u8], _: Option<i32>) -> Reply<Stat> {
+    fn set_data(&self, _: Turn, _: &ZnodePath, _: &[u8], _: Option<i32>) -> Reply<Stat> {
         unscripted()
     }
 
-    fn children(&self, _: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
+    fn children(&self, _: Turn, _: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
         unscripted()
     }
 
-    fn sync(&self, _: &ZnodePath) -> Reply<()> {
+    fn sync(&self, _: Turn, _: &ZnodePath) -> Reply<()> {
         unscripted()
     }
 
-    fn watch_recursive(&self, _: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
+    fn watch_recursive(&self, _: Turn, _: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
         unscripted()
     }
 
-    fn watch_exists(&self, _: &ZnodePath) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)> {
+    fn watch_exists(&self, _: Turn, _: &ZnodePath) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)> {
         unscripted()
     }
 
-    fn watch_data(&self, _: &ZnodePath) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
+    fn watch_data(&self, _: Turn, _: &ZnodePath) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
         unscripted()
     }
 
-    fn watch_children(&self, _: &ZnodePath) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
+    fn watch_children(
+        &self,
+        _: Turn,
+        _: &ZnodePath,
+    ) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
         unscripted()
     }
 
-    fn identities(&self) -> Reply<Vec<Identity>> {
+    fn identities(&self, _: Turn) -> Reply<Vec<Identity>> {
         unscripted()
     }
 
@@ -201,7 +210,7 @@ impl Transport for Wire {
 fn start(replies: impl IntoIterator<Item = ConnectReply>) -> (Arc<Script>, Zk) {
     let script = Arc::new(Script::default());
     script.reply(replies);
-    (script.clone(), Zk::start_on(script))
+    (script.clone(), Zk::start_on(script, Sources::seeded(7)))
 }
 
 async fn reach(zk: &Zk, wanted: impl FnMut(&State) -> bool) -> State {

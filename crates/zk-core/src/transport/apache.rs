@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{BoxFuture, ConnectError, Ensemble, ResumeTicket, Transport};
+use super::{BoxFuture, ConnectError, Ensemble, ResumeTicket, Transport, Turn};
 use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::fd_reserve::fd_reserve;
@@ -142,7 +142,7 @@ impl Apache {
     async fn inspect(&self, transport: &SessionThread, new_session: bool) -> Result<(), InspectError> {
         let schemes = self.settings.schemes();
         if !schemes.is_empty() && transport.can_list_identities() {
-            let identities = self.request(transport.identities()).await?;
+            let identities = self.request(transport.identities(Turn::default())).await?;
             if let Some(scheme) =
                 schemes.into_iter().find(|scheme| !identities.iter().any(|known| known.scheme == *scheme))
             {
@@ -157,7 +157,7 @@ impl Apache {
         }
         if new_session && self.settings.detect() && transport.is_modern() {
             // Whether we may read the root does not matter.
-            self.request(transport.read_many(&[ZnodePath::root()])).await?;
+            self.request(transport.read_many(Turn::default(), &[ZnodePath::root()])).await?;
         }
         Ok(())
     }

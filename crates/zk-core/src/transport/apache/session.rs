@@ -16,7 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::coop::unconstrained;
-use tokio::time::{interval, timeout};
+use tokio::time::{Instant, interval, timeout};
 use zookeeper_client as zk;
 
 use super::capabilities::Capabilities;
@@ -27,7 +27,7 @@ use crate::fd_reserve::fd_reserve;
 use crate::path::ZnodePath;
 use crate::session::{Session, SessionId};
 use crate::transport::{
-    Acl, CreateMode, Event, EventKind, Identity, Reading, Reply, Stat, TransportEnd, Zxid,
+    Acl, CreateMode, Event, EventKind, Identity, Reading, Reply, Stat, TransportEnd, Turn, Zxid,
 };
 
 /// How many events the queue of a watch takes. One more ends the watch, and its reader reads everything again.
@@ -259,7 +259,7 @@ impl SessionThread {
 
     /// Sends an operation to the session thread and returns its reply. Requests are sent in the order of these calls:
     /// jobs run in order, and the tasks that they push are first polled in order.
-    fn submit<T, F>(&self, operation: impl FnOnce(zk::Client) -> F + Send + 'static) -> Reply<T>
+    fn submit<T, F>(&self, turn: Turn, operation: impl FnOnce(zk::Client) -> F + Send + 'static) -> Reply<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<(T, Option<WatchTask>), ErrorKind>> + Send + 'static,
@@ -267,6 +267,8 @@ impl SessionThread {
         let (reply, replied) = oneshot::channel();
         let job: Job = Box::new(move |client, tasks| {
             let operation = operation(client.clone());
+            // The request has left the queue, and waits for its reply.
+            drop(turn);
             tasks.push(Box::pin(async move {
                 let (result, watch_task) = match operation.await {
                     Ok((value, watch_task)) => (Ok(value), watch_task),
@@ -287,12 +289,12 @@ impl SessionThread {
         })
     }
 
-    fn call<T, F>(&self, operation: impl FnOnce(zk::Client) -> F + Send + 'static) -> Reply<T>
+    fn call<T, F>(&self, turn: Turn, operation: impl FnOnce(zk::Client) -> F + Send + 'static) -> Reply<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, zk::Error>> + Send + 'static,
     {
-        self.submit(move |client| {
+        self.submit(turn, move |client| {
             let operation = operation(client);
             async move { Ok((operation.await.map_err(errors::kind)?, None)) }
         })
@@ -320,10 +322,10 @@ impl Transport for SessionThread {
         self.down.clone()
     }
 
-    fn create(&self, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat> {
+    fn create(&self, turn: Turn, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat> {
         let (path, data) = (path.clone(), data.to_vec());
         let modern = self.credentials.capabilities.modern();
-        self.call(move |client| async move {
+        self.call(turn, move |client| async move {
             let options = create_options(mode, acl);
             let creating = client.create(path.as_str(), &data, &options);
             if modern {
@@ -337,17 +339,17 @@ impl Transport for SessionThread {
         })
     }
 
-    fn delete(&self, path: &ZnodePath, version: Option<i32>) -> Reply<()> {
+    fn delete(&self, turn: Turn, path: &ZnodePath, version: Option<i32>) -> Reply<()> {
         let path = path.clone();
-        self.call(move |client| async move { client.delete(path.as_str(), version).await })
+        self.call(turn, move |client| async move { client.delete(path.as_str(), version).await })
     }
 
-    fn take_over(&self, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()> {
+    fn take_over(&self, turn: Turn, path: &ZnodePath, version: i32, data: &[u8], acl: Acl) -> Reply<()> {
         let (path, data) = (path.clone(), data.to_vec());
         if !self.credentials.capabilities.modern() {
             // The crate encodes a create in a transaction in a way that only 3.5 understands. Two requests that are
             // sent at the same time run one after the other, with next to nothing in between.
-            return self.call(move |client| async move {
+            return self.call(turn, move |client| async move {
                 let options = create_options(CreateMode::Ephemeral, acl);
                 let deleting = client.delete(path.as_str(), Some(version));
                 let creating = client.create(path.as_str(), &data, &options);
@@ -356,7 +358,7 @@ impl Transport for SessionThread {
                 created.map(|_| ())
             });
         }
-        self.call(move |client| async move {
+        self.call(turn, move |client| async move {
             let commit = {
                 let mut writer = client.new_multi_writer();
                 writer.add_delete(path.as_str(), Some(version))?;
@@ -368,26 +370,43 @@ impl Transport for SessionThread {
         })
     }
 
-    fn stat(&self, path: &ZnodePath) -> Reply<Option<Stat>> {
+    fn write_and_delete(&self, turn: Turn, path: &ZnodePath, version: i32, data: &[u8]) -> Reply<()> {
+        if !self.credentials.capabilities.modern() {
+            return Box::pin(async { Err(ErrorKind::Unsupported) });
+        }
+        let (path, data) = (path.clone(), data.to_vec());
+        self.call(turn, move |client| async move {
+            let commit = {
+                let mut writer = client.new_multi_writer();
+                writer.add_set_data(path.as_str(), &data, Some(version))?;
+                writer.add_delete(path.as_str(), Some(version.wrapping_add(1)))?;
+                writer.commit()
+            };
+            commit.await?;
+            Ok(())
+        })
+    }
+
+    fn stat(&self, turn: Turn, path: &ZnodePath) -> Reply<Option<Stat>> {
         let path = path.clone();
-        self.call(move |client| async move {
+        self.call(turn, move |client| async move {
             let found = client.check_stat(path.as_str()).await?;
             Ok(found.as_ref().map(stat_of))
         })
     }
 
-    fn data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
+    fn data(&self, turn: Turn, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
         let path = path.clone();
-        self.call(move |client| async move {
+        self.call(turn, move |client| async move {
             let (data, stat) = client.get_data(path.as_str()).await?;
             Ok((data, stat_of(&stat)))
         })
     }
 
-    fn read_many(&self, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
+    fn read_many(&self, turn: Turn, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
         let paths = paths.to_vec();
         if !self.credentials.capabilities.modern() {
-            return self.call(move |client| async move {
+            return self.call(turn, move |client| async move {
                 let reads: Vec<_> = paths.iter().map(|path| client.get_data(path.as_str())).collect();
                 let mut readings = Vec::with_capacity(reads.len());
                 for read in reads {
@@ -397,7 +416,7 @@ impl Transport for SessionThread {
             });
         }
         let capabilities = self.credentials.capabilities.clone();
-        self.call(move |client| async move {
+        self.call(turn, move |client| async move {
             let commit = {
                 let mut reader = client.new_multi_reader();
                 for path in &paths {
@@ -419,34 +438,34 @@ impl Transport for SessionThread {
         })
     }
 
-    fn set_data(&self, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Reply<Stat> {
+    fn set_data(&self, turn: Turn, path: &ZnodePath, data: &[u8], version: Option<i32>) -> Reply<Stat> {
         let (path, data) = (path.clone(), data.to_vec());
-        self.call(move |client| async move {
+        self.call(turn, move |client| async move {
             let stat = client.set_data(path.as_str(), &data, version).await?;
             Ok(stat_of(&stat))
         })
     }
 
-    fn children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
+    fn children(&self, turn: Turn, path: &ZnodePath) -> Reply<(Vec<String>, Stat)> {
         let path = path.clone();
-        self.call(move |client| async move {
+        self.call(turn, move |client| async move {
             // GetChildren2: ZooKeeper caches its serialized replies, and not those of GetChildren.
             let (names, stat) = client.get_children(path.as_str()).await?;
             Ok((names, stat_of(&stat)))
         })
     }
 
-    fn sync(&self, path: &ZnodePath) -> Reply<()> {
+    fn sync(&self, turn: Turn, path: &ZnodePath) -> Reply<()> {
         let path = path.clone();
-        self.call(move |client| async move { client.sync(path.as_str()).await })
+        self.call(turn, move |client| async move { client.sync(path.as_str()).await })
     }
 
-    fn watch_recursive(&self, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
+    fn watch_recursive(&self, turn: Turn, path: &ZnodePath) -> Reply<mpsc::Receiver<Event>> {
         if !self.credentials.capabilities.recursive_watches() {
             return Box::pin(async { Err(ErrorKind::Unsupported) });
         }
         let (path, capabilities) = (path.clone(), self.credentials.capabilities.clone());
-        self.submit(move |client| async move {
+        self.submit(turn, move |client| async move {
             let watching = client.watch(path.as_str(), zk::AddWatchMode::PersistentRecursive);
             let watcher = watching.await.map_err(errors::kind).inspect_err(|kind| match kind {
                 ErrorKind::Unsupported => capabilities.not_modern(),
@@ -458,10 +477,14 @@ impl Transport for SessionThread {
         })
     }
 
-    fn watch_exists(&self, path: &ZnodePath) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)> {
+    fn watch_exists(
+        &self,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<(Option<Stat>, oneshot::Receiver<EventKind>)> {
         let path = path.clone();
         let removable = self.credentials.capabilities.modern();
-        self.submit(move |client| async move {
+        self.submit(turn, move |client| async move {
             let looking = client.check_and_watch_stat(path.as_str());
             let (found, watcher) = looking.await.map_err(errors::kind)?;
             let (receiver, watch_task) = once(watcher, removable);
@@ -469,10 +492,14 @@ impl Transport for SessionThread {
         })
     }
 
-    fn watch_data(&self, path: &ZnodePath) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
+    fn watch_data(
+        &self,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<(Vec<u8>, Stat, oneshot::Receiver<EventKind>)> {
         let path = path.clone();
         let removable = self.credentials.capabilities.modern();
-        self.submit(move |client| async move {
+        self.submit(turn, move |client| async move {
             let reading = client.get_and_watch_data(path.as_str());
             let (data, stat, watcher) = reading.await.map_err(errors::kind)?;
             let (receiver, watch_task) = once(watcher, removable);
@@ -480,10 +507,14 @@ impl Transport for SessionThread {
         })
     }
 
-    fn watch_children(&self, path: &ZnodePath) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
+    fn watch_children(
+        &self,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<(Vec<String>, Stat, oneshot::Receiver<EventKind>)> {
         let path = path.clone();
         let removable = self.credentials.capabilities.modern();
-        self.submit(move |client| async move {
+        self.submit(turn, move |client| async move {
             let listing = client.get_and_watch_children(path.as_str());
             let (names, stat, watcher) = listing.await.map_err(errors::kind)?;
             let (receiver, watch_task) = once(watcher, removable);
@@ -491,12 +522,12 @@ impl Transport for SessionThread {
         })
     }
 
-    fn identities(&self) -> Reply<Vec<Identity>> {
+    fn identities(&self, turn: Turn) -> Reply<Vec<Identity>> {
         if !self.credentials.capabilities.who_am_i() {
             return Box::pin(async { Err(ErrorKind::Unsupported) });
         }
         let capabilities = self.credentials.capabilities.clone();
-        self.call(move |client| async move {
+        self.call(turn, move |client| async move {
             let users = client.list_auth_users().await.inspect_err(|error| {
                 if *error == zk::Error::Unimplemented {
                     capabilities.no_who_am_i();
@@ -510,7 +541,7 @@ impl Transport for SessionThread {
 
     fn check(&self) -> Reply<()> {
         // Needs no rights, and no znode except the root, which always exists.
-        self.call(|client| async move { client.check_stat("/").await.map(|_| ()) })
+        self.call(Turn::default(), |client| async move { client.check_stat("/").await.map(|_| ()) })
     }
 
     fn close(&self) -> BoxFuture<'static, bool> {
@@ -534,7 +565,8 @@ async fn forward(mut watcher: zk::PersistentWatcher, events: mpsc::Sender<Event>
         let (Some(kind), Ok(path)) = (event_kind(event.event_type), ZnodePath::parse(&event.path)) else {
             continue;
         };
-        if events.try_send(Event { kind, path }).is_err() {
+        let zxid = (event.zxid > 0).then_some(Zxid(event.zxid));
+        if events.try_send(Event { kind, path, zxid, at: Instant::now() }).is_err() {
             // Full: the reader is far behind, and reading everything again is cheaper for it than all these events.
             tracing::warn!(events = EVENTS_WAITING, "watch queue is full, ending the watch");
             return;
