@@ -1,0 +1,94 @@
+//! What the user of a root watch is told.
+
+use std::collections::BTreeSet;
+
+use zk_core::{Connection, Error, Reading};
+
+/// What has happened to the root, its children, or the connection. Names are those of direct children.
+#[derive(Debug)]
+pub enum Update {
+    /// There is no connection, or none is prepared yet. Reads under way get no reply.
+    Down,
+    /// The link is closed for good. Nothing comes after it.
+    Closed,
+    /// There is a connection, and it cannot be prepared, or the root cannot be followed any more. Another attempt follows
+    /// within a second.
+    Trouble(Error),
+    /// The watch has ended on a connection that lives: what follows is unknown until [`Live`](Self::Live). Reads under
+    /// way get no reply.
+    Lost,
+    /// A connection is prepared. If the root is followed, all that was missed came before this, and every later change
+    /// is an update.
+    Live(Live),
+    /// A child was created.
+    Created(String),
+    /// The data of a child was written.
+    Written(String),
+    /// A child was deleted.
+    Deleted {
+        /// Its name.
+        name: String,
+        /// The deletion was announced by its own transaction, which first wrote the znode: it was meant.
+        told: bool,
+    },
+    /// All children, at a moment between the update before this one and the next.
+    Listed(Listing),
+    /// An audit has found that everything was told, or has listed the children.
+    Audited,
+    /// The reply to a [`read`](crate::RootWatch::read).
+    Records {
+        /// The ticket of the read.
+        ticket: u64,
+        /// A result for each name, in the same order; `None` if there was no reply: read it again, after a while.
+        records: Vec<(String, Option<Reading>)>,
+    },
+}
+
+/// A connection that is prepared: its server has caught up with all that this link has seen.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// The connection.
+    pub connection: Connection,
+    /// How the root is watched on it.
+    pub watched: Watched,
+    /// Every child that was created or deleted since the last `Live` of this session, or since the watch of that one
+    /// was set, has been told.
+    pub whole: bool,
+}
+
+/// How the root is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// Not at all, as the user wishes.
+    No,
+    /// Not at all, as the server has no recursive watches, and the user wants no others.
+    Unsupported,
+    /// By one recursive watch.
+    Recursive,
+    /// By watches that fire once.
+    OneShot,
+}
+
+/// The children of the root at one moment.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Their names, unordered.
+    pub names: Vec<String>,
+    /// The names that were deleted since the list before, and created again. Empty with a recursive watch.
+    pub recreated: BTreeSet<String>,
+    /// Why the list was read.
+    pub reason: ListReason,
+    /// The first list of a session, after another session: the ensemble may be another one, too.
+    pub new_session: bool,
+}
+
+/// Why the children were listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListReason {
+    /// It is the first list, or something may have been missed while nothing was watched.
+    Gap,
+    /// A watch that fires once has said that the list has changed.
+    Changed,
+    /// An audit has found that the root has another count of changes than was told, or could not tell.
+    Audit,
+}

@@ -1,0 +1,1 @@
+//! An ensemble in virtual time.
