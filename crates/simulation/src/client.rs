@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 use zk_core::ConnectError;
 use zk_core::transport::{BoxFuture, Ensemble, ResumeTicket, Transport};
 
+use crate::dial::{Credentials, Dialler, SERVER};
 use crate::shared::Shared;
 use crate::transport::SimulatedTransport;
-use crate::world::{Credentials, Dialler, SERVER};
 
 /// The ensemble as one client sees it: for [`Zk::start_on`](zk_core::Zk::start_on).
 #[derive(Clone)]

@@ -6,8 +6,9 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use crate::dial::Dialled;
 use crate::settings::Settings;
-use crate::world::{Dialled, World};
+use crate::world::World;
 
 #[derive(Debug)]
 pub(crate) struct Shared {

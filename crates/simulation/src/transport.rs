@@ -14,11 +14,11 @@ use zk_wire::Request;
 
 use crate::ask::Asking;
 use crate::call::{Call, Replied};
+use crate::dial::{Granted, SERVER};
 use crate::shared::Shared;
 use crate::verb::Verb;
 use crate::watches::{Watch, Watching};
 use crate::wire::{self, Results};
-use crate::world::{Granted, SERVER};
 
 /// How long the ensemble may take to confirm the end of a session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -15,12 +15,11 @@ use zk_wire::{Framed, Request, xid};
 
 use crate::agenda::{Agenda, Step};
 use crate::chaos::Chaos;
+use crate::dial::{Attempt, Dialled};
 use crate::link::Link;
 use crate::record::Log;
 use crate::rule::{Held, Rules};
 use crate::settings::Settings;
-
-pub(crate) use connections::{Credentials, Dialled, Dialler, Granted, SERVER};
 
 /// The wall-clock time at which an ensemble begins, in milliseconds since 1970: 14 November 2023, 22:13:20.
 pub(crate) const EPOCH_MS: i64 = 1_700_000_000_000;
@@ -32,7 +31,7 @@ pub(crate) struct World {
     machine: Machine,
     agenda: Agenda,
     links: BTreeMap<ConnectionId, Link>,
-    attempts: BTreeMap<u64, connections::Attempt>,
+    attempts: BTreeMap<u64, Attempt>,
     /// Connections of operators: their sessions do not expire by themselves.
     operators: BTreeSet<ConnectionId>,
     clients: u64,

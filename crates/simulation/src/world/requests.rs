@@ -171,10 +171,10 @@ impl World {
 
     /// An operator acts, at once.
     pub(crate) fn operate(&mut self, connection: ConnectionId, request: Request, now: Instant) -> Results {
-        let what = format!("operator {connection}: {request:?}");
-        let results = self.ask(connection, request, now);
+        let paths: Vec<_> = request.paths().into_iter().map(String::as_str).collect();
+        let what = format!("operator {connection} {} {}", request.op_code(), paths.join(" "));
         self.note(now, what);
-        results
+        self.ask(connection, request, now)
     }
 
     fn watch(
