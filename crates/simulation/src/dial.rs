@@ -35,11 +35,11 @@ pub(crate) struct Granted {
 }
 
 /// Hands on the outcome of an attempt.
-pub(crate) type Answer = Box<dyn FnOnce(Result<Granted, ConnectError>) + Send>;
+pub(crate) type Deliver = Box<dyn FnOnce(Result<Granted, ConnectError>) + Send>;
 
 /// The outcome of an attempt, to be handed on.
 pub(crate) struct Dialled {
-    pub(crate) answer: Answer,
+    pub(crate) deliver: Deliver,
     pub(crate) outcome: Result<Granted, ConnectError>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Dialler {
 /// An attempt to connect that is under way.
 pub(crate) struct Attempt {
     pub(crate) dialler: Dialler,
-    pub(crate) answer: Answer,
+    pub(crate) deliver: Deliver,
     pub(crate) outcome: Option<Result<Granted, ConnectError>>,
 }
 

@@ -36,8 +36,8 @@ impl Shared {
         let mut dialled = Vec::new();
         let next = self.world.lock().run(Instant::now(), &mut dialled);
         // Without the lock: a connection that nobody waits for any more hangs up right here.
-        for Dialled { answer, outcome } in dialled {
-            answer(outcome);
+        for Dialled { deliver, outcome } in dialled {
+            deliver(outcome);
         }
         next
     }

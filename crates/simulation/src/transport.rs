@@ -45,7 +45,7 @@ impl SimulatedTransport {
     ) -> Reply<T> {
         let (reply, replied) = oneshot::channel();
         call.turn = turn;
-        call.answer = Box::new(move |result| {
+        call.deliver = Box::new(move |result| {
             let _ = reply.send(result.and_then(read));
         });
         if !self.shared.with(|world, now| world.call(self.granted.connection, call, now)) {

@@ -3,6 +3,7 @@
 mod connections;
 mod events;
 mod requests;
+mod stalls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -44,6 +45,8 @@ pub(crate) struct World {
     pub(crate) chaos: Chaos,
     pub(crate) log: Log,
     rng: SmallRng,
+    /// Clients that are cut off: since when, and what waits until they no longer are.
+    stalled: BTreeMap<u64, (Instant, Vec<Step>)>,
 }
 
 impl World {
@@ -67,6 +70,7 @@ impl World {
             chaos: Chaos::default(),
             log: Log::default(),
             rng: SmallRng::seed_from_u64(settings.seed),
+            stalled: BTreeMap::new(),
             settings,
         }
     }
@@ -123,6 +127,7 @@ impl World {
     }
 
     fn take(&mut self, step: Step, now: Instant, dialled: &mut Vec<Dialled>) {
+        let Some(step) = self.unless_stalled(step) else { return };
         match step {
             Step::Dial(attempt) => self.dial(attempt, now),
             Step::Dialled(attempt) => dialled.extend(self.dialled(attempt)),
@@ -141,6 +146,7 @@ impl World {
             Step::Event(connection) => self.deliver_event(connection, now),
             Step::End(connection) => self.ended(connection, now),
             Step::Ping(connection) => self.ping(connection, now),
+            Step::Silent(connection) => self.give_up_if_silent(connection, now),
         }
     }
 

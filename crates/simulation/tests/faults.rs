@@ -1,5 +1,7 @@
 //! Each scripted fault: what the client sees, and what the ensemble has done.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use simulation::{Fault, Match, Operator, Outcome, SimulatedEnsemble, Verb};
@@ -186,4 +188,37 @@ async fn a_cut_ends_queues_and_replies_and_refused_connects_keep_it_down() {
     bed.ensemble.refuse_connects(false);
     assert!(timeout(minute, bed.zk.connected()).await.is_ok());
     assert!(!bed.exists(), "the request was on its way when the connection broke");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_client_hears_everything_at_once_or_gives_its_connection_up() {
+    let bed = Bed::new().await;
+    let mut watch = bed.connection.watch_recursive(&path("/")).await.unwrap();
+    bed.ensemble.stall(1);
+    bed.operator.create("/a", "").unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    bed.operator.delete("/a").unwrap();
+    let create = bed.create();
+    let resume = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(watch.try_next().is_none() && !bed.exists());
+        bed.ensemble.resume(1);
+    };
+    let (created, ()) = tokio::join!(biased; create, resume);
+    assert_eq!(created, Ok(()));
+    let told: Vec<_> = std::iter::from_fn(|| watch.try_next()).collect();
+    assert_eq!(
+        told.iter().map(|event| event.kind).collect::<Vec<_>>()[..2],
+        [EventKind::Created, EventKind::Deleted]
+    );
+    assert_eq!(told[0].at, told[1].at);
+
+    bed.ensemble.stall(1);
+    let begun = Instant::now();
+    bed.connection.ended().await;
+    assert_eq!(begun.elapsed(), bed.connection.session().timeout * 2 / 5);
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert!(!bed.exists(), "its session has expired");
+    bed.ensemble.resume(1);
+    assert_eq!(bed.zk.connected().await.unwrap().epoch(), 2);
 }

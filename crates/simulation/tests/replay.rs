@@ -1,5 +1,7 @@
 //! The same seed gives the same run.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use rand::RngExt;

@@ -1,5 +1,7 @@
 //! Sessions live and end in virtual time.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use simulation::{Fault, SimulatedEnsemble, Verb, builder};

@@ -14,13 +14,13 @@ use zk_wire::{ConnectRequest, ConnectResponse, Framed, Request, xid};
 
 use super::World;
 use crate::agenda::Step;
-use crate::dial::{Answer, Attempt, Credentials, Dialled, Dialler, Granted, SERVER};
+use crate::dial::{Attempt, Credentials, Deliver, Dialled, Dialler, Granted, SERVER};
 use crate::link::Link;
 
 impl World {
-    pub(crate) fn connect(&mut self, dialler: Dialler, answer: Answer, now: Instant) {
+    pub(crate) fn connect(&mut self, dialler: Dialler, deliver: Deliver, now: Instant) {
         self.attempted += 1;
-        self.attempts.insert(self.attempted, Attempt { dialler, answer, outcome: None });
+        self.attempts.insert(self.attempted, Attempt { dialler, deliver, outcome: None });
         let arrives = now + self.settings.times.outward(&mut self.rng);
         self.agenda.plan(arrives, Step::Dial(self.attempted));
     }
@@ -112,13 +112,13 @@ impl World {
 
     /// The outcome of an attempt reaches its client.
     pub(super) fn dialled(&mut self, number: u64) -> Option<Dialled> {
-        let Attempt { answer, outcome, .. } = self.attempts.remove(&number)?;
+        let Attempt { deliver, outcome, .. } = self.attempts.remove(&number)?;
         let mut outcome = outcome?;
         if outcome.as_ref().is_ok_and(|granted| !self.links.contains_key(&granted.connection)) {
             let (server, cause) = (SERVER.into(), "the connection was lost".into());
             outcome = Err(ConnectError::Handshake { server, wanted: "grant a session", cause });
         }
-        Some(Dialled { answer, outcome })
+        Some(Dialled { deliver, outcome })
     }
 
     /// The client shows that it lives, and will again.

@@ -12,10 +12,11 @@ use crate::wire::{self, Results};
 impl World {
     /// Sends what the machine has put out; everything of one call travels together. Returns the results of requests.
     pub(super) fn emit(&mut self, outputs: Vec<Output>, now: Instant) -> Results {
-        if outputs.is_empty() {
-            return Vec::new();
+        let is_sent = |output: &Output| matches!(output, Output::Event { .. } | Output::Close { .. });
+        let mut arrives = now;
+        if outputs.iter().any(is_sent) {
+            arrives += self.settings.times.back(&mut self.rng);
         }
-        let arrives = now + self.settings.times.back(&mut self.rng);
         // Each end of a session is a transaction of its own, and its events come before it.
         let mut ends = outputs.iter().filter(|output| matches!(output, Output::SessionEnded { .. })).count();
         let mut results = Vec::new();
