@@ -66,7 +66,8 @@ async fn ten_changes_a_reconnect_and_three_audits_cost_no_list() {
             user.run_until_audits(3).await;
             assert_eq!(lists(&ensemble), 1, "seed {seed}");
             // One look at the start, one after the reconnect, and one for each audit.
-            assert_eq!(ensemble.requests(Verb::Stat).len(), 5);
+            assert_eq!(ensemble.requests(Verb::Stat).len(), 2);
+            assert_eq!(ensemble.requests(Verb::Data).len(), 3);
             assert_eq!(user.names, names(&operator));
             assert_eq!(user.watch.lists(), 1);
         }

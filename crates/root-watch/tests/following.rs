@@ -8,7 +8,7 @@ use common::{ROOT, User, config, lists, ms, names, root};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use root_watch::{Lists, Update, Watched};
-use simulation::{Fault, Match, Operator, SimulatedEnsemble, Verb, Version, builder};
+use simulation::{Acl, Fault, Match, Operator, SimulatedEnsemble, Verb, Version, builder};
 use zk_core::ZnodePath;
 
 fn path(name: &str) -> ZnodePath {
@@ -215,11 +215,12 @@ async fn trouble_with_the_root_is_told_and_overcome() {
         let zk = ensemble.zk();
         let mut user = User::live(&zk, config(Lists::Always)).await;
         user.news();
-        let denied =
-            ensemble.fault(Match::verb(Verb::Stat).always(), Fault::Refuse(zk_core::ErrorKind::Denied));
+        operator.set_acl(ROOT, [Acl::new(!1 & 31, "world", "anyone")]).unwrap();
         user.run_until(|user| !user.is_live()).await;
-        assert!(user.news().starts_with("trouble: "));
-        denied.lift();
+        // Nothing has changed: the audit has found it, and it stays that way.
+        user.run_for(Duration::from_secs(60)).await;
+        assert!(user.log.len() > 60 && user.news().split(", ").all(|news| news.starts_with("trouble: ")));
+        operator.set_acl(ROOT, [Acl::open()]).unwrap();
         user.run_until(User::is_live).await;
     }
 }
