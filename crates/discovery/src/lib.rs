@@ -90,10 +90,8 @@ mod handle;
 mod membership;
 mod metrics;
 mod publisher;
-mod reads;
 mod record_cache;
 mod snapshot;
-mod source;
 mod view;
 mod watcher;
 

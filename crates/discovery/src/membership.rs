@@ -18,7 +18,6 @@ use tokio::time::Instant;
 use zk_core::Reading;
 
 use crate::record_cache::{Batch, ReadReason, RecordCache, Verdict};
-use crate::source::Listing;
 
 mod logged_names;
 mod spellings;
@@ -133,7 +132,7 @@ impl Membership {
     }
 
     /// A child was deleted.
-    pub(crate) fn deleted(&mut self, name: &str, now: Instant) {
+    pub(crate) fn deleted(&mut self, name: &str, _told: bool, now: Instant) {
         match self.format.decode_name(name) {
             Ok(endpoint) => {
                 let was_youngest = !self.has_younger_namesake(&endpoint, name);
@@ -161,12 +160,18 @@ impl Membership {
     /// `new_session` is true for the first list of a new session. The instances may have new sessions, too, and may not be
     /// back yet, after a loss of ZooKeeper's data for example. If that list lacks more than half of the instances,
     /// the missing ones are held, however few.
-    pub(crate) fn listed(&mut self, listing: &Listing, now: Instant, new_session: bool) -> bool {
-        self.skipped.retain(&listing.names);
-        self.unreadable.retain(&listing.names);
+    pub(crate) fn listed(
+        &mut self,
+        all: &[String],
+        recreated: &std::collections::BTreeSet<String>,
+        now: Instant,
+        new_session: bool,
+    ) -> Vec<String> {
+        self.skipped.retain(all);
+        self.unreadable.retain(all);
         let mut listed: BTreeMap<Endpoint, Spellings> = BTreeMap::new();
-        let mut names = Vec::with_capacity(listing.names.len());
-        for name in &listing.names {
+        let mut names = Vec::with_capacity(all.len());
+        for name in all {
             if let Some(endpoint) = self.endpoint(name) {
                 names.push(name.as_str());
                 match listed.entry(endpoint) {
@@ -183,14 +188,20 @@ impl Membership {
         }
         if let Some(cache) = &mut self.cache {
             cache.listed(names.iter().copied(), now);
-            for name in names.iter().filter(|name| listing.recreated.contains(**name)) {
+            for name in names.iter().filter(|name| recreated.contains(**name)) {
                 cache.created(name, now);
             }
         }
         if listed == self.listed {
-            return false;
+            return Vec::new();
         }
         let before = std::mem::replace(&mut self.listed, listed);
+        let names_of = |all: &BTreeMap<Endpoint, Spellings>| -> std::collections::BTreeSet<String> {
+            all.iter()
+                .flat_map(|(endpoint, spellings)| spellings.names(endpoint).collect::<Vec<_>>())
+                .collect()
+        };
+        let differs = names_of(&before).symmetric_difference(&names_of(&self.listed)).cloned().collect();
         for (endpoint, spellings) in before {
             match self.listed.get(&endpoint) {
                 None => self.unlisted(endpoint, now),
@@ -211,7 +222,7 @@ impl Membership {
                 "mass disappearance: holding {held} of {known} instances not listed in a new session"
             );
         }
-        true
+        differs
     }
 
     /// Shows a listed endpoint, perhaps after its record was read.

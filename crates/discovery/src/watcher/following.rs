@@ -1,0 +1,121 @@
+//! What is known about a watch while the root is followed.
+
+use std::collections::BTreeSet;
+use std::mem;
+use std::time::Duration;
+
+use rand::{Rng, RngExt};
+use tokio::time::Instant;
+use tracing::{debug, warn};
+use zk_core::Reading;
+
+use crate::membership::Membership;
+use crate::record_cache::Batch;
+
+/// How many batches of records may be under way at one time.
+const MAX_BATCHES: usize = 4;
+
+/// A record without a reply is read again after about this time.
+const RETRY: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Following {
+    /// The tickets of the batches that are under way.
+    reads: BTreeSet<u64>,
+    /// The instances that came or went with the list of an audit, without an event so far: that may be behind the list.
+    unexplained: BTreeSet<String>,
+    /// Whether the watch lost an event, and is to be replaced.
+    distrusted: bool,
+    /// Whether there was a sign, since it was taken last, that the view is correct.
+    confirmed: bool,
+}
+
+/// What an audit says about the watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audit {
+    /// Everything was told.
+    Match,
+    /// The list changed without an event.
+    Mismatch,
+    /// Nothing: the watch is to be replaced anyway.
+    Void,
+}
+
+impl Following {
+    /// Following begins.
+    pub(super) fn new() -> Self {
+        Self { reads: BTreeSet::new(), unexplained: BTreeSet::new(), distrusted: false, confirmed: true }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.reads.len() < MAX_BATCHES
+    }
+
+    /// The next batch of records to be read, if any is due and may be under way.
+    pub(super) fn take_reads(&mut self, from: &mut Membership, now: Instant, max: usize) -> Option<Batch> {
+        let batch = if self.has_room() { from.take_reads(now, max)? } else { return None };
+        debug!(records = batch.names.len(), "reading records");
+        self.reads.insert(batch.ticket);
+        Some(batch)
+    }
+
+    /// Applies the reply for a batch. Returns whether there is a mismatch: a record changed without an event.
+    pub(super) fn apply_reply(
+        &mut self,
+        (ticket, records): (u64, Vec<(String, Option<Reading>)>),
+        to: &mut Membership,
+        now: Instant,
+        rng: &mut impl Rng,
+    ) -> bool {
+        // A read of an earlier watch: all records are read again since.
+        if !self.reads.remove(&ticket) {
+            return false;
+        }
+        let retry = now + RETRY.mul_f64(rng.random_range(0.5..1.5));
+        let mut mismatch = false;
+        for (name, reading) in records {
+            if to.apply_reply(ticket, &name, reading, retry) {
+                warn!(child = name, "audit mismatch: the record changed without an event");
+                mismatch = true;
+            }
+        }
+        mismatch
+    }
+
+    /// There was an event; `name` was created or deleted.
+    pub(super) fn told(&mut self, name: Option<&str>) {
+        self.confirmed = !self.distrusted;
+        if let Some(name) = name {
+            self.unexplained.remove(name);
+        }
+    }
+
+    /// An audit has listed the children; these came or went.
+    pub(super) fn audit_listed(&mut self, changed: Vec<String>) {
+        self.unexplained = changed.into_iter().collect();
+    }
+
+    /// An audit is over.
+    pub(super) fn audited(&mut self) -> Audit {
+        if !mem::take(&mut self.unexplained).is_empty() {
+            warn!("audit mismatch: the list changed without an event");
+            return Audit::Mismatch;
+        }
+        self.confirmed = !self.distrusted;
+        if self.distrusted { Audit::Void } else { Audit::Match }
+    }
+
+    /// The watch lost an event. Returns whether that is new.
+    pub(super) fn distrust(&mut self) -> bool {
+        !mem::replace(&mut self.distrusted, true)
+    }
+
+    pub(super) fn is_distrusted(&self) -> bool {
+        self.distrusted
+    }
+
+    /// Whether there was a sign since the last call that the view is correct.
+    pub(super) fn take_confirmed(&mut self) -> bool {
+        mem::take(&mut self.confirmed)
+    }
+}
