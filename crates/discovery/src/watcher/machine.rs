@@ -12,6 +12,7 @@
 //!   Closed, Stop: from anywhere ─▶ Ended
 //! ```
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use instance::{Endpoint, Format};
@@ -19,7 +20,7 @@ use rand::rngs::SmallRng;
 use root_watch::{ListReason, Listing, Update};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
-use zk_core::{Backoff, Error, ErrorKind, Session};
+use zk_core::{Backoff, ErrorKind, Session};
 
 use super::effect::{Effect, Input};
 use super::following::{Audit, Following};
@@ -120,7 +121,7 @@ impl Machine {
                 self.stale(now);
             }
             Update::Closed => self.end("the link is closed"),
-            Update::Trouble(error) => self.trouble(&error, now),
+            Update::Trouble(error) => self.trouble(error.kind(), &error, now),
             Update::Lost => match &self.stage {
                 Stage::Following(following) if following.is_distrusted() => self.stage = Stage::Replacing,
                 _ => self.stale(now),
@@ -205,11 +206,13 @@ impl Machine {
         }
     }
 
-    fn trouble(&mut self, error: &Error, now: Instant) {
+    fn trouble(&mut self, kind: &ErrorKind, error: &impl Display, now: Instant) {
+        use ErrorKind::{ConnectionLost, NotConnected, SessionOver};
         // There is a connection.
         self.membership.link_up(now);
         self.stale(now);
-        if is_end_of_connection(error) {
+        if let ConnectionLost(_) | NotConnected | SessionOver = kind {
+            // That is no trouble of the root.
             debug!(%error, "cannot follow the root: the connection is ending");
         } else if self.output.publish_trouble(error.to_string()) {
             warn!(%error, retry_within = ?Backoff::default().cap(), "cannot follow the root");
@@ -250,11 +253,6 @@ impl Machine {
             self.output.show(&self.membership);
         }
     }
-}
-
-/// Whether an error is no trouble of the root, as its connection is ending.
-fn is_end_of_connection(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::ConnectionLost(_) | ErrorKind::NotConnected | ErrorKind::SessionOver)
 }
 
 #[cfg(test)]
