@@ -36,9 +36,9 @@ pub struct Discovery {
     task: Shared<BoxFuture<'static, ()>>,
 }
 
-/// There were too few instances when the time was over.
+/// There were too few instances when the time was over, or discovery has ended.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{} within {waited:?}; wanted at least {wanted}", known(.view))]
+#[error("{} within {waited:?}; wanted at least {wanted}{}", known(.view), trouble(.view))]
 pub struct NotReady {
     /// How many instances the caller wanted.
     pub wanted: usize,
@@ -53,6 +53,10 @@ fn known(view: &View) -> String {
         None => "no reply from ZooKeeper".into(),
         Some(snapshot) => format!("{} instances listed", snapshot.len()),
     }
+}
+
+fn trouble(view: &View) -> String {
+    view.trouble.as_ref().map_or_else(String::new, |trouble| format!(": {trouble}"))
 }
 
 impl Discovery {
