@@ -77,7 +77,7 @@ async fn a_reconnect_watches_and_syncs_and_lists_only_if_the_root_changed() {
     ports_become(&discovery, &[1, 3, 4]).await;
 }
 
-/// Ten changes, a reconnect and three audits. Returns the operations of the session after the first view.
+/// Ten changes, a reconnect and three audits. Returns the operations from the reconnect on.
 async fn follow_for_a_while(records: Records, churns: bool) -> Vec<Op> {
     let (_server, proxy, observer) = serve_with_proxy([1, 2, 3]).await;
     let (zk, discovery) = start(Watches::Recursive, &proxy.connect_string(), |config| {
@@ -105,6 +105,9 @@ async fn follow_for_a_while(records: Records, churns: bool) -> Vec<Op> {
         remove(&observer, [port]).await;
         shows(port, false).await;
     }
+    let seen = operations(&proxy);
+    assert!(seen.iter().all(|op| matches!(op, Op::Exists | Op::MultiRead)), "{seen:?}");
+    proxy.clear();
     let mut states = zk.states();
     proxy.cut().await;
     states.wait_for(|state: &State| state.reconnects == 1).await.unwrap();

@@ -20,7 +20,7 @@ use rand::rngs::SmallRng;
 use root_watch::{ListReason, Listing, Update};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
-use zk_core::{Backoff, ErrorKind, Session};
+use zk_core::{Backoff, Session};
 
 use super::effect::{Effect, Input};
 use super::following::{Audit, Following};
@@ -121,7 +121,7 @@ impl Machine {
                 self.stale(now);
             }
             Update::Closed => self.end("the link is closed"),
-            Update::Trouble(error) => self.trouble(error.kind(), &error, now),
+            Update::Trouble(error) => self.trouble(&error, now),
             Update::Lost => match &self.stage {
                 Stage::Following(following) if following.is_distrusted() => self.stage = Stage::Replacing,
                 _ => self.stale(now),
@@ -206,15 +206,11 @@ impl Machine {
         }
     }
 
-    fn trouble(&mut self, kind: &ErrorKind, error: &impl Display, now: Instant) {
-        use ErrorKind::{ConnectionLost, NotConnected, SessionOver};
-        // There is a connection.
+    /// There is a connection, and the root cannot be followed.
+    fn trouble(&mut self, error: &impl Display, now: Instant) {
         self.membership.link_up(now);
         self.stale(now);
-        if let ConnectionLost(_) | NotConnected | SessionOver = kind {
-            // That is no trouble of the root.
-            debug!(%error, "cannot follow the root: the connection is ending");
-        } else if self.output.publish_trouble(error.to_string()) {
+        if self.output.publish_trouble(error.to_string()) {
             warn!(%error, retry_within = ?Backoff::default().cap(), "cannot follow the root");
         }
     }

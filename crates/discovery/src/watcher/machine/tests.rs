@@ -70,8 +70,8 @@ impl Walk {
     }
 
     /// The update `Trouble`.
-    fn trouble(&mut self, kind: ErrorKind) {
-        self.machine.trouble(&kind, &"denied", self.now);
+    fn trouble(&mut self) {
+        self.machine.trouble(&"denied", self.now);
     }
 
     fn pass(&mut self, time: Duration) {
@@ -153,11 +153,10 @@ fn stale_to_following_shows_the_list_and_the_events_behind_it_as_one_view() {
 
 #[test]
 fn following_to_stale_keeps_the_set_whatever_is_over() {
-    let ends: [(&str, fn(&mut Walk)); 4] = [
+    let ends: [(&str, fn(&mut Walk)); 3] = [
         ("stale [1 2] r1", |walk| walk.update(Update::Down)),
         ("stale [1 2] r1", |walk| walk.update(Update::Lost)),
-        ("stale [1 2] r1 trouble", |walk| walk.trouble(ErrorKind::Denied)),
-        ("stale [1 2] r1", |walk| walk.trouble(ErrorKind::NotConnected)),
+        ("stale [1 2] r1 trouble", |walk| walk.trouble()),
     ];
     for (expected, end) in ends {
         let mut walk = Walk::following(config(), &[1, 2]);
@@ -411,8 +410,8 @@ fn the_time_of_a_hold_stops_without_a_link() {
 #[test]
 fn the_same_trouble_is_published_once() {
     let mut walk = Walk::new(config());
-    walk.trouble(ErrorKind::Denied);
-    walk.trouble(ErrorKind::Denied);
+    walk.trouble();
+    walk.trouble();
     assert_eq!(walk.effects(), ["stale nothing trouble"]);
     walk.list(ListReason::Gap, &[1]);
     walk.live();
