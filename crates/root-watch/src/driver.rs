@@ -31,6 +31,8 @@ pub struct RootWatch {
     connection: Option<Connection>,
     watches: Watches,
     requests: Requests,
+    /// How many requests to list the children were sent.
+    lists: u64,
 }
 
 impl fmt::Debug for RootWatch {
@@ -45,7 +47,7 @@ impl RootWatch {
         let root = config.root.clone();
         let machine = Machine::new(config, zk.sources().rng());
         let (watches, requests) = (Watches::default(), Requests::default());
-        Self { zk: zk.clone(), root, machine, connection: None, watches, requests }
+        Self { zk: zk.clone(), root, machine, connection: None, watches, requests, lists: 0 }
     }
 
     /// Sets whether the children are followed; at first they are not, and connections are only prepared.
@@ -68,6 +70,11 @@ impl RootWatch {
     /// How many records one [`read`](Self::read) may ask for, on the present connection.
     pub fn max_batch(&self) -> usize {
         self.machine.max_batch()
+    }
+
+    /// How many requests to list the children were sent so far.
+    pub fn lists(&self) -> u64 {
+        self.lists
     }
 
     /// The user has found that an event was lost, as a list or a record changed without one. The watch is replaced
@@ -201,26 +208,12 @@ impl RootWatch {
             effect => {
                 // Without a connection nothing is sent: its end has been told, or is about to be.
                 let connection = self.connection.clone()?;
-                return self.send(connection, effect);
+                if let Effect::Live { watched, whole } = effect {
+                    return Some(Update::Live(Live { connection, watched, whole }));
+                }
+                self.lists += u64::from(matches!(effect, Effect::List | Effect::WatchedList { .. }));
+                self.requests.send(connection, self.root.clone(), effect);
             }
-        }
-        None
-    }
-
-    fn send(&mut self, connection: Connection, effect: Effect) -> Option<Update> {
-        let (requests, root) = (&mut self.requests, self.root.clone());
-        match effect {
-            Effect::Live { watched, whole } => {
-                return Some(Update::Live(Live { connection, watched, whole }));
-            }
-            Effect::Sync => requests.sync(connection, root),
-            Effect::Watch => requests.watch(connection, root),
-            Effect::Stat => requests.stat(connection, root),
-            Effect::List => requests.list(connection, root),
-            Effect::WatchedList { sync } => requests.watched_list(connection, root, sync),
-            Effect::Read { ticket, names } => requests.read(connection, &root, ticket, names),
-            Effect::WatchedRead { ticket, names } => requests.watched_read(&connection, &root, ticket, names),
-            Effect::Clear | Effect::Tell(_) => {}
         }
         None
     }

@@ -4,6 +4,7 @@ mod common;
 mod config;
 mod count;
 mod driver;
+mod follow;
 mod io;
 mod learn;
 mod looks;

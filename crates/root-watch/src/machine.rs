@@ -1,18 +1,20 @@
 //! The machine that decides what is asked of the ensemble, and what the user is told. It does nothing itself.
 //!
 //! ```text
-//!                 not followed: sync                          followed
-//!              ┌───────────────────────▶ Syncing ─▶ Prepared ───────────┐
-//!              │                            │                           ▼
-//!  Unlinked ───┤ connected                  │ failed     lost       Recursive ── refused ─▶ OneShot, or Syncing
-//!   ▲          │                            ▼            ┌──────────────┤                     │
-//!   │          └────────── Pausing ◀── Trouble ──────────│──────────────┴─────────────────────┤
-//!   │          followed       │                          └─▶ Recursive, OneShot ◀─────────────┘ lost
-//!   │                         └─ a while later: as if connected
-//!   └── the connection has ended, in every stage: Down                  the link is closed: Closed
+//!                   not followed, or
+//!                   not supported     Live
+//!           connected ┌─▶ Syncing ───────────▶ Prepared
+//! Unlinked ───────────┤      │ failed             │ to be followed
+//!                     │      ▼                    ▼
+//!                     │   Pausing ◀── failed ── Following ◀──┐ lost, distrusted: the same again
+//!                     │      │                  (Recursive,  │ recursive watch refused: OneShot, or Syncing
+//!                     │      │ a while later     OneShot) ───┘
+//!                     └──────┴─ followed ───────▶ ▲
+//!
+//! From every stage: the connection has ended ─▶ Unlinked; the link is closed ─▶ Closed.
 //! ```
 //!
-//! `Recursive` and `OneShot` have diagrams of their own: [`looks`](crate::looks), [`one_shot`](crate::one_shot).
+//! [`looks`](crate::looks) and [`one_shot`](crate::one_shot) have the diagrams of what is `Following`.
 
 use rand::rngs::SmallRng;
 use tokio::time::Instant;
@@ -21,8 +23,9 @@ use zk_core::{Error, ErrorKind};
 
 use crate::common::{Common, End};
 use crate::config::Config;
+use crate::follow::Follow;
 use crate::io::{Effect, Input};
-use crate::one_shot::{self, OneShots};
+use crate::one_shot::OneShots;
 use crate::recursive::Recursive;
 use crate::update::{Update, Watched};
 
@@ -48,10 +51,8 @@ enum Stage {
     Prepared,
     /// The connection could not be prepared, or the root not be followed any more. Another attempt follows.
     Pausing { until: Instant },
-    /// The root is followed by a recursive watch, or about to be.
-    Recursive(Recursive),
-    /// The root is followed by watches that fire once, or about to be.
-    OneShot(OneShots),
+    /// The root is followed, or about to be.
+    Following(Follow),
     /// The link is closed for good.
     Closed,
 }
@@ -71,29 +72,29 @@ impl Machine {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Pausing { until } => Some(*until),
-            Stage::Recursive(recursive) => recursive.deadline(),
-            Stage::OneShot(one_shots) => one_shots.deadline(),
+            Stage::Following(follow) => follow.deadline(),
             Stage::Unlinked | Stage::Syncing | Stage::Prepared | Stage::Closed => None,
         }
     }
 
     /// Whether events are to be passed as they come. Before a reply they are passed in any case.
     pub(crate) fn takes_events(&self) -> bool {
-        match &self.stage {
-            Stage::Recursive(recursive) => recursive.takes_events(),
-            _ => true,
-        }
+        self.following().is_none_or(Follow::takes_events)
+    }
+
+    /// How many records one read may ask for.
+    pub(crate) fn max_batch(&self) -> usize {
+        self.following().map_or(zk_core::MAX_READS, Follow::max_batch)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.stage, Stage::Closed)
     }
 
-    /// How many records one read may ask for.
-    pub(crate) fn max_batch(&self) -> usize {
+    fn following(&self) -> Option<&Follow> {
         match &self.stage {
-            Stage::OneShot(_) => one_shot::MAX_BATCH,
-            _ => zk_core::MAX_READS,
+            Stage::Following(follow) => Some(follow),
+            _ => None,
         }
     }
 
@@ -116,7 +117,7 @@ impl Machine {
             Input::SetFollowed(followed) => self.set_followed(followed, now),
             Input::Distrust => {
                 self.common.owed = true;
-                if self.is_live() {
+                if self.following().is_some_and(Follow::is_live) {
                     self.end(End::Lost, now);
                 }
             }
@@ -126,51 +127,11 @@ impl Machine {
             },
             Input::Due if matches!(self.stage, Stage::Pausing { until } if until <= now) => self.prepare(now),
             input => {
-                if let Err(end) = self.watched(input, now) {
+                let Stage::Following(follow) = &mut self.stage else { return };
+                if let Err(end) = follow.handle(input, &mut self.common, now) {
                     self.end(end, now);
                 }
             }
-        }
-    }
-
-    /// Passes what concerns the watches to whatever follows the root.
-    fn watched(&mut self, input: Input, now: Instant) -> Result<(), End> {
-        let common = &mut self.common;
-        match (&mut self.stage, input) {
-            (Stage::Recursive(_) | Stage::OneShot(_), Input::WatchEnded) => return Err(End::Lost),
-            (Stage::Recursive(recursive), input) => match input {
-                Input::Event(received) => recursive.event(&received.0, common, now)?,
-                Input::WatchSet { watch, sync, stat } => {
-                    recursive.watch_set(watch, sync, stat, common, now)?
-                }
-                Input::Stat(stat) => recursive.stat(stat, common, now)?,
-                Input::Listed(listed) => recursive.listed(listed, common, now)?,
-                Input::Wanted { ticket, names } => common.ask(Effect::Read { ticket, names }),
-                Input::Read { ticket, records } => recursive.read(ticket, records, common)?,
-                Input::Due => recursive.due(common, now),
-                _ => {}
-            },
-            (Stage::OneShot(one_shots), input) => match input {
-                Input::ListFired => one_shots.list_fired(),
-                Input::RecordFired { name, deleted } => one_shots.record_fired(name, deleted, common),
-                Input::Stat(stat) => one_shots.stat(stat, common, now)?,
-                Input::Listed(listed) => one_shots.listed(listed, common, now)?,
-                Input::Wanted { ticket, names } => one_shots.wanted(ticket, names, common),
-                Input::Read { ticket, records } => one_shots.read(ticket, records, common),
-                Input::Due => one_shots.due(common, now),
-                _ => {}
-            },
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Whether the root is followed.
-    fn is_live(&self) -> bool {
-        match &self.stage {
-            Stage::Recursive(recursive) => recursive.is_live(),
-            Stage::OneShot(one_shots) => one_shots.is_live(),
-            _ => false,
         }
     }
 
@@ -186,9 +147,9 @@ impl Machine {
     /// Begins to follow the root, or only to prepare the connection.
     fn prepare(&mut self, now: Instant) {
         self.stage = if self.followed && self.can_watch_recursively() {
-            Stage::Recursive(Recursive::start(&mut self.common, now))
+            Stage::Following(Follow::Recursive(Recursive::start(&mut self.common, now)))
         } else if self.followed && self.can_follow() {
-            Stage::OneShot(OneShots::start(&mut self.common, now))
+            Stage::Following(Follow::OneShot(OneShots::start(&mut self.common, now)))
         } else {
             self.common.ask(Effect::Sync);
             Stage::Syncing
@@ -216,8 +177,8 @@ impl Machine {
 
     /// Drops every watch and request.
     fn clear(&mut self) {
-        if let Stage::Recursive(recursive) = &mut self.stage {
-            recursive.release(&mut self.common);
+        if let Stage::Following(follow) = &mut self.stage {
+            follow.release(&mut self.common);
         }
         self.common.clear();
     }
@@ -243,7 +204,7 @@ impl Machine {
 
     /// The user has no use for a root that is followed in another way.
     fn unwatched_will_do(&self) -> bool {
-        !self.common.config.one_shot && matches!(self.stage, Stage::Recursive(_))
+        !self.common.config.one_shot && matches!(self.stage, Stage::Following(_))
     }
 
     fn refused(&mut self, now: Instant) {

@@ -5,7 +5,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use zk_core::{Connection, Error, ErrorKind, OneShot, Reading, Stat, WatchStream, ZnodePath};
 
-use crate::io::Children;
+use crate::io::{Children, Effect};
 
 /// A reply, with the watches that came with it.
 pub(crate) enum Reply {
@@ -24,7 +24,7 @@ pub(crate) enum Reply {
     },
 }
 
-/// The requests in flight on one connection. They are sent by [`next`](Self::next), in the order of the calls.
+/// The requests in flight on one connection.
 #[derive(Default)]
 pub(crate) struct Requests {
     replies: FuturesUnordered<BoxFuture<'static, Reply>>,
@@ -41,13 +41,27 @@ impl Requests {
         }
     }
 
-    pub(crate) fn sync(&mut self, connection: Connection, root: ZnodePath) {
+    /// Sends the request that is asked for, once [`next`](Self::next) is polled.
+    pub(crate) fn send(&mut self, connection: Connection, root: ZnodePath, effect: Effect) {
+        match effect {
+            Effect::Sync => self.sync(connection, root),
+            Effect::Watch => self.watch(connection, root),
+            Effect::Stat => self.stat(connection, root),
+            Effect::List => self.list(connection, root),
+            Effect::WatchedList { sync } => self.watched_list(connection, root, sync),
+            Effect::Read { ticket, names } => self.read(connection, &root, ticket, names),
+            Effect::WatchedRead { ticket, names } => self.watched_read(&connection, &root, ticket, names),
+            Effect::Clear | Effect::Live { .. } | Effect::Tell(_) => {}
+        }
+    }
+
+    fn sync(&mut self, connection: Connection, root: ZnodePath) {
         self.push(async move { Reply::Synced(connection.sync(&root).await) });
     }
 
     /// Watches, then looks: in this order no change is lost in between. D7: the server may lag behind what we have seen;
     /// after the sync it does not.
-    pub(crate) fn watch(&mut self, connection: Connection, root: ZnodePath) {
+    fn watch(&mut self, connection: Connection, root: ZnodePath) {
         self.push(async move {
             let (events, sync, stat) = tokio::join!(
                 biased;
@@ -59,11 +73,11 @@ impl Requests {
         });
     }
 
-    pub(crate) fn stat(&mut self, connection: Connection, root: ZnodePath) {
+    fn stat(&mut self, connection: Connection, root: ZnodePath) {
         self.push(async move { Reply::Stat(connection.stat(&root).await) });
     }
 
-    pub(crate) fn list(&mut self, connection: Connection, root: ZnodePath) {
+    fn list(&mut self, connection: Connection, root: ZnodePath) {
         self.push(async move {
             Reply::Listed(match connection.children(&root).await {
                 Err(error) if *error.kind() == ErrorKind::NoNode => Ok(None),
@@ -73,7 +87,7 @@ impl Requests {
     }
 
     /// D7, as for the recursive watch; the list follows the sync on the same connection.
-    pub(crate) fn watched_list(&mut self, connection: Connection, root: ZnodePath, sync: bool) {
+    fn watched_list(&mut self, connection: Connection, root: ZnodePath, sync: bool) {
         self.push(async move {
             if !sync {
                 return Reply::WatchedList(watched_list(&connection, &root).await);
@@ -85,7 +99,7 @@ impl Requests {
     }
 
     /// One request for all of them.
-    pub(crate) fn read(&mut self, connection: Connection, root: &ZnodePath, ticket: u64, names: Vec<String>) {
+    fn read(&mut self, connection: Connection, root: &ZnodePath, ticket: u64, names: Vec<String>) {
         let paths: Vec<_> = names.iter().map(|name| root.join(name).ok()).collect();
         self.push(async move {
             let valid: Vec<_> = paths.iter().flatten().cloned().collect();
@@ -107,7 +121,7 @@ impl Requests {
     }
 
     /// A request for each record, with a watch on those that have none yet.
-    pub(crate) fn watched_read(
+    fn watched_read(
         &mut self,
         connection: &Connection,
         root: &ZnodePath,

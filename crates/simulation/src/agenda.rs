@@ -22,6 +22,8 @@ pub(crate) enum Step {
     End(ConnectionId),
     /// The client shows that it lives.
     Ping(ConnectionId),
+    /// The client may have heard nothing for too long.
+    Silent(ConnectionId),
 }
 
 /// What is to happen, by time, and at one time in the order in which it was planned.
@@ -29,6 +31,29 @@ pub(crate) enum Step {
 pub(crate) struct Agenda {
     steps: BTreeMap<(Instant, u64), Step>,
     planned: u64,
+}
+
+impl Step {
+    /// The attempt to connect that it is a part of.
+    pub(crate) fn attempt(&self) -> Option<u64> {
+        match self {
+            Self::Dial(attempt) | Self::Dialled(attempt) => Some(*attempt),
+            _ => None,
+        }
+    }
+
+    /// The connection that something travels on.
+    pub(crate) fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::Arrive(connection)
+            | Self::Open(connection)
+            | Self::Reply(connection, _)
+            | Self::Event(connection)
+            | Self::End(connection)
+            | Self::Ping(connection) => Some(*connection),
+            Self::Dial(_) | Self::Dialled(_) | Self::Silent(_) => None,
+        }
+    }
 }
 
 impl Agenda {

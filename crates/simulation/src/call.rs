@@ -14,7 +14,7 @@ pub(crate) struct Replied {
 }
 
 /// Hands a reply to its caller; dropped, it tells the caller that the connection is lost.
-pub(crate) type Answer = Box<dyn FnOnce(Result<Replied, ErrorKind>) + Send>;
+pub(crate) type Deliver = Box<dyn FnOnce(Result<Replied, ErrorKind>) + Send>;
 
 /// A call of a method of the transport, on its way to the ensemble.
 pub(crate) struct Call {
@@ -27,7 +27,7 @@ pub(crate) struct Call {
     /// One, or for old servers two or more that run one right behind the other.
     pub(crate) requests: Vec<zk_wire::Request>,
     pub(crate) watch: Option<Watch>,
-    pub(crate) answer: Answer,
+    pub(crate) deliver: Deliver,
     pub(crate) turn: Turn,
     /// Faults have looked at it already.
     pub(crate) decided: bool,
@@ -43,7 +43,7 @@ impl Call {
             znodes: 1,
             requests,
             watch: None,
-            answer: Box::new(|_| {}),
+            deliver: Box::new(|_| {}),
             turn: Turn::default(),
             decided: false,
         }

@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 use zk_core::ConnectError;
 use zk_core::transport::{BoxFuture, Ensemble, ResumeTicket, Transport};
 
+use crate::dial::{Credentials, Dialler, SERVER};
 use crate::shared::Shared;
 use crate::transport::SimulatedTransport;
-use crate::world::{Credentials, Dialler, SERVER};
 
 /// The ensemble as one client sees it: for [`Zk::start_on`](zk_core::Zk::start_on).
 #[derive(Clone)]
@@ -58,18 +58,18 @@ impl Ensemble for Client {
         let credentials = ticket.and_then(|ticket| ticket.get::<Credentials>().cloned());
         let (user, timeout) = (self.user.clone(), self.timeout);
         Box::pin(async move {
-            let (answer, answered) = oneshot::channel();
+            let (dialled, outcome) = oneshot::channel();
             let shared = self.shared.clone();
             let dialler = Dialler { client: self.number, timeout, user, credentials };
             self.shared.with(|world, now| {
-                let answer = move |outcome: Result<_, _>| {
+                let deliver = move |outcome: Result<_, _>| {
                     let outcome = outcome.map(|granted| SimulatedTransport::new(shared, granted));
-                    let _ = answer.send(outcome);
+                    let _ = dialled.send(outcome);
                 };
-                world.connect(dialler, Box::new(answer), now);
+                world.connect(dialler, Box::new(deliver), now);
             });
-            let outcome = answered.await;
-            let outcome = outcome.unwrap_or_else(|_| Err(ConnectError::Unreachable(vec![SERVER.into()])));
+            let outcome =
+                outcome.await.unwrap_or_else(|_| Err(ConnectError::Unreachable(vec![SERVER.into()])));
             Ok(Arc::new(outcome?) as Arc<dyn Transport>)
         })
     }

@@ -124,6 +124,17 @@ impl SimulatedEnsemble {
         });
     }
 
+    /// Cuts a client off: nothing travels between it and the ensemble, and no connection breaks. Its link notices after
+    /// 2/5 of the session timeout, and its attempts to connect get no outcome.
+    pub fn stall(&self, client: u64) {
+        self.shared.with(|world, now| world.stall(client, now));
+    }
+
+    /// Ends a [`stall`](Self::stall): what has waited arrives, all at once.
+    pub fn resume(&self, client: u64) {
+        self.shared.with(|world, now| world.resume(client, now));
+    }
+
     /// Ends a session now, as if it had been silent for too long.
     pub fn expire(&self, session: SessionId) {
         self.shared.with(|world, now| world.expire(session, now));

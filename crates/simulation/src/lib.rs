@@ -53,6 +53,7 @@ mod builder;
 mod call;
 mod chaos;
 mod client;
+mod dial;
 mod ensemble;
 mod injection;
 mod link;

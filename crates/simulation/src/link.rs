@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use zk_core::transport::TransportEnd;
 use zk_core::{ErrorKind, Event, Session};
 
-use crate::call::{Answer, Call, Replied};
+use crate::call::{Call, Deliver, Replied};
 use crate::watches::Watches;
 
 /// One connection: what is under way on it in both directions, and its watches.
@@ -30,7 +30,7 @@ pub(crate) struct Link {
     /// The ensemble has closed the connection, which the client is about to learn.
     pub(crate) closed: bool,
     /// Replies on their way, and those that never come.
-    replies: BTreeMap<u64, (Answer, Result<Replied, ErrorKind>)>,
+    replies: BTreeMap<u64, (Deliver, Result<Replied, ErrorKind>)>,
     replied: u64,
     /// Events on their way.
     events: VecDeque<Event>,
@@ -67,15 +67,15 @@ impl Link {
     }
 
     /// Keeps a reply until it is delivered, and returns its number.
-    pub(crate) fn keep_reply(&mut self, answer: Answer, reply: Result<Replied, ErrorKind>) -> u64 {
+    pub(crate) fn keep_reply(&mut self, deliver: Deliver, reply: Result<Replied, ErrorKind>) -> u64 {
         self.replied += 1;
-        self.replies.insert(self.replied, (answer, reply));
+        self.replies.insert(self.replied, (deliver, reply));
         self.replied
     }
 
     pub(crate) fn deliver_reply(&mut self, number: u64) {
-        if let Some((answer, reply)) = self.replies.remove(&number) {
-            answer(reply);
+        if let Some((deliver, reply)) = self.replies.remove(&number) {
+            deliver(reply);
         }
     }
 
@@ -100,7 +100,7 @@ impl Link {
         self.watches = Watches::default();
         self.replies.clear();
         for call in &mut self.calls {
-            call.answer = Box::new(|_| {});
+            call.deliver = Box::new(|_| {});
         }
     }
 }

@@ -14,9 +14,9 @@ use crate::verb::Verb;
 pub enum Fault {
     /// It is not carried out, and the reply is this error.
     Refuse(ErrorKind),
-    /// It is carried out, and never answered; the connection goes on.
+    /// It is carried out, and never replied to; the connection goes on.
     LoseReply,
-    /// It is neither carried out nor answered; the connection goes on.
+    /// It is neither carried out nor replied to; the connection goes on.
     Ignore,
     /// It is carried out later by so much, and what is called behind it on its connection after it.
     Delay(Duration),

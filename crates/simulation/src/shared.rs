@@ -6,8 +6,9 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use crate::dial::Dialled;
 use crate::settings::Settings;
-use crate::world::{Dialled, World};
+use crate::world::World;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -35,8 +36,8 @@ impl Shared {
         let mut dialled = Vec::new();
         let next = self.world.lock().run(Instant::now(), &mut dialled);
         // Without the lock: a connection that nobody waits for any more hangs up right here.
-        for Dialled { answer, outcome } in dialled {
-            answer(outcome);
+        for Dialled { deliver, outcome } in dialled {
+            deliver(outcome);
         }
         next
     }

@@ -14,11 +14,11 @@ use zk_wire::Request;
 
 use crate::ask::Asking;
 use crate::call::{Call, Replied};
+use crate::dial::{Granted, SERVER};
 use crate::shared::Shared;
 use crate::verb::Verb;
 use crate::watches::{Watch, Watching};
 use crate::wire::{self, Results};
-use crate::world::{Granted, SERVER};
 
 /// How long the ensemble may take to confirm the end of a session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -45,7 +45,7 @@ impl SimulatedTransport {
     ) -> Reply<T> {
         let (reply, replied) = oneshot::channel();
         call.turn = turn;
-        call.answer = Box::new(move |result| {
+        call.deliver = Box::new(move |result| {
             let _ = reply.send(result.and_then(read));
         });
         if !self.shared.with(|world, now| world.call(self.granted.connection, call, now)) {

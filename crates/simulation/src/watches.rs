@@ -43,7 +43,9 @@ impl Watches {
             Watch::Children => &mut self.children,
         };
         let (fired, receiver) = oneshot::channel();
-        table.entry(path.clone()).or_default().push(fired);
+        let fires = table.entry(path.clone()).or_default();
+        fires.retain(|fired| !fired.is_closed());
+        fires.push(fired);
         Watching::Once(receiver)
     }
 

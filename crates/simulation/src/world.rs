@@ -3,6 +3,7 @@
 mod connections;
 mod events;
 mod requests;
+mod stalls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,12 +16,11 @@ use zk_wire::{Framed, Request, xid};
 
 use crate::agenda::{Agenda, Step};
 use crate::chaos::Chaos;
+use crate::dial::{Attempt, Dialled};
 use crate::link::Link;
 use crate::record::Log;
 use crate::rule::{Held, Rules};
 use crate::settings::Settings;
-
-pub(crate) use connections::{Credentials, Dialled, Dialler, Granted, SERVER};
 
 /// The wall-clock time at which an ensemble begins, in milliseconds since 1970: 14 November 2023, 22:13:20.
 pub(crate) const EPOCH_MS: i64 = 1_700_000_000_000;
@@ -32,7 +32,7 @@ pub(crate) struct World {
     machine: Machine,
     agenda: Agenda,
     links: BTreeMap<ConnectionId, Link>,
-    attempts: BTreeMap<u64, connections::Attempt>,
+    attempts: BTreeMap<u64, Attempt>,
     /// Connections of operators: their sessions do not expire by themselves.
     operators: BTreeSet<ConnectionId>,
     clients: u64,
@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) chaos: Chaos,
     pub(crate) log: Log,
     rng: SmallRng,
+    /// Clients that are cut off: since when, and what waits until they no longer are.
+    stalled: BTreeMap<u64, (Instant, Vec<Step>)>,
 }
 
 impl World {
@@ -68,6 +70,7 @@ impl World {
             chaos: Chaos::default(),
             log: Log::default(),
             rng: SmallRng::seed_from_u64(settings.seed),
+            stalled: BTreeMap::new(),
             settings,
         }
     }
@@ -124,6 +127,7 @@ impl World {
     }
 
     fn take(&mut self, step: Step, now: Instant, dialled: &mut Vec<Dialled>) {
+        let Some(step) = self.unless_stalled(step) else { return };
         match step {
             Step::Dial(attempt) => self.dial(attempt, now),
             Step::Dialled(attempt) => dialled.extend(self.dialled(attempt)),
@@ -142,6 +146,7 @@ impl World {
             Step::Event(connection) => self.deliver_event(connection, now),
             Step::End(connection) => self.ended(connection, now),
             Step::Ping(connection) => self.ping(connection, now),
+            Step::Silent(connection) => self.give_up_if_silent(connection, now),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the seam of zk-core promises about order.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use futures_util::FutureExt;

@@ -1,12 +1,10 @@
 //! Connections: how they begin and how they end.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 use zk_core::transport::TransportEnd;
 use zk_core::{ConnectError, Session, SessionId};
@@ -16,66 +14,13 @@ use zk_wire::{ConnectRequest, ConnectResponse, Framed, Request, xid};
 
 use super::World;
 use crate::agenda::Step;
+use crate::dial::{Attempt, Credentials, Deliver, Dialled, Dialler, Granted, SERVER};
 use crate::link::Link;
 
-/// The name of the one server.
-pub(crate) const SERVER: &str = "simulation";
-
-/// What it takes to attach to a session again.
-#[derive(Clone, Debug)]
-pub(crate) struct Credentials {
-    session: i64,
-    password: Vec<u8>,
-    recursive: Arc<AtomicBool>,
-}
-
-/// A connection with its session.
-#[derive(Debug)]
-pub(crate) struct Granted {
-    pub(crate) connection: ConnectionId,
-    pub(crate) session: Session,
-    pub(crate) credentials: Credentials,
-    /// Whether the server sets recursive watches, as far as the client knows.
-    pub(crate) recursive: Arc<AtomicBool>,
-    pub(crate) version: Version,
-    pub(crate) down: watch::Receiver<Option<TransportEnd>>,
-}
-
-/// Hands on the outcome of an attempt.
-type Answer = Box<dyn FnOnce(Result<Granted, ConnectError>) + Send>;
-
-/// The outcome of an attempt, for the caller of [`World::run`] to hand on.
-pub(crate) struct Dialled {
-    pub(crate) answer: Answer,
-    pub(crate) outcome: Result<Granted, ConnectError>,
-}
-
-/// Who connects, and how.
-#[derive(Clone, Debug)]
-pub(crate) struct Dialler {
-    pub(crate) client: u64,
-    pub(crate) timeout: Duration,
-    pub(crate) user: Option<String>,
-    pub(crate) credentials: Option<Credentials>,
-}
-
-/// An attempt to connect that is under way.
-pub(super) struct Attempt {
-    dialler: Dialler,
-    answer: Answer,
-    outcome: Option<Result<Granted, ConnectError>>,
-}
-
-impl fmt::Debug for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attempt").field("dialler", &self.dialler).finish()
-    }
-}
-
 impl World {
-    pub(crate) fn connect(&mut self, dialler: Dialler, answer: Answer, now: Instant) {
+    pub(crate) fn connect(&mut self, dialler: Dialler, deliver: Deliver, now: Instant) {
         self.attempted += 1;
-        self.attempts.insert(self.attempted, Attempt { dialler, answer, outcome: None });
+        self.attempts.insert(self.attempted, Attempt { dialler, deliver, outcome: None });
         let arrives = now + self.settings.times.outward(&mut self.rng);
         self.agenda.plan(arrives, Step::Dial(self.attempted));
     }
@@ -167,13 +112,13 @@ impl World {
 
     /// The outcome of an attempt reaches its client.
     pub(super) fn dialled(&mut self, number: u64) -> Option<Dialled> {
-        let Attempt { answer, outcome, .. } = self.attempts.remove(&number)?;
+        let Attempt { deliver, outcome, .. } = self.attempts.remove(&number)?;
         let mut outcome = outcome?;
         if outcome.as_ref().is_ok_and(|granted| !self.links.contains_key(&granted.connection)) {
             let (server, cause) = (SERVER.into(), "the connection was lost".into());
             outcome = Err(ConnectError::Handshake { server, wanted: "grant a session", cause });
         }
-        Some(Dialled { answer, outcome })
+        Some(Dialled { deliver, outcome })
     }
 
     /// The client shows that it lives, and will again.

@@ -12,10 +12,11 @@ use crate::wire::{self, Results};
 impl World {
     /// Sends what the machine has put out; everything of one call travels together. Returns the results of requests.
     pub(super) fn emit(&mut self, outputs: Vec<Output>, now: Instant) -> Results {
-        if outputs.is_empty() {
-            return Vec::new();
+        let is_sent = |output: &Output| matches!(output, Output::Event { .. } | Output::Close { .. });
+        let mut arrives = now;
+        if outputs.iter().any(is_sent) {
+            arrives += self.settings.times.back(&mut self.rng);
         }
-        let arrives = now + self.settings.times.back(&mut self.rng);
         // Each end of a session is a transaction of its own, and its events come before it.
         let mut ends = outputs.iter().filter(|output| matches!(output, Output::SessionEnded { .. })).count();
         let mut results = Vec::new();
@@ -24,7 +25,7 @@ impl World {
                 Output::Event { connection, event } => {
                     let behind = i64::try_from(ends.saturating_sub(1)).unwrap_or(0);
                     let zxid = Zxid(self.machine.zxid() - behind);
-                    self.send_event(connection, event, zxid, arrives);
+                    self.send_event(connection, event, zxid, now, arrives);
                 }
                 Output::Reply { result, .. } => results.push(result),
                 Output::Close { connection } => self.closed(connection, arrives),
@@ -39,15 +40,21 @@ impl World {
         results
     }
 
-    fn send_event(&mut self, connection: ConnectionId, event: WatchEvent, zxid: Zxid, arrives: Instant) {
+    fn send_event(
+        &mut self,
+        connection: ConnectionId,
+        event: WatchEvent,
+        zxid: Zxid,
+        now: Instant,
+        arrives: Instant,
+    ) {
         let (Some(kind), Ok(path)) = (wire::event_kind(event.kind), ZnodePath::parse(&event.path)) else {
             return;
         };
         let Some(link) = self.links.get_mut(&connection) else { return };
         if self.rules.swallows(link.client, &path, kind) {
             let text = format!("client {} is not told: {kind:?} {path}", link.client);
-            // Events have the time of their transaction only roughly: it is that of the arrival.
-            self.log.note(arrives.saturating_duration_since(self.start), text);
+            self.note(now, text);
             return;
         }
         link.last_event = link.last_event.max(arrives);

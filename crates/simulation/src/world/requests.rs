@@ -1,4 +1,6 @@
-//! Requests: from the call of a client to its answer.
+//! Requests: from the call of a client to its reply.
+
+use std::time::Duration;
 
 use tokio::time::Instant;
 use zk_core::ErrorKind;
@@ -8,7 +10,7 @@ use zk_wire::{ErrorCode, Framed, Request};
 
 use super::World;
 use crate::agenda::Step;
-use crate::call::{Answer, Call, Replied};
+use crate::call::{Call, Deliver, Replied};
 use crate::record::{self, Outcome};
 use crate::rule::{Fault, Held};
 use crate::verb::Verb;
@@ -17,9 +19,9 @@ use crate::wire::{self, Results};
 
 /// When a reply comes.
 #[derive(Clone, Copy)]
-enum Reply {
+enum When {
     InTime,
-    Late(std::time::Duration),
+    Late(Duration),
     /// When the rule is released.
     Held(usize),
     Never,
@@ -71,25 +73,25 @@ impl World {
             },
         };
         let Some((rule, fault)) = fault else {
-            return self.carry_out(connection, call, None, Reply::InTime, now);
+            return self.carry_out(connection, call, None, When::InTime, now);
         };
         match &fault {
             Fault::Refuse(kind) => {
                 self.record(client, &call, Outcome::Failed(kind.clone()), Some(fault.clone()), now);
-                self.answer(connection, call.answer, Err(kind.clone()), Reply::InTime, now);
+                self.reply(connection, call.deliver, Err(kind.clone()), When::InTime, now);
             }
             Fault::Ignore => {
                 self.record(client, &call, Outcome::NotSeen, Some(fault), now);
-                self.answer(connection, call.answer, Err(ErrorKind::NotConnected), Reply::Never, now);
+                self.reply(connection, call.deliver, Err(ErrorKind::NotConnected), When::Never, now);
             }
-            Fault::LoseReply => self.carry_out(connection, call, Some(fault), Reply::Never, now),
+            Fault::LoseReply => self.carry_out(connection, call, Some(fault), When::Never, now),
             Fault::DelayReply(by) => {
-                let reply = Reply::Late(*by);
-                self.carry_out(connection, call, Some(fault), reply, now);
+                let when = When::Late(*by);
+                self.carry_out(connection, call, Some(fault), when, now);
             }
             Fault::HoldReply => {
-                let reply = rule.map_or(Reply::Never, Reply::Held);
-                self.carry_out(connection, call, Some(fault), reply, now);
+                let when = rule.map_or(When::Never, When::Held);
+                self.carry_out(connection, call, Some(fault), when, now);
             }
             Fault::Delay(_) | Fault::Hold => {
                 let text = format!("client {client} {} {} waits [{fault:?}]", call.verb, call.path);
@@ -107,12 +109,12 @@ impl World {
                 self.cut(connection, "cut before a request", now);
             }
             Fault::CutAfter => {
-                self.carry_out(connection, call, Some(fault), Reply::Never, now);
+                self.carry_out(connection, call, Some(fault), When::Never, now);
                 self.cut(connection, "cut after a request", now);
             }
             Fault::Expire => {
                 self.record(client, &call, Outcome::NotSeen, Some(fault), now);
-                self.answer(connection, call.answer, Err(ErrorKind::NotConnected), Reply::Never, now);
+                self.reply(connection, call.deliver, Err(ErrorKind::NotConnected), When::Never, now);
                 self.expire(session, now);
             }
         }
@@ -132,7 +134,7 @@ impl World {
         connection: ConnectionId,
         mut call: Call,
         fault: Option<Fault>,
-        reply: Reply,
+        when: When,
         now: Instant,
     ) {
         let Some(link) = self.links.get_mut(&connection) else { return };
@@ -140,7 +142,7 @@ impl World {
         if link.closed {
             // The ensemble has closed the connection: nothing reaches it any more.
             self.record(client, &call, Outcome::NotSeen, fault, now);
-            return self.answer(connection, call.answer, Err(ErrorKind::NotConnected), Reply::Never, now);
+            return self.reply(connection, call.deliver, Err(ErrorKind::NotConnected), When::Never, now);
         }
         for removal in link.watches.sweep() {
             self.ask(connection, removal, now);
@@ -160,7 +162,7 @@ impl World {
         };
         let watching = self.watch(connection, &call, &outcome);
         self.record(client, &call, outcome, fault, now);
-        self.answer(connection, call.answer, Ok(Replied { results, watching }), reply, now);
+        self.reply(connection, call.deliver, Ok(Replied { results, watching }), when, now);
     }
 
     /// Carries out a request of the wire, and sends what follows from it.
@@ -171,10 +173,10 @@ impl World {
 
     /// An operator acts, at once.
     pub(crate) fn operate(&mut self, connection: ConnectionId, request: Request, now: Instant) -> Results {
-        let what = format!("operator {connection}: {request:?}");
-        let results = self.ask(connection, request, now);
+        let paths: Vec<_> = request.paths().into_iter().map(String::as_str).collect();
+        let what = format!("operator {connection} {} {}", request.op_code(), paths.join(" "));
         self.note(now, what);
-        results
+        self.ask(connection, request, now)
     }
 
     fn watch(
@@ -194,32 +196,32 @@ impl World {
         Some(link.watches.add(watch, &call.path, capacity))
     }
 
-    fn answer(
+    fn reply(
         &mut self,
         connection: ConnectionId,
-        answer: Answer,
+        deliver: Deliver,
         result: Result<Replied, ErrorKind>,
-        reply: Reply,
+        when: When,
         now: Instant,
     ) {
         let arrives = now + self.settings.times.back(&mut self.rng) + self.settings.times.lag(&mut self.rng);
         let Some(link) = self.links.get_mut(&connection) else { return };
-        let number = link.keep_reply(answer, result);
+        let number = link.keep_reply(deliver, result);
         // Behind the events that come before it.
         let in_time = link.last_reply.max(link.last_event).max(arrives);
-        let arrives = match reply {
-            Reply::InTime => {
+        let arrives = match when {
+            When::InTime => {
                 link.last_reply = in_time;
                 in_time
             }
-            Reply::Late(by) => in_time + by,
-            Reply::Held(_) | Reply::Never => in_time,
+            When::Late(by) => in_time + by,
+            When::Held(_) | When::Never => in_time,
         };
         let is_over = link.closing && link.closed;
-        match reply {
-            Reply::InTime | Reply::Late(_) => self.agenda.plan(arrives, Step::Reply(connection, number)),
-            Reply::Held(rule) => return self.rules.keep(rule, Held::Reply(connection, number)),
-            Reply::Never => {}
+        match when {
+            When::InTime | When::Late(_) => self.agenda.plan(arrives, Step::Reply(connection, number)),
+            When::Held(rule) => return self.rules.keep(rule, Held::Reply(connection, number)),
+            When::Never => {}
         }
         if is_over {
             self.agenda.plan(arrives, Step::End(connection));
