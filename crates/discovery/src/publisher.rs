@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tracing::error;
 
 use crate::metrics::Metrics;
 use crate::view::{Freshness, View};
@@ -15,7 +14,7 @@ pub(crate) struct Publisher {
     latest: Arc<ArcSwap<View>>,
     views: watch::Sender<Arc<View>>,
     pub(crate) metrics: Metrics,
-    /// Why following has ended, if it was meant to.
+    /// Why following has ended, unless the task was dropped.
     ended: Option<&'static str>,
 }
 
@@ -39,14 +38,7 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        let reason = self.ended.unwrap_or_else(|| {
-            if std::thread::panicking() {
-                error!("discovery has ended: a panic");
-                "discovery has ended: a panic; see the log"
-            } else {
-                "discovery has ended with its runtime"
-            }
-        });
+        let reason = self.ended.unwrap_or("discovery has ended with its runtime");
         let mut view = View::clone(&self.latest.load());
         if view.is_live() {
             view.freshness = Freshness::Stale { since: Instant::now() };

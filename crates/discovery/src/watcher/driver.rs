@@ -1,8 +1,11 @@
 //! The task: passes what happens to the machine, and does what the machine asks for.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 use root_watch::{Lists, RootWatch};
 use tokio::time::Instant;
-use tracing::{Instrument, info_span, trace};
+use tracing::{Instrument, error, info_span, trace};
 use zk_core::time::until;
 use zk_core::{Sources, Zk};
 
@@ -10,6 +13,7 @@ use super::commands::Commands;
 use super::effect::{Effect, Input, Published};
 use super::machine::Machine;
 use crate::config::Config;
+use crate::metrics::Count;
 use crate::publisher::Publisher;
 
 /// Fields are dropped in their order: when the publisher says that following has ended, the watch has, too.
@@ -18,6 +22,8 @@ pub(crate) struct Driver {
     machine: Machine,
     commands: Commands,
     sources: Sources,
+    /// The lists that were counted.
+    lists: u64,
     publisher: Publisher,
 }
 
@@ -33,19 +39,26 @@ impl Driver {
             .with_audit_interval(config.audit_interval());
         let mut root_watch = RootWatch::new(zk, followed);
         root_watch.set_followed(true);
-        Self { root_watch, machine, commands, sources: zk.sources().clone(), publisher }
+        Self { root_watch, machine, commands, sources: zk.sources().clone(), lists: 0, publisher }
     }
 
-    /// Ends when every handle is dropped, when one asks for it, or when the link is closed.
+    /// Ends when every handle is dropped, when one asks for it, when the link is closed, and with a panic.
     pub(crate) async fn run(mut self, config: Config) {
         let span = info_span!("discovery", root = %config.root());
         async move {
-            while !self.do_effects() {
-                self.step().await;
+            if AssertUnwindSafe(self.steps()).catch_unwind().await.is_err() {
+                error!("discovery has ended: a panic");
+                self.publisher.ended("discovery has ended: a panic; see the log");
             }
         }
         .instrument(span)
         .await;
+    }
+
+    async fn steps(&mut self) {
+        while !self.do_effects() {
+            self.step().await;
+        }
     }
 
     /// Waits for something to happen, and shows the outcome.
@@ -67,6 +80,8 @@ impl Driver {
             () = until(self.machine.deadline()) => {}
         }
         self.machine.advance(Instant::now(), self.root_watch.max_batch());
+        let lists = self.root_watch.lists();
+        self.publisher.metrics.count(Count::Lists, lists - std::mem::replace(&mut self.lists, lists));
     }
 
     fn input(&mut self, input: Input) {

@@ -30,17 +30,6 @@ pub(super) struct Following {
     confirmed: bool,
 }
 
-/// What an audit says about the watch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Audit {
-    /// Everything was told.
-    Match,
-    /// The list changed without an event.
-    Mismatch,
-    /// Nothing: the watch is to be replaced anyway.
-    Void,
-}
-
 impl Following {
     /// Following begins.
     pub(super) fn new() -> Self {
@@ -84,7 +73,7 @@ impl Following {
 
     /// There was an event; `name` was created or deleted.
     pub(super) fn told(&mut self, name: Option<&str>) {
-        self.confirmed = !self.distrusted;
+        self.confirmed = true;
         if let Some(name) = name {
             self.unexplained.remove(name);
         }
@@ -95,23 +84,20 @@ impl Following {
         self.unexplained = changed.into_iter().collect();
     }
 
-    /// An audit is over.
-    pub(super) fn audited(&mut self) -> Audit {
-        if !mem::take(&mut self.unexplained).is_empty() {
+    /// An audit is over. Returns whether there is a mismatch: the list changed without an event.
+    pub(super) fn audited(&mut self) -> bool {
+        let mismatch = !mem::take(&mut self.unexplained).is_empty();
+        if mismatch {
             warn!("audit mismatch: the list changed without an event");
-            return Audit::Mismatch;
         }
-        self.confirmed = !self.distrusted;
-        if self.distrusted { Audit::Void } else { Audit::Match }
+        self.confirmed = !mismatch;
+        mismatch
     }
 
     /// The watch lost an event. Returns whether that is new.
     pub(super) fn distrust(&mut self) -> bool {
+        self.confirmed = false;
         !mem::replace(&mut self.distrusted, true)
-    }
-
-    pub(super) fn is_distrusted(&self) -> bool {
-        self.distrusted
     }
 
     /// Whether there was a sign since the last call that the view is correct.

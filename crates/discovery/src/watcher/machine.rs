@@ -2,14 +2,13 @@
 //! passes the moment, and does what the [`Effect`]s say.
 //!
 //! ```text
-//!                Live
-//!      Stale ────────────▶ Following ──────────────────────────────────┐
-//!       ▲ ▲                 │  │  ▲                                    │ Lost, after
-//!       │ └─────────────────┘  │  └── Live ── Replacing ◀──────────────┘ a lost event was noticed
-//!       │  Down, Lost, Trouble │                 │
-//!       └──────────────────────┼─────────────────┘ Down, Trouble
-//!                              │
-//!   Closed, Stop: from anywhere ─▶ Ended
+//!             Live
+//!   Stale ────────────────────▶ Following
+//!    ▲                              │
+//!    └──────────────────────────────┘
+//!            Down, Lost, Trouble
+//!
+//!   Closed, Stop: from anywhere ──▶ Ended
 //! ```
 
 use std::fmt::Display;
@@ -23,7 +22,7 @@ use tracing::{debug, info, warn};
 use zk_core::{Backoff, Session};
 
 use super::effect::{Effect, Input};
-use super::following::{Audit, Following};
+use super::following::Following;
 use super::output::Output;
 use crate::config::{Config, Records};
 use crate::membership::Membership;
@@ -42,8 +41,6 @@ enum Stage {
     Stale,
     /// The view is what ZooKeeper lists, and every change arrives as an update.
     Following(Following),
-    /// A lost event was noticed, and another watch is being set. The view is live, and does not change meanwhile.
-    Replacing,
     /// There is nothing to do any more.
     Ended,
 }
@@ -122,10 +119,7 @@ impl Machine {
             }
             Update::Closed => self.end("the link is closed"),
             Update::Trouble(error) => self.trouble(&error, now),
-            Update::Lost => match &self.stage {
-                Stage::Following(following) if following.is_distrusted() => self.stage = Stage::Replacing,
-                _ => self.stale(now),
-            },
+            Update::Lost => self.stale(now),
             Update::Live(live) => self.live(live.connection.session(), now),
             Update::Created(name) => {
                 self.told(Count::Created, Some(&name));
@@ -156,11 +150,7 @@ impl Machine {
         self.membership.link_up(now);
         self.membership.reread_all(now, REREAD_WITHIN, ReadReason::Resync, &mut self.rng);
         let (instances, session) = (self.membership.len(), session.id);
-        if self.output.is_live() {
-            info!(instances, %session, "discovery watch replaced");
-        } else {
-            info!(instances, %session, "discovery view is live");
-        }
+        info!(instances, %session, "discovery view is live");
         self.output.set_live(now);
         self.stage = Stage::Following(Following::new());
     }
@@ -188,13 +178,12 @@ impl Machine {
     }
 
     fn audited(&mut self, now: Instant) {
-        match self.stage.following().map(Following::audited) {
-            Some(Audit::Mismatch) => self.distrust(),
-            Some(Audit::Match) => {
-                let within = self.config.audit_interval() / 2;
-                self.membership.reread_all(now, within, ReadReason::Audit, &mut self.rng);
-            }
-            Some(Audit::Void) | None => {}
+        let Some(following) = self.stage.following() else { return };
+        if following.audited() {
+            self.distrust();
+        } else {
+            let within = self.config.audit_interval() / 2;
+            self.membership.reread_all(now, within, ReadReason::Audit, &mut self.rng);
         }
     }
 
