@@ -223,3 +223,6 @@ impl Machine {
         self.stage = Stage::Pausing { until };
     }
 }
+
+#[cfg(test)]
+mod tests;
