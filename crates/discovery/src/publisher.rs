@@ -63,25 +63,25 @@ impl Publisher {
         if self.view.snapshot.is_none() && membership.awaits_records() {
             return;
         }
-        let shown_changes = membership.shown_changes();
+        let shown_changes = membership.set.changes();
         if self.view.snapshot.is_none() || shown_changes != self.shown_changes {
             self.shown_changes = shown_changes;
-            let instances = membership.instances();
+            let instances = membership.set.instances();
             let revision = match &self.view.snapshot {
                 None => Some(1),
                 // An instance went and came back between two views.
-                Some(old) if *old.instances() == *instances => None,
+                Some(old) if old.instances().eq(&instances) => None,
                 Some(old) => Some(old.revision() + 1),
             };
             if let Some(revision) = revision {
                 self.view.snapshot = Some(Arc::new(Snapshot::new(revision, instances)));
             }
         }
-        self.view.held = membership.held();
+        self.view.held = membership.set.held();
         self.view.skipped = membership.skipped();
         self.view.unreadable = membership.unreadable();
-        self.metrics.removals_held.increment(membership.total_held() - self.total_held);
-        self.total_held = membership.total_held();
+        self.metrics.removals_held.increment(membership.set.total_held() - self.total_held);
+        self.total_held = membership.set.total_held();
         self.send();
     }
 

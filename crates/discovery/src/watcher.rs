@@ -21,8 +21,8 @@ use tracing::{Instrument, debug, info, info_span, warn};
 use zk_core::time::{jittered, until};
 use zk_core::{Backoff, Connection, Error, ErrorKind, ListVersion, Zk};
 
-use crate::config::{Config, Records};
-use crate::membership::Membership;
+use crate::config::Config;
+use crate::membership::{After, Membership};
 use crate::publisher::Publisher;
 use crate::reads::{BatchReply, Reads};
 use crate::record_cache::ReadReason;
@@ -105,8 +105,7 @@ impl Watcher {
         publisher: Publisher,
         commands: Commands,
     ) -> Self {
-        let records = config.records() == Records::Read;
-        let membership = Membership::new(format, config.settle(), records);
+        let membership = Membership::new(format, &config);
         let backoff = Backoff::default();
         Self { zk, config, membership, publisher, epoch: 0, version: None, commands, backoff }
     }
@@ -169,8 +168,8 @@ impl Watcher {
 
     async fn resync(&mut self, connection: &Connection) -> Result<Source, Error> {
         let root = self.config.root();
-        self.membership.set_hold(self.config.hold(connection.session().timeout));
-        self.membership.link_up(Instant::now());
+        self.membership.set.set_hold(self.config.hold(connection.session().timeout));
+        self.membership.set.link_up(Instant::now());
         let (mut source, baseline) = Source::start(connection.clone(), root).await?;
         // In a new session the ensemble may be another one, with the same list version by chance.
         let new_session = self.epoch != connection.epoch();
@@ -201,7 +200,7 @@ impl Watcher {
         self.publisher.metrics.confirm();
         let was_live = self.publisher.is_live();
         self.publisher.live(&self.membership);
-        let (instances, session) = (self.membership.len(), connection.session().id);
+        let (instances, session) = (self.membership.set.len(), connection.session().id);
         if was_live {
             info!(instances, %session, "discovery watch replaced");
         } else {
@@ -213,7 +212,14 @@ impl Watcher {
     /// Applies a list; returns whether it differs from what was listed before.
     fn listed(&mut self, listing: &Listing, new_session: bool) -> bool {
         self.version = Some(listing.version);
-        self.membership.listed(listing, Instant::now(), new_session)
+        let after = if new_session {
+            After::NewSession
+        } else if self.epoch == 0 {
+            After::Gap
+        } else {
+            After::Following
+        };
+        !self.membership.listed(&listing.names, &listing.recreated, after, Instant::now()).is_empty()
     }
 
     async fn follow(&mut self, mut following: Box<Following>) -> Stage {
@@ -325,7 +331,8 @@ impl Watcher {
             if let Some(watch) = record.watch {
                 source.keep_watch(&record.name, watch);
             }
-            if self.membership.apply_reply(reply.ticket, &record.name, record.reading, retry) {
+            if self.membership.apply_reply(reply.ticket, &record.name, record.reading, Instant::now(), retry)
+            {
                 warn!(child = record.name, "audit mismatch: the record changed without an event");
                 mismatch = true;
             }
@@ -349,7 +356,7 @@ impl Watcher {
             }
             Update::Deleted(name) => {
                 metrics.deleted.increment(1);
-                self.membership.deleted(&name, now);
+                self.membership.deleted(&name, false, now);
                 self.version = None;
             }
             Update::Written(name) => {
@@ -365,17 +372,17 @@ impl Watcher {
     }
 
     fn refused(&mut self, endpoint: &Endpoint) {
-        if self.membership.refused(endpoint) {
+        if self.membership.set.refused(endpoint) {
             info!(%endpoint, "held instance removed: it refuses connections");
         }
     }
 
     fn release(&mut self) {
-        let held = self.membership.held();
+        let held = self.membership.set.held();
         if held > 0 {
             debug!(held, "held instances released");
         }
-        self.membership.release_held();
+        self.membership.set.release_held();
         if self.epoch != 0 {
             self.publisher.publish(&self.membership);
         }
@@ -410,7 +417,7 @@ impl Watcher {
     }
 
     fn unlinked(&mut self) -> Stage {
-        self.membership.link_down(Instant::now());
+        self.membership.set.link_down(Instant::now());
         self.stale();
         Stage::Unlinked
     }
@@ -418,7 +425,7 @@ impl Watcher {
     /// The root is not followed any more: the last set stays.
     fn stale(&mut self) {
         if self.publisher.is_live() {
-            info!(instances = self.membership.len(), "discovery view is stale");
+            info!(instances = self.membership.set.len(), "discovery view is stale");
             // The records that instances wait for are not read any more.
             self.membership.show_without_records();
             self.publisher.stale(&self.membership);
