@@ -105,9 +105,9 @@ mod view;
 mod watcher;
 
 pub use change::{Change, Changes, diff};
-pub use config::{Config, ConfigError, Records};
+pub use config::{Config, ConfigError, MassDisappearance, Records};
 pub use handle::{Discovery, NotReady};
-pub use snapshot::Snapshot;
+pub use snapshot::{Instances, Snapshot};
 pub use view::{Freshness, Members, View};
 
 #[cfg(doctest)]

@@ -104,7 +104,7 @@ impl Format for Panics {
     fn encode(&self, instance: &Instance) -> Result<Encoded, instance::EncodeError> {
         Plain.encode(instance)
     }
-    fn decode_name(&self, name: &str) -> Result<Endpoint, DecodeError> {
+    fn decode_name(&self, name: &str) -> Result<Option<Endpoint>, DecodeError> {
         assert!(!name.ends_with(&format!(":{}", self.0)), "as the test wants");
         Plain.decode_name(name)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::{Rng, RngExt};
@@ -23,7 +24,7 @@ pub(super) struct Following {
     /// The tickets of the batches that are under way.
     reads: BTreeSet<u64>,
     /// The instances that came or went with the list of an audit, without an event so far: that may be behind the list.
-    unexplained: BTreeSet<String>,
+    unexplained: BTreeSet<Arc<str>>,
     /// Whether the watch lost an event, and is to be replaced.
     distrusted: bool,
     /// Whether there was a sign, since it was taken last, that the view is correct.
@@ -63,7 +64,7 @@ impl Following {
         let retry = now + RETRY.mul_f64(rng.random_range(0.5..1.5));
         let mut mismatch = false;
         for (name, reading) in records {
-            if to.apply_reply(ticket, &name, reading, retry) {
+            if to.apply_reply(ticket, &name, reading, now, retry) {
                 warn!(child = name, "audit mismatch: the record changed without an event");
                 mismatch = true;
             }
@@ -80,7 +81,7 @@ impl Following {
     }
 
     /// An audit has listed the children; these came or went.
-    pub(super) fn audit_listed(&mut self, changed: Vec<String>) {
+    pub(super) fn audit_listed(&mut self, changed: Vec<Arc<str>>) {
         self.unexplained = changed.into_iter().collect();
     }
 

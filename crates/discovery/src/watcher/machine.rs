@@ -11,7 +11,6 @@
 //!   Closed, Stop: from anywhere ──▶ Ended
 //! ```
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use instance::{Endpoint, Format};
@@ -19,13 +18,13 @@ use rand::rngs::SmallRng;
 use root_watch::{ListReason, Listing, Update};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
-use zk_core::{Backoff, Session};
+use zk_core::{Backoff, Error, Session};
 
 use super::effect::{Effect, Input};
 use super::following::Following;
 use super::output::Output;
-use crate::config::{Config, Records};
-use crate::membership::Membership;
+use crate::config::Config;
+use crate::membership::{After, Membership};
 use crate::metrics::Count;
 use crate::record_cache::{Batch, ReadReason};
 use crate::view::View;
@@ -66,7 +65,7 @@ pub(crate) struct Machine {
 impl Machine {
     /// `view` is the one that is published before anything is known.
     pub(crate) fn new(config: Config, format: Box<dyn Format>, view: View, rng: SmallRng) -> Self {
-        let membership = Membership::new(format, config.settle(), config.records() == Records::Read);
+        let membership = Membership::new(format, &config);
         Self { config, membership, stage: Stage::Stale, output: Output::new(view), rng }
     }
 
@@ -114,7 +113,7 @@ impl Machine {
     fn update(&mut self, update: Update, now: Instant) {
         match update {
             Update::Down => {
-                self.membership.link_down(now);
+                self.membership.set.link_down(now);
                 self.stale(now);
             }
             Update::Closed => self.end("the link is closed"),
@@ -146,10 +145,10 @@ impl Machine {
     }
 
     fn live(&mut self, session: Session, now: Instant) {
-        self.membership.set_hold(self.config.hold(session.timeout));
-        self.membership.link_up(now);
+        self.membership.set.set_hold(self.config.hold(session.timeout));
+        self.membership.set.link_up(now);
         self.membership.reread_all(now, REREAD_WITHIN, ReadReason::Resync, &mut self.rng);
-        let (instances, session) = (self.membership.len(), session.id);
+        let (instances, session) = (self.membership.set.len(), session.id);
         info!(instances, %session, "discovery view is live");
         self.output.set_live(now);
         self.stage = Stage::Following(Following::new());
@@ -165,7 +164,12 @@ impl Machine {
 
     fn listed(&mut self, listing: Listing, now: Instant) {
         let Listing { names, recreated, reason, new_session } = listing;
-        let changed = self.membership.listed(&names, &recreated, now, new_session);
+        let after = match reason {
+            _ if new_session => After::NewSession,
+            ListReason::Gap => After::Gap,
+            ListReason::Changed | ListReason::Audit => After::Following,
+        };
+        let changed = self.membership.listed(&names, &recreated, after, now);
         match reason {
             ListReason::Gap => {}
             ListReason::Changed => self.told(Count::Children, None),
@@ -196,8 +200,8 @@ impl Machine {
     }
 
     /// There is a connection, and the root cannot be followed.
-    fn trouble(&mut self, error: &impl Display, now: Instant) {
-        self.membership.link_up(now);
+    fn trouble(&mut self, error: &Error, now: Instant) {
+        self.membership.set.link_up(now);
         self.stale(now);
         if self.output.publish_trouble(error.to_string()) {
             warn!(%error, retry_within = ?Backoff::default().cap(), "cannot follow the root");
@@ -208,7 +212,7 @@ impl Machine {
     fn stale(&mut self, now: Instant) {
         self.stage = Stage::Stale;
         if self.output.is_live() {
-            info!(instances = self.membership.len(), "discovery view is stale");
+            info!(instances = self.membership.set.len(), "discovery view is stale");
             // The records that instances wait for are not read any more.
             self.membership.show_without_records();
             self.output.set_stale(now);
@@ -223,17 +227,17 @@ impl Machine {
 
     fn refused(&mut self, endpoint: &Endpoint) {
         // While the view is stale only the operator removes instances.
-        if self.stage.following().is_some() && self.membership.refused(endpoint) {
+        if self.stage.following().is_some() && self.membership.set.refused(endpoint) {
             info!(%endpoint, "held instance removed: it refuses connections");
         }
     }
 
     fn release(&mut self) {
-        let held = self.membership.held();
+        let held = self.membership.set.held();
         if held > 0 {
             debug!(held, "held instances released");
         }
-        self.membership.release_held();
+        self.membership.set.release_held();
         if self.output.is_synced() {
             self.output.show(&self.membership);
         }

@@ -76,24 +76,24 @@ impl Output {
         if self.next.snapshot.is_none() && membership.awaits_records() {
             return;
         }
-        let shown_changes = membership.shown_changes();
+        let shown_changes = membership.set.changes();
         if self.next.snapshot.is_none() || shown_changes != self.shown_changes {
             self.shown_changes = shown_changes;
-            let instances = membership.instances();
+            let instances = membership.set.instances();
             let revision = match &self.next.snapshot {
                 None => Some(1),
                 // An instance went and came back between two views.
-                Some(old) if *old.instances() == *instances => None,
+                Some(old) if old.instances().eq(&instances) => None,
                 Some(old) => Some(old.revision() + 1),
             };
             if let Some(revision) = revision {
                 self.next.snapshot = Some(Arc::new(Snapshot::new(revision, instances)));
             }
         }
-        self.next.held = membership.held();
+        self.next.held = membership.set.held();
         self.next.skipped = membership.skipped();
         self.next.unreadable = membership.unreadable();
-        let held_since = membership.total_held() - self.removals_held;
+        let held_since = membership.set.total_held() - self.removals_held;
         if held_since > 0 {
             self.removals_held += held_since;
             self.push(Effect::Count(Count::RemovalsHeld, held_since));

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::config::Records;
 use instance::Plain;
 use rand::SeedableRng;
-use zk_core::{Reading, SessionId, Stat, Zxid};
+use zk_core::{ErrorKind, Reading, SessionId, Stat, Zxid};
 
 use super::*;
 use crate::watcher::effect::Published;
@@ -50,8 +51,8 @@ impl Walk {
         self.update(Update::Created(name(port)));
     }
 
-    fn deleted(&mut self, port: u16) {
-        self.update(Update::Deleted { name: name(port), told: false });
+    fn deleted(&mut self, port: u16, told: bool) {
+        self.update(Update::Deleted { name: name(port), told });
     }
 
     fn list(&mut self, reason: ListReason, ports: &[u16]) {
@@ -69,9 +70,9 @@ impl Walk {
         self.machine.live(Session { id: SessionId(7), timeout: Duration::from_secs(10) }, self.now);
     }
 
-    /// The update `Trouble`.
     fn trouble(&mut self) {
-        self.machine.trouble(&"denied", self.now);
+        let error = Error::new("list", self.machine.config.root(), ErrorKind::Denied);
+        self.update(Update::Trouble(error));
     }
 
     fn pass(&mut self, time: Duration) {
@@ -160,7 +161,7 @@ fn following_to_stale_keeps_the_set_whatever_is_over() {
     ];
     for (expected, end) in ends {
         let mut walk = Walk::following(config(), &[1, 2]);
-        walk.deleted(1);
+        walk.deleted(1, false);
         walk.effects();
         end(&mut walk);
         walk.pass(SETTLE);
@@ -197,7 +198,7 @@ fn a_list_of_an_audit_that_is_ahead_of_its_events_is_no_mismatch() {
     let mut walk = Walk::following(config(), &[1, 2]);
     walk.list(ListReason::Audit, &[2, 3]);
     walk.created(3);
-    walk.deleted(1);
+    walk.deleted(1, false);
     walk.update(Update::Audited);
     let effects = walk.effects();
     assert!(!effects.contains(&"Distrust".to_owned()), "{effects:?}");
@@ -325,11 +326,22 @@ fn holds() -> Config {
 /// A machine that holds three of four.
 fn holding() -> Walk {
     let mut walk = Walk::following(holds(), &[1, 2, 3, 4]);
-    (1..=3).for_each(|port| walk.deleted(port));
+    (1..=3).for_each(|port| walk.deleted(port, false));
     walk.effects();
     assert_eq!(walk.pass_to_deadline(), SETTLE);
     assert_eq!(walk.effects(), ["Count(RemovalsHeld, 3)", "live [1 2 3 4] r1 held 3"]);
     walk
+}
+
+#[test]
+fn a_told_leave_shows_in_the_next_view_and_causes_no_hold() {
+    let mut walk = Walk::following(holds(), &[1, 2, 3, 4]);
+    (1..=3).for_each(|port| walk.deleted(port, true));
+    let events = ["Count(Deleted, 1)"; 3];
+    assert_eq!(walk.effects()[events.len()..], ["live [4] r2", "Confirm"]);
+    walk.deleted(4, false);
+    walk.effects();
+    assert_eq!((walk.pass_to_deadline(), walk.shown()), (SETTLE, vec!["live [] r3".to_owned()]));
 }
 
 #[test]
