@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::Records;
 use instance::Plain;
 use rand::SeedableRng;
 use zk_core::{ErrorKind, Reading, SessionId, Stat, Zxid};
 
 use super::*;
+use crate::config::Records;
 use crate::watcher::effect::Published;
 
 const SETTLE: Duration = Config::DEFAULT_SETTLE;
