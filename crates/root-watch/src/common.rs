@@ -102,6 +102,15 @@ impl Common {
         self.ask(Effect::Live { watched, whole });
     }
 
+    /// Sends the stat of an audit. Where the root is followed, the audit finds out as well whether it may still be read:
+    /// no list fails otherwise until something is missed. (A registration does without the right to read the root.)
+    pub(crate) fn ask_audit(&mut self) {
+        self.ask(match self.config.lists {
+            Lists::Always => Effect::ReadRoot,
+            Lists::AuditOnly => Effect::Stat,
+        });
+    }
+
     pub(crate) fn next_audit(&mut self, now: Instant) -> Instant {
         now + jittered(self.config.audit_interval, &mut self.rng)
     }

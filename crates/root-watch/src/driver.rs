@@ -61,8 +61,8 @@ impl RootWatch {
     /// Reads the data of children, at most [`max_batch`](Self::max_batch) of them; the reply is [`Update::Records`]. With
     /// watches that fire once each record is watched, too.
     ///
-    /// A read while the root is not followed, and one that the end of the watch interrupts ([`Update::Down`],
-    /// [`Update::Lost`], [`Update::Trouble`]), gets no reply.
+    /// A read while the root is not followed gets no reply. One that the end of the watch interrupts ([`Update::Down`],
+    /// [`Update::Lost`], [`Update::Trouble`]) gets none, or has no reading in it.
     pub fn read(&mut self, ticket: u64, names: Vec<String>) {
         self.handle(Input::Wanted { ticket, names });
     }

@@ -35,7 +35,7 @@ pub(crate) enum Input {
     Synced(Result<(), Error>),
     /// The replies to [`Effect::Watch`].
     WatchSet { watch: Result<(), Error>, sync: Result<(), Error>, stat: Result<Option<Stat>, Error> },
-    /// The reply to [`Effect::Stat`].
+    /// The reply to [`Effect::Stat`] or [`Effect::ReadRoot`].
     Stat(Result<Option<Stat>, Error>),
     /// The reply to [`Effect::List`] or [`Effect::WatchedList`].
     Listed(Result<Children, Error>),
@@ -80,8 +80,10 @@ pub(crate) enum Effect {
     Sync,
     /// Send a recursive watch, a sync and a stat of the root, all at once.
     Watch,
-    /// Send a stat of the root.
+    /// Send a stat of the root, which needs no right to read it.
     Stat,
+    /// Read the root for its stat, which needs that right.
+    ReadRoot,
     /// List the children.
     List,
     /// List the children, and watch the list; before that, if it is the first list of the connection, send a sync.

@@ -117,7 +117,10 @@ impl Looks {
             _ => return,
         };
         common.count.send();
-        common.ask(Effect::Stat);
+        match look.why {
+            Why::Audit => common.ask_audit(),
+            Why::Start | Why::Learn => common.ask(Effect::Stat),
+        }
         self.step = Step::Looking(look);
     }
 

@@ -198,7 +198,11 @@ impl Machine {
                 self.common.tell(Update::Lost);
                 self.refused(now);
             }
-            End::Failed(error) => self.pause(error, now),
+            End::Failed(error) => {
+                // No stat would tell that the root may not be read: the list that is owed does.
+                self.common.owed |= *error.kind() == ErrorKind::Denied;
+                self.pause(error, now);
+            }
         }
     }
 

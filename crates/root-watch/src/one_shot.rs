@@ -94,7 +94,7 @@ impl OneShots {
             (List::Changed, _) if self.not_before <= now => self.read_list(ListReason::Changed, common),
             (List::Current, Audit::At(at)) if at <= now => {
                 self.audit = Audit::Looking;
-                common.ask(Effect::Stat);
+                common.ask_audit();
             }
             _ => {}
         }

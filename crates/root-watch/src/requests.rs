@@ -47,6 +47,7 @@ impl Requests {
             Effect::Sync => self.sync(connection, root),
             Effect::Watch => self.watch(connection, root),
             Effect::Stat => self.stat(connection, root),
+            Effect::ReadRoot => self.read_root(connection, root),
             Effect::List => self.list(connection, root),
             Effect::WatchedList { sync } => self.watched_list(connection, root, sync),
             Effect::Read { ticket, names } => self.read(connection, &root, ticket, names),
@@ -75,6 +76,15 @@ impl Requests {
 
     fn stat(&mut self, connection: Connection, root: ZnodePath) {
         self.push(async move { Reply::Stat(connection.stat(&root).await) });
+    }
+
+    fn read_root(&mut self, connection: Connection, root: ZnodePath) {
+        self.push(async move {
+            Reply::Stat(match connection.data(&root).await {
+                Err(error) if *error.kind() == ErrorKind::NoNode => Ok(None),
+                read => read.map(|(_, stat)| Some(stat)),
+            })
+        });
     }
 
     fn list(&mut self, connection: Connection, root: ZnodePath) {

@@ -121,6 +121,7 @@ fn short(effect: &Effect) -> String {
         Effect::Sync => "sync".into(),
         Effect::Watch => "watch".into(),
         Effect::Stat => "stat".into(),
+        Effect::ReadRoot => "read root".into(),
         Effect::List => "list".into(),
         Effect::WatchedList { sync: true } => "sync and watched list".into(),
         Effect::WatchedList { sync: false } => "watched list".into(),

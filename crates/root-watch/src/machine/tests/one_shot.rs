@@ -15,10 +15,10 @@ fn fired(name: &str, deleted: bool) -> Input {
     Input::RecordFired { name: name.into(), deleted }
 }
 
-/// Waits for the next audit, which sends a stat.
+/// Waits for the next audit, which reads the root.
 fn audit(walk: &mut Walk) {
     assert!(walk.waits() >= AUDIT / 2);
-    assert_eq!(walk.does(Input::Due), "stat");
+    assert_eq!(walk.does(Input::Due), "read root");
 }
 
 fn busy() -> Error {
