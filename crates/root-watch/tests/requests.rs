@@ -1,5 +1,7 @@
 //! What a root watch costs, counted at a proxy before a real server.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::sync::Arc;
