@@ -1,5 +1,7 @@
 //! What is told is counted, and not read again.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::sync::Arc;
