@@ -9,17 +9,9 @@ use tokio::time::Instant;
 use zk_core::ZnodePath;
 
 use crate::error::{DeregisterError, RegisterError};
-use crate::registrar::Shared;
+use crate::shared::Shared;
 use crate::status::Status;
-
-/// The state that the caller wants.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Desired {
-    /// A znode with this data.
-    Present(Arc<[u8]>),
-    /// No znode of ours.
-    Absent,
-}
+use crate::wish::Wish;
 
 /// A declared instance, kept registered until it is deregistered.
 ///
@@ -29,7 +21,7 @@ pub struct Registration {
     pub(crate) shared: Arc<Shared>,
     pub(crate) path: ZnodePath,
     pub(crate) owner: Owner,
-    pub(crate) desired: watch::Sender<Desired>,
+    pub(crate) wish: watch::Sender<Wish>,
     pub(crate) status: watch::Receiver<Status>,
 }
 
@@ -77,11 +69,12 @@ impl Registration {
             return Err(RegisterError::OtherName { from, to });
         }
         let mut alive = !self.status.borrow().is_final();
-        self.desired.send_if_modified(|desired| {
-            alive &= *desired != Desired::Absent;
-            let changed = alive && *desired != Desired::Present(encoded.data.as_slice().into());
+        let wanted = Wish::Present(encoded.data.into());
+        self.wish.send_if_modified(|wish| {
+            alive &= *wish != Wish::Absent;
+            let changed = alive && *wish != wanted;
             if changed {
-                *desired = Desired::Present(encoded.data.as_slice().into());
+                *wish = wanted;
             }
             changed
         });
@@ -100,7 +93,7 @@ impl Registration {
     /// # Cancel safety
     /// The deletion goes on if the future is dropped. Nothing registers the instance again.
     pub async fn deregister(&self, within: Duration) -> Result<(), DeregisterError> {
-        self.desired.send_replace(Desired::Absent);
+        self.wish.send_replace(Wish::Absent);
         let mut status = self.status.clone();
         let started = Instant::now();
         let end = tokio::time::timeout(within, status.wait_for(Status::is_final)).await;
@@ -113,6 +106,6 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.desired.send_replace(Desired::Absent);
+        self.wish.send_replace(Wish::Absent);
     }
 }
