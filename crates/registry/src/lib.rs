@@ -67,11 +67,11 @@
 mod config;
 mod decide;
 mod error;
+mod inbox;
 mod keeper;
 mod log_limiter;
 mod metrics;
 mod names;
-mod notify;
 mod process;
 mod readiness;
 mod registrar;

@@ -17,7 +17,6 @@ use crate::decide::Claim;
 use crate::error::{RegisterError, ShutdownError};
 use crate::keeper::{self, Name};
 use crate::process;
-use crate::readiness::Readiness;
 use crate::registration::Registration;
 use crate::shared::Shared;
 use crate::wish::Wish;
@@ -50,8 +49,8 @@ use crate::wish::Wish;
 pub struct Registrar {
     shared: Arc<Shared>,
     owner: Owner,
-    /// What the registrar's task publishes. Set by the first registration, which starts the task.
-    readiness: Arc<Mutex<Option<watch::Receiver<Readiness>>>>,
+    /// Keeps the registrar's task alive. Set by the first registration, which starts the task.
+    task: Arc<Mutex<Option<watch::Receiver<()>>>>,
 }
 
 /// What the caller states about the socket on which the instance serves: it decides whether a znode that another
@@ -87,7 +86,7 @@ impl Registrar {
     pub fn with_format(zk: Zk, config: Config, format: Box<dyn Format>) -> Self {
         let owner = process::owner(zk.sources());
         let shared = Arc::new(Shared::new(zk, config, format, Self::OWN_WATCHES));
-        Self { shared, owner, readiness: Arc::default() }
+        Self { shared, owner, task: Arc::default() }
     }
 
     /// Declares an instance registered, from now until it is deregistered, and fills in the facts about its owner.
@@ -116,13 +115,13 @@ impl Registrar {
         let path = shared.config.root().join(&segment)?;
         let (wish_tx, wish) = watch::channel(Wish::Present(data.into()));
         // Held until the keeper has its receiver: a shutdown comes before or after.
-        let mut readiness = self.readiness.lock();
-        let notify = shared.context.names.take(&path, &wish_tx)?;
+        let mut task = self.task.lock();
+        let inbox = shared.context.names.take(&path, &wish_tx)?;
         let start =
             || task::spawn(&shared.zk, &shared.config, shared.context.clone(), shared.tasks.subscribe());
-        let readiness = readiness.get_or_insert_with(start).clone();
+        let registrar = task.get_or_insert_with(start).clone();
         let claim = Claim::new(owner.clone(), bound.is_some());
-        let name = Name { path: path.clone(), notify, claim, wish, readiness };
+        let name = Name { path: path.clone(), inbox, claim, wish, registrar };
         let status = keeper::spawn(shared.clone(), name);
         Ok(Registration { shared: shared.clone(), path, owner, wish: wish_tx, status })
     }
@@ -140,7 +139,7 @@ impl Registrar {
         let (names, started) = (&self.shared.context.names, Instant::now());
         names.close();
         // The registrar's task ends with the last keeper.
-        *self.readiness.lock() = None;
+        *self.task.lock() = None;
         match timeout(within, self.shared.tasks.closed()).await {
             Ok(()) => Ok(()),
             Err(_) => Err(ShutdownError { left: names.len(), waited: started.elapsed() }),
