@@ -26,7 +26,7 @@ use crate::wish::Wish;
 /// Each registrar made by [`new`](Self::new) is an incarnation of its own: another registrar treats its znodes as those
 /// of another owner, also in the same process.
 ///
-/// `Drop` does nothing: registrations live on without it.
+/// `Drop` does nothing: registrations live on without it. [`shutdown`](Self::shutdown) ends them.
 ///
 /// # Costs
 /// In requests, where `n` registrations have a znode each:
@@ -34,13 +34,13 @@ use crate::wish::Wish;
 /// | event | up to [`OWN_WATCHES`](Self::OWN_WATCHES) registrations: a watch each | more: one recursive watch of the root |
 /// | --- | --- | --- |
 /// | registration of a free name | a create, and a read that sets the watch | a create |
-/// | update | a read and a write, and a read that sets the watch again | a read and a write |
-/// | deregistration | a read and a write | a read and a write |
-/// | reconnect | one `sync`, `n` reads | four in all, if nothing was created or deleted below the root meanwhile and in the second before; else `n` reads, too |
-/// | audit | `n` reads | one read if the list has not changed, else the list; besides, single znodes, at most 200 a second |
+/// | update | a write, and a read that sets the watch again | a write |
+/// | deregistration | a transaction | a transaction |
+/// | reconnect | one `sync`, `n` reads | four in all, if nothing was created or deleted below the root meanwhile; else `n` reads, too |
+/// | audit | `n` reads | one read, and the list if something was not told; besides, single znodes, at most 200 a second |
 ///
 /// A server never has more watches of one registrar than `OWN_WATCHES` and one. At most 256 steps are under way at one
-/// time. Where more than 500 registrations are pending after a failure, each waits longer in proportion.
+/// time, and as many deregistrations beside them. Where more than 500 registrations are pending after a failure, each waits longer in proportion.
 ///
 /// The recursive watch may exist beside that of the crate `discovery`; no other kind of watch may be set on the root in
 /// the same session (ZOOKEEPER-4466). Servers before ZooKeeper 3.6 have no recursive watches, and the attempt may cost

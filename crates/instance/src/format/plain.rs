@@ -32,6 +32,9 @@ pub const OWNER_PREFIX: &str = "owner.";
 /// about the owner are tags, too: `owner.incarnation`, `owner.host`, `owner.boot-id`, `owner.netns` (inode
 /// number), `owner.pid`, `owner.started` (milliseconds since 1970 UTC) and `owner.bound`.
 ///
+/// The znode is EPHEMERAL. A writer that takes it away on purpose writes it, with any data, and deletes it in one
+/// transaction: readers then know that it was meant.
+///
 /// A name is read in any spelling of an endpoint, and written in one. Data may be empty, as the servers of the
 /// tutorial leave it, or anything else: an invalid part has its default and causes a [`Remark`](crate::Remark). Field
 /// names match without regard to ASCII case, as they do in Go; the exact one comes first. Tags with the reserved
