@@ -1,5 +1,6 @@
 //! The command line, the signals and the exit code of the program.
 
+use std::future::Future;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -110,17 +111,12 @@ pub fn main() -> ExitCode {
         let mut signals = Signals::install(&[Signal::SIGUSR2]).map_err(Error::Start)?;
         let release = Release::listen().map_err(Error::Start)?;
         let link = Link::default();
-        let (report, reported) = oneshot::channel();
         let (handle, borrowed) = (tokio::runtime::Handle::current(), link.clone());
-        // A thread of its own, as a write may block on a reader that does not read: then only this thread hangs. It ends
-        // with the command, or with the process.
-        std::thread::Builder::new()
-            .name("command".into())
-            .spawn(move || report.send(handle.block_on(run(cli.command, loaded.config, &borrowed, release))))
-            .map_err(Error::Start)?;
+        let command =
+            on_its_own_thread(move || handle.block_on(run(cli.command, loaded.config, &borrowed, release)))?;
         let outcome = tokio::select! {
             biased;
-            outcome = reported => outcome.unwrap_or(Err(Error::Panicked)),
+            outcome = command => outcome,
             signal = signals.stop() => if watching { Ok(()) } else { Err(Error::Stopped(signal.as_str())) },
         };
         // On every way out. Further signals ask for no more than this.
@@ -133,6 +129,18 @@ pub fn main() -> ExitCode {
     ended(outcome)
 }
 
+/// Starts a command on a thread of its own, as a write may block on a reader that does not read: then only that thread
+/// hangs. It ends with the command, or with the process. The future resolves with the outcome, or when the thread panics.
+fn on_its_own_thread(
+    command: impl FnOnce() -> Result<(), Error> + Send + 'static,
+) -> Result<impl Future<Output = Result<(), Error>>, Error> {
+    let (report, reported) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("command".into());
+    // Nobody waits any more if a signal came first.
+    thread.spawn(move || drop(report.send(command()))).map_err(Error::Start)?;
+    Ok(async { reported.await.unwrap_or(Err(Error::Panicked)) })
+}
+
 async fn run(
     command: Option<Command>,
     config: ClientConfig,
@@ -141,17 +149,21 @@ async fn run(
 ) -> Result<(), Error> {
     // `list` and `doctor` end before a scrape.
     let is_long_running = matches!(command, None | Some(Command::Watch { .. }));
-    let _metrics = match config.metrics.filter(|_| is_long_running) {
+    let endpoint = match config.metrics.filter(|_| is_long_running) {
         Some(address) => Some(daytime_metrics::Endpoint::start(address).await?),
         None => None,
     };
     metrics::describe();
-    match command {
+    let outcome = match command {
         None => ask::run(config, link, &mut release).await,
         Some(Command::List { json }) => list::run(config, json, link).await,
         Some(Command::Doctor { json }) => doctor::run(config, json, link).await,
         Some(Command::Watch { json }) => watch::run(config, json, link, &mut release).await,
+    };
+    if let Some(endpoint) = endpoint {
+        endpoint.shutdown().await;
     }
+    outcome
 }
 
 fn ended(outcome: Result<(), Error>) -> ExitCode {
@@ -163,4 +175,20 @@ fn ended(outcome: Result<(), Error>) -> ExitCode {
     };
     print_error(error_chain(&error));
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_command_that_panics_is_an_error_and_not_a_wait() {
+        let command = on_its_own_thread(|| panic!("a defect in a command")).unwrap();
+        let outcome = timeout(Duration::from_secs(10), command).await.expect("an end in time");
+        assert!(matches!(outcome, Err(Error::Panicked)), "{outcome:?}");
+    }
 }

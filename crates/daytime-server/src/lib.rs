@@ -108,7 +108,7 @@ pub async fn run_until(
             sockets.push(socket.map_err(|source| Error::ListenUdp { address: *local, source })?);
         }
     }
-    let _metrics = match config.metrics {
+    let metrics_endpoint = match config.metrics {
         Some(address) => Some(daytime_metrics::Endpoint::start(address).await?),
         None => None,
     };
@@ -191,6 +191,9 @@ pub async fn run_until(
     drain(&serving, settings.grace, &forced).await;
     forced.run(Duration::ZERO, close(&zk)).await;
     forced.run(Duration::ZERO, embedded::stop(zookeeper)).await;
+    if let Some(endpoint) = metrics_endpoint {
+        forced.run(Duration::ZERO, endpoint.shutdown()).await;
+    }
     info!("stopped");
     outcome
 }

@@ -77,7 +77,7 @@ async fn every_update_of_a_registered_record_is_seen(watches: Watches) {
     let registration = registrar.register(instance.clone(), Socket::Unvouched).unwrap();
 
     let view = view_where(&discovery, "the record", |view| weights(view) == [(7, 7)].into()).await;
-    let found = view.snapshot.as_ref().unwrap().instances()[0].clone();
+    let found = view.snapshot.as_ref().unwrap().instances().next().unwrap().clone();
     assert_eq!(found.tag("zone"), Some("a"));
     assert_eq!(found.owner(), Some(registrar.owner()), "with its incarnation");
     let mut changes = changes_from_now(&discovery).await;

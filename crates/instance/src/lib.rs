@@ -27,6 +27,12 @@
 //!   most, and one that counts the rest). No input panics.
 //! - [`Plain`]: the default format, with the JSON that Kitex clients read.
 //!
+//! # The znode
+//!
+//! An instance is one EPHEMERAL znode below the root of its service, with that name and that data. Who leaves on purpose tells
+//! so: one transaction writes the znode (any data, at its version) and deletes it (at the next version). Readers that get the
+//! two events next to each other believe the leave at once; any other deletion may be held as part of a mass disappearance.
+//!
 //! Host names are not resolved here, and nothing checks whether a server answers at an endpoint.
 
 mod endpoint;

@@ -108,3 +108,30 @@ impl Drop for Server {
         self.dropped.cancel();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpStream;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn a_machine_that_ends_early_takes_connections_and_port_along() {
+        let server = Server::start().await.unwrap();
+        let mut client = TcpStream::connect(server.addr()).await.unwrap();
+        server.engine.as_ref().unwrap().abort();
+        let end = timeout(SOON, client.read(&mut [0])).await.expect("the connection ends");
+        assert!(!end.is_ok_and(|length| length > 0));
+        let refused = async { while TcpStream::connect(server.addr()).await.is_ok() {} };
+        timeout(SOON, refused).await.expect("the port is closed");
+        timeout(SOON, server.shutdown(Shutdown::CloseConnections))
+            .await
+            .expect("nothing is left to wait for");
+    }
+}

@@ -11,10 +11,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 use zk_core::fd_reserve;
 
+use super::Answering;
 use super::log_limiter::LogLimiter;
 use super::pause::Pause;
 use crate::answer::answer_line;
@@ -39,7 +39,7 @@ pub(super) async fn accept(
     listener: &TcpListener,
     local: SocketAddr,
     limits: Limits,
-    answering: &TaskTracker,
+    answering: &Answering,
 ) -> io::Error {
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut pause = Pause::default();
@@ -86,7 +86,7 @@ pub(super) async fn accept(
 }
 
 /// Answers the connections in the backlog: closing the listener would reset them.
-pub(super) fn accept_backlog(listener: &TcpListener, limits: Limits, answering: &TaskTracker) {
+pub(super) fn accept_backlog(listener: &TcpListener, limits: Limits, answering: &Answering) {
     while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
         answering.spawn(answer_within(limits.deadline, stream, peer));
     }

@@ -32,9 +32,6 @@ pub const OWNER_PREFIX: &str = "owner.";
 /// about the owner are tags, too: `owner.incarnation`, `owner.host`, `owner.boot-id`, `owner.netns` (inode
 /// number), `owner.pid`, `owner.started` (milliseconds since 1970 UTC) and `owner.bound`.
 ///
-/// The znode is EPHEMERAL. A writer that takes it away on purpose writes it, with any data, and deletes it in one
-/// transaction: readers then know that it was meant.
-///
 /// A name is read in any spelling of an endpoint, and written in one. Data may be empty, as the servers of the
 /// tutorial leave it, or anything else: an invalid part has its default and causes a [`Remark`](crate::Remark). Field
 /// names match without regard to ASCII case, as they do in Go; the exact one comes first. Tags with the reserved
@@ -79,13 +76,17 @@ impl Format for Plain {
         Ok(Encoded { segment: instance.endpoint().to_string(), data })
     }
 
-    fn decode_name(&self, segment: &str) -> Result<Endpoint, DecodeError> {
-        segment.parse().map_err(|reason| DecodeError::NotAnEndpoint { segment: segment.to_owned(), reason })
+    fn decode_name(&self, segment: &str) -> Result<Option<Endpoint>, DecodeError> {
+        endpoint(segment).map(Some)
     }
 
     fn decode(&self, segment: &str, data: &[u8]) -> Result<Decoded, DecodeError> {
-        Ok(read::instance(self.decode_name(segment)?, data))
+        Ok(read::instance(endpoint(segment)?, data))
     }
+}
+
+fn endpoint(segment: &str) -> Result<Endpoint, DecodeError> {
+    segment.parse().map_err(|reason| DecodeError::NotAnEndpoint { segment: segment.to_owned(), reason })
 }
 
 fn check_key(key: &str) -> Result<(), EncodeError> {

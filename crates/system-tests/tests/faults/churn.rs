@@ -259,6 +259,48 @@ async fn fault_34_eight_killed_servers_of_ten_leave_at_once_for_callers_and_afte
     assert!(!removed.is_empty() && removed.is_subset(&dead), "{removed:?}");
 }
 
+/// A server of three ports, and a client that watches it.
+async fn three_ports(bed: &TestBed) -> (Process, Process) {
+    let ports = free_ports(3);
+    let server = bed.server(&ports);
+    bed.registered(&ports).await;
+    let watch = bed.client(&["watch", "--json"]);
+    until_changes(&watch, 3).await.unwrap();
+    (server, watch)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_34_a_stopped_server_of_three_ports_leaves_at_once_and_nothing_is_held() {
+    let Some(_) = test_zookeeper::require() else { return };
+    if !test_zookeeper::has_recursive_watches() {
+        return zk_testing::skipped("only a recursive watch shows that a leave was told");
+    }
+    let zk = Server::start().await.unwrap();
+    let bed = TestBed::new(real(), vec![zk.addr()]);
+    let (server, watch) = three_ports(&bed).await;
+    server.signal(Signal::SIGTERM);
+    until("three have left", 2 * PROPAGATION, || count(&watch, "left") == 3).await.unwrap();
+    let exit = server.exit(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(exit.code, Some(0), "{}", exit.err);
+    assert_eq!(count(&watch, "held"), 0, "{:?}", watch.out());
+    assert!(!watch.has_logged("mass disappearance"), "{}", watch.err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_34_a_killed_server_of_three_ports_is_held() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let zk = Server::start().await.unwrap();
+    let bed = TestBed::new(real(), vec![zk.addr()]);
+    let (server, watch) = three_ports(&bed).await;
+    server.kill().await;
+    until("the hold is printed", gone_within(), || count(&watch, "held") > 0).await.unwrap();
+    let held = Instant::now();
+    sleep_until(held + HOLD - PROPAGATION).await;
+    // A deletion that arrives before the others is believed.
+    assert!(count(&watch, "left") <= 1, "{:?}", watch.out());
+    until("believed", 2 * PROPAGATION, || count(&watch, "left") == 3).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_34_sigusr1_makes_clients_believe_a_mass_disappearance_at_once() {
     let Some(_) = test_zookeeper::require() else { return };

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::error;
 
 use super::Server;
 use super::clock::Clock;
@@ -137,8 +138,13 @@ impl ServerBuilder {
         let max_connections = self.max_connections.min(Semaphore::MAX_PERMITS);
         let facts =
             Facts { addr, version: self.version, tick_ms, max_connections, rejected: Arc::clone(&rejected) };
+        let end = EngineEnd { addr, listening: listening.clone() };
+        let run = Engine::new(clock, settings, facts).run(commands_rx, dropped.clone());
         // Ends when the server is shut down or dropped.
-        let engine = tokio::spawn(Engine::new(clock, settings, facts).run(commands_rx, dropped.clone()));
+        let engine = tokio::spawn(async move {
+            let _end = end;
+            run.await;
+        });
         let listener = Listener {
             listener,
             places: Arc::new(Semaphore::new(max_connections)),
@@ -150,6 +156,21 @@ impl ServerBuilder {
         // Ends with `listening`.
         tasks.spawn(listener.run(listening.clone()));
         Ok(Server { addr, commands, listening, dropped, engine: Some(engine), tasks })
+    }
+}
+
+/// Closes the port when the task of the machine ends, whatever ends it: clients that are refused go elsewhere.
+struct EngineEnd {
+    addr: SocketAddr,
+    listening: CancellationToken,
+}
+
+impl Drop for EngineEnd {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            error!(addr = %self.addr, "embedded ZooKeeper has panicked and serves no more");
+        }
+        self.listening.cancel();
     }
 }
 

@@ -133,7 +133,7 @@ impl Client {
         mode: CreateMode,
         acl: &[Acl],
     ) -> Result<String, Error> {
-        match self.call(mode.request(path.into(), data.to_vec(), acl.to_vec())).await? {
+        match self.request(mode.request(path.into(), data.to_vec(), acl.to_vec())).await? {
             Response::Path(path) | Response::PathStat(path, _) => Ok(path),
             _ => Err(Error::Malformed),
         }
@@ -159,7 +159,7 @@ impl Client {
     /// # Errors
     /// [`Error::NoNode`], [`Error::BadVersion`], [`Error::NotEmpty`], and others.
     pub async fn delete(&self, path: &str, version: Option<i32>) -> Result<(), Error> {
-        self.call(Request::Delete { path: path.into(), version: any(version) }).await.map(drop)
+        self.request(Request::Delete { path: path.into(), version: any(version) }).await.map(drop)
     }
 
     /// Deletes a node and everything below it, bottom up; what is gone meanwhile is no error.
@@ -207,7 +207,7 @@ impl Client {
     /// # Errors
     /// [`Error::NoNode`], [`Error::NoAuth`], and others.
     pub async fn get(&self, path: &str) -> Result<(Vec<u8>, Stat), Error> {
-        match self.call(Request::GetData { path: path.into(), watch: false }).await? {
+        match self.request(Request::GetData { path: path.into(), watch: false }).await? {
             Response::Data(data, stat) => Ok((data.unwrap_or_default(), stat)),
             _ => Err(Error::Malformed),
         }
@@ -243,7 +243,7 @@ impl Client {
     /// # Errors
     /// [`Error::NoNode`], and others.
     pub async fn get_acl(&self, path: &str) -> Result<(Vec<Acl>, Stat), Error> {
-        match self.call(Request::GetAcl { path: path.into() }).await? {
+        match self.request(Request::GetAcl { path: path.into() }).await? {
             Response::Acl(acl, stat) => Ok((acl, stat)),
             _ => Err(Error::Malformed),
         }
@@ -270,7 +270,7 @@ impl Client {
     /// # Errors
     /// [`Error::Unimplemented`] from an older server, which closes the connection too.
     pub async fn who_am_i(&self) -> Result<Vec<(String, String)>, Error> {
-        match self.call(Request::WhoAmI).await? {
+        match self.request(Request::WhoAmI).await? {
             Response::Users(users) => Ok(users),
             _ => Err(Error::Malformed),
         }
@@ -282,7 +282,7 @@ impl Client {
     /// [`Error::AuthFailed`] for an unknown scheme; the server then closes the connection.
     pub async fn add_auth(&self, scheme: &str, data: &[u8]) -> Result<(), Error> {
         let data = Some(data.to_vec());
-        self.call(Request::Auth { kind: 0, scheme: scheme.into(), data }).await.map(drop)
+        self.request(Request::Auth { kind: 0, scheme: scheme.into(), data }).await.map(drop)
     }
 
     /// Waits until the server has caught up with the leader.
@@ -290,7 +290,7 @@ impl Client {
     /// # Errors
     /// [`Error::Io`] and the like.
     pub async fn sync(&self, path: &str) -> Result<(), Error> {
-        self.call(Request::Sync { path: path.into() }).await.map(drop)
+        self.request(Request::Sync { path: path.into() }).await.map(drop)
     }
 
     /// Carries out all operations or none.
@@ -299,14 +299,22 @@ impl Client {
     /// [`Error::Multi`] names the operation that failed.
     pub async fn multi(&self, operations: &[MultiOp]) -> Result<Vec<MultiResult>, Error> {
         let operations = operations.iter().map(|operation| operation.0.clone()).collect();
-        let reply = self.exchange(Request::Multi { operations }).await?;
-        if reply.code != ErrorCode::Ok && reply.body.is_empty() {
-            return Err(reply.code.into());
-        }
-        match reply.read(OpCode::Multi)? {
+        match self.request(Request::Multi { operations }).await? {
             Response::Multi(results) => all_or_error(results),
             _ => Err(Error::Malformed),
         }
+    }
+
+    /// Sends any request, such as a recorded one, and returns its reply. A multi that failed is a reply, too, with the
+    /// errors of its operations.
+    ///
+    /// # Errors
+    /// What the server replies, and [`Error::Io`].
+    pub async fn request(&self, request: Request) -> Result<Response, Error> {
+        let op_code = request.op_code();
+        let reply = self.exchange(request).await?;
+        let is_multi = op_code == OpCode::Multi && !reply.body.is_empty();
+        if reply.code == ErrorCode::Ok || is_multi { reply.read(op_code) } else { Err(reply.code.into()) }
     }
 
     /// Sets a watch that lasts until the connection ends; needs a server of 3.6 or newer.
@@ -318,7 +326,7 @@ impl Client {
             WatchMode::Persistent => 0,
             WatchMode::Recursive => 1,
         };
-        self.call(Request::AddWatch { path: path.into(), mode }).await.map(drop)
+        self.request(Request::AddWatch { path: path.into(), mode }).await.map(drop)
     }
 
     /// Waits for the next watch to fire; `None` when the connection has ended and all events are read.
@@ -336,7 +344,7 @@ impl Client {
     /// # Errors
     /// [`Error::Io`] if the connection ended first.
     pub async fn close(self) -> Result<(), Error> {
-        self.call(Request::CloseSession).await.map(drop)
+        self.request(Request::CloseSession).await.map(drop)
     }
 
     async fn write_acl(&self, path: &str, acl: &[Acl], aversion: Option<i32>) -> Result<Stat, Error> {
@@ -353,23 +361,17 @@ impl Client {
     }
 
     async fn list(&self, path: &str, watch: bool) -> Result<(Vec<String>, Stat), Error> {
-        match self.call(Request::GetChildren2 { path: path.into(), watch }).await? {
+        match self.request(Request::GetChildren2 { path: path.into(), watch }).await? {
             Response::Children(names, stat) => Ok((names, stat)),
             _ => Err(Error::Malformed),
         }
     }
 
     async fn call_for_stat(&self, request: Request) -> Result<Stat, Error> {
-        match self.call(request).await? {
+        match self.request(request).await? {
             Response::Stat(stat) => Ok(stat),
             _ => Err(Error::Malformed),
         }
-    }
-
-    async fn call(&self, request: Request) -> Result<Response, Error> {
-        let op_code = request.op_code();
-        let reply = self.exchange(request).await?;
-        if reply.code == ErrorCode::Ok { reply.read(op_code) } else { Err(reply.code.into()) }
     }
 
     async fn exchange(&self, request: Request) -> Result<Reply, Error> {
