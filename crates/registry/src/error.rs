@@ -30,7 +30,7 @@ pub enum RegisterError {
     /// The registrar was shut down.
     #[error("the registrar is shut down")]
     ShutDown,
-    /// The instance was deregistered, or the link was closed.
+    /// The instance was deregistered or abandoned, or the link was closed.
     #[error("{0} is deregistered")]
     Deregistered(ZnodePath),
 }

@@ -46,7 +46,7 @@ use zk_core::transport::BoxFuture;
 use zk_core::{CloseReason, Connection, EventKind, OneShot, Phase, ZnodePath};
 
 use crate::decide::Claim;
-use crate::notify::ZnodeNotify;
+use crate::inbox::{EventCounts, Inbox};
 use crate::readiness::{Line, Readiness};
 use crate::shared::Shared;
 use crate::singleflight::Ticket;
@@ -63,20 +63,22 @@ use watching::Watching;
 /// A name to keep, and what it is kept by.
 pub(crate) struct Name {
     pub(crate) path: ZnodePath,
-    pub(crate) notify: Arc<ZnodeNotify>,
+    pub(crate) inbox: Arc<Inbox>,
     pub(crate) claim: Claim,
     pub(crate) wish: watch::Receiver<Wish>,
-    pub(crate) readiness: watch::Receiver<Readiness>,
+    /// Keeps the registrar's task alive.
+    pub(crate) registrar: watch::Receiver<()>,
 }
 
 struct Keeper {
     shared: Arc<Shared>,
     path: ZnodePath,
-    notify: Arc<ZnodeNotify>,
+    inbox: Arc<Inbox>,
+    /// The events that the machine was told of.
+    counted: EventCounts,
     wish: watch::Receiver<Wish>,
-    readiness: watch::Receiver<Readiness>,
-    /// The registrar's task lives, and publishes.
-    is_owned: bool,
+    /// The registrar's task has ended, and publishes no connection.
+    is_orphaned: bool,
     machine: Machine,
     reporter: Reporter,
     connection: Option<Connection>,
@@ -85,27 +87,27 @@ struct Keeper {
     permit: Option<OwnedSemaphorePermit>,
     watch: Option<OneShot>,
     roots: Ticket,
+    _registrar: watch::Receiver<()>,
     _task: watch::Receiver<()>,
 }
 
 /// Starts the task that keeps the znode, and returns its status. The task ends when the instance is deregistered and the
 /// znode is gone, or when the link is closed. Its registrar waits for that: see [`Shared::tasks`].
 pub(crate) fn spawn(shared: Arc<Shared>, name: Name) -> watch::Receiver<Status> {
-    let Name { path, notify, claim, mut wish, mut readiness } = name;
+    let Name { path, inbox, claim, mut wish, registrar } = name;
     let (status, status_rx) = watch::channel(Status::Pending { trouble: None });
     shared.context.metrics.begin(&status.borrow());
     let pace = Pace::new(shared.zk.sources().rng(), shared.config.audit_interval());
-    let known = Known::new(path.clone(), claim, Watching::new(notify.counts()), pace);
+    let known = Known::new(path.clone(), claim, Watching::new(inbox.counts()), pace);
     let machine = Machine::new(wish.borrow_and_update().clone(), known);
-    readiness.mark_changed();
     let span = info_span!("keeper", %path);
     let reporter = Reporter { shared: shared.clone(), path: path.clone(), status };
     let keeper = Keeper {
         path,
-        notify,
+        counted: inbox.counts(),
+        inbox,
         wish,
-        readiness,
-        is_owned: true,
+        is_orphaned: false,
         machine,
         reporter,
         connection: None,
@@ -114,6 +116,7 @@ pub(crate) fn spawn(shared: Arc<Shared>, name: Name) -> watch::Receiver<Status> 
         permit: None,
         watch: None,
         roots: shared.roots.ticket(),
+        _registrar: registrar,
         _task: shared.tasks.subscribe(),
         shared,
     };
@@ -142,7 +145,7 @@ impl Keeper {
         let context = &self.shared.context;
         Moment {
             now: Instant::now(),
-            counts: self.notify.counts(),
+            counts: self.inbox.counts(),
             needs_shared_watch: context.names.needs_shared_watch(),
             shared_audits: self.shared.shared_audits(),
             pending: context.metrics.pending(),
@@ -151,52 +154,62 @@ impl Keeper {
     }
 
     async fn next_input(&mut self) -> Input {
-        let deadline = self.machine.deadline();
-        tokio::select! {
-            // A reply first: neither wishes nor events may starve it.
-            biased;
-            (reply, watch) = out_of(&mut self.request) => {
-                if let Ok(Reply::Stat(_)) = reply {
-                    self.watch = watch;
-                }
-                Input::Reply(reply)
+        loop {
+            if let Some(readiness) = self.inbox.take_readiness() {
+                return self.published(readiness);
             }
-            permit = out_of(&mut self.permit_to_come) => {
-                self.permit = Some(permit);
-                Input::Permit
+            if self.counted != self.inbox.counts() {
+                self.counted = self.inbox.counts();
+                return Input::Counted;
             }
-            published = self.readiness.changed(), if self.is_owned => match published {
-                Ok(()) => self.on_published(),
-                Err(_) => {
-                    self.is_owned = false;
-                    if self.shared.zk.state().is_closed() { self.closed() } else { Input::Orphaned }
+            if self.machine.wants_line()
+                && let Some(connection) = self.shared.zk.connection()
+            {
+                let line = Line::of(&connection);
+                self.connection = Some(connection);
+                return Input::Linked(line);
+            }
+            let deadline = self.machine.deadline();
+            tokio::select! {
+                // A reply first: neither wishes nor events may starve it.
+                biased;
+                (reply, watch) = out_of(&mut self.request) => {
+                    if let Ok(Reply::Stat(_)) = reply {
+                        self.watch = watch;
+                    }
+                    return Input::Reply(reply);
                 }
-            },
-            () = changed(&mut self.wish) => Input::Wish(self.wish.borrow_and_update().clone()),
-            kind = fired(&mut self.watch) => Input::Fired(kind),
-            () = self.notify.changed() => Input::Counted,
-            linked = self.shared.zk.connected(), if self.machine.wants_line() => match linked {
-                Ok(connection) => {
-                    let line = Line::of(&connection);
-                    self.connection = Some(connection);
-                    Input::Linked(line)
+                permit = out_of(&mut self.permit_to_come) => {
+                    self.permit = Some(permit);
+                    return Input::Permit;
                 }
-                Err(_) => self.closed(),
-            },
-            () = until(deadline) => Input::Timer,
+                () = self.inbox.changed() => {}
+                () = changed(&mut self.wish) => return Input::Wish(self.wish.borrow_and_update().clone()),
+                kind = fired(&mut self.watch) => return Input::Fired(kind),
+                // Nobody else says that there is one.
+                linked = self.shared.zk.connected(), if self.is_orphaned && self.machine.wants_line() => {
+                    if linked.is_err() {
+                        return self.closed();
+                    }
+                }
+                () = until(deadline) => return Input::Timer,
+            }
         }
     }
 
-    fn on_published(&mut self) -> Input {
-        let readiness = self.readiness.borrow_and_update().clone();
+    fn published(&mut self, readiness: Readiness) -> Input {
         match readiness {
             Readiness::Ready(ready) if !ready.connection.has_ended() => {
                 self.connection = Some(ready.connection.clone());
                 Input::Ready(ready.ready)
             }
-            Readiness::Unlinked | Readiness::Ready(_) => Input::Down,
+            Readiness::Ready(_) | Readiness::Unlinked => Input::Down,
             Readiness::Unprepared(trouble) => Input::Unprepared(trouble),
             Readiness::Closed => self.closed(),
+            Readiness::Orphaned => {
+                self.is_orphaned = true;
+                Input::Orphaned
+            }
         }
     }
 

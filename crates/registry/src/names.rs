@@ -1,4 +1,4 @@
-//! The names that one registrar keeps: delivers events to their keepers, and the end of the registrar.
+//! The names that one registrar keeps: delivers to their keepers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use tokio::sync::{Notify, watch};
 use zk_core::{EventKind, ZnodePath};
 
 use crate::error::RegisterError;
-use crate::notify::ZnodeNotify;
+use crate::inbox::Inbox;
+use crate::readiness::Readiness;
 use crate::wish::Wish;
 
 /// The names that one registrar keeps.
@@ -21,9 +22,11 @@ pub(crate) struct Names {
     own_watches: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
     entries: BTreeMap<String, Entry>,
+    /// For the keepers of names that are taken later.
+    readiness: Readiness,
     /// Stays true until [`Names::recount`], so that a keeper that waits for the shared watch gets it.
     needs_shared_watch: bool,
     /// The registrar is shut down: no name is taken any more.
@@ -32,13 +35,19 @@ struct Table {
 
 #[derive(Debug)]
 struct Entry {
-    notify: Arc<ZnodeNotify>,
+    inbox: Arc<Inbox>,
     wish: watch::Sender<Wish>,
 }
 
 impl Names {
     pub(crate) fn new(own_watches: usize) -> Self {
-        Self { table: Mutex::default(), shared_watch_needed: Notify::new(), own_watches }
+        let table = Table {
+            entries: BTreeMap::new(),
+            readiness: Readiness::Unlinked,
+            needs_shared_watch: false,
+            is_closed: false,
+        };
+        Self { table: Mutex::new(table), shared_watch_needed: Notify::new(), own_watches }
     }
 
     /// Takes a name, and keeps what the caller wishes for it.
@@ -49,7 +58,7 @@ impl Names {
         &self,
         path: &ZnodePath,
         wish: &watch::Sender<Wish>,
-    ) -> Result<Arc<ZnodeNotify>, RegisterError> {
+    ) -> Result<Arc<Inbox>, RegisterError> {
         let mut table = self.table.lock();
         if table.is_closed {
             return Err(RegisterError::ShutDown);
@@ -57,14 +66,14 @@ impl Names {
         if table.entries.contains_key(path.name()) {
             return Err(RegisterError::Duplicate(path.clone()));
         }
-        let notify = Arc::new(ZnodeNotify::default());
-        let entry = Entry { notify: notify.clone(), wish: wish.clone() };
+        let inbox = Arc::new(Inbox::new(table.readiness.clone()));
+        let entry = Entry { inbox: inbox.clone(), wish: wish.clone() };
         table.entries.insert(path.name().to_owned(), entry);
         if table.entries.len() > self.own_watches && !table.needs_shared_watch {
             table.needs_shared_watch = true;
             self.shared_watch_needed.notify_one();
         }
-        Ok(notify)
+        Ok(inbox)
     }
 
     pub(crate) fn release(&self, path: &ZnodePath) {
@@ -78,6 +87,20 @@ impl Names {
         for entry in table.entries.values() {
             entry.wish.send_replace(Wish::Absent);
         }
+    }
+
+    /// Publishes to every keeper whether it can work.
+    pub(crate) fn publish(&self, readiness: Readiness) {
+        let mut table = self.table.lock();
+        for entry in table.entries.values() {
+            entry.inbox.publish(readiness.clone());
+        }
+        table.readiness = readiness;
+    }
+
+    /// Wakes every keeper: the link has another connection.
+    pub(crate) fn wake(&self) {
+        self.table.lock().entries.values().for_each(|entry| entry.inbox.wake());
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -104,9 +127,8 @@ impl Names {
 
     /// Notifies the keeper of this name, if there is one.
     pub(crate) fn notify(&self, name: &str, kind: EventKind) {
-        let notify = self.table.lock().entries.get(name).map(|entry| entry.notify.clone());
-        if let Some(notify) = notify {
-            notify.notify(kind);
+        if let Some(entry) = self.table.lock().entries.get(name) {
+            entry.inbox.notify(kind);
         }
     }
 
@@ -115,36 +137,9 @@ impl Names {
         let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
         let table = self.table.lock();
         let missing = table.entries.iter().filter(|(name, _)| !listed.contains(name.as_str()));
-        missing.map(|(_, entry)| entry.notify.notify(EventKind::Deleted)).count()
+        missing.map(|(_, entry)| entry.inbox.notify(EventKind::Deleted)).count()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn take(names: &Names, name: &str) -> Result<Arc<ZnodeNotify>, RegisterError> {
-        let path = ZnodePath::root().join(name).unwrap();
-        names.take(&path, &watch::channel(Wish::Absent).0)
-    }
-
-    #[test]
-    fn a_shared_watch_is_needed_until_the_names_are_counted_again() {
-        let names = Names::new(1);
-        take(&names, "1").unwrap();
-        assert!(!names.needs_shared_watch());
-        take(&names, "2").unwrap();
-        take(&names, "2").expect_err("in use");
-        names.release(&ZnodePath::parse("/2").unwrap());
-        assert!(names.needs_shared_watch());
-        assert!(!names.recount());
-    }
-
-    #[test]
-    fn only_keepers_of_missing_names_are_notified() {
-        let names = Names::new(9);
-        let (one, two) = (take(&names, "1").unwrap(), take(&names, "2").unwrap());
-        assert_eq!(names.notify_missing(&["2".into(), "3".into()]), 1);
-        assert_eq!((one.counts().deleted, two.counts().deleted), (1, 0));
-    }
-}
+mod tests;

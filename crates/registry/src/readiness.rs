@@ -18,6 +18,8 @@ pub(crate) enum Readiness {
     Ready(Arc<ReadyConnection>),
     /// The link is closed for good.
     Closed,
+    /// The registrar's task has ended, and the link has not.
+    Orphaned,
 }
 
 /// A connection that keepers may use.

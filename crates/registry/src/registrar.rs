@@ -17,7 +17,6 @@ use crate::decide::Claim;
 use crate::error::{RegisterError, ShutdownError};
 use crate::keeper::{self, Name};
 use crate::process;
-use crate::readiness::Readiness;
 use crate::registration::Registration;
 use crate::shared::Shared;
 use crate::wish::Wish;
@@ -27,7 +26,7 @@ use crate::wish::Wish;
 /// Each registrar made by [`new`](Self::new) is an incarnation of its own: another registrar treats its znodes as those
 /// of another owner, also in the same process.
 ///
-/// `Drop` does nothing: registrations live on without it.
+/// `Drop` does nothing: registrations live on without it. [`shutdown`](Self::shutdown) ends them.
 ///
 /// # Costs
 /// In requests, where `n` registrations have a znode each:
@@ -35,13 +34,13 @@ use crate::wish::Wish;
 /// | event | up to [`OWN_WATCHES`](Self::OWN_WATCHES) registrations: a watch each | more: one recursive watch of the root |
 /// | --- | --- | --- |
 /// | registration of a free name | a create, and a read that sets the watch | a create |
-/// | update | a read and a write, and a read that sets the watch again | a read and a write |
-/// | deregistration | a read and a write | a read and a write |
-/// | reconnect | one `sync`, `n` reads | four in all, if nothing was created or deleted below the root meanwhile and in the second before; else `n` reads, too |
-/// | audit | `n` reads | one read if the list has not changed, else the list; besides, single znodes, at most 200 a second |
+/// | update | a write, and a read that sets the watch again | a write |
+/// | deregistration | a transaction | a transaction |
+/// | reconnect | one `sync`, `n` reads | four in all, if nothing was created or deleted below the root meanwhile; else `n` reads, too |
+/// | audit | `n` reads | one read, and the list if something was not told; besides, single znodes, at most 200 a second |
 ///
 /// A server never has more watches of one registrar than `OWN_WATCHES` and one. At most 256 steps are under way at one
-/// time. Where more than 500 registrations are pending after a failure, each waits longer in proportion.
+/// time, and as many deregistrations beside them. Where more than 500 registrations are pending after a failure, each waits longer in proportion.
 ///
 /// The recursive watch may exist beside that of the crate `discovery`; no other kind of watch may be set on the root in
 /// the same session (ZOOKEEPER-4466). Servers before ZooKeeper 3.6 have no recursive watches, and the attempt may cost
@@ -50,8 +49,8 @@ use crate::wish::Wish;
 pub struct Registrar {
     shared: Arc<Shared>,
     owner: Owner,
-    /// What the registrar's task publishes. Set by the first registration, which starts the task.
-    readiness: Arc<Mutex<Option<watch::Receiver<Readiness>>>>,
+    /// Keeps the registrar's task alive. Set by the first registration, which starts the task.
+    task: Arc<Mutex<Option<watch::Receiver<()>>>>,
 }
 
 /// What the caller states about the socket on which the instance serves: it decides whether a znode that another
@@ -87,7 +86,7 @@ impl Registrar {
     pub fn with_format(zk: Zk, config: Config, format: Box<dyn Format>) -> Self {
         let owner = process::owner(zk.sources());
         let shared = Arc::new(Shared::new(zk, config, format, Self::OWN_WATCHES));
-        Self { shared, owner, readiness: Arc::default() }
+        Self { shared, owner, task: Arc::default() }
     }
 
     /// Declares an instance registered, from now until it is deregistered, and fills in the facts about its owner.
@@ -116,13 +115,13 @@ impl Registrar {
         let path = shared.config.root().join(&segment)?;
         let (wish_tx, wish) = watch::channel(Wish::Present(data.into()));
         // Held until the keeper has its receiver: a shutdown comes before or after.
-        let mut readiness = self.readiness.lock();
-        let notify = shared.context.names.take(&path, &wish_tx)?;
+        let mut task = self.task.lock();
+        let inbox = shared.context.names.take(&path, &wish_tx)?;
         let start =
             || task::spawn(&shared.zk, &shared.config, shared.context.clone(), shared.tasks.subscribe());
-        let readiness = readiness.get_or_insert_with(start).clone();
+        let registrar = task.get_or_insert_with(start).clone();
         let claim = Claim::new(owner.clone(), bound.is_some());
-        let name = Name { path: path.clone(), notify, claim, wish, readiness };
+        let name = Name { path: path.clone(), inbox, claim, wish, registrar };
         let status = keeper::spawn(shared.clone(), name);
         Ok(Registration { shared: shared.clone(), path, owner, wish: wish_tx, status })
     }
@@ -140,7 +139,7 @@ impl Registrar {
         let (names, started) = (&self.shared.context.names, Instant::now());
         names.close();
         // The registrar's task ends with the last keeper.
-        *self.readiness.lock() = None;
+        *self.task.lock() = None;
         match timeout(within, self.shared.tasks.closed()).await {
             Ok(()) => Ok(()),
             Err(_) => Err(ShutdownError { left: names.len(), waited: started.elapsed() }),

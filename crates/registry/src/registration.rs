@@ -44,7 +44,7 @@ impl Registration {
     /// Waits until the instance is registered, however long that takes.
     ///
     /// # Errors
-    /// [`RegisterError::Deregistered`] if the instance is deregistered, or the link is closed, before.
+    /// [`RegisterError::Deregistered`] if the instance is deregistered or abandoned, or the link is closed, before.
     ///
     /// # Cancel safety
     /// Safe: the registration goes on.
@@ -57,8 +57,9 @@ impl Registration {
         }
     }
 
-    /// Changes weight and tags in place. Returns at once: the znode follows within a round trip while the link is up,
-    /// and every later registration in another session has the new ones.
+    /// Changes weight and tags in place. Returns at once: the znode follows within two round trips while the link is up,
+    /// and every later registration in another session has the new ones. Of updates that come faster, the latest is
+    /// written.
     ///
     /// # Errors
     /// [`RegisterError`], if the instance cannot be written, has another endpoint, or was deregistered.
@@ -81,14 +82,15 @@ impl Registration {
         if alive { Ok(()) } else { Err(RegisterError::Deregistered(self.path.clone())) }
     }
 
-    /// Deletes the znode, and waits until the ensemble has confirmed the deletion.
+    /// Deletes the znode, and waits until the ensemble has confirmed the deletion: one round trip while it is registered,
+    /// whatever other registrations wait for.
     ///
     /// Callers learn of it by their watches, most within a round trip. Some will still dial: keep serving for a moment,
     /// then drain.
     ///
     /// # Errors
-    /// [`DeregisterError`] if the ensemble did not confirm the deletion `within` the time, or the link was closed
-    /// first. The keeper retries for as long as the link exists; after that the znode ends with the session.
+    /// [`DeregisterError`] if the ensemble did not confirm the deletion `within` the time, or the link was closed or the
+    /// instance abandoned first. The keeper retries for as long as the link exists; after that the znode ends with the session.
     ///
     /// # Cancel safety
     /// The deletion goes on if the future is dropped. Nothing registers the instance again.

@@ -6,7 +6,7 @@ use instance::Owner;
 use tokio::time::Instant;
 use zk_core::{Error, ErrorKind, EventKind, SessionId, Stat};
 
-use crate::notify::EventCounts;
+use crate::inbox::EventCounts;
 use crate::readiness::{Line, Ready};
 use crate::status::{Status, Trouble};
 use crate::wish::{Record, Wish};

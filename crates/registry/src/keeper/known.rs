@@ -8,7 +8,7 @@ use super::pace::Pace;
 use super::scene::{Next, Scene};
 use super::watching::{Cover, Watching};
 use crate::decide::Claim;
-use crate::notify::EventCounts;
+use crate::inbox::EventCounts;
 use crate::readiness::Ready;
 use crate::wish::{Record, Wish};
 

@@ -2,7 +2,7 @@
 
 use zk_core::EventKind;
 
-use crate::notify::EventCounts;
+use crate::inbox::EventCounts;
 use crate::readiness::Ready;
 
 /// What reports every change of the znode since the last request that found or made it as it is.

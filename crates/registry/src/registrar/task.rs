@@ -4,20 +4,21 @@
 //! of its children go to the keepers by name. Where nothing was created or deleted since an earlier connection that was
 //! not told, the keepers need not read their znodes again.
 
+use std::future::pending;
 use std::sync::Arc;
 
 use root_watch::{ListReason, Lists, Live, RootWatch, Update};
 use tokio::sync::watch;
 use tracing::{Instrument, debug, info, info_span};
-use zk_core::{EventKind, Zk};
+use zk_core::{Connection, EventKind, Zk};
 
 use crate::config::Config;
 use crate::readiness::{Line, Readiness, Ready, ReadyConnection, Watched};
 use crate::shared::Context;
 
 struct Task {
+    zk: Zk,
     context: Context,
-    readiness: watch::Sender<Readiness>,
     root_watch: RootWatch,
     /// The number of the ready connection in use, or of the last one.
     number: u64,
@@ -25,36 +26,36 @@ struct Task {
     unchanged_since: u64,
 }
 
-/// Starts the task. It ends when the link is closed or the last receiver of what it publishes is dropped; `lives` ends
-/// with it.
+/// Starts the task. It ends when the link is closed or the last clone of the receiver is dropped; `lives` ends with it.
 pub(super) fn spawn(
     zk: &Zk,
     config: &Config,
     context: Context,
     lives: watch::Receiver<()>,
-) -> watch::Receiver<Readiness> {
-    let (sender, readiness) = watch::channel(Readiness::Unlinked);
+) -> watch::Receiver<()> {
+    let (wanted, is_wanted) = watch::channel(());
     let root = config.root();
     let span = info_span!("registrar", %root);
     let followed = root_watch::Config::new(root.clone(), Lists::AuditOnly)
         .with_audit_interval(config.audit_interval())
         .without_one_shot();
     let root_watch = RootWatch::new(zk, followed);
-    let task = Task { context, readiness: sender, root_watch, number: 0, unchanged_since: 0 };
+    let zk = zk.clone();
+    let task = Task { zk, context, root_watch, number: 0, unchanged_since: 0 };
     let run = async move {
-        task.run().await;
+        task.run(wanted).await;
         drop(lives);
     };
     tokio::spawn(run.instrument(span));
-    readiness
+    is_wanted
 }
 
 impl Task {
-    async fn run(mut self) {
-        let (readiness, context) = (self.readiness.clone(), self.context.clone());
+    async fn run(mut self, wanted: watch::Sender<()>) {
+        let context = self.context.clone();
         tokio::select! {
             biased;
-            () = readiness.closed() => {}
+            () = wanted.closed() => {}
             () = self.follow() => {}
             () = context.log.summaries(&context.metrics) => {}
         }
@@ -63,21 +64,25 @@ impl Task {
 
     /// Returns when the link is closed.
     async fn follow(&mut self) {
+        let (context, mut connection) = (self.context.clone(), self.zk.connection());
         loop {
-            let update = tokio::select! {
+            tokio::select! {
                 biased;
-                () = self.context.names.until_shared_watch_needed() => {
-                    let is_needed = self.context.names.needs_shared_watch();
-                    self.root_watch.set_followed(is_needed);
-                    continue;
+                () = context.names.until_shared_watch_needed() => {
+                    self.root_watch.set_followed(context.names.needs_shared_watch());
                 }
-                update = self.root_watch.next() => update,
-            };
-            if let Update::Closed = update {
-                self.readiness.send_replace(Readiness::Closed);
-                return;
+                update = self.root_watch.next() => {
+                    if let Update::Closed = update {
+                        return context.names.publish(Readiness::Closed);
+                    }
+                    self.apply(update);
+                }
+                another = another(&self.zk, connection.as_ref()) => {
+                    connection = another;
+                    // A leave needs no prepared connection.
+                    context.names.wake();
+                }
             }
-            self.apply(update);
         }
     }
 
@@ -87,14 +92,12 @@ impl Task {
             Update::Down | Update::Closed => {
                 // Few names again: from the next connection on they have a watch each.
                 self.root_watch.set_followed(names.recount());
-                self.readiness.send_replace(Readiness::Unlinked);
+                names.publish(Readiness::Unlinked);
             }
-            Update::Lost => {
-                self.readiness.send_replace(Readiness::Unprepared(None));
-            }
+            Update::Lost => names.publish(Readiness::Unprepared(None)),
             Update::Trouble(error) => {
                 debug!(%error, "root watch or sync failed, retrying");
-                self.readiness.send_replace(Readiness::Unprepared(Some(error.into())));
+                names.publish(Readiness::Unprepared(Some(error.into())));
             }
             Update::Live(live) => self.publish(live),
             // Keepers know of the znodes that they create, and others' come after a deletion of ours.
@@ -125,6 +128,30 @@ impl Task {
         };
         let ready = Ready { number: self.number, line: Line::of(&live.connection), watched };
         let ready = ReadyConnection { connection: live.connection, ready };
-        self.readiness.send_replace(Readiness::Ready(Arc::new(ready)));
+        self.context.names.publish(Readiness::Ready(Arc::new(ready)));
+    }
+}
+
+/// However the task ends: without it, no connection is prepared any more.
+impl Drop for Task {
+    fn drop(&mut self) {
+        if !self.zk.state().is_closed() {
+            self.context.names.publish(Readiness::Orphaned);
+        }
+    }
+}
+
+/// Waits until the link has another connection than this one, or none.
+async fn another(zk: &Zk, connection: Option<&Connection>) -> Option<Connection> {
+    match connection {
+        Some(connection) => {
+            connection.ended().await;
+            zk.connection()
+        }
+        None => match zk.connected().await {
+            Ok(connection) => Some(connection),
+            // The root watch says so, too.
+            Err(_) => pending().await,
+        },
     }
 }

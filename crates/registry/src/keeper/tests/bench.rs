@@ -14,7 +14,7 @@ use super::super::machine::Machine;
 use super::super::pace::Pace;
 use super::super::watching::Watching;
 use crate::decide::Claim;
-use crate::notify::EventCounts;
+use crate::inbox::EventCounts;
 pub(super) use crate::readiness::{Line, Ready, Watched};
 pub(super) use crate::status::{Status, Trouble, TroubleKind};
 pub(super) use crate::wish::{Record, Wish};
