@@ -174,6 +174,17 @@ fn following_to_stale_keeps_the_set_whatever_is_over() {
 }
 
 #[test]
+fn what_came_right_before_the_end_of_a_watch_shows_as_a_whole() {
+    for end in [Update::Down, Update::Lost] {
+        let mut walk = Walk::following(config().with_settle(Duration::ZERO).unwrap(), &[1, 2]);
+        walk.deleted(1, false);
+        walk.created(3);
+        walk.update(end);
+        assert_eq!(walk.shown(), ["stale [2 3] r2"]);
+    }
+}
+
+#[test]
 fn every_stage_ends_with_a_reason_and_nothing_comes_after_it() {
     let stages: [fn() -> Walk; 2] = [|| Walk::new(config()), || Walk::following(config(), &[1])];
     for stage in stages {
