@@ -47,8 +47,8 @@ impl Driver {
         let span = info_span!("discovery", root = %config.root());
         async move {
             if AssertUnwindSafe(self.steps()).catch_unwind().await.is_err() {
-                error!("discovery has ended: a panic");
-                self.publisher.ended("discovery has ended: a panic; see the log");
+                error!("discovery has panicked: the view is stale for good");
+                self.publisher.ended("discovery has panicked; see the log");
             }
         }
         .instrument(span)
