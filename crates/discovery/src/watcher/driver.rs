@@ -16,6 +16,9 @@ use crate::config::Config;
 use crate::metrics::Count;
 use crate::publisher::Publisher;
 
+/// How many updates one view may take: as many as the queue of a watch holds. A flood delays neither views nor a stop.
+const MAX_UPDATES: usize = 16_384;
+
 /// Fields are dropped in their order: when the publisher says that following has ended, the watch has, too.
 pub(crate) struct Driver {
     root_watch: RootWatch,
@@ -69,7 +72,8 @@ impl Driver {
             () = self.commands.stop.notified() => self.input(Input::Stop),
             update = self.root_watch.next() => {
                 self.input(Input::Update(update));
-                while let Some(update) = self.root_watch.try_next() {
+                for _ in 0..MAX_UPDATES {
+                    let Some(update) = self.root_watch.try_next() else { break };
                     self.input(Input::Update(update));
                 }
             }

@@ -154,7 +154,8 @@ fn stale_to_following_shows_the_list_and_the_events_behind_it_as_one_view() {
 
 #[test]
 fn following_to_stale_keeps_the_set_whatever_is_over() {
-    let ends: [(&str, fn(&mut Walk)); 3] = [
+    type End = (&'static str, fn(&mut Walk));
+    let ends: [End; 3] = [
         ("stale [1 2] r1", |walk| walk.update(Update::Down)),
         ("stale [1 2] r1", |walk| walk.update(Update::Lost)),
         ("stale [1 2] r1 trouble", |walk| walk.trouble()),
