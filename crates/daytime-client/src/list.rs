@@ -91,8 +91,8 @@ async fn read(connection: &Connection, root: &ZnodePath) -> Result<(Vec<Row>, Ve
                 }),
                 // The name alone is enough to call the instance.
                 Err(error) if *error.kind() == ErrorKind::Denied => Ok(match Plain.decode_name(&name) {
-                    Ok(endpoint) => Ok(Some(Row { instance: Instance::new(endpoint), stat: None })),
-                    Err(_) => Err(name),
+                    Ok(Some(endpoint)) => Ok(Some(Row { instance: Instance::new(endpoint), stat: None })),
+                    Ok(None) | Err(_) => Err(name),
                 }),
                 // Deleted between the list and the read: ordinary.
                 Err(error) if *error.kind() == ErrorKind::NoNode => Ok(Ok(None)),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use daytime_config::ClientConfig;
-use discovery::{Change, Discovery};
+use discovery::{Change, Discovery, Snapshot};
 use instance::{Endpoint, Instance};
 use jiff::Timestamp;
 use serde_json::json;
@@ -86,11 +86,11 @@ async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool)
             },
             change = changes.next() => match change {
                 Some(change) => printed.apply(change).into_iter().try_for_each(print)?,
-                None => return Ok(()),
+                None => return Err(Error::not_followed(discovery)),
             },
             changed = views.changed() => {
                 if changed.is_err() {
-                    return Ok(());
+                    return Err(Error::not_followed(discovery));
                 }
                 let view = views.borrow_and_update().clone();
                 if view.held > held {
@@ -120,16 +120,16 @@ impl Printed {
             Change::Added(instance) => self.present(&instance).into_iter().collect(),
             Change::Removed(instance) => self.absent(instance.endpoint()).into_iter().collect(),
             Change::Updated { new, .. } => self.present(&new).into_iter().collect(),
-            Change::Reset(snapshot) => self.reset(snapshot.instances()),
+            Change::Reset(snapshot) => self.reset(&snapshot),
         }
     }
 
-    fn reset(&mut self, now: &[Arc<Instance>]) -> Vec<Event> {
-        let kept: BTreeSet<_> = now.iter().map(|instance| instance.endpoint()).collect();
+    fn reset(&mut self, now: &Snapshot) -> Vec<Event> {
+        let kept: BTreeSet<_> = now.endpoints().collect();
         let gone: Vec<_> =
             self.instances.keys().filter(|endpoint| !kept.contains(endpoint)).cloned().collect();
         let mut events: Vec<_> = gone.iter().filter_map(|endpoint| self.absent(endpoint)).collect();
-        events.extend(now.iter().filter_map(|instance| self.present(instance)));
+        events.extend(now.instances().filter_map(|instance| self.present(instance)));
         if !self.synced {
             self.synced = true;
             events.push(Event::Synced { instances: now.len() });

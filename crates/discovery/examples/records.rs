@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         match change {
             Change::Reset(snapshot) => {
                 println!("revision {}:", snapshot.revision());
-                snapshot.instances().iter().for_each(|instance| print(' ', instance));
+                snapshot.instances().for_each(|instance| print(' ', instance));
             }
             Change::Added(instance) => print('+', &instance),
             Change::Updated { old, new } => {

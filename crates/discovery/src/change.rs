@@ -32,7 +32,7 @@ pub enum Change {
 /// Lists the changes that lead from one snapshot to another, sorted by endpoint; a [`Change::Reset`] is never
 /// among them.
 pub fn diff(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
-    let (mut old, mut new) = (old.instances().iter().peekable(), new.instances().iter().peekable());
+    let (mut old, mut new) = (old.instances().peekable(), new.instances().peekable());
     let mut changes = Vec::new();
     loop {
         let order = match (old.peek(), new.peek()) {

@@ -5,6 +5,14 @@ use std::time::Duration;
 
 use zk_core::ZnodePath;
 
+mod error;
+mod mass_disappearance;
+
+pub use error::ConfigError;
+pub use mass_disappearance::MassDisappearance;
+
+use error::check;
+
 /// What to follow, and when to believe a removal. Every value is checked when it is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -12,13 +20,15 @@ pub struct Config {
     audit_interval: Duration,
     settle: Duration,
     hold: Option<Duration>,
+    mass_disappearance: MassDisappearance,
     records: Records,
 }
 
 /// Whether the records of instances are read, or only their names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Records {
-    /// Only names are read: they are the endpoints to call. Weight, tags and owner have their defaults.
+    /// Only names are read: they are the endpoints to call. Weight, tags and owner have their defaults. Where a
+    /// [`Format`](instance::Format) has names that tell no endpoint, those records are read as with [`Read`](Self::Read).
     #[default]
     NamesOnly,
     /// Weight, tags and owner are read, and read again when they change.
@@ -36,16 +46,6 @@ pub enum Records {
     ///   that becomes readable is read after its next write, or at the audit. Servers with the fix of CVE-2024-23944
     ///   send no events of znodes that we may not read: these come, change and go with the next list or audit.
     Read,
-}
-
-/// A value that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} of {value:?} is out of range; expected {min:?} to {max:?}")]
-pub struct ConfigError {
-    what: &'static str,
-    value: Duration,
-    min: Duration,
-    max: Duration,
 }
 
 impl Config {
@@ -69,6 +69,7 @@ impl Config {
             audit_interval: Self::DEFAULT_AUDIT_INTERVAL,
             settle: Self::DEFAULT_SETTLE,
             hold: None,
+            mass_disappearance: MassDisappearance::default(),
             records: Records::NamesOnly,
         }
     }
@@ -78,8 +79,7 @@ impl Config {
     /// # Errors
     /// Outside [`AUDIT_INTERVALS`](Self::AUDIT_INTERVALS).
     pub fn with_audit_interval(mut self, interval: Duration) -> Result<Self, ConfigError> {
-        check("an audit interval", interval, Self::AUDIT_INTERVALS)?;
-        self.audit_interval = interval;
+        self.audit_interval = check("an audit interval", interval, Self::AUDIT_INTERVALS)?;
         Ok(self)
     }
 
@@ -89,8 +89,7 @@ impl Config {
     /// # Errors
     /// Outside [`SETTLES`](Self::SETTLES).
     pub fn with_settle(mut self, settle: Duration) -> Result<Self, ConfigError> {
-        check("a settling time", settle, Self::SETTLES)?;
-        self.settle = settle;
+        self.settle = check("a settling time", settle, Self::SETTLES)?;
         Ok(self)
     }
 
@@ -104,9 +103,14 @@ impl Config {
     /// # Errors
     /// Outside [`HOLDS`](Self::HOLDS).
     pub fn with_hold(mut self, hold: Duration) -> Result<Self, ConfigError> {
-        check("a hold", hold, Self::HOLDS)?;
-        self.hold = Some(hold);
+        self.hold = Some(check("a hold", hold, Self::HOLDS)?);
         Ok(self)
+    }
+
+    /// Sets which disappearances are held.
+    pub fn with_mass_disappearance(mut self, rule: MassDisappearance) -> Self {
+        self.mass_disappearance = rule;
+        self
     }
 
     /// Sets whether the records are read, or only the names; the default is only the names. The crate's
@@ -133,55 +137,14 @@ impl Config {
         self.settle
     }
 
+    pub(crate) fn mass_disappearance(&self) -> MassDisappearance {
+        self.mass_disappearance
+    }
+
     pub(crate) fn hold(&self, session_timeout: Duration) -> Duration {
         self.hold.unwrap_or(session_timeout + Duration::from_secs(2))
     }
 }
 
-fn check(what: &'static str, value: Duration, range: RangeInclusive<Duration>) -> Result<(), ConfigError> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    Err(ConfigError { what, value, min: *range.start(), max: *range.end() })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config() -> Config {
-        Config::new(ZnodePath::parse("/go_servers").unwrap())
-    }
-
-    #[test]
-    fn a_value_out_of_range_is_refused_with_the_range() {
-        let (second, day) = (Duration::from_secs(1), Duration::from_secs(86_400));
-        let error = config().with_settle(2 * second).unwrap_err();
-        assert_eq!(error.to_string(), "a settling time of 2s is out of range; expected 0ns to 1s");
-        assert!(config().with_settle(second).is_ok() && config().with_settle(Duration::ZERO).is_ok());
-        assert!(config().with_hold(601 * second).is_err() && config().with_hold(600 * second).is_ok());
-        for refused in [Duration::ZERO, Config::AUDIT_INTERVALS.start().mul_f64(0.9), day] {
-            assert!(config().with_audit_interval(refused).is_err(), "{refused:?}");
-        }
-        for allowed in [*Config::AUDIT_INTERVALS.start(), *Config::AUDIT_INTERVALS.end()] {
-            assert!(config().with_audit_interval(allowed).is_ok(), "{allowed:?}");
-        }
-    }
-
-    #[test]
-    fn the_default_hold_is_the_session_timeout_plus_two_seconds() {
-        let timeout = Duration::from_secs(10);
-        assert_eq!(config().hold(timeout), Duration::from_secs(12));
-        for hold in [Duration::ZERO, Duration::from_secs(60)] {
-            assert_eq!(config().with_hold(hold).unwrap().hold(timeout), hold);
-        }
-    }
-
-    #[test]
-    fn the_defaults_settle_for_25_ms_audit_once_a_minute_and_read_no_records() {
-        let config = config();
-        assert_eq!(config.settle(), Duration::from_millis(25));
-        assert_eq!(config.audit_interval(), Duration::from_secs(60));
-        assert_eq!(config.records(), Records::NamesOnly);
-    }
-}
+mod tests;

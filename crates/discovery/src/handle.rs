@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 use instance::{Endpoint, Format, Plain};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use zk_core::Zk;
 
 use crate::change::Changes;
@@ -14,23 +17,28 @@ use crate::metrics::Metrics;
 use crate::publisher::Publisher;
 use crate::snapshot::Snapshot;
 use crate::view::View;
-use crate::watcher::{Commands, Watcher};
+use crate::watcher::{Controls, Driver, Machine, commands};
 
 /// Follows one root. Cheap to clone; clones share the view.
 ///
 /// `Drop` of the last clone stops following and removes the watch from the server; on a server before
-/// ZooKeeper 3.6 the watches end with the connection.
+/// ZooKeeper 3.6 the watches end with the connection. [`shutdown`](Self::shutdown) does so at once, and waits.
+///
+/// Following also ends when the link is closed, when the runtime of [`start`](Self::start) ends, and with a panic, for
+/// example of a [`Format`]. Then the last view is stale, its [`trouble`](View::trouble) is the reason, and everything
+/// that waits for another returns.
 #[derive(Clone, Debug)]
 pub struct Discovery {
     latest: Arc<ArcSwap<View>>,
     views: watch::Receiver<Arc<View>>,
-    refused: mpsc::Sender<Endpoint>,
-    release: Arc<Notify>,
+    controls: Controls,
+    /// The end of the task.
+    task: Shared<BoxFuture<'static, ()>>,
 }
 
-/// There were too few instances when the time was over.
+/// There were too few instances when the time was over, or discovery has ended.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{} within {waited:?}; wanted at least {wanted}", known(.view))]
+#[error("{} within {waited:?}; wanted at least {wanted}{}", known(.view), trouble(.view))]
 pub struct NotReady {
     /// How many instances the caller wanted.
     pub wanted: usize,
@@ -47,8 +55,9 @@ fn known(view: &View) -> String {
     }
 }
 
-/// How many reports of refused connections may wait; further ones are dropped, as the next attempt reports again.
-const REPORTS: usize = 64;
+fn trouble(view: &View) -> String {
+    view.trouble.as_ref().map_or_else(String::new, |trouble| format!(": {trouble}"))
+}
 
 impl Discovery {
     /// Starts to follow the root of `config`, whose records have the `plain` format. Returns at once.
@@ -64,16 +73,26 @@ impl Discovery {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn start_with_format(zk: Zk, config: Config, format: Box<dyn Format>) -> Self {
-        let view = Arc::new(View::not_synced());
-        let latest = Arc::new(ArcSwap::new(view.clone()));
-        let (views_tx, views) = watch::channel(view);
-        let (refused, refused_rx) = mpsc::channel(REPORTS);
-        let release = Arc::new(Notify::new());
-        let commands = Commands { refused: refused_rx, release: release.clone() };
+        let view = View::not_synced();
+        let latest = Arc::new(ArcSwap::from_pointee(view.clone()));
+        let (views_tx, views) = watch::channel(latest.load_full());
+        let (controls, commands) = commands();
         let publisher = Publisher::new(latest.clone(), views_tx, Metrics::new(config.root()));
-        // Ends when every handle is dropped, or the link is closed.
-        tokio::spawn(Watcher::new(zk, config, format, publisher, commands).run());
-        Self { latest, views, refused, release }
+        let machine = Machine::new(config.clone(), format, view, zk.sources().rng());
+        let driver = Driver::new(&zk, &config, machine, commands, publisher);
+        // Its owners are the handles.
+        let task = tokio::spawn(driver.run(config)).map(drop).boxed().shared();
+        Self { latest, views, controls, task }
+    }
+
+    /// Stops following, for all clones, and waits until the task has ended. The clones keep the last view, which is stale
+    /// for good. The server removes the watch soon after.
+    ///
+    /// # Cancel safety
+    /// Once polled, following ends though the future is dropped.
+    pub async fn shutdown(self) {
+        self.controls.stop();
+        self.task.await;
     }
 
     /// Returns the current view. Takes no lock.
@@ -99,26 +118,29 @@ impl Discovery {
     /// # Cancel safety
     /// Safe.
     pub async fn ready(&self, min: usize, timeout: Duration) -> Result<Arc<Snapshot>, NotReady> {
-        let mut views = self.views.clone();
-        let enough = views.wait_for(|view| view.snapshot.as_ref().is_some_and(|s| s.len() >= min));
-        if let Ok(Ok(view)) = tokio::time::timeout(timeout, enough).await
-            && let Some(snapshot) = &view.snapshot
-        {
-            return Ok(snapshot.clone());
+        let (started, mut views) = (Instant::now(), self.views.clone());
+        // An error means that discovery has ended.
+        if views.has_changed().is_ok() {
+            let enough = views.wait_for(|view| view.snapshot.as_ref().is_some_and(|s| s.len() >= min));
+            if let Ok(Ok(view)) = tokio::time::timeout(timeout, enough).await
+                && let Some(snapshot) = &view.snapshot
+            {
+                return Ok(snapshot.clone());
+            }
         }
-        Err(NotReady { wanted: min, waited: timeout, view: self.view() })
+        Err(NotReady { wanted: min, waited: started.elapsed().min(timeout), view: self.view() })
     }
 
     /// Reports that an instance refused a connection. If the instance is held and there is a link, the view
     /// drops it at once; otherwise nothing happens.
     pub fn report_refused(&self, endpoint: &Endpoint) {
         if self.latest.load().held > 0 {
-            let _ = self.refused.try_send(endpoint.clone());
+            self.controls.report_refused(endpoint);
         }
     }
 
     /// Removes all held instances: the operator confirms that they are gone.
     pub fn release_held(&self) {
-        self.release.notify_one();
+        self.controls.release();
     }
 }

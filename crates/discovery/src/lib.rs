@@ -29,7 +29,7 @@
 //!   that is missing or deleted. Where following fails on a working link ([`View::trouble`]) the last set stays, and
 //!   discovery retries at least once a second.
 //! * **One event per change**, and no read: from one persistent recursive watch. A reconnect sets the watch, waits
-//!   until the server has caught up (`sync`), and lists only if the root has changed or the session is new. Servers
+//!   until the server has caught up (`sync`), and lists only if something was missed or the session is new. Servers
 //!   before ZooKeeper 3.6 give the same results at other costs.
 //! * **One endpoint, one instance**, however many names spell it: it stays as long as one of its znodes does, with
 //!   the record of the youngest. Names that are no endpoint are skipped ([`View::skipped`]).
@@ -39,11 +39,16 @@
 //!   slow reader sees the latest; [`Changes`] then has a [`Change::Reset`]. No reader delays another.
 //! * **A take-over is no gap**, as a removal settles for 25 ms ([`Config::with_settle`]); it is one if the deletion and
 //!   the creation arrive further apart.
+//! * **A deliberate leave is believed at once**: a deletion whose transaction writes the znode first, as the crate
+//!   `registry` does it, neither settles nor counts as part of a mass disappearance (since ZooKeeper 3.6).
 //! * **A mass disappearance is held**; other removals take effect once settled. Without a link only the operator
 //!   removes instances.
-//! * **Lost events do not matter for long.** A jittered audit compares the view with ZooKeeper, and replaces a watch
-//!   that missed something. Lost rights are noticed with the next change, at the audit at the latest: a server need
-//!   not send events to clients without them.
+//! * **Lost events do not matter for long.** A jittered audit compares the count of changes that ZooKeeper keeps with
+//!   the events that came; it lists where they differ, and replaces a watch that missed something. It also notices lost
+//!   rights: a server need not send events to clients without them.
+//! * **The end shows.** However following ends ([`Discovery::shutdown`], a closed link, the end of the runtime, a panic
+//!   of a [`Format`](instance::Format)), the last view is stale, with the reason ([`View::trouble`]), and all who wait
+//!   for another are woken.
 //!
 //! # Mass disappearances
 //! Discovery holds instances when more than half of the set and at least three go within a second, or when the
@@ -65,8 +70,12 @@
 //! | an instance comes   | 0                      | 1            | a list            | a list + 1   |
 //! | an instance goes    | 0                      | 0            | a list            | a list       |
 //! | a record is written | 0 (one event)          | 1            | 0                 | 1            |
-//! | a reconnect         | 3 (a list if changed)  | + N / 256    | 1, and a list     | + N          |
-//! | an audit            | 1 (a list if changed)  | + N / 256    | 1                 | + N          |
+//! | a reconnect         | 3 (a list if missed)   | + N / 256    | 1, and a list     | + N          |
+//! | an audit            | 1 (a list if missed)   | + N / 256    | 1                 | + N          |
+//!
+//! A list is due if anything was missed, if the session is new, or if so much changes at that moment that the count
+//! cannot be compared in a few attempts. Readers that may not read all children miss the events of those on some servers:
+//! then they list.
 //!
 //! Changes within a few milliseconds share a request. Before 3.6 lists are at least 10 ms apart, so a thousand changes
 //! a second cost at most a hundred lists of N names; with records there is also a watch per instance.
@@ -90,17 +99,15 @@ mod handle;
 mod membership;
 mod metrics;
 mod publisher;
-mod reads;
 mod record_cache;
 mod snapshot;
-mod source;
 mod view;
 mod watcher;
 
 pub use change::{Change, Changes, diff};
-pub use config::{Config, ConfigError, Records};
+pub use config::{Config, ConfigError, MassDisappearance, Records};
 pub use handle::{Discovery, NotReady};
-pub use snapshot::Snapshot;
+pub use snapshot::{Instances, Snapshot};
 pub use view::{Freshness, Members, View};
 
 #[cfg(doctest)]

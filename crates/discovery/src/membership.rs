@@ -2,39 +2,36 @@
 //!
 //! An addition shows at once, or after a short wait for its record if records are read. A removal settles first,
 //! because a take-over reaches a watcher as a deletion and a creation. Removals that make up a mass disappearance
-//! are held for longer. A record that cannot be read removes nothing.
+//! are held for longer. A removal that was told as meant is believed at once. A record that cannot be read removes
+//! nothing.
 //!
-//! One endpoint is one instance, under however many names it is listed: other programs may spell it in their own
-//! way. The instance stays as long as one of its names does, and its record is that of the youngest znode.
+//! One endpoint is one instance, under however many names it is listed: formats may name znodes as they like, and other
+//! programs may spell an endpoint in their own way. The instance stays as long as one of its znodes stands, and its record
+//! is that of the youngest.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use instance::{Decoded, Endpoint, Format, Instance, Remark};
+use instance::{Format, Instance};
 use rand::Rng;
 use tokio::time::Instant;
 use zk_core::Reading;
 
+use crate::config::{Config, Records};
 use crate::record_cache::{Batch, ReadReason, RecordCache, Verdict};
-use crate::source::Listing;
 
+mod decoder;
+mod history;
 mod logged_names;
-mod spellings;
+mod nodes;
+mod removals;
+mod set;
+mod shown;
 
-use logged_names::LoggedNames;
-use spellings::Spellings;
-
-/// Removals within this time of one another count as one disappearance.
-const MASS_WINDOW: Duration = Duration::from_secs(1);
-
-/// Fewer removals are no mass disappearance, however small the set.
-const MASS_MIN: usize = 3;
-
-/// The longest time an instance is held, as a multiple of the hold and counted in time with a link, however often
-/// the link comes and goes.
-const MAX_HOLDS: u32 = 3;
+use decoder::Decoder;
+use nodes::Known;
+use set::Set;
 
 /// How long an addition waits for its record.
 pub(crate) const RECORD_WAIT: Duration = Duration::from_millis(250);
@@ -42,294 +39,125 @@ pub(crate) const RECORD_WAIT: Duration = Duration::from_millis(250);
 /// How long a change waits for others, so that one request reads the records of all of them.
 const BATCH_WAIT: Duration = Duration::from_millis(5);
 
-/// What ZooKeeper lists, what the view shows, and the instances in between.
+/// What came before a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// The children were followed until now.
+    Following,
+    /// Nothing is known about the time before: the first list, or the first after a reconnect.
+    Gap,
+    /// The same, and the session is a new one: the instances may have new sessions, too, and may not be back yet, after a
+    /// loss of ZooKeeper's data for example. If the list lacks more than half of them, those are held, however few.
+    NewSession,
+}
+
+/// What ZooKeeper lists, and what the view makes of it.
 #[derive(Debug)]
 pub(crate) struct Membership {
-    format: Box<dyn Format>,
-    settle: Duration,
-    hold: Duration,
-    /// Whether the link is up: removals wait without it.
-    link_up: bool,
-    /// What ZooKeeper lists: an instance is listed as long as one of its names is.
-    listed: BTreeMap<Endpoint, Spellings>,
-    /// What the view shows.
-    shown: BTreeMap<Endpoint, Arc<Instance>>,
-    /// Listed, and waiting for the record until this time at the latest. Empty without records.
-    awaiting_record: BTreeMap<Endpoint, Instant>,
-    /// How often `shown` has changed.
-    shown_changes: u64,
-    /// Shown, and not listed any more.
-    removals: BTreeMap<Endpoint, PendingRemoval>,
-    /// Instances that were removed lately and have not returned.
-    recent_removals: BTreeMap<Endpoint, Instant>,
-    /// Names of children that are no instances.
-    skipped: LoggedNames,
-    /// The records, if they are read.
-    cache: Option<RecordCache>,
-    /// Names of instances whose records cannot be read, or make no sense.
-    unreadable: LoggedNames,
-    /// How many removals were held so far.
-    total_held: u64,
-}
-
-/// A removal that is settling or held.
-#[derive(Clone, Copy, Debug)]
-struct PendingRemoval {
-    /// When the instance was unlisted; if the link went down since, when it came up again.
-    since: Instant,
-    /// How long the removal waited while the link was up before.
-    earlier: Duration,
-    /// Whether the instance is held as part of a mass disappearance.
-    held: bool,
-}
-
-impl PendingRemoval {
-    fn new(now: Instant) -> Self {
-        Self { since: now, earlier: Duration::ZERO, held: false }
-    }
-
-    /// When the instance is removed.
-    fn due(&self, settle: Duration, hold: Duration) -> Instant {
-        let wait = if self.held { hold.min((hold * MAX_HOLDS).saturating_sub(self.earlier)) } else { settle };
-        self.since + wait
-    }
+    pub(crate) set: Set,
+    decoder: Decoder,
+    /// Whether the record of every znode is read, or only of those whose names tell no endpoint.
+    all_records: bool,
+    cache: RecordCache,
+    /// Names of znodes whose instances wait for the record until this time at the latest.
+    awaiting: BTreeMap<Arc<str>, Instant>,
 }
 
 impl Membership {
-    pub(crate) fn new(format: Box<dyn Format>, settle: Duration, records: bool) -> Self {
+    pub(crate) fn new(format: Box<dyn Format>, config: &Config) -> Self {
         Self {
-            format,
-            settle,
-            hold: Duration::ZERO,
-            link_up: false,
-            listed: BTreeMap::new(),
-            shown: BTreeMap::new(),
-            awaiting_record: BTreeMap::new(),
-            shown_changes: 0,
-            removals: BTreeMap::new(),
-            recent_removals: BTreeMap::new(),
-            skipped: LoggedNames::new("child skipped: not an instance"),
-            cache: records.then(RecordCache::new),
-            unreadable: LoggedNames::new("record unreadable"),
-            total_held: 0,
+            set: Set::new(config),
+            decoder: Decoder::new(format),
+            all_records: config.records() == Records::Read,
+            cache: RecordCache::new(),
+            awaiting: BTreeMap::new(),
         }
-    }
-
-    /// Sets for how long a mass disappearance is held.
-    pub(crate) fn set_hold(&mut self, hold: Duration) {
-        self.hold = hold;
     }
 
     /// A child was created.
     pub(crate) fn created(&mut self, name: &str, now: Instant) {
-        if let Some(endpoint) = self.endpoint(name) {
-            if let Some(cache) = &mut self.cache {
-                cache.created(name, now + BATCH_WAIT);
-            }
-            self.removals.remove(&endpoint);
-            self.listed.entry(endpoint.clone()).or_default().add(&endpoint, name);
-            self.add(endpoint, now);
-        }
+        self.stands(name, now + BATCH_WAIT, false, now);
     }
 
-    /// A child was deleted.
-    pub(crate) fn deleted(&mut self, name: &str, now: Instant) {
-        match self.format.decode_name(name) {
-            Ok(endpoint) => {
-                let was_youngest = !self.has_younger_namesake(&endpoint, name);
-                self.forget_record(name);
-                let spellings = self.listed.get_mut(&endpoint);
-                if spellings.is_none_or(|spellings| spellings.remove(&endpoint, name)) {
-                    self.unlisted(endpoint, now);
-                } else if was_youngest {
-                    self.reread_names(&endpoint, now + BATCH_WAIT);
-                }
+    /// A znode stands, perhaps created again. Returns its name, if it may be an instance.
+    fn stands(&mut self, name: &str, read_at: Instant, after_gap: bool, now: Instant) -> Option<Arc<str>> {
+        let endpoint = self.decoder.name(name)?;
+        let name = self.set.nodes.created(name);
+        if self.all_records || endpoint.is_none() {
+            self.cache.created(&name, read_at);
+            if endpoint.as_ref().is_none_or(|endpoint| !self.set.shows(endpoint)) {
+                self.awaiting.entry(name.clone()).or_insert(now + RECORD_WAIT);
             }
-            Err(_) => self.skipped.remove(name),
+        }
+        if let Some(endpoint) = endpoint {
+            self.set.place(&name, Instance::new(endpoint), Known::ByName, after_gap, now);
+        }
+        Some(name)
+    }
+
+    /// A child was deleted. If it was `told` as meant, the removal is believed at once; so is one that settles or is held
+    /// already, because a list lacked it.
+    pub(crate) fn deleted(&mut self, name: &str, told: bool, now: Instant) {
+        self.decoder.forget(name);
+        self.cache.deleted(name);
+        self.awaiting.remove(name);
+        match self.set.nodes.remove(name) {
+            Some((name, Some(endpoint))) if !told => self.set.left(endpoint, name, now),
+            Some((_, Some(endpoint))) => self.set.left_as_told(&endpoint),
+            None if told => {
+                let endpoint = self.decoder.endpoint(name).or_else(|| self.set.endpoint_of_removal(name));
+                endpoint.iter().for_each(|endpoint| self.set.left_as_told(endpoint));
+            }
+            Some((_, None)) | None => {}
         }
     }
 
     /// A child's data was written.
     pub(crate) fn written(&mut self, name: &str, now: Instant) {
-        if let Some(cache) = &mut self.cache {
-            cache.written(name, now + BATCH_WAIT);
-        }
+        self.cache.written(name, now + BATCH_WAIT);
     }
 
-    /// Takes over a list of all children. Returns whether it differs from what was listed before.
-    ///
-    /// `new_session` is true for the first list of a new session. The instances may have new sessions, too, and may not be
-    /// back yet, after a loss of ZooKeeper's data for example. If that list lacks more than half of the instances,
-    /// the missing ones are held, however few.
-    pub(crate) fn listed(&mut self, listing: &Listing, now: Instant, new_session: bool) -> bool {
-        self.skipped.retain(&listing.names);
-        self.unreadable.retain(&listing.names);
-        let mut listed: BTreeMap<Endpoint, Spellings> = BTreeMap::new();
-        let mut names = Vec::with_capacity(listing.names.len());
-        for name in &listing.names {
-            if let Some(endpoint) = self.endpoint(name) {
-                names.push(name.as_str());
-                match listed.entry(endpoint) {
-                    Entry::Occupied(mut entry) => {
-                        let endpoint = entry.key().clone();
-                        entry.get_mut().add(&endpoint, name);
-                    }
-                    Entry::Vacant(entry) => {
-                        let spellings = Spellings::of(entry.key(), name);
-                        entry.insert(spellings);
-                    }
-                }
+    /// Takes over a list of all children; `recreated` are those that were deleted and created again since the list before.
+    /// Returns the names that came or went.
+    pub(crate) fn listed(
+        &mut self,
+        names: &[String],
+        recreated: &BTreeSet<String>,
+        after: After,
+        now: Instant,
+    ) -> Vec<Arc<str>> {
+        let mut sorted: Vec<_> = names.iter().map(String::as_str).collect();
+        sorted.sort_unstable();
+        self.decoder.retain(&sorted);
+        let mut changed = self.set.nodes.missing_in(&sorted);
+        for name in &changed {
+            self.deleted(name, false, now);
+        }
+        for name in names {
+            let is_new = self.set.nodes.get(name).is_none();
+            if (is_new || recreated.contains(name))
+                && let Some(name) = self.stands(name, now, after != After::Following, now)
+                && is_new
+            {
+                changed.push(name);
             }
         }
-        if let Some(cache) = &mut self.cache {
-            cache.listed(names.iter().copied(), now);
-            for name in names.iter().filter(|name| listing.recreated.contains(**name)) {
-                cache.created(name, now);
-            }
+        if after == After::NewSession {
+            self.set.hold_after_new_session();
         }
-        if listed == self.listed {
-            return false;
-        }
-        let before = std::mem::replace(&mut self.listed, listed);
-        for (endpoint, spellings) in before {
-            match self.listed.get(&endpoint) {
-                None => self.unlisted(endpoint, now),
-                Some(left) if *left != spellings => self.reread_names(&endpoint, now),
-                Some(_) => {}
-            }
-        }
-        for endpoint in self.listed.keys().cloned().collect::<Vec<_>>() {
-            self.removals.remove(&endpoint);
-            self.add(endpoint, now);
-        }
-        let known = self.len();
-        if new_session && self.removals.len() * 2 > known {
-            self.hold_where(|_| true);
-            let (held, hold) = (self.held(), self.hold);
-            tracing::warn!(
-                ?hold,
-                "mass disappearance: holding {held} of {known} instances not listed in a new session"
-            );
-        }
-        true
-    }
-
-    /// Shows a listed endpoint, perhaps after its record was read.
-    fn add(&mut self, endpoint: Endpoint, now: Instant) {
-        self.recent_removals.remove(&endpoint);
-        if self.shown.contains_key(&endpoint) {
-            return;
-        }
-        if self.cache.is_some() {
-            self.awaiting_record.entry(endpoint).or_insert(now + RECORD_WAIT);
-        } else {
-            self.show(Instance::new(endpoint));
-        }
-    }
-
-    /// Shows an instance with this record from now on.
-    fn show(&mut self, instance: Instance) {
-        self.awaiting_record.remove(instance.endpoint());
-        match self.shown.entry(instance.endpoint().clone()) {
-            Entry::Occupied(shown) if **shown.get() == instance => return,
-            Entry::Occupied(mut shown) => {
-                shown.insert(Arc::new(instance));
-            }
-            Entry::Vacant(entry) => {
-                entry.insert(Arc::new(instance));
-            }
-        }
-        self.shown_changes += 1;
-    }
-
-    /// No name of an endpoint is listed any more.
-    fn unlisted(&mut self, endpoint: Endpoint, now: Instant) {
-        self.listed.remove(&endpoint);
-        self.awaiting_record.remove(&endpoint);
-        if self.shown.contains_key(&endpoint) {
-            self.removals.entry(endpoint).or_insert(PendingRemoval::new(now));
-        }
-    }
-
-    /// Reads the records of all names of an endpoint again, because the name whose record counted may be gone.
-    fn reread_names(&mut self, endpoint: &Endpoint, at: Instant) {
-        if let (Some(cache), Some(spellings)) = (&mut self.cache, self.listed.get(endpoint)) {
-            for name in spellings.names(endpoint) {
-                cache.created(&name, at);
-            }
-        }
-    }
-
-    /// Whether another name of the same instance has a younger record than this one.
-    fn has_younger_namesake(&self, endpoint: &Endpoint, name: &str) -> bool {
-        let (Some(cache), Some(spellings)) = (&self.cache, self.listed.get(endpoint)) else { return false };
-        spellings.are_several()
-            && spellings.names(endpoint).any(|other| other != name && cache.czxid(&other) > cache.czxid(name))
-    }
-
-    fn forget_record(&mut self, name: &str) {
-        if let Some(cache) = &mut self.cache {
-            cache.deleted(name);
-            self.unreadable.remove(name);
-        }
+        changed
     }
 
     /// Takes the records that are to be read now, at most `max`.
     pub(crate) fn take_reads(&mut self, now: Instant, max: usize) -> Option<Batch> {
-        let cache = self.cache.as_mut()?;
         // With a record that is due go those that will be due soon.
-        cache.next_due().filter(|due| *due <= now)?;
-        cache.take(now + BATCH_WAIT, max)
+        self.cache.next_due().filter(|due| *due <= now)?;
+        self.cache.take(now + BATCH_WAIT, max)
     }
 
     /// When [`take_reads`](Self::take_reads) will return the next batch.
     pub(crate) fn next_read(&self) -> Option<Instant> {
-        self.cache.as_ref()?.next_due()
-    }
-
-    /// Applies the reply for one record. Without a reply the record is read again, not before `retry`. Returns
-    /// whether there is a mismatch: the record changed without an event.
-    pub(crate) fn apply_reply(
-        &mut self,
-        ticket: u64,
-        name: &str,
-        reading: Option<Reading>,
-        retry: Instant,
-    ) -> bool {
-        let Some(cache) = &mut self.cache else { return false };
-        match cache.apply_reply(ticket, name, reading, retry) {
-            Verdict::Nothing => false,
-            Verdict::Record { data, mismatch } => {
-                self.apply_record(name, &data);
-                mismatch
-            }
-            Verdict::Denied { known } => {
-                self.unreadable.add(name, &"access denied");
-                // A known record stays, unless the znode was created again since.
-                if let (false, Ok(endpoint)) = (known, self.format.decode_name(name))
-                    && !self.has_younger_namesake(&endpoint, name)
-                {
-                    self.show(Instance::new(endpoint));
-                }
-                false
-            }
-        }
-    }
-
-    fn apply_record(&mut self, name: &str, data: &[u8]) {
-        let Ok(Decoded { instance, remarks }) = self.format.decode(name, data) else { return };
-        match remarks.iter().find(|remark| is_unusable(remark)) {
-            Some(remark) => self.unreadable.add(name, remark),
-            None => {
-                self.unreadable.remove(name);
-                for remark in &remarks {
-                    tracing::debug!(child = name, %remark, "record is partly invalid");
-                }
-            }
-        }
-        if !self.has_younger_namesake(instance.endpoint(), name) {
-            self.show(instance);
-        }
+        self.cache.next_due()
     }
 
     /// Schedules a read of every record, spread over `within`.
@@ -340,167 +168,88 @@ impl Membership {
         reason: ReadReason,
         rng: &mut impl Rng,
     ) {
-        if let Some(cache) = &mut self.cache {
-            cache.reread_all(now, within, reason, rng);
+        self.cache.reread_all(now, within, reason, rng);
+    }
+
+    /// Applies the reply for one record. Without a reply the record is read again, not before `retry`. Returns
+    /// whether there is a mismatch: the record changed without an event.
+    pub(crate) fn apply_reply(
+        &mut self,
+        ticket: u64,
+        name: &str,
+        reading: Option<Reading>,
+        now: Instant,
+        retry: Instant,
+    ) -> bool {
+        let verdict = self.cache.apply_reply(ticket, name, reading, retry);
+        let Some((name, endpoint)) = self.set.nodes.get(name) else { return false };
+        let (name, endpoint) = (name.clone(), endpoint.cloned());
+        match verdict {
+            Verdict::Nothing => false,
+            Verdict::Record { data, czxid, mismatch } => {
+                self.awaiting.remove(&name);
+                if let Some(instance) = self.decoder.record(&name, &data, endpoint.is_some()) {
+                    self.set.place(&name, instance, Known::ByRecord(czxid), false, now);
+                }
+                mismatch
+            }
+            Verdict::Denied { known } => {
+                self.awaiting.remove(&name);
+                self.decoder.denied(&name);
+                // A known record stays, unless the znode was created again since.
+                if !known {
+                    self.set.nodes.deny(&name);
+                    endpoint.iter().for_each(|endpoint| self.set.refresh(endpoint));
+                }
+                false
+            }
         }
     }
 
     /// Returns whether instances wait for their records.
     pub(crate) fn awaits_records(&self) -> bool {
-        !self.awaiting_record.is_empty()
+        !self.awaiting.is_empty()
     }
 
     /// Shows all instances that wait for their records, with defaults.
     pub(crate) fn show_without_records(&mut self) {
-        for endpoint in std::mem::take(&mut self.awaiting_record).into_keys() {
-            self.show(Instance::new(endpoint));
+        for name in std::mem::take(&mut self.awaiting).into_keys() {
+            self.set.show_as_known(&name);
         }
-    }
-
-    /// An endpoint refused a connection. Removes the instance if it is held; returns whether it was.
-    pub(crate) fn refused(&mut self, endpoint: &Endpoint) -> bool {
-        let held = self.removals.get(endpoint).is_some_and(|removal| removal.held);
-        if held {
-            self.removals.remove(endpoint);
-            self.shown.remove(endpoint);
-            self.shown_changes += 1;
-        }
-        held
-    }
-
-    /// The link is up. Instances could not come back while it was down, so their holds begin again.
-    pub(crate) fn link_up(&mut self, now: Instant) {
-        if !std::mem::replace(&mut self.link_up, true) {
-            self.removals.values_mut().for_each(|removal| removal.since = now);
-        }
-    }
-
-    /// The link is down.
-    pub(crate) fn link_down(&mut self, now: Instant) {
-        if std::mem::replace(&mut self.link_up, false) {
-            self.removals.values_mut().for_each(|removal| removal.earlier += now - removal.since);
-        }
-    }
-
-    /// Removes all held instances.
-    pub(crate) fn release_held(&mut self) {
-        self.remove_where(|removal| removal.held);
     }
 
     /// Applies what is due by `now`: shows instances that have waited long enough for their records, and removes
     /// those that have settled or were held for long enough.
     pub(crate) fn advance(&mut self, now: Instant) {
-        let late: Vec<_> =
-            self.awaiting_record.iter().filter(|(_, until)| **until <= now).map(|(e, _)| e.clone()).collect();
-        for endpoint in late {
-            self.show(Instance::new(endpoint));
+        for (name, _) in self.awaiting.extract_if(.., |_, until| *until <= now) {
+            self.set.show_as_known(&name);
         }
-        self.remove_due(now);
-        // No empty set while instances are listed; but the first set waits for its records.
-        if self.shown.is_empty() && self.shown_changes > 0 {
-            self.show_without_records();
+        if !self.keeps_the_last() {
+            self.set.remove_due(now);
         }
     }
 
-    fn remove_due(&mut self, now: Instant) {
-        let (hold, settle) = (self.hold, self.settle);
-        if hold.is_zero() {
-            self.remove_where(|removal| removal.since + settle <= now);
-            return;
-        }
-        self.remove_where(|removal| removal.held && removal.due(settle, hold) <= now);
-        let due = |removal: &PendingRemoval| !removal.held && removal.due(settle, hold) <= now;
-        let batch: Vec<_> =
-            self.removals.iter().filter(|(_, removal)| due(removal)).map(|(e, _)| e.clone()).collect();
-        if batch.is_empty() {
-            return;
-        }
-        self.recent_removals.retain(|_, removed| *removed + MASS_WINDOW >= now);
-        // Counts the removals of the last second, and those that are still settling: instances that go at one time
-        // may arrive in pieces. `before` is the size of the set before all of these.
-        let before = self.len() + self.recent_removals.len();
-        let disappeared = self.recent_removals.len() + self.removals.len();
-        if disappeared >= MASS_MIN && disappeared * 2 > before {
-            self.hold_where(due);
-            let (held, all) = (self.held(), self.len());
-            tracing::warn!(?hold, disappeared, "mass disappearance: holding {held} of {all} instances");
-        } else {
-            self.recent_removals.extend(batch.into_iter().map(|endpoint| (endpoint, now)));
-            self.remove_where(due);
-        }
-    }
-
-    fn hold_where(&mut self, which: impl Fn(&PendingRemoval) -> bool) {
-        for removal in self.removals.values_mut().filter(|removal| !removal.held && which(removal)) {
-            removal.held = true;
-            self.total_held += 1;
-        }
-    }
-
-    fn remove_where(&mut self, which: impl Fn(&PendingRemoval) -> bool) {
-        let Self { removals, shown, shown_changes, .. } = self;
-        removals.retain(|endpoint, removal| {
-            let remove = which(removal);
-            if remove {
-                shown.remove(endpoint);
-                *shown_changes += 1;
-            }
-            !remove
-        });
+    /// Whether the instances that are shown stay, though none has a znode, until others have their records: no empty set
+    /// while instances are listed.
+    fn keeps_the_last(&self) -> bool {
+        self.awaits_records() && self.set.would_be_empty()
     }
 
     /// When [`advance`](Self::advance) is due next.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let due = |removal: &PendingRemoval| removal.due(self.settle, self.hold);
-        self.removals.values().map(due).chain(self.awaiting_record.values().copied()).min()
-    }
-
-    /// How often the shown instances have changed.
-    pub(crate) fn shown_changes(&self) -> u64 {
-        self.shown_changes
-    }
-
-    /// The shown instances, sorted by endpoint.
-    pub(crate) fn instances(&self) -> Box<[Arc<Instance>]> {
-        self.shown.values().cloned().collect()
-    }
-
-    /// How many shown instances are held.
-    pub(crate) fn held(&self) -> usize {
-        self.removals.values().filter(|removal| removal.held).count()
-    }
-
-    /// How many instances are shown, or wait for their records.
-    pub(crate) fn len(&self) -> usize {
-        self.shown.len() + self.awaiting_record.len()
-    }
-
-    /// How many removals were held so far.
-    pub(crate) fn total_held(&self) -> u64 {
-        self.total_held
+        let removal = if self.keeps_the_last() { None } else { self.set.next_removal() };
+        removal.into_iter().chain(self.awaiting.values().copied()).min()
     }
 
     /// How many listed names are no instances.
     pub(crate) fn skipped(&self) -> usize {
-        self.skipped.len()
+        self.decoder.skipped()
     }
 
     /// How many instances have a record that cannot be read or makes no sense.
     pub(crate) fn unreadable(&self) -> usize {
-        self.unreadable.len()
+        self.decoder.unreadable()
     }
-
-    fn endpoint(&mut self, name: &str) -> Option<Endpoint> {
-        self.format.decode_name(name).inspect_err(|error| self.skipped.add(name, error)).ok()
-    }
-}
-
-/// Whether the whole record is invalid, rather than a part of it.
-fn is_unusable(remark: &Remark) -> bool {
-    matches!(
-        remark,
-        Remark::Oversized { .. } | Remark::NotUtf8 | Remark::NotJson { .. } | Remark::NotAnObject { .. }
-    )
 }
 
 #[cfg(test)]

@@ -9,6 +9,23 @@ use zk_core::ZnodePath;
 
 use crate::view::View;
 
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    /// Events of children.
+    Created,
+    Deleted,
+    Written,
+    /// Events of the list, from watches that fire once.
+    Children,
+    /// Lists that were read.
+    Lists,
+    /// Records that were asked for.
+    RecordReads,
+    AuditMismatches,
+    RemovalsHeld,
+}
+
 pub(crate) struct Metrics {
     instances: Gauge,
     held: Gauge,
@@ -16,14 +33,14 @@ pub(crate) struct Metrics {
     unreadable: Gauge,
     live: Gauge,
     confirmed: Gauge,
-    pub(crate) created: Counter,
-    pub(crate) deleted: Counter,
-    pub(crate) written: Counter,
-    pub(crate) children: Counter,
-    pub(crate) lists: Counter,
-    pub(crate) record_reads: Counter,
-    pub(crate) audit_mismatches: Counter,
-    pub(crate) removals_held: Counter,
+    created: Counter,
+    deleted: Counter,
+    written: Counter,
+    children: Counter,
+    lists: Counter,
+    record_reads: Counter,
+    audit_mismatches: Counter,
+    removals_held: Counter,
 }
 
 impl Metrics {
@@ -59,9 +76,23 @@ impl Metrics {
         self.live.set(if view.is_live() { 1.0 } else { 0.0 });
     }
 
-    /// The view is known to be correct now.
-    pub(crate) fn confirm(&self) {
-        if let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) {
+    pub(crate) fn count(&self, what: Count, by: u64) {
+        let counter = match what {
+            Count::Created => &self.created,
+            Count::Deleted => &self.deleted,
+            Count::Written => &self.written,
+            Count::Children => &self.children,
+            Count::Lists => &self.lists,
+            Count::RecordReads => &self.record_reads,
+            Count::AuditMismatches => &self.audit_mismatches,
+            Count::RemovalsHeld => &self.removals_held,
+        };
+        counter.increment(by);
+    }
+
+    /// The view is known to be correct at this moment.
+    pub(crate) fn confirm(&self, now: SystemTime) {
+        if let Ok(now) = now.duration_since(UNIX_EPOCH) {
             self.confirmed.set(now.as_secs_f64());
         }
     }

@@ -6,97 +6,44 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::membership::Membership;
 use crate::metrics::Metrics;
-use crate::snapshot::Snapshot;
 use crate::view::{Freshness, View};
 
+/// `Drop` publishes that the last view is stale for good, and why: however the task that owns this ends.
 pub(crate) struct Publisher {
-    /// The published view, or the next one while the first snapshot is incomplete.
-    view: View,
-    /// The changes of the shown instances that the snapshot contains.
-    shown_changes: u64,
-    /// The held removals that the metrics count.
-    total_held: u64,
     latest: Arc<ArcSwap<View>>,
     views: watch::Sender<Arc<View>>,
     pub(crate) metrics: Metrics,
+    /// Why following has ended, unless the task was dropped.
+    ended: Option<&'static str>,
 }
 
 impl Publisher {
     pub(crate) fn new(latest: Arc<ArcSwap<View>>, views: watch::Sender<Arc<View>>, metrics: Metrics) -> Self {
-        let view = View::clone(&latest.load());
-        metrics.show(&view);
-        Self { view, shown_changes: 0, total_held: 0, latest, views, metrics }
+        metrics.show(&latest.load());
+        Self { latest, views, metrics, ended: None }
     }
 
-    pub(crate) fn is_live(&self) -> bool {
-        self.view.is_live()
+    pub(crate) fn publish(&self, view: Arc<View>) {
+        self.metrics.show(&view);
+        self.latest.store(view.clone());
+        self.views.send_replace(view);
     }
 
-    pub(crate) fn trouble(&self) -> Option<&str> {
-        self.view.trouble.as_deref()
+    /// Following ends now.
+    pub(crate) fn ended(&mut self, reason: &'static str) {
+        self.ended = Some(reason);
     }
+}
 
-    /// The root is followed from now on.
-    pub(crate) fn live(&mut self, membership: &Membership) {
-        self.view.freshness = Freshness::Live { since: Instant::now() };
-        self.view.trouble = None;
-        self.publish(membership);
-    }
-
-    /// The root is not followed any more; the set stays.
-    pub(crate) fn stale(&mut self, membership: &Membership) {
-        self.view.freshness = Freshness::Stale { since: Instant::now() };
-        self.publish(membership);
-    }
-
-    /// Publishes why the root cannot be followed; the set stays.
-    pub(crate) fn report_trouble(&mut self, trouble: String) {
-        self.view.trouble = Some(trouble.into());
-        self.send();
-    }
-
-    /// Publishes the current instances. Called after the first list.
-    pub(crate) fn publish(&mut self, membership: &Membership) {
-        // The first set waits for its records.
-        if self.view.snapshot.is_none() && membership.awaits_records() {
-            return;
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        let reason = self.ended.unwrap_or("the runtime of discovery has ended");
+        let mut view = View::clone(&self.latest.load());
+        if view.is_live() {
+            view.freshness = Freshness::Stale { since: Instant::now() };
         }
-        let shown_changes = membership.shown_changes();
-        if self.view.snapshot.is_none() || shown_changes != self.shown_changes {
-            self.shown_changes = shown_changes;
-            let instances = membership.instances();
-            let revision = match &self.view.snapshot {
-                None => Some(1),
-                // An instance went and came back between two views.
-                Some(old) if *old.instances() == *instances => None,
-                Some(old) => Some(old.revision() + 1),
-            };
-            if let Some(revision) = revision {
-                self.view.snapshot = Some(Arc::new(Snapshot::new(revision, instances)));
-            }
-        }
-        self.view.held = membership.held();
-        self.view.skipped = membership.skipped();
-        self.view.unreadable = membership.unreadable();
-        self.metrics.removals_held.increment(membership.total_held() - self.total_held);
-        self.total_held = membership.total_held();
-        self.send();
-    }
-
-    fn send(&mut self) {
-        if self.view != **self.latest.load() {
-            let view = Arc::new(self.view.clone());
-            self.metrics.show(&view);
-            self.latest.store(view.clone());
-            self.views.send_replace(view);
-        }
-    }
-
-    /// Waits until all handles are dropped.
-    pub(crate) fn closed(&self) -> impl Future<Output = ()> + use<> {
-        let views = self.views.clone();
-        async move { views.closed().await }
+        view.trouble = Some(reason.into());
+        self.publish(Arc::new(view));
     }
 }

@@ -8,6 +8,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::{Rng, RngExt};
@@ -20,12 +21,12 @@ const REPLY_SIZE: usize = 1024 * 1024;
 /// The expected size of a record, in bytes, before the first was read: as much as may be registered.
 const EXPECTED_SIZE: usize = instance::MAX_DATA;
 
-/// The records of all names that are listed.
+/// The records of the znodes whose records are read.
 #[derive(Debug)]
 pub(crate) struct RecordCache {
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<Arc<str>, Entry>,
     /// The same names and times as in the entries that are due.
-    queue: BTreeSet<(Instant, String)>,
+    queue: BTreeSet<(Instant, Arc<str>)>,
     /// The expected size of a record that was never read, in bytes.
     expected_size: usize,
     /// The ticket of the last batch.
@@ -80,8 +81,8 @@ pub(crate) struct Batch {
 pub(crate) enum Verdict {
     /// Nothing changes: the read is outdated, or the record is the known one.
     Nothing,
-    /// A new record; a mismatch if the watch should have sent an event for it.
-    Record { data: Vec<u8>, mismatch: bool },
+    /// A new record, and the zxid of the znode's creation; a mismatch if the watch should have sent an event for it.
+    Record { data: Vec<u8>, czxid: Zxid, mismatch: bool },
     /// The record may not be read; `known` if it was read before.
     Denied { known: bool },
 }
@@ -97,45 +98,26 @@ impl RecordCache {
     }
 
     /// A znode was created, perhaps again.
-    pub(crate) fn created(&mut self, name: &str, at: Instant) {
-        match self.entries.get_mut(name) {
-            // The reply to a read that is under way may be about the znode before.
-            Some(entry) => {
-                entry.known = None;
-                self.schedule(name, at, ReadReason::Changed);
-            }
-            None => {
-                self.queue.insert((at, name.to_owned()));
-                let stage = Stage::Due { at, reason: ReadReason::Changed };
-                self.entries.insert(name.to_owned(), Entry { known: None, stage });
-            }
-        }
+    pub(crate) fn created(&mut self, name: &Arc<str>, at: Instant) {
+        let entry = self.entries.entry(Arc::clone(name)).or_insert(Entry { known: None, stage: Stage::Idle });
+        // The reply to a read that is under way may be about the znode before.
+        entry.known = None;
+        self.schedule(name, at, ReadReason::Changed);
     }
 
     /// A znode's data was written.
     pub(crate) fn written(&mut self, name: &str, at: Instant) {
-        self.schedule(name, at, ReadReason::Changed);
+        if let Some((name, _)) = self.entries.get_key_value(name) {
+            self.schedule(&Arc::clone(name), at, ReadReason::Changed);
+        }
     }
 
     /// A znode was deleted.
     pub(crate) fn deleted(&mut self, name: &str) {
-        if let Some(Entry { stage: Stage::Due { at, .. }, .. }) = self.entries.remove(name) {
-            self.queue.remove(&(at, name.to_owned()));
-        }
-    }
-
-    /// Takes over a list of all names.
-    pub(crate) fn listed<'a>(&mut self, names: impl IntoIterator<Item = &'a str>, now: Instant) {
-        let names: BTreeSet<&str> = names.into_iter().collect();
-        let gone: Vec<_> =
-            self.entries.keys().filter(|name| !names.contains(name.as_str())).cloned().collect();
-        for name in gone {
-            self.deleted(&name);
-        }
-        for name in names {
-            if !self.entries.contains_key(name) {
-                self.created(name, now);
-            }
+        if let Some((name, entry)) = self.entries.remove_entry(name)
+            && let Stage::Due { at, .. } = entry.stage
+        {
+            self.queue.remove(&(at, name));
         }
     }
 
@@ -169,28 +151,23 @@ impl RecordCache {
     }
 
     /// Schedules a read of a record, at `at` or earlier.
-    fn schedule(&mut self, name: &str, at: Instant, reason: ReadReason) {
+    fn schedule(&mut self, name: &Arc<str>, at: Instant, reason: ReadReason) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         match &mut entry.stage {
             Stage::Idle => {
                 entry.stage = Stage::Due { at, reason };
-                self.queue.insert((at, name.to_owned()));
+                self.queue.insert((at, Arc::clone(name)));
             }
             Stage::Due { at: due, reason: present } => {
                 *present = reason.max(*present);
                 if at < *due {
-                    self.queue.remove(&(*due, name.to_owned()));
-                    self.queue.insert((at, name.to_owned()));
+                    self.queue.remove(&(*due, Arc::clone(name)));
+                    self.queue.insert((at, Arc::clone(name)));
                     *due = at;
                 }
             }
             Stage::Reading { again, .. } => *again = Some(again.map_or(at, |due| due.min(at))),
         }
-    }
-
-    /// The zxid of the creation of a znode, if its record is known.
-    pub(crate) fn czxid(&self, name: &str) -> Option<Zxid> {
-        Some(self.entries.get(name)?.known?.zxids.0)
     }
 
     /// When [`take`](Self::take) will return the next batch.
@@ -213,7 +190,7 @@ impl RecordCache {
             let reason =
                 if let Stage::Due { reason, .. } = entry.stage { reason } else { ReadReason::Changed };
             entry.stage = Stage::Reading { ticket, reason, again: None };
-            names.extend(self.queue.pop_first().map(|(_, name)| name));
+            names.extend(self.queue.pop_first().map(|(_, name)| name.to_string()));
         }
         if names.is_empty() {
             return None;
@@ -230,6 +207,8 @@ impl RecordCache {
         reading: Option<Reading>,
         retry: Instant,
     ) -> Verdict {
+        let Some((name, _)) = self.entries.get_key_value(name) else { return Verdict::Nothing };
+        let name = &Arc::clone(name);
         let Some(entry) = self.entries.get_mut(name) else { return Verdict::Nothing };
         let Stage::Reading { ticket: current, reason, again } = entry.stage else { return Verdict::Nothing };
         if current != ticket {
@@ -247,7 +226,7 @@ impl RecordCache {
                     Some(known) if known.zxids == zxids => Verdict::Nothing,
                     _ => {
                         let mismatch = reason == ReadReason::Audit && again.is_none() && before.is_some();
-                        Verdict::Record { data, mismatch }
+                        Verdict::Record { data, czxid: stat.czxid, mismatch }
                     }
                 }
             }

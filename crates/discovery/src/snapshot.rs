@@ -1,5 +1,7 @@
 //! An immutable set of instances.
 
+use std::iter::FusedIterator;
+use std::slice;
 use std::sync::Arc;
 
 use instance::{Endpoint, Instance};
@@ -24,13 +26,13 @@ impl Snapshot {
     }
 
     /// Returns the instances, sorted by endpoint.
-    pub fn instances(&self) -> &[Arc<Instance>] {
-        &self.instances
+    pub fn instances(&self) -> Instances<'_> {
+        Instances(self.instances.iter())
     }
 
     /// Returns the endpoints, sorted.
-    pub fn endpoints(&self) -> impl ExactSizeIterator<Item = &Endpoint> + Clone {
-        self.instances.iter().map(|instance| instance.endpoint())
+    pub fn endpoints(&self) -> impl ExactSizeIterator<Item = &Endpoint> + DoubleEndedIterator + Clone {
+        self.instances().map(|instance| instance.endpoint())
     }
 
     /// Returns the instance at an endpoint.
@@ -47,5 +49,40 @@ impl Snapshot {
     /// Returns whether there are no instances.
     pub fn is_empty(&self) -> bool {
         self.instances.is_empty()
+    }
+}
+
+/// The instances of a [`Snapshot`], sorted by endpoint.
+#[derive(Clone, Debug)]
+pub struct Instances<'a>(slice::Iter<'a, Arc<Instance>>);
+
+impl<'a> Iterator for Instances<'a> {
+    type Item = &'a Arc<Instance>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for Instances<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_back()
+    }
+}
+
+impl ExactSizeIterator for Instances<'_> {}
+
+impl FusedIterator for Instances<'_> {}
+
+impl<'a> IntoIterator for &'a Snapshot {
+    type Item = &'a Arc<Instance>;
+    type IntoIter = Instances<'a>;
+
+    fn into_iter(self) -> Instances<'a> {
+        self.instances()
     }
 }

@@ -25,7 +25,7 @@ pub struct View {
     /// 0 with [`Records::NamesOnly`](crate::Records::NamesOnly).
     pub unreadable: usize,
     /// Why the set is not followed although the link works: missing rights, for example. Discovery tries again
-    /// at least once a second. Errors of the link are in [`zk_core::State`].
+    /// at least once a second. Errors of the link are in [`zk_core::State`]. In the last view: why discovery has ended.
     pub trouble: Option<Arc<str>>,
 }
 

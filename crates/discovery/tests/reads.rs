@@ -83,8 +83,8 @@ fn follow(proxy: &Proxy, reads: &Reads, audits: Duration) -> (Zk, Discovery) {
 
 async fn all_are_known(discovery: &Discovery) {
     let known = |view: &View| {
-        let all = view.snapshot.as_ref().map_or(&[][..], |all| all.instances());
-        all.len() == COUNT && all.iter().all(|instance| instance.weight() == 7)
+        let Some(all) = &view.snapshot else { return false };
+        all.len() == COUNT && all.instances().all(|instance| instance.weight() == 7)
     };
     view_where(discovery, "all records", known).await;
 }

@@ -263,7 +263,7 @@ async fn fault_29_an_endpoint_in_several_spellings_is_one_instance_until_the_las
     let is = |view: &View, expected: &[(&str, u32)]| {
         let Some(snapshot) = &view.snapshot else { return false };
         let shown: Vec<_> =
-            snapshot.instances().iter().map(|one| (one.endpoint().to_string(), one.weight())).collect();
+            snapshot.instances().map(|one| (one.endpoint().to_string(), one.weight())).collect();
         shown.iter().map(|(name, weight)| (name.as_str(), *weight)).eq(expected.iter().copied())
     };
     let all = [("127.0.0.1:3", 5), ("[::1]:2", 3), ("host-a.example:1", 2)];

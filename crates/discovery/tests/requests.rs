@@ -4,14 +4,21 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::intercept::{Intercept, start_intercepted};
 use common::{
-    ROOT, SOON, Watches, add, becomes_live, becomes_stale, eventually, node, operations, ports, ports_become,
-    remove, require_recursive_watches, serve_with_proxy, start, view_where,
+    ROOT, SOON, Watches, add, audits, becomes_live, becomes_stale, eventually, node, operations, ports,
+    ports_become, remove, require_recursive_watches, serve_with_proxy, start, view_where,
 };
-use discovery::Change;
+use discovery::{Change, Records};
 use test_zookeeper::Server;
-use tokio::time::{Instant, timeout};
-use zk_core::State;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+use zk_core::transport::{Reply, Transport, Turn};
+use zk_core::{Event, State, ZnodePath};
 use zk_testing::proxy::{Op, Proxy};
 use zk_testing::raw::{CreateMode, MultiOp};
 
@@ -68,6 +75,125 @@ async fn a_reconnect_watches_and_syncs_and_lists_only_if_the_root_changed() {
     // D1: a change after the reconnect is seen.
     add(&observer, [4]).await;
     ports_become(&discovery, &[1, 3, 4]).await;
+}
+
+/// Ten changes, a reconnect and three audits. Returns the operations from the reconnect on.
+async fn follow_for_a_while(records: Records, churns: bool) -> Vec<Op> {
+    let (_server, proxy, observer) = serve_with_proxy([1, 2, 3]).await;
+    let (zk, discovery) = start(Watches::Recursive, &proxy.connect_string(), |config| {
+        config.with_records(records).with_audit_interval(Duration::from_millis(400)).unwrap()
+    });
+    ports_become(&discovery, &[1, 2, 3]).await;
+    proxy.clear();
+    // Two that come and go all the time; the changes that must be missed are made without them.
+    let churn = async || match churns {
+        true => loop {
+            add(&observer, [101, 102]).await;
+            sleep(Duration::from_millis(20)).await;
+            remove(&observer, [101, 102]).await;
+            sleep(Duration::from_millis(20)).await;
+        },
+        false => std::future::pending::<()>().await,
+    };
+    let shows = async |port, there| {
+        let claim = format!("{port} is there: {there}");
+        view_where(&discovery, &claim, |view| ports(view).unwrap().contains(&port) == there).await;
+    };
+    for port in 11..16 {
+        add(&observer, [port]).await;
+        shows(port, true).await;
+        remove(&observer, [port]).await;
+        shows(port, false).await;
+    }
+    let seen = operations(&proxy);
+    assert!(seen.iter().all(|op| matches!(op, Op::GetData | Op::Exists | Op::MultiRead)), "{seen:?}");
+    proxy.clear();
+    let mut states = zk.states();
+    proxy.cut().await;
+    states.wait_for(|state: &State| state.reconnects == 1).await.unwrap();
+    becomes_live(&discovery).await;
+    let before = audits(&proxy);
+    tokio::select! {
+        () = churn() => unreachable!("it does not end"),
+        () = eventually("three audits", async || audits(&proxy) >= before + 3) => {}
+    }
+    operations(&proxy)
+}
+
+#[tokio::test]
+async fn ten_changes_a_reconnect_and_three_audits_cost_no_list() {
+    let Some(_) = require_recursive_watches() else { return };
+    for records in [Records::NamesOnly, Records::Read] {
+        for churns in [false, true] {
+            let operations = follow_for_a_while(records, churns).await;
+            assert!(!operations.contains(&Op::GetChildren2), "{records:?}, churns: {churns}: {operations:?}");
+            let looks = |op: &&Op| matches!(op, Op::AddWatch | Op::Sync | Op::Exists | Op::GetData);
+            let looks: Vec<_> = operations.iter().filter(looks).collect();
+            assert_eq!(looks[..3], [&Op::AddWatch, &Op::Sync, &Op::Exists], "{operations:?}");
+            if !churns {
+                // The reconnect, and one look for each audit.
+                assert_eq!(looks.len(), 3 + 3, "{operations:?}");
+            }
+        }
+    }
+}
+
+/// Loses the events of one znode.
+#[derive(Clone, Debug, Default)]
+struct Swallows {
+    path: Arc<Mutex<Option<String>>>,
+    watches: Arc<AtomicUsize>,
+}
+
+impl Intercept for Swallows {
+    fn watch_recursive(
+        &self,
+        transport: &dyn Transport,
+        turn: Turn,
+        path: &ZnodePath,
+    ) -> Reply<mpsc::Receiver<Event>> {
+        self.watches.fetch_add(1, Ordering::Relaxed);
+        let (watched, swallows) = (transport.watch_recursive(turn, path), self.clone());
+        Box::pin(async move {
+            let mut events = watched.await?;
+            let (queue, receiver) = mpsc::channel(1_000);
+            tokio::spawn(async move {
+                while let Some(event) = events.recv().await {
+                    let swallowed = swallows.path.lock().unwrap().as_deref() == Some(event.path.as_str());
+                    if !swallowed && queue.send(event).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            Ok(receiver)
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_lost_event_is_noticed_at_the_next_audit() {
+    let Some(_) = require_recursive_watches() else { return };
+    let (_server, proxy, observer) = serve_with_proxy([1, 2]).await;
+    let swallows = Swallows::default();
+    let (zk, discovery) = start_intercepted(&proxy.connect_string(), &swallows, |config| {
+        config.with_audit_interval(Duration::from_secs(1)).unwrap()
+    });
+    ports_become(&discovery, &[1, 2]).await;
+    // A creation is lost, and the one after it is not.
+    *swallows.path.lock().unwrap() = Some(node(3));
+    add(&observer, [3, 4]).await;
+    ports_become(&discovery, &[1, 2, 4]).await;
+    ports_become(&discovery, &[1, 2, 3, 4]).await;
+    // The same with a deletion.
+    eventually("the watch is replaced", async || swallows.watches.load(Ordering::Relaxed) == 2).await;
+    becomes_live(&discovery).await;
+    *swallows.path.lock().unwrap() = Some(node(4));
+    remove(&observer, [4]).await;
+    add(&observer, [5]).await;
+    ports_become(&discovery, &[1, 2, 3, 4, 5]).await;
+    ports_become(&discovery, &[1, 2, 3, 5]).await;
+    eventually("the watch is replaced again", async || swallows.watches.load(Ordering::Relaxed) == 3).await;
+    assert_eq!(zk.state().reconnects, 0);
 }
 
 #[tokio::test]

@@ -23,16 +23,18 @@ pub trait Format: fmt::Debug + Send + Sync {
     /// [`EncodeError`], if a reader could not read the result, or would read something else.
     fn encode(&self, instance: &Instance) -> Result<Encoded, EncodeError>;
 
-    /// Reads the name of a znode. Several names may be spellings of one endpoint, and are then one instance.
+    /// Reads the name of a znode: its endpoint, or `None` if only the data has that, as where names are random numbers.
+    /// Several names may be spellings of one endpoint, and are then one instance.
     ///
     /// # Errors
     /// [`DecodeError`], if the name is invalid: callers skip such a child.
-    fn decode_name(&self, segment: &str) -> Result<Endpoint, DecodeError>;
+    fn decode_name(&self, segment: &str) -> Result<Option<Endpoint>, DecodeError>;
 
-    /// Reads a znode. Invalid data costs the facts in it, never the instance.
+    /// Reads a znode. The endpoint is that of the name, if the name tells one: then invalid data costs the facts in it,
+    /// never the instance.
     ///
     /// # Errors
-    /// As [`decode_name`](Self::decode_name).
+    /// As [`decode_name`](Self::decode_name), or if neither name nor data tell an endpoint.
     fn decode(&self, segment: &str, data: &[u8]) -> Result<Decoded, DecodeError>;
 }
 
@@ -100,5 +102,13 @@ pub enum DecodeError {
         segment: String,
         /// Why it is invalid.
         reason: EndpointError,
+    },
+    /// The name of the znode does not tell the endpoint, and neither does its data.
+    #[error("the data of the znode {} has no endpoint: {reason}", Quoted(.segment))]
+    NoEndpoint {
+        /// The name of the znode.
+        segment: String,
+        /// What was expected.
+        reason: &'static str,
     },
 }

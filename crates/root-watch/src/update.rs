@@ -1,6 +1,7 @@
 //! What the user of a root watch is told.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use zk_core::{Connection, Error, Reading};
 
@@ -45,7 +46,7 @@ pub enum Update {
 }
 
 /// A connection that is prepared: its server has caught up with all that this link has seen.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Live {
     /// The connection.
     pub connection: Connection,
@@ -54,6 +55,19 @@ pub struct Live {
     /// Every child that was created or deleted since the last `Live` of this session, or since the watch of that one
     /// was set, has been told.
     pub whole: bool,
+}
+
+impl fmt::Debug for Live {
+    // The connection's own form contains counters of channels, which differ from run to run.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { connection, watched, whole } = self;
+        f.debug_struct("Live")
+            .field("session", &connection.session().id)
+            .field("reconnects", &connection.reconnects())
+            .field("watched", watched)
+            .field("whole", whole)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How the root is watched.

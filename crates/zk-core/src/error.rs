@@ -91,7 +91,8 @@ pub enum Outcome {
 }
 
 impl Error {
-    pub(crate) fn new(operation: &'static str, path: &ZnodePath, kind: ErrorKind) -> Self {
+    /// An operation on this path that failed like this: what a test tells a machine that cannot reach an ensemble.
+    pub fn new(operation: &'static str, path: &ZnodePath, kind: ErrorKind) -> Self {
         Self { operation, path: path.clone(), kind }
     }
 

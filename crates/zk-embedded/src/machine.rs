@@ -129,6 +129,11 @@ impl Machine {
         self.connections.get(&connection).map(|connection| connection.session)
     }
 
+    /// Returns the newest transaction.
+    pub fn zxid(&self) -> i64 {
+        self.zxid
+    }
+
     /// Numbers a new transaction.
     fn next_zxid(&mut self) -> i64 {
         self.zxid += 1;

@@ -51,8 +51,8 @@ pub(super) fn instances(root: &ZnodePath, names: Vec<String>) -> (Step, Vec<Endp
     let (mut endpoints, mut others) = (Vec::new(), Vec::new());
     for name in names {
         match Plain.decode_name(&name) {
-            Ok(endpoint) => endpoints.push(endpoint),
-            Err(_) => others.push(name),
+            Ok(Some(endpoint)) => endpoints.push(endpoint),
+            Ok(None) | Err(_) => others.push(name),
         }
     }
     endpoints.sort();

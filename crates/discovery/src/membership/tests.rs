@@ -1,7 +1,12 @@
-use instance::Plain;
+use instance::{Endpoint, Plain};
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::MassDisappearance;
+
+mod model;
+mod told;
+mod unnamed;
 
 struct Script {
     membership: Membership,
@@ -10,25 +15,48 @@ struct Script {
 
 impl Script {
     fn with(count: u16) -> Self {
-        let mut membership = Membership::new(Box::new(Plain), Duration::from_millis(5), false);
-        membership.set_hold(Duration::from_secs(10));
+        Self::start(Plain, Records::NamesOnly, (1..=count).map(name))
+    }
+
+    /// Follows a root that has children with these names.
+    fn start(
+        format: impl Format + 'static,
+        records: Records,
+        names: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let config = Config::new("/services".parse().unwrap()).with_settle(Duration::from_millis(5)).unwrap();
+        let membership = Membership::new(Box::new(format), &config.with_records(records));
         let mut script = Self { membership, now: Instant::now() };
-        script.membership.link_up(script.now);
-        script.listed(1..=count);
+        script.membership.set.set_hold(Duration::from_secs(10));
+        script.membership.set.link_up(script.now);
+        script.list(names, After::Gap);
         script
     }
 
     fn listed(&mut self, ports: impl IntoIterator<Item = u16>) {
-        let names: Vec<_> = ports.into_iter().map(name).collect();
-        self.membership.listed(&listing(names), self.now, false);
+        self.list(ports.into_iter().map(name), After::Following);
+    }
+
+    /// Takes over a list; returns how many names came or went.
+    fn list(&mut self, names: impl IntoIterator<Item = String>, after: After) -> usize {
+        let names: Vec<_> = names.into_iter().collect();
+        let changed = self.membership.listed(&names, &BTreeSet::new(), after, self.now).len();
         self.pass(0);
+        changed
     }
 
     fn delete(&mut self, ports: impl IntoIterator<Item = u16>) {
         for port in ports {
-            self.membership.deleted(&name(port), self.now);
+            self.membership.deleted(&name(port), false, self.now);
         }
         self.pass(0);
+    }
+
+    /// Deletions that are told as meant.
+    fn leave(&mut self, ports: impl IntoIterator<Item = u16>) {
+        for port in ports {
+            self.membership.deleted(&name(port), true, self.now);
+        }
     }
 
     fn create(&mut self, port: u16) {
@@ -43,19 +71,15 @@ impl Script {
 
     /// The link goes down, and comes back after a while.
     fn outage(&mut self, ms: u64) {
-        self.membership.link_down(self.now);
+        self.membership.set.link_down(self.now);
         self.now += Duration::from_millis(ms);
-        self.membership.link_up(self.now);
+        self.membership.set.link_up(self.now);
         self.pass(0);
     }
 
     fn ports(&self) -> Vec<u16> {
-        self.membership.instances().iter().map(|instance| instance.endpoint().port()).collect()
+        self.membership.set.instances().iter().map(|instance| instance.endpoint().port()).collect()
     }
-}
-
-fn listing(names: impl IntoIterator<Item = String>) -> Listing {
-    Listing { names: names.into_iter().collect(), ..Listing::absent() }
 }
 
 fn name(port: u16) -> String {
@@ -90,7 +114,7 @@ fn a_mass_disappearance_is_held_and_then_believed() {
     script.delete(1..=8);
     script.pass(5);
     assert_eq!(script.ports().len(), 10);
-    assert_eq!(script.membership.held(), 8);
+    assert_eq!(script.membership.set.held(), 8);
     script.pass(9_990);
     assert_eq!(script.ports().len(), 10);
     script.pass(10);
@@ -105,7 +129,7 @@ fn a_slow_mass_disappearance_is_stopped_at_half() {
         script.pass(20);
     }
     assert_eq!(script.ports().len(), 5);
-    assert_eq!(script.membership.held(), 3);
+    assert_eq!(script.membership.set.held(), 3);
 }
 
 #[test]
@@ -119,7 +143,7 @@ fn a_mass_disappearance_that_arrives_in_pieces_is_held_as_a_whole() {
         script.pass(1);
     }
     assert_eq!(script.ports().len(), 10);
-    assert_eq!(script.membership.held(), 8);
+    assert_eq!(script.membership.set.held(), 8);
 }
 
 #[test]
@@ -129,9 +153,9 @@ fn a_settling_removal_counts_for_a_mass_disappearance_but_is_not_held() {
     script.pass(4);
     script.delete([2, 3]);
     script.pass(1);
-    assert_eq!(script.membership.held(), 1, "the others are still settling");
+    assert_eq!(script.membership.set.held(), 1, "the others are still settling");
     script.pass(4);
-    assert_eq!(script.membership.held(), 3);
+    assert_eq!(script.membership.set.held(), 3);
 }
 
 #[test]
@@ -139,12 +163,12 @@ fn a_hold_begins_again_after_an_outage() {
     let mut script = Script::with(4);
     script.delete(1..=3);
     script.pass(9_000);
-    assert_eq!(script.membership.held(), 3);
+    assert_eq!(script.membership.set.held(), 3);
     script.outage(60_000);
     script.pass(9_999);
     assert_eq!(script.ports().len(), 4);
     // A resync on the same link is no outage.
-    script.membership.link_up(script.now);
+    script.membership.set.link_up(script.now);
     script.pass(1);
     assert_eq!(script.ports(), [4]);
 }
@@ -157,7 +181,7 @@ fn a_flapping_link_does_not_hold_instances_for_ever() {
     // Each outage comes just before the hold would end.
     for _ in 0..6 {
         script.pass(4_999);
-        assert_eq!(script.membership.held(), 3);
+        assert_eq!(script.membership.set.held(), 3);
         script.outage(1_000);
     }
     // Three holds, but for 1 ms: the settling time counts as well.
@@ -186,7 +210,7 @@ proptest! {
             prop_assert_eq!(script.ports().len(), shown, "at {} ms", ms);
             script.pass(1);
         }
-        prop_assert_eq!(script.membership.held(), if is_mass { arrivals.len() } else { 0 });
+        prop_assert_eq!(script.membership.set.held(), if is_mass { arrivals.len() } else { 0 });
         script.pass(10_000);
         prop_assert_eq!(script.ports().len(), usize::from(others));
     }
@@ -254,11 +278,11 @@ fn a_held_instance_stays_when_listed_again_and_goes_when_it_refuses() {
     script.pass(100);
     assert_eq!(script.ports(), [1, 2, 3, 4]);
     script.create(1);
-    script.membership.refused(&name(2).parse().unwrap());
-    script.membership.refused(&name(1).parse().unwrap());
+    script.membership.set.refused(&name(2).parse().unwrap());
+    script.membership.set.refused(&name(1).parse().unwrap());
     script.pass(0);
     assert_eq!(script.ports(), [1, 3, 4], "1 is listed again and stays, 2 refused");
-    script.membership.release_held();
+    script.membership.set.release_held();
     script.pass(0);
     assert_eq!(script.ports(), [1]);
 }
@@ -268,14 +292,14 @@ fn a_new_session_whose_first_list_lacks_most_instances_holds_them_however_small_
     for (before, after) in [(1, 0), (3, 1), (10, 4)] {
         let mut script = Script::with(before);
         let names: Vec<_> = (1..=after).map(name).collect();
-        script.membership.listed(&listing(names), script.now, true);
+        script.list(names, After::NewSession);
         script.pass(100);
         assert_eq!(script.ports().len(), usize::from(before), "{before} to {after}");
         script.pass(10_000);
         assert_eq!(script.ports().len(), usize::from(after));
     }
     let mut script = Script::with(2);
-    script.membership.listed(&listing([name(1)]), script.now, true);
+    script.list([name(1)], After::NewSession);
     script.pass(5);
     assert_eq!(script.ports(), [1], "half of the set is not held");
 }
@@ -283,7 +307,7 @@ fn a_new_session_whose_first_list_lacks_most_instances_holds_them_however_small_
 #[test]
 fn a_hold_of_zero_holds_nothing() {
     let mut script = Script::with(4);
-    script.membership.set_hold(Duration::ZERO);
+    script.membership.set.set_hold(Duration::ZERO);
     script.listed([]);
     script.pass(5);
     assert!(script.ports().is_empty());
@@ -293,11 +317,10 @@ fn a_hold_of_zero_holds_nothing() {
 fn invalid_names_are_skipped_and_counted() {
     let mut script = Script::with(1);
     let names = ["127.0.0.1:1", "127.0.0.1:01", "vector_1", "", "127.0.0.1:99999"].map(String::from);
-    script.membership.listed(&listing(names), script.now, false);
-    script.pass(0);
+    script.list(names, After::Following);
     assert_eq!(script.ports(), [1]);
     assert_eq!(script.membership.skipped(), 4);
-    script.membership.deleted("vector_1", script.now);
+    script.membership.deleted("vector_1", false, script.now);
     assert_eq!(script.membership.skipped(), 3);
 }
 
@@ -310,7 +333,7 @@ fn unspecified_addresses_are_skipped_and_counted() {
     script.pass(0);
     assert_eq!(script.ports(), [1]);
     assert_eq!(script.membership.skipped(), 3);
-    script.membership.deleted("[::]:7", script.now);
+    script.membership.deleted("[::]:7", false, script.now);
     assert_eq!(script.membership.skipped(), 2);
 }
 
@@ -325,7 +348,7 @@ fn an_endpoint_in_several_spellings_is_one_instance_until_its_last_name_goes() {
         script.pass(0);
         assert_eq!(script.ports(), [1, 2]);
         for (left, index) in [2, 1, 0].into_iter().zip(gone) {
-            script.membership.deleted(names[index], script.now);
+            script.membership.deleted(names[index], false, script.now);
             script.pass(5);
             let ports = if left > 0 { vec![1, 2] } else { vec![2] };
             assert_eq!(script.ports(), ports, "{gone:?}, {left} left");
@@ -336,19 +359,18 @@ fn an_endpoint_in_several_spellings_is_one_instance_until_its_last_name_goes() {
 #[test]
 fn a_list_with_other_spellings_of_an_endpoint_does_not_change_the_view() {
     let mut script = Script::with(2);
-    let shown_changes = script.membership.shown_changes();
+    let shown_changes = script.membership.set.changes();
     let again = |script: &mut Script, names: &[&str]| {
-        let names = names.iter().map(|name| name.to_string());
-        let changed = script.membership.listed(&listing(names), script.now, false);
+        let changed = script.list(names.iter().map(|name| name.to_string()), After::Following);
         script.pass(5);
-        changed
+        changed > 0
     };
     assert!(!again(&mut script, &["127.0.0.1:2", "127.0.0.1:1"]), "the same in another order");
     assert!(again(&mut script, &["127.0.0.1:1", "127.0.0.1:2", "[::ffff:127.0.0.1]:2"]));
     assert!(again(&mut script, &["127.0.0.1:1", "[::ffff:127.0.0.1]:2"]), "one name was removed");
     assert!(!again(&mut script, &["[::ffff:127.0.0.1]:2", "127.0.0.1:1"]));
     assert_eq!(
-        (script.ports(), script.membership.shown_changes()),
+        (script.ports(), script.membership.set.changes()),
         (vec![1, 2], shown_changes),
         "the view did not change"
     );
@@ -364,11 +386,7 @@ struct Reading {
 
 impl Reading {
     fn with(count: u16) -> Self {
-        let mut script = Script::with(0);
-        script.membership = Membership::new(Box::new(Plain), Duration::from_millis(5), true);
-        script.membership.set_hold(Duration::from_secs(10));
-        script.listed(1..=count);
-        Self { script, zxid: 1 }
+        Self { script: Script::start(Plain, Records::Read, (1..=count).map(name)), zxid: 1 }
     }
 
     /// Reads the records that are due; all have this data.
@@ -383,7 +401,7 @@ impl Reading {
         let (now, membership) = (self.script.now, &mut self.script.membership);
         let Some(batch) = membership.take_reads(now, 256) else { return 0 };
         for name in &batch.names {
-            membership.apply_reply(batch.ticket, name, reading.clone(), now + Duration::from_secs(1));
+            membership.apply_reply(batch.ticket, name, reading.clone(), now, now + Duration::from_secs(1));
         }
         self.script.pass(0);
         batch.names.len()
@@ -400,13 +418,13 @@ impl Reading {
                 znodes.iter().find(|(znode, ..)| znode == name).expect("the znode exists");
             (stat.czxid, stat.mzxid) = (zk_core::Zxid(*czxid), zk_core::Zxid(*czxid));
             let data = format!(r#"{{"Weight":{weight}}}"#).into_bytes();
-            membership.apply_reply(batch.ticket, name, Some(Ok((data, stat))), now);
+            membership.apply_reply(batch.ticket, name, Some(Ok((data, stat))), now, now);
         }
         self.script.pass(0);
     }
 
     fn weights(&self) -> Vec<(u16, u32)> {
-        let instances = self.script.membership.instances();
+        let instances = self.script.membership.set.instances();
         instances.iter().map(|instance| (instance.endpoint().port(), instance.weight())).collect()
     }
 }
@@ -447,13 +465,96 @@ fn changes_within_5_ms_are_read_in_one_batch() {
 }
 
 #[test]
-fn the_last_shown_instance_does_not_go_before_a_new_one_is_shown() {
+fn the_last_shown_instance_does_not_go_before_a_new_one_has_its_record() {
     let mut reading = Reading::with(1);
-    reading.read("");
+    reading.read(r#"{"Weight":7}"#);
     reading.script.create(2);
     reading.script.delete([1]);
     reading.script.pass(5);
-    assert_eq!(reading.script.ports(), [2], "an empty set would be wrong");
+    assert_eq!(reading.weights(), [(1, 7)], "an empty set would be wrong");
+    assert_eq!(
+        reading.script.membership.next_deadline(),
+        Some(reading.script.now + Duration::from_millis(245))
+    );
+    reading.read(r#"{"Weight":8}"#);
+    assert_eq!(reading.weights(), [(2, 8)]);
+    assert_eq!(reading.script.membership.next_deadline(), None);
+}
+
+#[test]
+fn the_only_instance_that_comes_back_later_shows_with_its_record() {
+    let mut reading = Reading::with(1);
+    reading.read(r#"{"Weight":7}"#);
+    reading.script.delete([1]);
+    reading.script.pass(5);
+    assert_eq!(reading.weights(), [], "its session has expired");
+    reading.script.create(1);
+    reading.script.pass(5);
+    assert_eq!(reading.weights(), [], "no defaults for a moment");
+    reading.read(r#"{"Weight":8}"#);
+    assert_eq!(reading.weights(), [(1, 8)]);
+}
+
+#[test]
+fn fresh_instances_that_come_and_go_are_no_mass_disappearance() {
+    let mut script = Script::with(10);
+    script.pass(2_000);
+    for port in 11..100 {
+        script.create(port);
+        script.pass(57);
+        script.delete([port]);
+        script.pass(5);
+        assert_eq!(script.ports().len(), 10, "{port} goes once it has settled");
+    }
+    // Those that were there a second ago are held all the same, and the fresh one that goes with them is not.
+    script.create(100);
+    script.delete((1..=6).chain([100]));
+    script.pass(5);
+    assert_eq!((script.ports().len(), script.membership.set.held()), (10, 6));
+    script.create(101);
+    script.pass(500);
+    script.delete([101]);
+    script.pass(5);
+    assert_eq!((script.ports().len(), script.membership.set.held()), (10, 6));
+}
+
+#[test]
+fn an_instance_that_was_there_a_second_ago_counts_however_often_it_came_back_since() {
+    let mut script = Script::with(4);
+    script.pass(2_000);
+    for _ in 0..3 {
+        script.delete([1]);
+        script.pass(10);
+        script.create(1);
+        script.pass(10);
+    }
+    script.delete([1, 2, 3]);
+    script.pass(5);
+    assert_eq!(script.membership.set.held(), 3);
+}
+
+#[test]
+fn share_number_and_window_can_be_set() {
+    let rule = MassDisappearance::default().with_share(0.3).unwrap().with_number(4).unwrap();
+    for (rule, gone, step, held) in [
+        (rule, 4, 0, 4),
+        (rule, 3, 0, 0),
+        (rule.with_share(0.4).unwrap(), 4, 0, 0),
+        (rule, 4, 250, 1),
+        (rule.with_window(Duration::from_millis(400)).unwrap(), 4, 250, 0),
+    ] {
+        let mut script = Script::with(0);
+        let config = Config::new("/services".parse().unwrap()).with_settle(Duration::from_millis(5)).unwrap();
+        script.membership = Membership::new(Box::new(Plain), &config.with_mass_disappearance(rule));
+        script.membership.set.set_hold(Duration::from_secs(10));
+        script.list((1..=10).map(name), After::Gap);
+        for port in 1..=gone {
+            script.delete([port]);
+            script.pass(step);
+        }
+        script.pass(5);
+        assert_eq!(script.membership.set.held(), held, "{rule:?}, {gone} gone, {step} ms");
+    }
 }
 
 #[test]
@@ -472,7 +573,7 @@ fn a_held_instance_keeps_its_record() {
     reading.script.listed([]);
     reading.script.pass(100);
     assert_eq!(reading.weights(), [(1, 7), (2, 7), (3, 7), (4, 7)]);
-    assert_eq!(reading.script.membership.total_held(), 4);
+    assert_eq!(reading.script.membership.set.total_held(), 4);
     reading.script.create(1);
     reading.script.pass(5);
     assert_eq!(reading.read(r#"{"Weight":8}"#), 1);
@@ -551,21 +652,20 @@ fn the_youngest_znode_of_an_endpoint_has_the_record_that_counts() {
         }
         reading.read_of(&all);
         assert_eq!(reading.weights(), [(1, 2)], "{order:?}");
-        reading.script.membership.deleted(OLD.0, reading.script.now);
+        reading.script.membership.deleted(OLD.0, false, reading.script.now);
         reading.read_of(&all);
         assert_eq!(reading.weights(), [(1, 2)], "{order:?}");
-        reading.script.membership.deleted(YOUNG.0, reading.script.now);
+        reading.script.membership.deleted(YOUNG.0, false, reading.script.now);
         reading.read_of(&all);
         assert_eq!(reading.weights(), [(1, 3)], "the next youngest counts: {order:?}");
-        reading.script.membership.deleted(MIDDLE.0, reading.script.now);
+        reading.script.membership.deleted(MIDDLE.0, false, reading.script.now);
         reading.script.pass(5);
         assert_eq!(reading.weights(), []);
     }
     // The same with lists instead of events.
     let mut reading = Reading::with(0);
     for names in [vec![OLD, YOUNG], vec![OLD]] {
-        let list = names.iter().map(|znode| znode.0.to_owned());
-        reading.script.membership.listed(&listing(list), reading.script.now, false);
+        reading.script.list(names.iter().map(|znode| znode.0.to_owned()), After::Following);
         reading.read_of(&all);
         assert_eq!(reading.weights(), [(1, names.last().unwrap().2)]);
     }

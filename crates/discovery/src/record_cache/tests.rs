@@ -27,7 +27,7 @@ struct Script {
 impl Script {
     fn with(names: &[&str]) -> Self {
         let mut script = Self { cache: RecordCache::new(), now: Instant::now() };
-        script.cache.listed(names.iter().copied(), script.now);
+        names.iter().for_each(|name| script.cache.created(&(*name).into(), script.now));
         script
     }
 
@@ -45,16 +45,15 @@ impl Script {
     }
 }
 
-fn new_record(size: usize) -> Verdict {
-    Verdict::Record { data: vec![b'x'; size], mismatch: false }
+fn new_record(czxid: i64, size: usize) -> Verdict {
+    Verdict::Record { data: vec![b'x'; size], czxid: Zxid(czxid), mismatch: false }
 }
 
 #[test]
 fn a_listed_record_is_read_once() {
     let mut script = Script::with(&["a", "b"]);
-    assert_eq!(script.read(1, 1, 3), [new_record(3), new_record(3)]);
+    assert_eq!(script.read(1, 1, 3), [new_record(1, 3), new_record(1, 3)]);
     assert_eq!(script.cache.next_due(), None);
-    script.cache.listed(["a", "b"], script.now);
     assert_eq!(script.take(), None);
 }
 
@@ -65,7 +64,7 @@ fn a_record_written_during_its_read_is_read_again() {
     script.cache.written("a", script.now);
     assert_eq!(script.take(), None, "one at a time");
     script.cache.apply_reply(batch.ticket, "a", record(1, 1, 3), script.now);
-    assert_eq!(script.read(1, 2, 4), [new_record(4)]);
+    assert_eq!(script.read(1, 2, 4), [new_record(1, 4)]);
 }
 
 #[test]
@@ -73,16 +72,16 @@ fn a_reply_about_a_znode_that_was_deleted_and_created_again_is_ignored() {
     let mut script = Script::with(&["a"]);
     let batch = script.take().unwrap();
     script.cache.deleted("a");
-    script.cache.created("a", script.now);
+    script.cache.created(&"a".into(), script.now);
     assert_eq!(script.cache.apply_reply(batch.ticket, "a", record(1, 1, 3), script.now), Verdict::Nothing);
-    assert_eq!(script.read(2, 2, 3), [new_record(3)]);
+    assert_eq!(script.read(2, 2, 3), [new_record(2, 3)]);
 }
 
 #[test]
 fn a_reread_finds_a_znode_that_was_created_again_with_the_same_version() {
     let mut script = Script::with(&["a"]);
     script.read(1, 1, 3);
-    for (czxid, expected) in [(1, Verdict::Nothing), (2, new_record(3))] {
+    for (czxid, expected) in [(1, Verdict::Nothing), (2, new_record(2, 3))] {
         script.cache.reread_all(script.now, Duration::ZERO, ReadReason::Resync, &mut rng());
         assert_eq!(script.read(czxid, czxid, 3), [expected]);
     }
@@ -105,7 +104,7 @@ fn only_an_audit_without_an_event_reports_a_mismatch() {
         let verdict = script.cache.apply_reply(batch.ticket, "a", record(1, 2, 3), script.now);
         assert_eq!(
             verdict,
-            Verdict::Record { data: b"xxx".to_vec(), mismatch },
+            Verdict::Record { data: b"xxx".to_vec(), czxid: Zxid(1), mismatch },
             "{reason:?}, event: {event}"
         );
     }
@@ -117,7 +116,7 @@ fn a_resync_during_an_audit_reports_no_mismatch() {
     script.read(1, 1, 3);
     script.cache.reread_all(script.now, LATER, ReadReason::Audit, &mut rng());
     script.cache.reread_all(script.now, Duration::ZERO, ReadReason::Resync, &mut rng());
-    assert_eq!(script.read(1, 2, 3), [new_record(3)]);
+    assert_eq!(script.read(1, 2, 3), [new_record(1, 3)]);
 }
 
 #[test]
@@ -137,7 +136,7 @@ fn a_record_without_a_reply_is_read_again_later() {
     script.cache.apply_reply(batch.ticket, "a", None, script.now + LATER);
     assert_eq!(script.take(), None);
     script.now += LATER;
-    assert_eq!(script.read(1, 1, 1), [new_record(1)]);
+    assert_eq!(script.read(1, 1, 1), [new_record(1, 1)]);
 }
 
 #[test]
@@ -146,7 +145,7 @@ fn a_denied_record_is_known_only_until_the_znode_is_created_again() {
     script.read(1, 1, 3);
     for (created, known) in [(false, true), (true, false)] {
         if created {
-            script.cache.created("a", script.now);
+            script.cache.created(&"a".into(), script.now);
         } else {
             script.cache.written("a", script.now);
         }
@@ -248,6 +247,8 @@ struct World {
     delivered: usize,
     /// Batches with the znodes of their moment, and how many events there had been by then.
     requested: VecDeque<(Batch, Znodes, usize)>,
+    /// The names that the cache knows.
+    listed: BTreeSet<String>,
     /// The mzxids of the records that the cache returned, by name.
     reader: BTreeMap<String, i64>,
 }
@@ -271,6 +272,7 @@ impl World {
             events: VecDeque::new(),
             delivered: 0,
             requested: VecDeque::new(),
+            listed: BTreeSet::new(),
             reader: BTreeMap::new(),
         }
     }
@@ -307,7 +309,13 @@ impl World {
             Step::Resync => {
                 self.events.clear();
                 self.requested.clear();
-                self.cache.listed(self.znodes.keys().map(String::as_str), self.now);
+                for name in self.znodes.keys().filter(|name| !self.listed.contains(*name)) {
+                    self.cache.created(&name.as_str().into(), self.now);
+                }
+                for name in self.listed.iter().filter(|name| !self.znodes.contains_key(*name)) {
+                    self.cache.deleted(name);
+                }
+                self.listed = self.znodes.keys().cloned().collect();
                 self.reader.retain(|name, _| self.znodes.contains_key(name));
                 self.cache.reread_all(self.now, Duration::ZERO, ReadReason::Resync, &mut rng());
             }
@@ -322,9 +330,13 @@ impl World {
         {
             self.delivered += 1;
             match event {
-                Event::Created(name) => self.cache.created(&name, self.now),
+                Event::Created(name) => {
+                    self.cache.created(&name.as_str().into(), self.now);
+                    self.listed.insert(name);
+                }
                 Event::Deleted(name) => {
                     self.cache.deleted(&name);
+                    self.listed.remove(&name);
                     self.reader.remove(&name);
                 }
                 Event::Written(name) => self.cache.written(&name, self.now),

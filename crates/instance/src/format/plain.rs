@@ -76,13 +76,17 @@ impl Format for Plain {
         Ok(Encoded { segment: instance.endpoint().to_string(), data })
     }
 
-    fn decode_name(&self, segment: &str) -> Result<Endpoint, DecodeError> {
-        segment.parse().map_err(|reason| DecodeError::NotAnEndpoint { segment: segment.to_owned(), reason })
+    fn decode_name(&self, segment: &str) -> Result<Option<Endpoint>, DecodeError> {
+        endpoint(segment).map(Some)
     }
 
     fn decode(&self, segment: &str, data: &[u8]) -> Result<Decoded, DecodeError> {
-        Ok(read::instance(self.decode_name(segment)?, data))
+        Ok(read::instance(endpoint(segment)?, data))
     }
+}
+
+fn endpoint(segment: &str) -> Result<Endpoint, DecodeError> {
+    segment.parse().map_err(|reason| DecodeError::NotAnEndpoint { segment: segment.to_owned(), reason })
 }
 
 fn check_key(key: &str) -> Result<(), EncodeError> {

@@ -1,0 +1,185 @@
+//! The set of instances: those with a znode, those that are shown, and the difference.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use instance::{Endpoint, Instance};
+use tokio::time::Instant;
+
+use super::nodes::{Known, Nodes};
+use super::removals::Removals;
+use super::shown::Shown;
+use crate::config::{Config, Records};
+
+/// The set of instances. Every instance has a znode or a removal; all are shown but those that wait for their records.
+#[derive(Debug)]
+pub(crate) struct Set {
+    /// Whether an instance waits for its record.
+    by_record: bool,
+    pub(super) nodes: Nodes,
+    shown: Shown,
+    removals: Removals,
+}
+
+impl Set {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            by_record: config.records() == Records::Read,
+            nodes: Nodes::default(),
+            shown: Shown::default(),
+            removals: Removals::new(config.settle(), config.mass_disappearance()),
+        }
+    }
+
+    /// The endpoint of a znode is known from now on, or what is known about it has changed; `after_gap` if nobody knows
+    /// since when.
+    pub(super) fn place(
+        &mut self,
+        name: &Arc<str>,
+        instance: Instance,
+        known: Known,
+        after_gap: bool,
+        now: Instant,
+    ) {
+        let endpoint = instance.endpoint().clone();
+        if !self.nodes.stands(&endpoint) {
+            self.removals.came(&endpoint, after_gap, now);
+        }
+        if let Some(before) = self.nodes.set(name, instance.into(), known) {
+            self.left(before, name.clone(), now);
+        }
+        self.refresh(&endpoint);
+    }
+
+    /// A znode of this endpoint does not stand any more.
+    pub(super) fn left(&mut self, endpoint: Endpoint, name: Arc<str>, now: Instant) {
+        if self.nodes.stands(&endpoint) {
+            self.refresh(&endpoint);
+        } else if self.shown.contains(&endpoint) {
+            self.removals.begin(endpoint, name, now);
+        } else {
+            self.removals.went(&endpoint, now);
+        }
+    }
+
+    /// A znode of this endpoint does not stand any more, as was meant.
+    pub(super) fn left_as_told(&mut self, endpoint: &Endpoint) {
+        if self.nodes.stands(endpoint) {
+            self.refresh(endpoint);
+        } else {
+            self.remove(endpoint);
+        }
+    }
+
+    /// The endpoint whose last znode had this name, if it is shown still.
+    pub(super) fn endpoint_of_removal(&self, name: &str) -> Option<Endpoint> {
+        self.removals.endpoint_of(name)
+    }
+
+    /// Shows an endpoint as its youngest znode has it, unless the record of that is still to be read.
+    pub(super) fn refresh(&mut self, endpoint: &Endpoint) {
+        if let Some((instance, known)) = self.nodes.speaker(endpoint)
+            && (known > Known::ByName || !self.by_record)
+        {
+            self.shown.show(instance.clone());
+        }
+    }
+
+    /// Shows the instance of a znode, if its endpoint is known, with what is known.
+    pub(super) fn show_as_known(&mut self, name: &str) {
+        if let Some((_, Some(endpoint))) = self.nodes.get(name)
+            && !self.shown.contains(endpoint)
+            && let Some((instance, _)) = self.nodes.speaker(endpoint)
+        {
+            self.shown.show(instance.clone());
+        }
+    }
+
+    pub(super) fn shows(&self, endpoint: &Endpoint) -> bool {
+        self.shown.contains(endpoint)
+    }
+
+    /// Whether no instance that is shown has a znode.
+    pub(super) fn would_be_empty(&self) -> bool {
+        self.removals.len() == self.shown.len()
+    }
+
+    /// Removes those that have settled or were held for long enough.
+    pub(super) fn remove_due(&mut self, now: Instant) {
+        for endpoint in self.removals.take_due(self.len(), now) {
+            self.shown.remove(&endpoint);
+        }
+    }
+
+    /// When [`remove_due`](Self::remove_due) is due next.
+    pub(super) fn next_removal(&self) -> Option<Instant> {
+        self.removals.next_deadline()
+    }
+
+    /// Holds all removals, if they are too large a share.
+    pub(super) fn hold_after_new_session(&mut self) {
+        self.removals.hold_after_new_session(self.len());
+    }
+
+    /// An instance is gone for a reason of its own.
+    fn remove(&mut self, endpoint: &Endpoint) {
+        self.removals.believe(endpoint);
+        self.shown.remove(endpoint);
+    }
+
+    /// Sets for how long a mass disappearance is held.
+    pub(crate) fn set_hold(&mut self, hold: Duration) {
+        self.removals.set_hold(hold);
+    }
+
+    /// The link is up.
+    pub(crate) fn link_up(&mut self, now: Instant) {
+        self.removals.link_up(now);
+    }
+
+    /// The link is down.
+    pub(crate) fn link_down(&mut self, now: Instant) {
+        self.removals.link_down(now);
+    }
+
+    /// An endpoint refused a connection. Removes the instance if it is held; returns whether it was.
+    pub(crate) fn refused(&mut self, endpoint: &Endpoint) -> bool {
+        let held = self.removals.is_held(endpoint);
+        if held {
+            self.remove(endpoint);
+        }
+        held
+    }
+
+    /// Removes all held instances.
+    pub(crate) fn release_held(&mut self) {
+        for endpoint in self.removals.held_endpoints() {
+            self.remove(&endpoint);
+        }
+    }
+
+    /// The shown instances, sorted by endpoint.
+    pub(crate) fn instances(&self) -> Box<[Arc<Instance>]> {
+        self.shown.instances()
+    }
+
+    /// How often the shown instances have changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.shown.changes()
+    }
+
+    /// How many shown instances are held.
+    pub(crate) fn held(&self) -> usize {
+        self.removals.held()
+    }
+
+    /// How many removals were held so far.
+    pub(crate) fn total_held(&self) -> u64 {
+        self.removals.total_held()
+    }
+
+    /// How many instances are shown, or wait for their records.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.endpoints() + self.removals.len()
+    }
+}

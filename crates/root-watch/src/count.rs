@@ -1,0 +1,234 @@
+//! Counts what was told about the children of a root, and compares it with what the root's stat shows.
+//!
+//! The `cversion` of a stat is the number of children created, plus the number deleted, since the znode was created. So
+//! its difference to the number of such events that were told is a constant of a root's life, as long as none is missed.
+//!
+//! An event that came before a reply may be later than the reply: the queue of events runs ahead. So a reply decides
+//! only if no event came during its round trip, or if the events name their transactions (ZooKeeper 3.9 and later): then
+//! the `pzxid` of the stat tells which of them it includes.
+
+use zk_core::{Stat, Zxid};
+
+/// How many events of one round trip are remembered with their transactions.
+const REMEMBERED: usize = 16_384;
+
+/// What a stat says about the events so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Everything since the base was told.
+    Whole,
+    /// Something was not told, or the root cannot be counted. The base is a new one.
+    Mismatch,
+    /// There was no exact base, and now there is one.
+    Learned,
+    /// Events came during the round trip: ask again.
+    Undecided,
+}
+
+/// What the root is known to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Base {
+    Unknown,
+    /// It does not exist.
+    Absent,
+    Present(Life),
+    /// Its counter has reached the end, and stays there.
+    Stuck,
+}
+
+/// The life of a root, from its creation to its deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Life {
+    /// The root's identity. `None` if an event without its transaction has told the creation.
+    czxid: Option<Zxid>,
+    offset: Range,
+}
+
+/// What the offset, `cversion` less the events told, may be: `least`, or up to `more` above it. All arithmetic wraps, as
+/// the counter does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Range {
+    least: i32,
+    more: u32,
+}
+
+impl Range {
+    fn exactly(offset: i32) -> Self {
+        Self { least: offset, more: 0 }
+    }
+
+    fn is_exact(self) -> bool {
+        self.more == 0
+    }
+
+    /// What both allow.
+    fn intersection(self, other: Self) -> Option<Self> {
+        let start = i64::from(other.least.wrapping_sub(self.least));
+        let least = start.max(0);
+        let most = i64::from(self.more).min(start + i64::from(other.more));
+        let more = u32::try_from(most - least).ok()?;
+        // `least` is at most `more`, and so within 32 bits.
+        Some(Self { least: self.least.wrapping_add(least as i32), more })
+    }
+}
+
+/// The round trip of a request whose reply has a stat of the root.
+#[derive(Debug)]
+struct Trip {
+    /// How many changes had been told when the request was sent.
+    sent: i32,
+    /// The transactions of the changes since then; `None` if an event did not name it, or they are too many.
+    zxids: Option<Vec<Zxid>>,
+    /// The root was created or deleted since then.
+    root_changed: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Count {
+    /// How many children were told to be created or deleted.
+    told: i32,
+    base: Base,
+    /// The base is exact: a quiet round trip has shown it. (Ranges may shrink to one value without that, and then hide
+    /// an event that was missed in between.)
+    proven: bool,
+    trip: Option<Trip>,
+}
+
+impl Count {
+    pub(crate) fn new() -> Self {
+        Self { told: 0, base: Base::Unknown, proven: false, trip: None }
+    }
+
+    /// Nothing is known any more.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::new();
+    }
+
+    /// A child was told to be created or deleted.
+    pub(crate) fn child_changed(&mut self, zxid: Option<Zxid>) {
+        self.told = self.told.wrapping_add(1);
+        if let Some(trip) = &mut self.trip {
+            match (&mut trip.zxids, zxid) {
+                (Some(zxids), Some(zxid)) if zxids.len() < REMEMBERED => zxids.push(zxid),
+                _ => trip.zxids = None,
+            }
+        }
+    }
+
+    /// The root was told to be created: a life begins, in which nothing has been changed yet.
+    pub(crate) fn root_created(&mut self, zxid: Option<Zxid>) {
+        let offset = Range::exactly(self.told.wrapping_neg());
+        self.root_changed(Base::Present(Life { czxid: zxid, offset }));
+    }
+
+    /// The root was told to be deleted.
+    pub(crate) fn root_deleted(&mut self) {
+        self.root_changed(Base::Absent);
+    }
+
+    fn root_changed(&mut self, base: Base) {
+        (self.base, self.proven) = (base, true);
+        if let Some(trip) = &mut self.trip {
+            trip.root_changed = true;
+        }
+    }
+
+    /// The watch has ended: what follows is not told. Only a root whose identity is known can be found again.
+    pub(crate) fn watch_ended(&mut self) {
+        self.trip = None;
+        if let Base::Present(Life { czxid: None, .. }) = self.base {
+            self.base = Base::Unknown;
+        }
+    }
+
+    /// Whether an exact base is missing, and a stat may give one.
+    pub(crate) fn wants_base(&self) -> bool {
+        match self.base {
+            Base::Unknown => true,
+            Base::Present(life) => life.czxid.is_none() || !self.proven,
+            Base::Absent | Base::Stuck => false,
+        }
+    }
+
+    /// A request whose reply has a stat of the root is being sent.
+    pub(crate) fn send(&mut self) {
+        self.trip = Some(Trip { sent: self.told, zxids: Some(Vec::new()), root_changed: false });
+    }
+
+    /// Its reply has come, and everything that was told before it has been counted.
+    pub(crate) fn reply(&mut self, stat: Option<&Stat>) -> Verdict {
+        match self.trip.take() {
+            Some(trip) if !trip.root_changed => match stat {
+                Some(stat) => self.present(&trip, stat),
+                None => self.absent(),
+            },
+            _ => Verdict::Undecided,
+        }
+    }
+
+    fn absent(&mut self) -> Verdict {
+        let before = std::mem::replace(&mut self.base, Base::Absent);
+        self.proven = true;
+        match before {
+            Base::Absent => Verdict::Whole,
+            Base::Unknown => Verdict::Learned,
+            Base::Present(_) | Base::Stuck => Verdict::Mismatch,
+        }
+    }
+
+    fn present(&mut self, trip: &Trip, stat: &Stat) -> Verdict {
+        if is_stuck(stat) {
+            self.base = Base::Stuck;
+            return Verdict::Mismatch;
+        }
+        let seen = self.offset(trip, stat);
+        let czxid = Some(stat.czxid);
+        let rebase = Life { czxid, offset: seen };
+        let Base::Present(life) = self.base else {
+            let was_unknown = self.base == Base::Unknown;
+            (self.base, self.proven) = (Base::Present(rebase), seen.is_exact());
+            return match (was_unknown, seen.is_exact()) {
+                (true, true) => Verdict::Learned,
+                (true, false) => Verdict::Undecided,
+                (false, _) => Verdict::Mismatch,
+            };
+        };
+        let is_another = life.czxid.is_some() && life.czxid != czxid;
+        match life.offset.intersection(seen).filter(|_| !is_another) {
+            None => {
+                (self.base, self.proven) = (Base::Present(rebase), seen.is_exact());
+                Verdict::Mismatch
+            }
+            Some(offset) if !seen.is_exact() => {
+                self.base = Base::Present(Life { offset, ..life });
+                Verdict::Undecided
+            }
+            Some(offset) => {
+                self.base = Base::Present(Life { czxid, offset });
+                if std::mem::replace(&mut self.proven, true) { Verdict::Whole } else { Verdict::Learned }
+            }
+        }
+    }
+
+    /// The offset that a stat shows: exact if it is known which events it includes.
+    fn offset(&self, trip: &Trip, stat: &Stat) -> Range {
+        let at_least = Range::exactly(stat.cversion.wrapping_sub(self.told));
+        let came = self.told.wrapping_sub(trip.sent) as u32;
+        match &trip.zxids {
+            Some(zxids) => {
+                let later = zxids.iter().filter(|zxid| **zxid > stat.pzxid).count();
+                Range { least: at_least.least.wrapping_add(later as i32), more: 0 }
+            }
+            None => Range { more: came, ..at_least },
+        }
+    }
+}
+
+/// Apache ZooKeeper counts creations, and shows twice that number less the children that there are. Its counter stays at
+/// its greatest value.
+fn is_stuck(stat: &Stat) -> bool {
+    stat.cversion.wrapping_add(stat.num_children) == i32::MAX.wrapping_mul(2)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! Attempts to connect, and what they bring.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use zk_core::transport::TransportEnd;
+use zk_core::{ConnectError, Session};
+use zk_embedded::Version;
+use zk_embedded::machine::ConnectionId;
+
+/// The name of the one server.
+pub(crate) const SERVER: &str = "simulation";
+
+/// What it takes to attach to a session again.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    pub(crate) session: i64,
+    pub(crate) password: Vec<u8>,
+    pub(crate) recursive: Arc<AtomicBool>,
+}
+
+/// A connection with its session.
+#[derive(Debug)]
+pub(crate) struct Granted {
+    pub(crate) connection: ConnectionId,
+    pub(crate) session: Session,
+    pub(crate) credentials: Credentials,
+    /// Whether the server sets recursive watches, as far as the client knows.
+    pub(crate) recursive: Arc<AtomicBool>,
+    pub(crate) version: Version,
+    pub(crate) down: watch::Receiver<Option<TransportEnd>>,
+}
+
+/// Hands on the outcome of an attempt.
+pub(crate) type Deliver = Box<dyn FnOnce(Result<Granted, ConnectError>) + Send>;
+
+/// The outcome of an attempt, to be handed on.
+pub(crate) struct Dialled {
+    pub(crate) deliver: Deliver,
+    pub(crate) outcome: Result<Granted, ConnectError>,
+}
+
+/// Who connects, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialler {
+    pub(crate) client: u64,
+    pub(crate) timeout: Duration,
+    pub(crate) user: Option<String>,
+    pub(crate) credentials: Option<Credentials>,
+}
+
+/// An attempt to connect that is under way.
+pub(crate) struct Attempt {
+    pub(crate) dialler: Dialler,
+    pub(crate) deliver: Deliver,
+    pub(crate) outcome: Option<Result<Granted, ConnectError>>,
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt").field("dialler", &self.dialler).finish()
+    }
+}

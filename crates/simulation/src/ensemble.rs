@@ -1,0 +1,175 @@
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use tokio::time::Instant;
+use zk_core::{EventKind, SessionId, Sources, Zk, ZnodePath};
+
+use crate::chaos::Chaos;
+use crate::client::Client;
+use crate::injection::Injection;
+use crate::operator::{Operator, USER};
+use crate::record::Request;
+use crate::rule::{Fault, Match};
+use crate::settings::Settings;
+use crate::shared::Shared;
+use crate::world::EPOCH_MS;
+
+/// An ensemble in virtual time. Cheap to clone; clones are the same ensemble.
+#[derive(Clone)]
+pub struct SimulatedEnsemble {
+    shared: Arc<Shared>,
+    seed: u64,
+    begun: Instant,
+    session_timeout: Duration,
+}
+
+impl SimulatedEnsemble {
+    /// Begins with an empty tree, as ZooKeeper 3.8. See [`builder`](crate::builder) for more.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn new(seed: u64) -> Self {
+        crate::builder(seed).build()
+    }
+
+    pub(crate) fn start(settings: Settings) -> Self {
+        let (seed, session_timeout) = (settings.seed, settings.session_timeout);
+        Self { shared: Shared::start(settings), seed, begun: Instant::now(), session_timeout }
+    }
+
+    /// Another client.
+    pub fn client(&self) -> Client {
+        let number = self.shared.with(|world, _| world.next_client());
+        Client::new(self.shared.clone(), number, self.session_timeout)
+    }
+
+    /// A link of a new client, whose [`Sources`] follow from the seed and the number of the client.
+    pub fn zk(&self) -> Zk {
+        self.start_link(self.client())
+    }
+
+    /// A link of a client.
+    pub fn start_link(&self, client: Client) -> Zk {
+        let sources = self.sources(client.number());
+        Zk::start_on(Arc::new(client), sources)
+    }
+
+    /// Randomness that follows from the seed and a number, and the virtual wall-clock time.
+    pub fn sources(&self, number: u64) -> Sources {
+        let begun = self.begun;
+        let epoch = UNIX_EPOCH + Duration::from_millis(EPOCH_MS.unsigned_abs());
+        Sources::seeded(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            .with_wall_clock(move || epoch + begun.elapsed())
+    }
+
+    /// Somebody who changes znodes without a link: at once.
+    ///
+    /// # Panics
+    /// Never: the ensemble has room for one more session.
+    pub fn operator(&self) -> Operator {
+        let opened = self.shared.with(|world, now| world.open_operator(USER, now));
+        let (connection, session) = opened.expect("a new session is granted");
+        Operator::new(self.shared.clone(), connection, session)
+    }
+
+    /// Lets a fault happen to requests. Of several that fit, the one that was added first decides.
+    pub fn fault(&self, matching: impl Into<Match>, fault: Fault) -> Injection {
+        let rule = self.shared.with(|world, _| world.rules.add(matching.into(), fault));
+        Injection::new(self.shared.clone(), rule)
+    }
+
+    /// Lets the next event of this kind about this znode get lost on its way to a client.
+    pub fn swallow_event(&self, path: &ZnodePath, kind: EventKind) -> Injection {
+        let rule = self.shared.with(|world, _| world.rules.swallow(None, path.clone(), kind));
+        Injection::new(self.shared.clone(), rule)
+    }
+
+    /// As [`swallow_event`](Self::swallow_event), on its way to this client.
+    pub fn swallow_event_of(&self, client: u64, path: &ZnodePath, kind: EventKind) -> Injection {
+        let rule = self.shared.with(|world, _| world.rules.swallow(Some(client), path.clone(), kind));
+        Injection::new(self.shared.clone(), rule)
+    }
+
+    /// Lets faults happen at random to requests that no [`fault`](Self::fault) chooses, from now on;
+    /// `Chaos::default()` ends it.
+    pub fn random_faults(&self, chaos: Chaos) {
+        self.shared.with(|world, _| world.chaos = chaos);
+    }
+
+    /// Breaks all connections.
+    pub fn cut(&self) {
+        self.shared.with(|world, now| world.cut_all(None, now));
+    }
+
+    /// Breaks the connections of a client.
+    pub fn cut_client(&self, client: u64) {
+        self.shared.with(|world, now| world.cut_all(Some(client), now));
+    }
+
+    /// Refuses all attempts to connect, or no longer does.
+    pub fn refuse_connects(&self, refuse: bool) {
+        self.shared.with(|world, _| world.refusing_all = refuse);
+    }
+
+    /// Refuses the attempts of a client to connect, or no longer does.
+    pub fn refuse_connects_of(&self, client: u64, refuse: bool) {
+        self.shared.with(|world, _| {
+            if refuse {
+                world.refusing.insert(client);
+            } else {
+                world.refusing.remove(&client);
+            }
+        });
+    }
+
+    /// Cuts a client off: nothing travels between it and the ensemble, and no connection breaks. Its link notices after
+    /// 2/5 of the session timeout, and its attempts to connect get no outcome.
+    pub fn stall(&self, client: u64) {
+        self.shared.with(|world, now| world.stall(client, now));
+    }
+
+    /// Ends a [`stall`](Self::stall): what has waited arrives, all at once.
+    pub fn resume(&self, client: u64) {
+        self.shared.with(|world, now| world.resume(client, now));
+    }
+
+    /// Ends a session now, as if it had been silent for too long.
+    pub fn expire(&self, session: SessionId) {
+        self.shared.with(|world, now| world.expire(session, now));
+    }
+
+    /// The session of a client, while it is connected.
+    pub fn session_of(&self, client: u64) -> Option<SessionId> {
+        self.shared.with(|world, _| world.session_of(client))
+    }
+
+    /// Changes how long a request and its reply take together.
+    pub fn set_round_trip(&self, time: RangeInclusive<Duration>) {
+        self.shared.with(|world, _| world.settings.times.round_trip = time);
+    }
+
+    /// Changes for how long a reply lies at its client while events overtake it.
+    pub fn set_reply_lag(&self, lag: RangeInclusive<Duration>) {
+        self.shared.with(|world, _| world.settings.times.reply_lag = lag);
+    }
+
+    /// The requests that have arrived and fit, in order. Of the match, `skip` and `times` do not count.
+    pub fn requests(&self, matching: impl Into<Match>) -> Vec<Request> {
+        let matching = matching.into();
+        let fits = |request: &&Request| matching.fits(request.client, request.verb, &request.path);
+        self.shared.with(|world, _| world.log.requests().filter(fits).cloned().collect())
+    }
+
+    /// Everything that has happened, a line each: the same seed and the same calls give the same lines.
+    pub fn log(&self) -> Vec<String> {
+        self.shared.with(|world, _| world.log.lines())
+    }
+}
+
+impl fmt::Debug for SimulatedEnsemble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimulatedEnsemble").field("seed", &self.seed).finish()
+    }
+}

@@ -1,0 +1,73 @@
+//! What the ensemble sends.
+
+use tokio::time::Instant;
+use zk_core::{Event, ZnodePath, Zxid};
+use zk_embedded::machine::{ConnectionId, Output};
+use zk_wire::WatchEvent;
+
+use super::World;
+use crate::agenda::Step;
+use crate::wire::{self, Results};
+
+impl World {
+    /// Sends what the machine has put out; everything of one call travels together. Returns the results of requests.
+    pub(super) fn emit(&mut self, outputs: Vec<Output>, now: Instant) -> Results {
+        let is_sent = |output: &Output| matches!(output, Output::Event { .. } | Output::Close { .. });
+        let mut arrives = now;
+        if outputs.iter().any(is_sent) {
+            arrives += self.settings.times.back(&mut self.rng);
+        }
+        // Each end of a session is a transaction of its own, and its events come before it.
+        let mut ends = outputs.iter().filter(|output| matches!(output, Output::SessionEnded { .. })).count();
+        let mut results = Vec::new();
+        for output in outputs {
+            match output {
+                Output::Event { connection, event } => {
+                    let behind = i64::try_from(ends.saturating_sub(1)).unwrap_or(0);
+                    let zxid = Zxid(self.machine.zxid() - behind);
+                    self.send_event(connection, event, zxid, now, arrives);
+                }
+                Output::Reply { result, .. } => results.push(result),
+                Output::Close { connection } => self.closed(connection, arrives),
+                Output::SessionEnded { session, expired } => {
+                    ends -= 1;
+                    let how = if expired { "expired" } else { "closed" };
+                    self.note(now, format!("session {session:#x} ends: {how}"));
+                }
+                Output::Connected { .. } => {}
+            }
+        }
+        results
+    }
+
+    fn send_event(
+        &mut self,
+        connection: ConnectionId,
+        event: WatchEvent,
+        zxid: Zxid,
+        now: Instant,
+        arrives: Instant,
+    ) {
+        let (Some(kind), Ok(path)) = (wire::event_kind(event.kind), ZnodePath::parse(&event.path)) else {
+            return;
+        };
+        let Some(link) = self.links.get_mut(&connection) else { return };
+        if self.rules.swallows(link.client, &path, kind) {
+            let text = format!("client {} is not told: {kind:?} {path}", link.client);
+            self.note(now, text);
+            return;
+        }
+        link.last_event = link.last_event.max(arrives);
+        let zxid = self.settings.event_zxids.then_some(zxid);
+        link.keep_event(Event { kind, path, zxid, at: arrives });
+        self.agenda.plan(link.last_event, Step::Event(connection));
+    }
+
+    pub(super) fn deliver_event(&mut self, connection: ConnectionId, now: Instant) {
+        let Some(link) = self.links.get_mut(&connection) else { return };
+        if let Some(event) = link.deliver_event(now) {
+            let text = format!("client {} is told: {:?} {}", link.client, event.kind, event.path);
+            self.note(now, text);
+        }
+    }
+}

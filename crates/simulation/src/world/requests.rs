@@ -1,0 +1,237 @@
+//! Requests: from the call of a client to its reply.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use zk_core::ErrorKind;
+use zk_core::transport::TransportEnd;
+use zk_embedded::machine::ConnectionId;
+use zk_wire::{ErrorCode, Framed, Request};
+
+use super::World;
+use crate::agenda::Step;
+use crate::call::{Call, Deliver, Replied};
+use crate::record::{self, Outcome};
+use crate::rule::{Fault, Held};
+use crate::verb::Verb;
+use crate::watches::Watch;
+use crate::wire::{self, Results};
+
+/// When a reply comes.
+#[derive(Clone, Copy)]
+enum When {
+    InTime,
+    Late(Duration),
+    /// When the rule is released.
+    Held(usize),
+    Never,
+}
+
+impl World {
+    /// A client calls; false if its connection has ended.
+    pub(crate) fn call(&mut self, connection: ConnectionId, call: Call, now: Instant) -> bool {
+        let arrives = now + self.settings.times.outward(&mut self.rng);
+        let Some(link) = self.links.get_mut(&connection).filter(|link| !link.closing) else { return false };
+        if call.verb == Verb::Close {
+            link.closing = true;
+            link.end(TransportEnd::Closed);
+        }
+        link.last_call = link.last_call.max(arrives);
+        link.calls.push_back(call);
+        self.agenda.plan(link.last_call, Step::Arrive(connection));
+        true
+    }
+
+    pub(super) fn open(&mut self, connection: ConnectionId, now: Instant) {
+        if let Some(link) = self.links.get_mut(&connection) {
+            link.shut = false;
+        }
+        self.serve(connection, now);
+    }
+
+    /// Looks at the requests that have arrived, as far as they need not wait.
+    pub(super) fn serve(&mut self, connection: ConnectionId, now: Instant) {
+        while let Some(link) = self.links.get_mut(&connection) {
+            if link.shut || link.arrived == 0 {
+                return;
+            }
+            let Some(call) = link.calls.pop_front() else { return };
+            link.arrived -= 1;
+            self.meet(connection, call, now);
+        }
+    }
+
+    /// Carries out a request, unless a fault is in its way.
+    fn meet(&mut self, connection: ConnectionId, mut call: Call, now: Instant) {
+        let Some(link) = self.links.get(&connection) else { return };
+        let (client, session) = (link.client, link.session.id);
+        let fault = match call.decided {
+            true => None,
+            false => match self.rules.claim(client, call.verb, &call.path) {
+                Some((rule, fault)) => Some((Some(rule), fault)),
+                None => self.chaos.draw(&mut self.rng).map(|fault| (None, fault)),
+            },
+        };
+        let Some((rule, fault)) = fault else {
+            return self.carry_out(connection, call, None, When::InTime, now);
+        };
+        match &fault {
+            Fault::Refuse(kind) => {
+                self.record(client, &call, Outcome::Failed(kind.clone()), Some(fault.clone()), now);
+                self.reply(connection, call.deliver, Err(kind.clone()), When::InTime, now);
+            }
+            Fault::Ignore => {
+                self.record(client, &call, Outcome::NotSeen, Some(fault), now);
+                self.reply(connection, call.deliver, Err(ErrorKind::NotConnected), When::Never, now);
+            }
+            Fault::LoseReply => self.carry_out(connection, call, Some(fault), When::Never, now),
+            Fault::DelayReply(by) => {
+                let when = When::Late(*by);
+                self.carry_out(connection, call, Some(fault), when, now);
+            }
+            Fault::HoldReply => {
+                let when = rule.map_or(When::Never, When::Held);
+                self.carry_out(connection, call, Some(fault), when, now);
+            }
+            Fault::Delay(_) | Fault::Hold => {
+                let text = format!("client {client} {} {} waits [{fault:?}]", call.verb, call.path);
+                self.note(now, text);
+                call.decided = true;
+                self.put_back(connection, call);
+                match (&fault, rule) {
+                    (Fault::Delay(by), _) => self.agenda.plan(now + *by, Step::Open(connection)),
+                    (_, Some(rule)) => self.rules.keep(rule, Held::Requests(connection)),
+                    _ => {}
+                }
+            }
+            Fault::CutBefore => {
+                self.record(client, &call, Outcome::NotSeen, Some(fault), now);
+                self.cut(connection, "cut before a request", now);
+            }
+            Fault::CutAfter => {
+                self.carry_out(connection, call, Some(fault), When::Never, now);
+                self.cut(connection, "cut after a request", now);
+            }
+            Fault::Expire => {
+                self.record(client, &call, Outcome::NotSeen, Some(fault), now);
+                self.reply(connection, call.deliver, Err(ErrorKind::NotConnected), When::Never, now);
+                self.expire(session, now);
+            }
+        }
+    }
+
+    /// Lets a request, and everything behind it, wait.
+    fn put_back(&mut self, connection: ConnectionId, call: Call) {
+        if let Some(link) = self.links.get_mut(&connection) {
+            link.calls.push_front(call);
+            link.arrived += 1;
+            link.shut = true;
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        connection: ConnectionId,
+        mut call: Call,
+        fault: Option<Fault>,
+        when: When,
+        now: Instant,
+    ) {
+        let Some(link) = self.links.get_mut(&connection) else { return };
+        let client = link.client;
+        if link.closed {
+            // The ensemble has closed the connection: nothing reaches it any more.
+            self.record(client, &call, Outcome::NotSeen, fault, now);
+            return self.reply(connection, call.deliver, Err(ErrorKind::NotConnected), When::Never, now);
+        }
+        for removal in link.watches.sweep() {
+            self.ask(connection, removal, now);
+        }
+        let results = if call.watch == Some(Watch::Recursive) && self.settings.refuses_recursive_watches {
+            if let Some(link) = self.links.get(&connection) {
+                link.recursive.store(false, std::sync::atomic::Ordering::Relaxed);
+            }
+            vec![Err(ErrorCode::MarshallingError)]
+        } else {
+            let requests = std::mem::take(&mut call.requests);
+            requests.into_iter().flat_map(|request| self.ask(connection, request, now)).collect()
+        };
+        let outcome = match wire::last(results.clone()) {
+            Ok(_) => Outcome::Done,
+            Err(kind) => Outcome::Failed(kind),
+        };
+        let watching = self.watch(connection, &call, &outcome);
+        self.record(client, &call, outcome, fault, now);
+        self.reply(connection, call.deliver, Ok(Replied { results, watching }), when, now);
+    }
+
+    /// Carries out a request of the wire, and sends what follows from it.
+    pub(crate) fn ask(&mut self, connection: ConnectionId, request: Request, now: Instant) -> Results {
+        let outputs = self.machine.request(self.ms(now), connection, Framed { xid: 1, request });
+        self.emit(outputs, now)
+    }
+
+    /// An operator acts, at once.
+    pub(crate) fn operate(&mut self, connection: ConnectionId, request: Request, now: Instant) -> Results {
+        let paths: Vec<_> = request.paths().into_iter().map(String::as_str).collect();
+        let what = format!("operator {connection} {} {}", request.op_code(), paths.join(" "));
+        self.note(now, what);
+        self.ask(connection, request, now)
+    }
+
+    fn watch(
+        &mut self,
+        connection: ConnectionId,
+        call: &Call,
+        outcome: &Outcome,
+    ) -> Option<crate::watches::Watching> {
+        let watch = call.watch?;
+        let is_set = match outcome {
+            Outcome::Done => true,
+            Outcome::Failed(ErrorKind::NoNode) => watch == Watch::Exists,
+            _ => false,
+        };
+        let capacity = self.settings.event_capacity;
+        let link = self.links.get_mut(&connection).filter(|_| is_set)?;
+        Some(link.watches.add(watch, &call.path, capacity))
+    }
+
+    fn reply(
+        &mut self,
+        connection: ConnectionId,
+        deliver: Deliver,
+        result: Result<Replied, ErrorKind>,
+        when: When,
+        now: Instant,
+    ) {
+        let arrives = now + self.settings.times.back(&mut self.rng) + self.settings.times.lag(&mut self.rng);
+        let Some(link) = self.links.get_mut(&connection) else { return };
+        let number = link.keep_reply(deliver, result);
+        // Behind the events that come before it.
+        let in_time = link.last_reply.max(link.last_event).max(arrives);
+        let arrives = match when {
+            When::InTime => {
+                link.last_reply = in_time;
+                in_time
+            }
+            When::Late(by) => in_time + by,
+            When::Held(_) | When::Never => in_time,
+        };
+        let is_over = link.closing && link.closed;
+        match when {
+            When::InTime | When::Late(_) => self.agenda.plan(arrives, Step::Reply(connection, number)),
+            When::Held(rule) => return self.rules.keep(rule, Held::Reply(connection, number)),
+            When::Never => {}
+        }
+        if is_over {
+            self.agenda.plan(arrives, Step::End(connection));
+        }
+    }
+
+    fn record(&mut self, client: u64, call: &Call, outcome: Outcome, fault: Option<Fault>, now: Instant) {
+        let (verb, path, version) = (call.verb, call.path.clone(), call.version);
+        let (data, znodes) = (call.data.clone(), call.znodes);
+        let at = self.since(now);
+        self.log.request(record::Request { at, client, verb, path, znodes, data, version, outcome, fault });
+    }
+}
