@@ -27,7 +27,10 @@ pub enum RegisterError {
         /// The name of the update.
         to: String,
     },
-    /// The instance was deregistered, or the link was closed.
+    /// The registrar was shut down.
+    #[error("the registrar is shut down")]
+    ShutDown,
+    /// The instance was deregistered or abandoned, or the link was closed.
     #[error("{0} is deregistered")]
     Deregistered(ZnodePath),
 }
@@ -38,6 +41,16 @@ pub enum RegisterError {
 pub struct DeregisterError {
     /// The znode, which may still exist.
     pub path: ZnodePath,
+    /// How long the caller waited.
+    pub waited: Duration,
+}
+
+/// Registrations of a registrar had not ended in time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{left} registrations were not deregistered within {waited:?}")]
+pub struct ShutdownError {
+    /// How many names may still have a znode.
+    pub left: usize,
     /// How long the caller waited.
     pub waited: Duration,
 }

@@ -36,14 +36,26 @@
 //! | znode of another owner | never touches it: [`Status::Conflict`] names the holder, and two rivals never fight. Takes the name once it is free: at once by watch, or, if the event was lost, after 1 s at first and one audit interval at last |
 //! | an ACL denies a request | reports [`TroubleKind::Denied`] and retries within 1 s; no other registration is affected |
 //! | the server closes the connection on a write | reports [`TroubleKind::CutOff`] and writes more and more rarely; each attempt costs the link a reconnect, and no other znode changes |
+//! | [`Registration::update`], however often | writes the latest record at once, with the version that is known: it is on the znode within two round trips, if no other client writes |
+//! | [`Registration::deregister`] | deletes the znode at once, whatever else is under way, and tells that it was meant: see "A deletion that is told" |
 //!
-//! * [`Registration::status`] is true at any time: [`Status::Registered`] only while the znode is known to exist and
-//!   the link is up. A link that is down is noticed within 2/5 of the session timeout; overwritten data (until it is
-//!   restored) and an update on its way count as registered.
+//! * [`Registration::status`] is true at any time: [`Status::Registered`] only while the znode is known to exist, the link is
+//!   up, and a watch reports changes. A link that is down is noticed within 2/5 of the session timeout; overwritten data
+//!   (until it is restored) and an update on its way count as registered.
 //! * The znode is EPHEMERAL, owned by the process's one session, and named `root/host:port`, in the endpoint's one
 //!   form. It has the configured ACL ([`Config::with_acl`]), as have the root and its parents where they were
 //!   missing; znodes that exist keep theirs.
-//! * Weight and tags change in place ([`Registration::update`]). A deregistered instance stays deregistered.
+//! * Weight and tags change in place. A deregistered instance stays deregistered.
+//! * A task that ends early (a panic in a [`Format`](instance::Format), a runtime that is dropped) leaves its registrations
+//!   [`Status::Abandoned`], and no call waits for it. [`Registrar::shutdown`] waits for the end of all tasks.
+//! * With [`Zk::start_on`](zk_core::Zk::start_on), the same seed and the same ensemble give the same requests.
+//!
+//! # A deletion that is told
+//!
+//! A znode is deleted by one transaction that first writes it, empty, and then deletes it. A recursive watcher receives both
+//! events next to each other, which neither the end of a session nor a plain delete produces, and can believe at once that the
+//! instance was meant to go: `discovery` does. Where the transaction is refused (no right to write the znode, a quota) or its
+//! outcome is not known, and before ZooKeeper 3.6, a plain delete follows: no deregistration fails for it.
 //!
 //! # Limits
 //!
@@ -51,7 +63,8 @@
 //!   stop.
 //! * ZooKeeper leaves one window open: a znode of another owner that replaces the stale one between our read and our
 //!   transaction (both at version 0) is replaced, and one that replaces ours between our read and our delete is
-//!   deleted. Its owner learns of it by its own watch.
+//!   deleted. The deletion of a registered znode goes without a read: there the window is from the event of the change to
+//!   our delete. Its owner learns of it by its own watch.
 //! * The audit, not a watch, finds data that was overwritten while the link was down, where the root watch confirms all
 //!   registrations without a read; and changes of a znode whose ACL was changed by hand so that we cannot read it.
 //!
@@ -67,19 +80,22 @@
 mod config;
 mod decide;
 mod error;
+mod inbox;
 mod keeper;
 mod log_limiter;
 mod metrics;
-mod notify;
+mod names;
 mod process;
+mod readiness;
 mod registrar;
 mod registration;
-mod root_watch;
+mod shared;
 mod singleflight;
 mod status;
+mod wish;
 
 pub use config::{Config, ConfigError};
-pub use error::{DeregisterError, RegisterError};
+pub use error::{DeregisterError, RegisterError, ShutdownError};
 pub use registrar::{Registrar, Socket};
 pub use registration::Registration;
 pub use status::{Holder, Status, Trouble, TroubleKind};

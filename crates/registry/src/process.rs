@@ -1,15 +1,17 @@
 //! Facts about this process, which it writes into its znodes.
 
 use std::fs;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use instance::{Incarnation, Owner};
+use rand::RngExt;
+use zk_core::Sources;
 
 /// The owner that this process is, with a new incarnation. A fact that the system does not provide is left out: a
 /// missing fact never makes a znode ours.
-pub(crate) fn owner() -> Owner {
-    let mut owner = Owner::new(Incarnation::from_u128(rand::random())).with_pid(std::process::id());
-    if let Ok(since_epoch) = SystemTime::now().duration_since(UNIX_EPOCH) {
+pub(crate) fn owner(sources: &Sources) -> Owner {
+    let mut owner = Owner::new(Incarnation::from_u128(sources.rng().random())).with_pid(std::process::id());
+    if let Ok(since_epoch) = sources.wall_clock().duration_since(UNIX_EPOCH) {
         owner = owner.with_started_ms(since_epoch.as_millis() as u64);
     }
     if let Some(host) = line("/proc/sys/kernel/hostname").or_else(|| std::env::var("HOSTNAME").ok()) {

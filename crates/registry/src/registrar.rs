@@ -1,37 +1,32 @@
 //! [`Registrar`]: makes the registrations of one root, and owns what they share.
 
+mod task;
+
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use instance::{Encoded, Format, Instance, Owner, Plain};
-use tokio::sync::{Semaphore, watch};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 use zk_core::Zk;
 
 use crate::config::Config;
-use crate::error::RegisterError;
-use crate::keeper::{Keeper, Name};
-use crate::log_limiter::LogLimiter;
-use crate::metrics::Metrics;
-use crate::notify::Names;
+use crate::decide::Claim;
+use crate::error::{RegisterError, ShutdownError};
+use crate::keeper::{self, Name};
 use crate::process;
 use crate::registration::Registration;
-use crate::root_watch::{Context, Readiness, RootWatch};
-use crate::singleflight::Singleflight;
-
-/// How many keepers of a registrar take a step at the same time: enough to keep a link busy, and few enough to leave
-/// room on it for others (zk-core lets 1,024 requests wait for replies) and to stay within the operation timeout.
-const STEPS_AT_A_TIME: usize = 256;
-/// How many single znodes a registrar audits in a second where one watch serves all. Where there are more, each is
-/// audited less often; the list is compared with the names at every audit all the same.
-const AUDITS_A_SECOND: u32 = 200;
+use crate::shared::Shared;
+use crate::wish::Wish;
 
 /// Makes registrations below one root, over one link. Cheap to clone; clones are the same registrar.
 ///
 /// Each registrar made by [`new`](Self::new) is an incarnation of its own: another registrar treats its znodes as those
 /// of another owner, also in the same process.
 ///
-/// `Drop` does nothing: registrations live on without it.
+/// `Drop` does nothing: registrations live on without it. [`shutdown`](Self::shutdown) ends them.
 ///
 /// # Costs
 /// In requests, where `n` registrations have a znode each:
@@ -39,13 +34,13 @@ const AUDITS_A_SECOND: u32 = 200;
 /// | event | up to [`OWN_WATCHES`](Self::OWN_WATCHES) registrations: a watch each | more: one recursive watch of the root |
 /// | --- | --- | --- |
 /// | registration of a free name | a create, and a read that sets the watch | a create |
-/// | update | a read and a write, and a read that sets the watch again | a read and a write |
-/// | deregistration | a read and a write | a read and a write |
-/// | reconnect | one `sync`, `n` reads | four in all, if nothing was created or deleted below the root meanwhile and in the second before; else `n` reads, too |
-/// | audit | `n` reads | one read if the list has not changed, else the list; besides, single znodes, at most 200 a second |
+/// | update | a write, and a read that sets the watch again | a write |
+/// | deregistration | a transaction | a transaction |
+/// | reconnect | one `sync`, `n` reads | four in all, if nothing was created or deleted below the root meanwhile; else `n` reads, too |
+/// | audit | `n` reads | one read, and the list if something was not told; besides, single znodes, at most 200 a second |
 ///
 /// A server never has more watches of one registrar than `OWN_WATCHES` and one. At most 256 steps are under way at one
-/// time. Where more than 500 registrations are pending after a failure, each waits longer in proportion.
+/// time, and as many deregistrations beside them. Where more than 500 registrations are pending after a failure, each waits longer in proportion.
 ///
 /// The recursive watch may exist beside that of the crate `discovery`; no other kind of watch may be set on the root in
 /// the same session (ZOOKEEPER-4466). Servers before ZooKeeper 3.6 have no recursive watches, and the attempt may cost
@@ -53,21 +48,9 @@ const AUDITS_A_SECOND: u32 = 200;
 #[derive(Clone, Debug)]
 pub struct Registrar {
     shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) zk: Zk,
-    pub(crate) config: Config,
-    pub(crate) format: Box<dyn Format>,
     owner: Owner,
-    pub(crate) context: Context,
-    /// A keeper has a permit while it takes a step.
-    pub(crate) steps: Semaphore,
-    pub(crate) syncs: Singleflight,
-    pub(crate) roots: Singleflight,
-    /// Set by the first registration, which starts the root watch.
-    readiness: OnceLock<watch::Receiver<Readiness>>,
+    /// Keeps the registrar's task alive. Set by the first registration, which starts the task.
+    task: Arc<Mutex<Option<watch::Receiver<()>>>>,
 }
 
 /// What the caller states about the socket on which the instance serves: it decides whether a znode that another
@@ -101,25 +84,9 @@ impl Registrar {
 
     /// Makes a registrar that writes another format.
     pub fn with_format(zk: Zk, config: Config, format: Box<dyn Format>) -> Self {
-        let owner = process::owner();
-        let context = Context {
-            names: Arc::new(Names::new(Self::OWN_WATCHES)),
-            metrics: Arc::new(Metrics::new(config.root().as_str())),
-            log: Arc::new(LogLimiter::default()),
-        };
-        Self {
-            shared: Arc::new(Shared {
-                zk,
-                config,
-                format,
-                owner,
-                context,
-                steps: Semaphore::new(STEPS_AT_A_TIME),
-                syncs: Singleflight::default(),
-                roots: Singleflight::default(),
-                readiness: OnceLock::new(),
-            }),
-        }
+        let owner = process::owner(zk.sources());
+        let shared = Arc::new(Shared::new(zk, config, format, Self::OWN_WATCHES));
+        Self { shared, owner, task: Arc::default() }
     }
 
     /// Declares an instance registered, from now until it is deregistered, and fills in the facts about its owner.
@@ -138,44 +105,49 @@ impl Registrar {
     pub fn register(&self, instance: Instance, socket: Socket) -> Result<Registration, RegisterError> {
         let shared = &self.shared;
         let (bound, mut owner) = match socket {
-            Socket::Unvouched => (None, shared.owner.clone()),
-            Socket::Bound(bound) => (Some(bound), shared.owner.clone()),
+            Socket::Unvouched => (None, self.owner.clone()),
+            Socket::Bound(bound) => (Some(bound), self.owner.clone()),
         };
         if let Some(bound) = bound {
             owner = owner.with_bound(bound);
         }
         let Encoded { segment, data } = shared.format.encode(&instance.with_owner(owner.clone()))?;
         let path = shared.config.root().join(&segment)?;
-        let Some(notify) = shared.context.names.take(&path) else {
-            return Err(RegisterError::Duplicate(path));
-        };
-        Ok(Keeper::spawn(shared.clone(), Name { path, notify, owner, vouched: bound.is_some() }, data))
+        let (wish_tx, wish) = watch::channel(Wish::Present(data.into()));
+        // Held until the keeper has its receiver: a shutdown comes before or after.
+        let mut task = self.task.lock();
+        let inbox = shared.context.names.take(&path, &wish_tx)?;
+        let start =
+            || task::spawn(&shared.zk, &shared.config, shared.context.clone(), shared.tasks.subscribe());
+        let registrar = task.get_or_insert_with(start).clone();
+        let claim = Claim::new(owner.clone(), bound.is_some());
+        let name = Name { path: path.clone(), inbox, claim, wish, registrar };
+        let status = keeper::spawn(shared.clone(), name);
+        Ok(Registration { shared: shared.clone(), path, owner, wish: wish_tx, status })
+    }
+
+    /// Deregisters every instance of this registrar, also those whose [`Registration`] was dropped, and waits until they
+    /// and the registrar's tasks have ended. No instance can be registered any more, by any clone.
+    ///
+    /// # Errors
+    /// [`ShutdownError`] if some had not ended `within` the time: they go on, for as long as the link exists, and another
+    /// call waits for them.
+    ///
+    /// # Cancel safety
+    /// The deregistrations go on if the future is dropped.
+    pub async fn shutdown(&self, within: Duration) -> Result<(), ShutdownError> {
+        let (names, started) = (&self.shared.context.names, Instant::now());
+        names.close();
+        // The registrar's task ends with the last keeper.
+        *self.task.lock() = None;
+        match timeout(within, self.shared.tasks.closed()).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(ShutdownError { left: names.len(), waited: started.elapsed() }),
+        }
     }
 
     /// Returns the owner that this registrar writes into its znodes.
     pub fn owner(&self) -> &Owner {
-        &self.shared.owner
-    }
-}
-
-impl Shared {
-    /// The connection that keepers may use. The first call starts the root watch.
-    pub(crate) fn readiness(&self) -> watch::Receiver<Readiness> {
-        let spawn = || {
-            let (root, interval) = (self.config.root().clone(), self.config.audit_interval());
-            RootWatch::spawn(self.zk.clone(), root, interval, self.context.clone())
-        };
-        self.readiness.get_or_init(spawn).clone()
-    }
-
-    /// How often a single znode is audited, by its own watch or under the shared one.
-    pub(crate) fn audit_interval(&self, is_shared: bool) -> Duration {
-        let interval = self.config.audit_interval();
-        if is_shared {
-            let all = Duration::from_secs(1) * self.context.names.len() as u32 / AUDITS_A_SECOND;
-            interval.max(all)
-        } else {
-            interval
-        }
+        &self.owner
     }
 }

@@ -9,17 +9,9 @@ use tokio::time::Instant;
 use zk_core::ZnodePath;
 
 use crate::error::{DeregisterError, RegisterError};
-use crate::registrar::Shared;
+use crate::shared::Shared;
 use crate::status::Status;
-
-/// The state that the caller wants.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Desired {
-    /// A znode with this data.
-    Present(Arc<[u8]>),
-    /// No znode of ours.
-    Absent,
-}
+use crate::wish::Wish;
 
 /// A declared instance, kept registered until it is deregistered.
 ///
@@ -29,7 +21,7 @@ pub struct Registration {
     pub(crate) shared: Arc<Shared>,
     pub(crate) path: ZnodePath,
     pub(crate) owner: Owner,
-    pub(crate) desired: watch::Sender<Desired>,
+    pub(crate) wish: watch::Sender<Wish>,
     pub(crate) status: watch::Receiver<Status>,
 }
 
@@ -52,7 +44,7 @@ impl Registration {
     /// Waits until the instance is registered, however long that takes.
     ///
     /// # Errors
-    /// [`RegisterError::Deregistered`] if the instance is deregistered, or the link is closed, before.
+    /// [`RegisterError::Deregistered`] if the instance is deregistered or abandoned, or the link is closed, before.
     ///
     /// # Cancel safety
     /// Safe: the registration goes on.
@@ -65,8 +57,9 @@ impl Registration {
         }
     }
 
-    /// Changes weight and tags in place. Returns at once: the znode follows within a round trip while the link is up,
-    /// and every later registration in another session has the new ones.
+    /// Changes weight and tags in place. Returns at once: the znode follows within two round trips while the link is up,
+    /// and every later registration in another session has the new ones. Of updates that come faster, the latest is
+    /// written.
     ///
     /// # Errors
     /// [`RegisterError`], if the instance cannot be written, has another endpoint, or was deregistered.
@@ -77,30 +70,32 @@ impl Registration {
             return Err(RegisterError::OtherName { from, to });
         }
         let mut alive = !self.status.borrow().is_final();
-        self.desired.send_if_modified(|desired| {
-            alive &= *desired != Desired::Absent;
-            let changed = alive && *desired != Desired::Present(encoded.data.as_slice().into());
+        let wanted = Wish::Present(encoded.data.into());
+        self.wish.send_if_modified(|wish| {
+            alive &= *wish != Wish::Absent;
+            let changed = alive && *wish != wanted;
             if changed {
-                *desired = Desired::Present(encoded.data.as_slice().into());
+                *wish = wanted;
             }
             changed
         });
         if alive { Ok(()) } else { Err(RegisterError::Deregistered(self.path.clone())) }
     }
 
-    /// Deletes the znode, and waits until the ensemble has confirmed the deletion.
+    /// Deletes the znode, and waits until the ensemble has confirmed the deletion: one round trip while it is registered,
+    /// whatever other registrations wait for.
     ///
     /// Callers learn of it by their watches, most within a round trip. Some will still dial: keep serving for a moment,
     /// then drain.
     ///
     /// # Errors
-    /// [`DeregisterError`] if the ensemble did not confirm the deletion `within` the time, or the link was closed
-    /// first. The keeper retries for as long as the link exists; after that the znode ends with the session.
+    /// [`DeregisterError`] if the ensemble did not confirm the deletion `within` the time, or the link was closed or the
+    /// instance abandoned first. The keeper retries for as long as the link exists; after that the znode ends with the session.
     ///
     /// # Cancel safety
     /// The deletion goes on if the future is dropped. Nothing registers the instance again.
     pub async fn deregister(&self, within: Duration) -> Result<(), DeregisterError> {
-        self.desired.send_replace(Desired::Absent);
+        self.wish.send_replace(Wish::Absent);
         let mut status = self.status.clone();
         let started = Instant::now();
         let end = tokio::time::timeout(within, status.wait_for(Status::is_final)).await;
@@ -113,6 +108,6 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.desired.send_replace(Desired::Absent);
+        self.wish.send_replace(Wish::Absent);
     }
 }

@@ -22,13 +22,15 @@ pub enum Status {
         /// The session that owns it.
         session: SessionId,
     },
-    /// Registered when the link went down. The znode exists for as long as the session does.
+    /// Registered when the link went down, or when the watch that reports changes ended and could not be set again. The
+    /// znode exists for as long as the session does, unless somebody has deleted it since.
     Unconfirmed,
     /// Another owner has the name. The keeper takes it once it is free.
     Conflict(Holder),
     /// Deregistered, and the znode is gone. Final.
     Deregistered,
-    /// The link was closed before the ensemble confirmed a deletion: the znode ends with its session. Final.
+    /// The link was closed before the ensemble confirmed a deletion, or the task that kept the znode has ended, by a panic
+    /// or with its runtime: the znode ends with its session. Final.
     Abandoned,
 }
 
@@ -78,6 +80,11 @@ impl Trouble {
     /// Returns the kind.
     pub fn kind(&self) -> TroubleKind {
         self.kind
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_kind(kind: TroubleKind) -> Self {
+        Self { kind, text: "trouble".into() }
     }
 
     /// The server closes the connection on the write of this znode.

@@ -93,7 +93,7 @@ async fn fault_21_a_deregistered_instance_stays_deregistered_after_a_lost_reply(
     let Some((server, proxy, service, observer)) = one_behind_proxy().await else { return };
     let registration = service.register();
     registered(&registration).await;
-    let lost = proxy.on(Match::op(Op::Delete), Action::CutAfterRequest);
+    let lost = proxy.on(Match::op(leave()), Action::CutAfterRequest);
     let started = Instant::now();
     registration.deregister(SOON).await.unwrap();
     assert!(lost.fired());
@@ -263,7 +263,7 @@ async fn fault_26_a_registration_that_ends_before_it_had_the_name_leaves_its_suc
 
 /// As far as data versions tell: the documented window is that of two znodes that were never written again.
 #[tokio::test]
-async fn fault_26_a_rival_that_comes_between_the_read_and_the_delete_is_left_alone() {
+async fn fault_26_a_rival_that_comes_right_before_the_deletion_is_left_alone() {
     let Some((_server, proxy, service, rival)) = one_behind_proxy().await else { return };
     let registration = service.register();
     registered(&registration).await;
@@ -276,16 +276,16 @@ async fn fault_26_a_rival_that_comes_between_the_read_and_the_delete_is_left_alo
     proxy.delay(Duration::from_millis(250)).await.unwrap();
     proxy.clear();
     let (ended, theirs) = tokio::join!(registration.deregister(SOON), async {
-        let is_read = async || proxy.requests().iter().any(|seen| seen.op == Op::Exists);
-        eventually("the keeper reads the znode", is_read).await;
-        // Its reply and the delete are half a second away.
-        rival.exists(NODE).await.unwrap().expect("the keeper has read our znode");
+        let is_sent = async || proxy.requests().iter().any(|seen| seen.op == leave());
+        eventually("the deletion is sent", is_sent).await;
+        // It is a quarter of a second away from the server.
+        rival.exists(NODE).await.unwrap().expect("our znode");
         rival.delete(NODE, None).await.unwrap();
         rival.create(NODE, b"theirs", raw::CreateMode::Ephemeral).await.unwrap();
         rival.get(NODE).await.unwrap()
     });
     ended.unwrap();
-    assert_eq!(writes(&proxy), [Op::Delete], "sent before the keeper could know");
+    assert_eq!(writes(&proxy), [leave()], "sent before the keeper could know");
     assert_eq!(rival.get(NODE).await.unwrap(), theirs);
 }
 

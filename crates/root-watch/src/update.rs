@@ -13,13 +13,13 @@ pub enum Update {
     /// The link is closed for good. Nothing comes after it.
     Closed,
     /// There is a connection, and it cannot be prepared, or the root cannot be followed any more. Another attempt follows
-    /// within a second.
+    /// within a second. Reads under way get no reply.
     Trouble(Error),
     /// The watch has ended on a connection that lives: what follows is unknown until [`Live`](Self::Live). Reads under
     /// way get no reply.
     Lost,
-    /// A connection is prepared. If the root is followed, all that was missed came before this, and every later change
-    /// is an update.
+    /// A connection is prepared. If the root is followed, all that was missed came before this or is reported by it, and
+    /// every later change is an update. Changes since the watch was set may come before it, too.
     Live(Live),
     /// A child was created.
     Created(String),
@@ -32,9 +32,11 @@ pub enum Update {
         /// The deletion was announced by its own transaction, which first wrote the znode: it was meant.
         told: bool,
     },
-    /// All children, at a moment between the update before this one and the next.
+    /// All children, at one moment. The updates that follow may be older or newer than it, and lead to the right set.
     Listed(Listing),
-    /// An audit has found that everything was told, or has listed the children.
+    /// An audit has found that everything was told, or has listed the children: then this comes after the updates that
+    /// follow the list. A child that the list shows, or does not, and that no update has told by now is a reason to
+    /// [`distrust`](crate::RootWatch::distrust) the watch.
     Audited,
     /// The reply to a [`read`](crate::RootWatch::read).
     Records {
@@ -52,8 +54,8 @@ pub struct Live {
     pub connection: Connection,
     /// How the root is watched on it.
     pub watched: Watched,
-    /// Every child that was created or deleted since the last `Live` of this session, or since the watch of that one
-    /// was set, has been told.
+    /// Every child that was created or deleted since the last `Live` of this session has been told, and no list was
+    /// needed for that. False if the root is not followed, or by watches that fire once.
     pub whole: bool,
 }
 
@@ -75,7 +77,7 @@ impl fmt::Debug for Live {
 pub enum Watched {
     /// Not at all, as the user wishes.
     No,
-    /// Not at all, as the server has no recursive watches, and the user wants no others.
+    /// Not at all, as the server has no recursive watches, or the root may not be read, and the user wants no others.
     Unsupported,
     /// By one recursive watch.
     Recursive,
@@ -103,6 +105,7 @@ pub enum ListReason {
     Gap,
     /// A watch that fires once has said that the list has changed.
     Changed,
-    /// An audit has found that the root has another count of changes than was told, or could not tell.
+    /// An audit has found that the root has another count of changes than was told (with watches that fire once: another
+    /// list version, and no watch that fired), or could not tell.
     Audit,
 }

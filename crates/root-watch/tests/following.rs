@@ -1,9 +1,12 @@
 //! Connections, reads, told deletions, overruns, and watches that fire once.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::time::Duration;
 
+use common::bad_day::bad_day;
 use common::{ROOT, User, config, lists, ms, names, root};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -272,5 +275,12 @@ async fn next_may_be_dropped_at_any_moment() {
             user.run_for(Duration::from_secs(1)).await;
             assert_eq!(user.names, names(&operator), "seed {seed}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_set_is_right_after_every_bad_day() {
+    for seed in 0..20 {
+        bad_day(seed).await;
     }
 }

@@ -59,19 +59,55 @@ async fn an_expired_session_takes_its_znodes_and_its_client_begins_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_is_confirmed_and_an_unanswered_one_is_not() {
-    let ensemble = SimulatedEnsemble::new(5);
-    let (first, second) = (ensemble.zk(), ensemble.zk());
-    first.connected().await.unwrap();
-    second.connected().await.unwrap();
-    assert!(first.close(DAY).await.is_ok());
-    assert_eq!(ensemble.session_of(1), None);
+async fn a_close_is_confirmed_before_the_connection_ends() {
+    for seed in 0..30 {
+        let ensemble = SimulatedEnsemble::new(seed);
+        let zk = ensemble.zk();
+        zk.connected().await.unwrap();
+        assert!(zk.close(DAY).await.is_ok());
+        assert_eq!(ensemble.session_of(1), None);
+        let connects = ensemble.log().iter().filter(|line| line.contains("connects")).count();
+        assert_eq!(connects, 1, "without a confirmation it connects once more");
+    }
+}
 
-    let session = ensemble.session_of(2).unwrap();
+#[tokio::test(start_paused = true)]
+async fn a_close_without_a_reply_lingers() {
+    let ensemble = SimulatedEnsemble::new(5);
+    let zk = ensemble.zk();
+    zk.connected().await.unwrap();
+    let session = ensemble.session_of(1).unwrap();
     ensemble.fault(Verb::Close, Fault::Ignore);
     ensemble.refuse_connects(true);
-    let lingering = second.close(Duration::from_secs(5)).await.unwrap_err();
+    let lingering = zk.close(Duration::from_secs(5)).await.unwrap_err();
     assert_eq!(lingering.session, session);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_that_end_at_the_same_tick_are_transactions_of_their_own() {
+    let ensemble = builder(7).event_zxids(true).build();
+    let links = [ensemble.zk(), ensemble.zk(), ensemble.zk()];
+    let mut connections = Vec::new();
+    for link in &links {
+        connections.push(link.connected().await.unwrap());
+    }
+    let mut watch = connections[2].watch_recursive(&path("/")).await.unwrap();
+    let mut created = Vec::new();
+    for (connection, name) in connections.iter().zip(["/a", "/b"]) {
+        created.push(connection.create_ephemeral(&path(name), b"", Acl::Open).await.unwrap().czxid);
+    }
+    for client in [1, 2] {
+        ensemble.refuse_connects_of(client, true);
+        ensemble.cut_client(client);
+    }
+    let mut events = Vec::new();
+    for _ in 0..4 {
+        events.push(watch.next().await.unwrap());
+    }
+    let zxids: Vec<_> = events.iter().map(|event| event.zxid.unwrap()).collect();
+    assert_eq!(zxids[..2], created);
+    assert_eq!(events[2].at, events[3].at);
+    assert_eq!(zxids[3].0, zxids[2].0 + 1);
 }
 
 #[tokio::test(start_paused = true)]

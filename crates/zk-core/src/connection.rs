@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
 use crate::session::Session;
+use crate::transport::turn::IN_FLIGHT;
 use crate::transport::{Acl, CreateMode, Identity, Reading, Reply, Stat, Transport, TransportEnd, Turn};
 use crate::watch::{OneShot, WatchStream};
 
@@ -21,9 +22,6 @@ pub const MAX_DATA: usize = 512 * 1024;
 /// The most znodes that one [`read_many`](Connection::read_many) reads. With paths of 1 KiB that is a request of
 /// 256 KiB.
 pub const MAX_READS: usize = 256;
-
-/// How many requests may be in flight. Further ones wait for their turn, within their deadline.
-const IN_FLIGHT: usize = 1_024;
 
 /// One connection to the ensemble: valid until it breaks, and never again afterwards.
 ///

@@ -57,7 +57,8 @@ pub enum ErrorKind {
     /// The server refuses the request, and would refuse it again.
     #[error("refused by the server: {0}")]
     Refused(String),
-    /// 1,024 requests were in flight until the deadline, and nothing was sent; or the server throttles requests
+    /// 1,024 requests were in flight until the deadline, or had not left the queue of a stuck thread, and nothing was
+    /// sent; or the server throttles requests
     /// (ZooKeeper's request throttling) and has done nothing.
     #[error("too many requests in flight")]
     Busy,

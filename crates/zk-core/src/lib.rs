@@ -57,7 +57,8 @@
 //!   it.
 //! * **A server that stands still** for longer than the session timeout ends all sessions when it continues.
 //!   No client can resume them: a new epoch begins.
-//! * **1,024 operations** of a [`Zk`] may be in flight; others wait within their deadlines, or fail with
+//! * **1,024 operations** of a [`Zk`] may be in flight or on their way there, also those whose callers have given up;
+//!   others wait within their deadlines, or fail with
 //!   [`ErrorKind::Busy`], unsent. A caller with thousands sends a few hundred at a time, as the crate `registry` does.
 //! * **Watches** are neither set again after a reconnect nor counted: one recursive watch replaces many.
 //! * **Servers before 3.6, and with `WatchManagerOptimized`,** lack requests that the link detects and replaces:

@@ -4,14 +4,13 @@
 //! goes every request that is under way on the link. A keeper that went on writing would take down all registrations of
 //! the process.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use rand::Rng;
 use tokio::time::Instant;
 use zk_core::time::jittered;
-use zk_core::{Error, ErrorKind};
 
-use crate::status::Trouble;
+use crate::wish::Record;
 
 /// A connection that ends once may have any cause. After so many in a row during the same write, the write is taken for
 /// the cause.
@@ -23,7 +22,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct WriteBackoff {
     /// The data of that write.
-    data: Option<Arc<[u8]>>,
+    record: Option<Record>,
     in_a_row: u32,
     wait: Duration,
     /// Nothing is written before this moment.
@@ -31,31 +30,21 @@ pub(super) struct WriteBackoff {
 }
 
 impl WriteBackoff {
-    /// Admits a write, after a read has found that the previous one was not carried out.
-    ///
-    /// # Errors
-    /// [`Trouble::cut_off`], if it is too early.
-    pub(super) fn admit(&mut self, path: &zk_core::ZnodePath, data: &Arc<[u8]>) -> Result<(), Trouble> {
-        if self.data.as_ref() != Some(data) {
-            // Other data may fit.
-            *self = Self { data: Some(data.clone()), ..Self::default() };
+    /// Whether a write may be sent now. Other data may fit.
+    pub(super) fn admits(&mut self, record: &Record, now: Instant) -> bool {
+        if self.record.as_ref() != Some(record) {
+            *self = Self { record: Some(record.clone()), ..Self::default() };
         }
-        match self.left() {
-            Some(_) => Err(Trouble::cut_off(path)),
-            None => Ok(()),
-        }
+        self.left(now).is_none()
     }
 
     /// The write has failed, and may have ended the connection. `longest` bounds the wait.
-    pub(super) fn failed(&mut self, error: &Error, longest: Duration) {
-        if !matches!(error.kind(), ErrorKind::ConnectionLost(_)) {
-            return self.reset();
-        }
+    pub(super) fn cut_off(&mut self, longest: Duration, now: Instant, rng: &mut impl Rng) {
         self.in_a_row += 1;
         if self.in_a_row >= SUSPECT_AFTER {
             self.wait = (self.wait * 2).max(FIRST_WAIT).min(longest.max(FIRST_WAIT));
             // Keepers that lost the same connection write again at different times.
-            self.until = Some(Instant::now() + jittered(self.wait, &mut rand::rng()));
+            self.until = Some(now + jittered(self.wait, rng));
         }
     }
 
@@ -65,8 +54,8 @@ impl WriteBackoff {
     }
 
     /// The time until the next write, if there is a wait.
-    pub(super) fn left(&self) -> Option<Duration> {
-        let left = self.until?.saturating_duration_since(Instant::now());
+    pub(super) fn left(&self, now: Instant) -> Option<Duration> {
+        let left = self.until?.saturating_duration_since(now);
         (!left.is_zero()).then_some(left)
     }
 }

@@ -123,6 +123,11 @@ pub fn read_and_admin() -> raw::Acl {
     raw::Acl::new(raw::permission::READ | raw::permission::ADMIN, "world", "anyone")
 }
 
+/// The request by which a registration ends: told where the server can tell it.
+pub fn leave() -> Op {
+    if test_zookeeper::is_old() { Op::Delete } else { Op::Multi }
+}
+
 /// Whether a test can run that sets recursive watches, or counts on them: on a server that has them.
 pub fn require_recursive_watches() -> Option<()> {
     if test_zookeeper::has_recursive_watches() { test_zookeeper::require() } else { None }

@@ -1,6 +1,9 @@
 //! A user of a root watch that keeps the set of names, and somebody who changes them, in virtual time.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, reason = "each test file uses some of it")]
+
+pub(crate) mod bad_day;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use tokio::sync::oneshot;
+use tokio::task::coop::unconstrained;
+use zk_testing::poll_at_most;
 
 use super::*;
 use crate::error::ErrorKind;
@@ -44,6 +46,19 @@ struct Wire {
     down: watch::Sender<Option<TransportEnd>>,
     closed: Mutex<bool>,
     alive: Mutex<bool>,
+    /// The reads, which wait until the test replies.
+    queue: Mutex<Vec<QueuedRead>>,
+}
+
+/// A read that is on its way, with the turn that it keeps.
+type QueuedRead = (Turn, oneshot::Sender<Result<(Vec<u8>, Stat), ErrorKind>>);
+
+impl Wire {
+    /// Replies to all reads in the queue, and returns how many there were.
+    fn move_on(&self) -> usize {
+        let queue = std::mem::take(&mut *self.queue.lock().unwrap());
+        queue.into_iter().map(|(_turn, reply)| reply.send(Ok(Default::default()))).count()
+    }
 }
 
 impl Script {
@@ -88,6 +103,7 @@ impl Ensemble for Script {
                         down: watch::Sender::new(None),
                         closed: Mutex::new(false),
                         alive: Mutex::new(true),
+                        queue: Mutex::default(),
                     });
                     self.connections.lock().unwrap().push(wire.clone());
                     Ok(wire as Arc<dyn Transport>)
@@ -151,8 +167,10 @@ impl Transport for Wire {
         Box::pin(std::future::pending())
     }
 
-    fn data(&self, _: Turn, _: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
-        unscripted()
+    fn data(&self, turn: Turn, _: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
+        let (reply, replied) = oneshot::channel();
+        self.queue.lock().unwrap().push((turn, reply));
+        Box::pin(async { replied.await.unwrap_or(Err(ErrorKind::NotConnected)) })
     }
 
     fn read_many(&self, _: Turn, _: &[ZnodePath]) -> Reply<Vec<Reading>> {
@@ -384,6 +402,29 @@ async fn operations_beyond_1024_in_flight_wait_until_their_deadline_and_are_neve
     assert!(started.elapsed() < TIMEOUT * 3 / 4 + Duration::from_millis(5), "{:?}", started.elapsed());
     // Their turns are free again.
     assert_eq!(connection.sync(&root).await.unwrap_err().kind(), &ErrorKind::NotConnected, "as scripted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_gives_up_gives_back_its_turn_when_its_request_has_left_the_queue() {
+    let (script, zk) = start([ConnectReply::Session(1)]);
+    let (connection, root) = (zk.connected().await.unwrap(), ZnodePath::root());
+    let wire = script.connections.lock().unwrap()[0].clone();
+    for round in 0..2 {
+        for _ in 0..5_000 {
+            assert!(
+                poll_at_most(1, unconstrained(connection.data(&root))).await.is_none(),
+                "nothing replies"
+            );
+        }
+        assert_eq!(wire.queue.lock().unwrap().len(), 1_024, "round {round}");
+        let started = Instant::now();
+        let error = connection.data(&root).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (&ErrorKind::Busy, Outcome::NotDone));
+        assert!(started.elapsed() < TIMEOUT * 3 / 4 + Duration::from_millis(5), "{:?}", started.elapsed());
+        assert_eq!(wire.move_on(), 1_024);
+        let (read, moved) = tokio::join!(connection.data(&root), async { wire.move_on() });
+        assert_eq!((read.unwrap().0, moved), (Vec::new(), 1));
+    }
 }
 
 /// The operations that are in flight on an earlier connection may have a later deadline.

@@ -14,7 +14,7 @@
 //! * D4: its reconnect waits double without a cap, and it ends the session by itself after 1.4 session timeouts. Here
 //!   neither happens: the supervisor does the waiting and the counting.
 //! * D5: a lost connection has many error values. `errors.rs` maps them by their meaning.
-//! * D6: after the end of the session some of its watchers panic and others hang. `session.rs` alone polls them, and
+//! * D6: after the end of the session some of its watchers panic and others hang. `watches.rs` alone polls them, and
 //!   never after the end.
 //! * D7: a watcher may know more than the server of the next connection. A caller that reads after a reconnect calls
 //!   `sync` first.
@@ -28,20 +28,27 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{BoxFuture, ConnectError, Ensemble, ResumeTicket, Transport, Turn};
 use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::fd_reserve::fd_reserve;
 use crate::path::ZnodePath;
+use crate::transport::connect_error::ConnectError;
+use crate::transport::seam::{BoxFuture, Ensemble, Reply, ResumeTicket, Transport};
+use crate::transport::turn::Turn;
 
 mod capabilities;
+mod convert;
 mod dial;
 mod errors;
+mod queue;
 mod reactor;
+mod requests;
 mod session;
 mod settings;
+mod thread;
 #[cfg(feature = "tls")]
 mod tls;
+mod watches;
 
 use dial::{Dialer, Dialled};
 use session::{Credentials, SessionThread};
@@ -162,7 +169,7 @@ impl Apache {
         Ok(())
     }
 
-    async fn request<T>(&self, reply: super::Reply<T>) -> Result<T, InspectError> {
+    async fn request<T>(&self, reply: Reply<T>) -> Result<T, InspectError> {
         let limit = self.settings.session_timeout;
         match tokio::time::timeout(limit, reply).await {
             Ok(Ok(value)) => Ok(value),

@@ -13,8 +13,8 @@ use rand::seq::SliceRandom;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::ConnectError;
 use crate::config::Host;
+use crate::transport::connect_error::ConnectError;
 
 /// How long one address may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,0 +1,10 @@
+//! The machine, walked through every arrow of its diagram, without a server and without a clock.
+
+mod bench;
+mod conflicts;
+mod leaves;
+mod links;
+mod registering;
+mod updates;
+
+use bench::*;

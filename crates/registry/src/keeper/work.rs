@@ -1,0 +1,208 @@
+//! What comes next: the stages of a keeper, and the ways from one to another.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::debug;
+use zk_core::EventKind;
+
+use super::io::{Effect, Fact, Moment, Permit, Request};
+use super::known::Known;
+use super::pace::Pace;
+use super::scene::{Next, Scene};
+use super::standing::Standing;
+use super::watching::Cover;
+use crate::readiness::{Line, Ready};
+use crate::status::Status;
+use crate::wish::Wish;
+
+/// The stage of a keeper. Every variant says what is true while it lasts.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// There is no connection to work on, or the shared watch is being set on it.
+    Unready,
+    /// A step waits for its permit.
+    Queued,
+    /// A request is under way on a connection. A leave may give it up at a moment.
+    Asking { request: Request, on: Line, give_up: Option<Instant> },
+    /// The znode is ours, with our data, and every change is reported. Audited at a moment, or now.
+    Registered { audit_at: Option<Instant> },
+    /// The znode belongs to another owner, and its end is reported. Looks at a moment in any case.
+    Conflict { until: Instant },
+    /// A step failed, or data is overwritten again and again: looks at a moment.
+    Waiting { until: Instant },
+    /// The task ends.
+    Over,
+}
+
+/// What a keeper is at.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) stage: Stage,
+    pub(super) wish: Wish,
+    pub(super) known: Known,
+    pub(super) standing: Standing,
+    /// The connection in use, and what it is prepared for.
+    pub(super) line: Option<Line>,
+    pub(super) ready: Option<Ready>,
+    pub(super) holds_permit: bool,
+    pub(super) effects: VecDeque<Effect>,
+}
+
+impl Work {
+    pub(super) fn new(wish: Wish, known: Known) -> Self {
+        let (stage, standing, effects) = (Stage::Unready, Standing::new(), VecDeque::new());
+        Self { stage, wish, known, standing, line: None, ready: None, holds_permit: false, effects }
+    }
+
+    pub(super) fn leaves(&self) -> bool {
+        self.wish == Wish::Absent
+    }
+
+    /// The epoch, if the znode is registered.
+    pub(super) fn registered_in(&self) -> Option<u64> {
+        let is_registered = matches!(self.stage, Stage::Registered { .. });
+        self.line.filter(|_| is_registered).map(|line| line.epoch)
+    }
+
+    /// Takes the next step, with nothing under way that has to be waited for.
+    pub(super) fn proceed(&mut self, moment: &Moment) {
+        let leaves = self.leaves();
+        if leaves && !self.known.claim.may_exist() {
+            return self.finish(Status::Deregistered);
+        }
+        // A znode whose version is known is written without a watch.
+        let may_step =
+            |ready: Ready| ready.can_watch(moment.needs_shared_watch) || self.known.standing().is_some();
+        let Some(line) = self.line.filter(|_| leaves || self.ready.is_some_and(may_step)) else {
+            return self.rest(Stage::Unready);
+        };
+        if !self.holds_permit {
+            self.stage = Stage::Queued;
+            self.effects.push_back(Effect::Acquire(if leaves { Permit::Leave } else { Permit::Step }));
+            return;
+        }
+        let scene = Scene::new(line, self.ready, &self.wish, &self.standing, moment);
+        let next = self.known.next(&scene);
+        self.follow(next, line, moment);
+    }
+
+    /// Goes where a decision leads that was made for a connection.
+    pub(super) fn follow(&mut self, next: Next, on: Line, moment: &Moment) {
+        match next {
+            Next::Ask(request) => {
+                if matches!(request, Request::Create(_) | Request::TakeOver { .. }) {
+                    self.standing.pending(&mut self.effects);
+                }
+                self.effects.push_back(Effect::Request(request.clone()));
+                self.stage = Stage::Asking { request, on, give_up: None };
+            }
+            Next::Again => self.proceed(moment),
+            Next::Registered => self.registered(moment),
+            Next::Conflict(holder) => {
+                let wait = self.known.pace.conflict();
+                debug!(%holder, look_again_within = ?wait, "registration conflict: waiting for the name");
+                self.standing.conflict(holder, &mut self.effects);
+                self.rest(Stage::Conflict { until: moment.now + wait });
+                self.on_change(moment);
+            }
+            Next::Overwritten => self.overwritten(moment),
+            Next::Failed(trouble) => {
+                self.effects.push_back(Effect::Tell(Fact::Failed(trouble.clone())));
+                self.standing.failed(trouble, &mut self.effects);
+                let wait = self.known.pace.pause(moment);
+                self.wait(wait, moment);
+            }
+            Next::Ended => self.unlink(),
+            Next::Gone => self.finish(Status::Deregistered),
+        }
+    }
+
+    /// The znode is ours, and every change is reported.
+    pub(super) fn registered(&mut self, moment: &Moment) {
+        let (Some(line), Some(written)) = (self.line, self.known.written.as_ref()) else {
+            return self.proceed(moment);
+        };
+        let (stat, has_wanted) = (written.stat, self.wish == Wish::Present(written.record.clone()));
+        // A deletion that was reported meanwhile may be later than the look.
+        let is_deleted = self.known.watching.change(moment.counts) == Some(EventKind::Deleted);
+        if self.leaves() || is_deleted {
+            return self.proceed(moment);
+        }
+        self.known.registered(line.epoch);
+        let took_over = self.known.took_over.take();
+        self.standing.registered(&stat, line.session, took_over, &mut self.effects);
+        if !has_wanted {
+            return self.proceed(moment);
+        }
+        let audit_at = Some(self.next_audit(true, moment));
+        self.rest(Stage::Registered { audit_at });
+        self.on_change(moment);
+    }
+
+    pub(super) fn next_audit(&mut self, is_first: bool, moment: &Moment) -> Instant {
+        let is_shared = matches!(self.known.watching.cover(), Cover::Shared(_));
+        moment.now + self.known.pace.audit(is_first, is_shared.then_some(moment.shared_audits))
+    }
+
+    /// Acts on an event of the znode that is not accounted for, if there is one.
+    pub(super) fn on_change(&mut self, moment: &Moment) {
+        let Some(kind) = self.known.watching.change(moment.counts) else { return };
+        let is_deletion = kind == EventKind::Deleted;
+        match self.stage {
+            Stage::Registered { .. } if is_deletion => {
+                // The keeper may wait a while for its permit to create the znode again.
+                self.standing.pending(&mut self.effects);
+                self.proceed(moment);
+            }
+            Stage::Registered { .. } => {
+                debug!("znode changed");
+                self.overwritten(moment);
+            }
+            Stage::Conflict { .. } | Stage::Waiting { .. } if is_deletion => self.proceed(moment),
+            Stage::Conflict { .. } => self.wait(Pace::holder_updated(), moment),
+            // Known before the next step.
+            _ => {}
+        }
+    }
+
+    /// Another client has overwritten our data: looks later, as it may go on.
+    fn overwritten(&mut self, moment: &Moment) {
+        self.known.doubt();
+        let wait = self.known.pace.overwritten(moment.now);
+        self.wait(wait, moment);
+    }
+
+    fn wait(&mut self, wait: Duration, moment: &Moment) {
+        self.rest(Stage::Waiting { until: moment.now + wait });
+    }
+
+    /// The connection has ended.
+    pub(super) fn unlink(&mut self) {
+        self.known.uncover(self.registered_in());
+        (self.line, self.ready) = (None, None);
+        self.standing.unlinked(&mut self.effects);
+        self.stop();
+    }
+
+    /// Waits for another connection; but the reply to a request under way comes first.
+    pub(super) fn stop(&mut self) {
+        if !matches!(self.stage, Stage::Asking { .. }) {
+            self.rest(Stage::Unready);
+        }
+    }
+
+    /// Ends a step, if there is one.
+    fn rest(&mut self, stage: Stage) {
+        if std::mem::take(&mut self.holds_permit) || matches!(self.stage, Stage::Queued) {
+            self.effects.push_back(Effect::Release);
+        }
+        self.stage = stage;
+    }
+
+    pub(super) fn finish(&mut self, status: Status) {
+        self.effects.push_back(Effect::Finish(status));
+        self.stage = Stage::Over;
+    }
+}
