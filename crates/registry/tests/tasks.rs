@@ -26,7 +26,7 @@ impl Format for Panicking {
         Plain.encode(instance)
     }
 
-    fn decode_name(&self, segment: &str) -> Result<Endpoint, DecodeError> {
+    fn decode_name(&self, segment: &str) -> Result<Option<Endpoint>, DecodeError> {
         Plain.decode_name(segment)
     }
 
