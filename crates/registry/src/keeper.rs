@@ -29,11 +29,8 @@ mod pace;
 mod reply;
 mod report;
 mod request;
-mod scene;
-mod standing;
 mod watching;
 mod work;
-mod write_backoff;
 
 use std::future::pending;
 use std::sync::Arc;

@@ -165,6 +165,32 @@ async fn a_deregistration_whose_reply_is_lost_is_looked_into() {
     }
 }
 
+/// As far as data versions tell: the documented window is that of two znodes that were never written again.
+#[tokio::test(start_paused = true)]
+async fn fault_26_a_rival_that_comes_right_before_the_deletion_is_left_alone() {
+    for count in KINDS {
+        let service = Service::on(even());
+        let registrations = service.registered(0..count).await;
+        let one = &registrations[0];
+        one.update(instance(0).with_weight(7)).unwrap();
+        sleep(Duration::from_secs(1)).await;
+        let held = service.ensemble.fault(Verb::WriteAndDelete, Fault::Hold);
+        let mark = service.mark();
+        let operator = service.ensemble.operator();
+        let (ended, theirs) = tokio::join!(one.deregister(SOON), async {
+            held.wait_fired().await;
+            // The keeper could not know.
+            operator.delete(one.path()).unwrap();
+            let theirs = operator.create_ephemeral(one.path(), "theirs").unwrap();
+            held.release();
+            theirs
+        });
+        ended.unwrap();
+        assert_eq!(operator.stat(one.path()), Some(theirs));
+        assert_eq!(service.about(one, mark), [Verb::WriteAndDelete, Verb::Stat, Verb::Data]);
+    }
+}
+
 /// Whatever the others wait for.
 #[tokio::test(start_paused = true)]
 async fn a_deregistration_is_done_within_its_round_trips_while_other_requests_are_refused_or_unanswered() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use instance::Owner;
 use tokio::time::Instant;
-use zk_core::{Error, ErrorKind, EventKind, SessionId, Stat};
+use zk_core::{Error, EventKind, SessionId, Stat};
 
 use crate::inbox::EventCounts;
 use crate::readiness::{Line, Ready};
@@ -133,12 +133,10 @@ pub(super) enum Reply {
     },
 }
 
-/// Why a request failed.
+/// Why a request failed, and whether its connection has ended.
 #[derive(Debug)]
 pub(super) struct Failure {
-    pub(super) kind: ErrorKind,
-    pub(super) trouble: Trouble,
-    /// The connection has ended.
+    pub(super) error: Error,
     pub(super) ended: bool,
 }
 
@@ -160,12 +158,6 @@ pub(super) enum Fact {
     /// The znode has changed, and no watch has said so.
     AuditMismatch,
     Failed(Trouble),
-}
-
-impl Failure {
-    pub(super) fn new(error: Error, ended: bool) -> Self {
-        Self { kind: error.kind().clone(), trouble: error.into(), ended }
-    }
 }
 
 impl Request {
