@@ -22,7 +22,7 @@ pub(super) enum Input {
     Unprepared(Option<Trouble>),
     /// There is no connection.
     Down,
-    /// There is a connection, prepared or not: for a machine that [wants one](super::Machine::wants_line).
+    /// There is a connection, prepared or not: for a machine that wants one.
     Linked(Line),
     /// The link is closed for good, and the ensemble has confirmed the end of the session or not.
     Closed { clean: bool },

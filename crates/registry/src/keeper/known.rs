@@ -1,5 +1,6 @@
 //! What a keeper knows about its znode, and what it asks next.
 
+use tokio::time::Instant;
 use tracing::debug;
 use zk_core::{SessionId, Stat, ZnodePath};
 
@@ -157,6 +158,12 @@ impl Known {
         self.pace.registered();
         self.claim.registered_before = true;
         self.claim.seen_in = Some(epoch);
+    }
+
+    /// When the znode is audited next.
+    pub(super) fn next_audit(&mut self, is_first: bool, moment: &Moment) -> Instant {
+        let is_shared = matches!(self.watching.cover(), Cover::Shared(_));
+        moment.now + self.pace.audit(is_first, is_shared.then_some(moment.shared_audits))
     }
 
     /// Decides what to ask, with nothing under way.

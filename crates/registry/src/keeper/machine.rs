@@ -158,7 +158,7 @@ impl Machine {
             Ok(Reply::Audit(Some(now))) if is_as_written(&now) => {
                 debug!("audit: znode unchanged");
                 work.known.watching.settle(moment.counts);
-                work.stage = Stage::Registered { audit_at: Some(work.next_audit(false, moment)) };
+                work.stage = Stage::Registered { audit_at: Some(work.known.next_audit(false, moment)) };
                 return;
             }
             Ok(_) => work.effects.push_back(Effect::Tell(Fact::AuditMismatch)),

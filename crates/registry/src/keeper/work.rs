@@ -10,7 +10,6 @@ use zk_core::EventKind;
 use super::io::{Effect, Fact, Moment, Permit, Request};
 use super::known::{Known, Next, Scene};
 use super::pace::Pace;
-use super::watching::Cover;
 use crate::readiness::{Line, Ready};
 use crate::status::{Status, Trouble};
 use crate::wish::Wish;
@@ -172,14 +171,9 @@ impl Work {
         if !has_wanted {
             return self.proceed(moment);
         }
-        let audit_at = Some(self.next_audit(true, moment));
+        let audit_at = Some(self.known.next_audit(true, moment));
         self.rest(Stage::Registered { audit_at });
         self.on_change(moment);
-    }
-
-    pub(super) fn next_audit(&mut self, is_first: bool, moment: &Moment) -> Instant {
-        let is_shared = matches!(self.known.watching.cover(), Cover::Shared(_));
-        moment.now + self.known.pace.audit(is_first, is_shared.then_some(moment.shared_audits))
     }
 
     /// Acts on an event of the znode that is not accounted for, if there is one.
