@@ -29,10 +29,10 @@ pub(crate) async fn run(config: ClientConfig, link: &Link, release: &mut Release
         first = first_instance(zk, &discovery, &config) => first?,
         refused = link::refused_at_start(zk) => return Err(refused),
     }
-    // `feed` does not end while `discovery` lives.
+    // `feed` ends only if following does.
     tokio::select! {
         biased;
-        () = feed(&balancer, &discovery) => Ok(()),
+        () = feed(&balancer, &discovery) => Err(Error::not_followed(&discovery)),
         never = release.release_on_signal(&discovery) => match never {},
         outcome = rounds(&balancer, &discovery, &config) => outcome,
     }

@@ -46,6 +46,9 @@ pub enum Error {
     /// The command panicked. The panic message is on standard error.
     #[error("the command panicked")]
     Panicked,
+    /// The instances are not followed any more, for good.
+    #[error("the instances are not followed any more: {0}")]
+    NotFollowed(String),
     /// ZooKeeper refused a request, or did not reply.
     #[error("cannot read from ZooKeeper")]
     ZooKeeper(#[from] zk_core::Error),
@@ -55,6 +58,13 @@ pub enum Error {
     /// The system refuses threads, signal handlers or file descriptors.
     #[error("cannot start")]
     Start(#[source] io::Error),
+}
+
+impl Error {
+    /// Following has ended, for the reason of the last view.
+    pub(crate) fn not_followed(discovery: &discovery::Discovery) -> Self {
+        Self::NotFollowed(discovery.view().trouble.as_deref().unwrap_or("no reason is known").to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +88,7 @@ mod tests {
             Error::Authentication(refused),
             Error::StepsFailed { failed: 1, steps: 2 },
             Error::Stopped("SIGTERM"),
+            Error::NotFollowed("the link is closed".into()),
             Error::Panicked,
             Error::Output(io()),
             Error::Start(io()),

@@ -86,11 +86,11 @@ async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool)
             },
             change = changes.next() => match change {
                 Some(change) => printed.apply(change).into_iter().try_for_each(print)?,
-                None => return Ok(()),
+                None => return Err(Error::not_followed(discovery)),
             },
             changed = views.changed() => {
                 if changed.is_err() {
-                    return Ok(());
+                    return Err(Error::not_followed(discovery));
                 }
                 let view = views.borrow_and_update().clone();
                 if view.held > held {

@@ -85,11 +85,11 @@ impl Discovery {
         Self { latest, views, controls, task }
     }
 
-    /// Stops following, and waits until the task has ended and gives up its watch. Other clones keep the last view,
-    /// which is stale then.
+    /// Stops following, for all clones, and waits until the task has ended. The clones keep the last view, which is stale
+    /// for good. The server removes the watch soon after.
     ///
     /// # Cancel safety
-    /// Following ends if the future is dropped, too.
+    /// Once polled, following ends though the future is dropped.
     pub async fn shutdown(self) {
         self.controls.stop();
         self.task.await;

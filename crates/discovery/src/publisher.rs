@@ -38,7 +38,7 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        let reason = self.ended.unwrap_or("discovery has ended with its runtime");
+        let reason = self.ended.unwrap_or("the runtime of discovery has ended");
         let mut view = View::clone(&self.latest.load());
         if view.is_live() {
             view.freshness = Freshness::Stale { since: Instant::now() };

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::intercept::{Intercept, start_intercepted};
 use common::{
-    RARELY, ROOT, SOON, add, becomes_live, becomes_stale, eventually, node, ports, ports_become, remove,
+    RARELY, ROOT, SOON, add, becomes_live, becomes_stale, node, ports, ports_become, remove,
     require_recursive_watches, revision, serve_with_proxy,
 };
 use discovery::{Discovery, Members};
@@ -34,8 +34,8 @@ struct Races {
     before_list: Arc<Mutex<Changes>>,
     /// Applied after the next list was read, and before its reply is passed on.
     after_list: Arc<Mutex<Changes>>,
-    /// Applied before the next stat of the root is read.
-    before_stat: Arc<Mutex<Changes>>,
+    /// Applied before the next audit reads the root.
+    before_audit: Arc<Mutex<Changes>>,
     /// How many events of children were queued.
     queued: watch::Sender<usize>,
     /// Whether events are lost.
@@ -109,15 +109,15 @@ impl Intercept for Races {
         })
     }
 
-    fn stat(&self, transport: &Arc<dyn Transport>, turn: Turn, path: &ZnodePath) -> Reply<Option<Stat>> {
-        let changes = if path.to_string() == ROOT { take(&self.before_stat) } else { Vec::new() };
+    fn data(&self, transport: &Arc<dyn Transport>, turn: Turn, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
+        let changes = take(&self.before_audit);
         if changes.is_empty() {
-            return transport.stat(turn, path);
+            return transport.data(turn, path);
         }
         let (transport, path, intercept) = (transport.clone(), path.clone(), self.clone());
         Box::pin(async move {
             intercept.apply(changes).await;
-            transport.stat(turn, &path).await
+            transport.data(turn, &path).await
         })
     }
 }
@@ -137,7 +137,7 @@ async fn races() -> (Server, Proxy, raw::Client, Races) {
         writer: Arc::new(common::observer(&server).await),
         before_list: Arc::default(),
         after_list: Arc::default(),
-        before_stat: Arc::default(),
+        before_audit: Arc::default(),
         queued: watch::Sender::new(0),
         loses_events: Arc::default(),
         loses_events_before_list: Arc::default(),
@@ -220,7 +220,7 @@ async fn an_audit_does_not_take_a_queued_event_for_a_lost_one() {
     let (_server, proxy, _observer, races) = races().await;
     let discovery = follow(&proxy, &races, OFTEN);
     ports_become(&discovery, &[1, 2, 3]).await;
-    *races.before_stat.lock().unwrap() = vec![create(4), delete(1)];
+    *races.before_audit.lock().unwrap() = vec![create(4), delete(1)];
     let view = ports_become(&discovery, &[2, 3, 4]).await;
     assert_eq!(ports(&view).unwrap(), [2, 3, 4]);
     // Three more audits: after a mismatch there would be another watch by now.

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use common::intercept::{Intercept, start_intercepted};
 use common::{
-    ROOT, SOON, Watches, add, becomes_live, becomes_stale, eventually, node, operations, ports, ports_become,
-    remove, require_recursive_watches, serve_with_proxy, start, view_where,
+    ROOT, SOON, Watches, add, audits, becomes_live, becomes_stale, eventually, node, operations, ports,
+    ports_become, remove, require_recursive_watches, serve_with_proxy, start, view_where,
 };
 use discovery::{Change, Records};
 use test_zookeeper::Server;
@@ -106,17 +106,16 @@ async fn follow_for_a_while(records: Records, churns: bool) -> Vec<Op> {
         shows(port, false).await;
     }
     let seen = operations(&proxy);
-    assert!(seen.iter().all(|op| matches!(op, Op::Exists | Op::MultiRead)), "{seen:?}");
+    assert!(seen.iter().all(|op| matches!(op, Op::GetData | Op::Exists | Op::MultiRead)), "{seen:?}");
     proxy.clear();
     let mut states = zk.states();
     proxy.cut().await;
     states.wait_for(|state: &State| state.reconnects == 1).await.unwrap();
     becomes_live(&discovery).await;
-    let audits = || operations(&proxy).iter().filter(|op| **op == Op::Exists).count();
-    let before = audits();
+    let before = audits(&proxy);
     tokio::select! {
         () = churn() => unreachable!("it does not end"),
-        () = eventually("three audits", async || audits() >= before + 3) => {}
+        () = eventually("three audits", async || audits(&proxy) >= before + 3) => {}
     }
     operations(&proxy)
 }
@@ -128,7 +127,7 @@ async fn ten_changes_a_reconnect_and_three_audits_cost_no_list() {
         for churns in [false, true] {
             let operations = follow_for_a_while(records, churns).await;
             assert!(!operations.contains(&Op::GetChildren2), "{records:?}, churns: {churns}: {operations:?}");
-            let looks = |op: &&Op| matches!(op, Op::AddWatch | Op::Sync | Op::Exists);
+            let looks = |op: &&Op| matches!(op, Op::AddWatch | Op::Sync | Op::Exists | Op::GetData);
             let looks: Vec<_> = operations.iter().filter(looks).collect();
             assert_eq!(looks[..3], [&Op::AddWatch, &Op::Sync, &Op::Exists], "{operations:?}");
             if !churns {

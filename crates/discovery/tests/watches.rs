@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::intercept::{Intercept, start_intercepted};
-use common::{ROOT, add, eventually, ports_become, remove, require_recursive_watches, serve};
+use common::{add, eventually, ports_become, remove, require_recursive_watches, serve};
 use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -59,16 +59,14 @@ async fn a_watch_that_overflows_is_replaced_on_the_same_connection() {
     assert_eq!(zk.state().reconnects, 0, "the connection is the same");
 }
 
-/// Records when audits read the stat of the root.
+/// Records when audits read the root.
 #[derive(Clone, Debug, Default)]
 struct Audits(Arc<Mutex<Vec<Instant>>>);
 
 impl Intercept for Audits {
-    fn stat(&self, transport: &Arc<dyn Transport>, turn: Turn, path: &ZnodePath) -> Reply<Option<Stat>> {
-        if path.to_string() == ROOT {
-            self.0.lock().unwrap().push(Instant::now());
-        }
-        transport.stat(turn, path)
+    fn data(&self, transport: &Arc<dyn Transport>, turn: Turn, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
+        self.0.lock().unwrap().push(Instant::now());
+        transport.data(turn, path)
     }
 }
 

@@ -148,6 +148,62 @@ async fn events_behind_a_list_are_given_out_after_it() {
     assert_eq!(user.news(), "listed Gap [a], +b, live Recursive");
 }
 
+/// The requests of a start are sent at once: the watch first, so that no change is missed, then the sync (D7).
+#[tokio::test(start_paused = true)]
+async fn the_watch_comes_first_and_the_sync_before_the_look() {
+    for (ensemble, watched) in ensembles(7) {
+        ensemble.operator().create(path("a"), "").unwrap();
+        let zk = ensemble.zk();
+        User::live(&zk, config(Lists::Always)).await;
+        let requests = ensemble.requests(Match::any().path(&root()));
+        let verbs: Vec<_> = requests.iter().map(|request| request.verb).collect();
+        let expected = match watched {
+            Watched::Recursive => vec![Verb::WatchRecursive, Verb::Sync, Verb::Stat, Verb::Children],
+            _ => vec![Verb::Sync, Verb::WatchChildren],
+        };
+        assert!(verbs.ends_with(&expected), "{verbs:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_a_connection_that_ends_are_told() {
+    let ensemble = SimulatedEnsemble::new(7);
+    let operator = ensemble.operator();
+    operator.create(path("a"), "").unwrap();
+    let zk = ensemble.zk();
+    let hold = ensemble.fault(Verb::Children, Fault::HoldReply);
+    let mut user = User::new(&zk, config(Lists::Always));
+    while !hold.fired() {
+        user.run_for(ms(1)).await;
+    }
+    operator.create(path("b"), "").unwrap();
+    user.run_for(ms(20)).await;
+    assert_eq!(user.news(), "", "it waits for the list");
+    ensemble.cut();
+    user.run_until(|user| !user.log.is_empty()).await;
+    user.run_for(ms(1)).await;
+    assert!(user.news().starts_with("+b, down"));
+}
+
+/// The watch has fired before the reply, also if its user looks at neither for a while.
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_fired_before_a_reply_is_told_before_it() {
+    let ensemble = builder(7).version(Version::V3_4).build();
+    let operator = ensemble.operator();
+    operator.create(path("a"), "").unwrap();
+    let zk = ensemble.zk();
+    let mut user = User::live(&zk, config(Lists::Always)).await;
+    user.news();
+    let audit = ensemble.fault(Verb::Data, Fault::Delay(ms(100)));
+    while !audit.fired() {
+        user.run_for(ms(1)).await;
+    }
+    operator.create(path("b"), "").unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    user.run_until(|user| user.log.len() == 2).await;
+    assert_eq!(user.news(), "audited, listed Changed [a b]", "no mismatch");
+}
+
 #[tokio::test(start_paused = true)]
 async fn records_are_read_with_one_request_or_watched_with_one_each() {
     for (ensemble, watched) in ensembles(7) {

@@ -54,6 +54,7 @@ impl World {
         let mut server = zk_embedded::machine::Settings::default();
         server.tick_ms = i64::try_from(settings.tick.as_millis()).unwrap_or(i64::MAX).max(1);
         server.version = settings.version;
+        server.event_zxids = settings.event_zxids;
         Self {
             start: Instant::now(),
             machine: Machine::new(server),

@@ -80,6 +80,7 @@
 mod backoff;
 mod config;
 mod connection;
+mod down;
 mod error;
 mod fd_reserve;
 mod metrics;

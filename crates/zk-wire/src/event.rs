@@ -27,9 +27,17 @@ pub struct WatchEvent {
 }
 
 impl WatchEvent {
+    /// The zxid in the header of an event that does not say which transaction caused it.
+    pub const NO_ZXID: i64 = -1;
+
     /// Returns the frame of an event, its length first.
     pub fn encode(&self) -> Vec<u8> {
-        let header = ReplyHeader { xid: xid::EVENT, zxid: -1, code: ErrorCode::Ok };
+        self.encode_with_zxid(Self::NO_ZXID)
+    }
+
+    /// Returns the frame of an event that says which transaction caused it, as from ZooKeeper 3.9 on (ZOOKEEPER-4655).
+    pub fn encode_with_zxid(&self, zxid: i64) -> Vec<u8> {
+        let header = ReplyHeader { xid: xid::EVENT, zxid, code: ErrorCode::Ok };
         header.write(Writer::new()).int(self.kind.code()).int(SYNC_CONNECTED).string(&self.path).into_frame()
     }
 

@@ -16,6 +16,9 @@ use crate::config::Config;
 use crate::metrics::Count;
 use crate::publisher::Publisher;
 
+/// How many updates one view may take: as many as the queue of a watch holds. A flood delays neither views nor a stop.
+const MAX_UPDATES: usize = 16_384;
+
 /// Fields are dropped in their order: when the publisher says that following has ended, the watch has, too.
 pub(crate) struct Driver {
     root_watch: RootWatch,
@@ -47,8 +50,8 @@ impl Driver {
         let span = info_span!("discovery", root = %config.root());
         async move {
             if AssertUnwindSafe(self.steps()).catch_unwind().await.is_err() {
-                error!("discovery has ended: a panic");
-                self.publisher.ended("discovery has ended: a panic; see the log");
+                error!("discovery has panicked: the view is stale for good");
+                self.publisher.ended("discovery has panicked; see the log");
             }
         }
         .instrument(span)
@@ -69,7 +72,8 @@ impl Driver {
             () = self.commands.stop.notified() => self.input(Input::Stop),
             update = self.root_watch.next() => {
                 self.input(Input::Update(update));
-                while let Some(update) = self.root_watch.try_next() {
+                for _ in 0..MAX_UPDATES {
+                    let Some(update) = self.root_watch.try_next() else { break };
                     self.input(Input::Update(update));
                 }
             }

@@ -113,8 +113,8 @@ impl Machine {
     fn update(&mut self, update: Update, now: Instant) {
         match update {
             Update::Down => {
-                self.membership.set.link_down(now);
                 self.stale(now);
+                self.membership.set.link_down(now);
             }
             Update::Closed => self.end("the link is closed"),
             Update::Trouble(error) => self.trouble(&error, now),
@@ -212,6 +212,8 @@ impl Machine {
     fn stale(&mut self, now: Instant) {
         self.stage = Stage::Stale;
         if self.output.is_live() {
+            // What came before the end belongs to the last view.
+            self.membership.advance(now);
             info!(instances = self.membership.set.len(), "discovery view is stale");
             // The records that instances wait for are not read any more.
             self.membership.show_without_records();

@@ -42,6 +42,10 @@ pub(crate) trait Intercept: Clone + Debug + Send + Sync + 'static {
         transport.stat(turn, path)
     }
 
+    fn data(&self, transport: &Arc<dyn Transport>, turn: Turn, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
+        transport.data(turn, path)
+    }
+
     fn read_many(
         &self,
         transport: &Arc<dyn Transport>,
@@ -135,7 +139,7 @@ impl<T: Intercept> Transport for InterceptedTransport<T> {
         self.intercept.stat(&self.transport, turn, path)
     }
     fn data(&self, turn: Turn, path: &ZnodePath) -> Reply<(Vec<u8>, Stat)> {
-        self.transport.data(turn, path)
+        self.intercept.data(&self.transport, turn, path)
     }
     fn read_many(&self, turn: Turn, paths: &[ZnodePath]) -> Reply<Vec<Reading>> {
         self.intercept.read_many(&self.transport, turn, paths)

@@ -186,6 +186,12 @@ pub(crate) fn operations(proxy: &Proxy) -> Vec<Op> {
     proxy.requests().into_iter().filter(|seen| !of_link(seen)).map(|seen| seen.op).collect()
 }
 
+/// How many audits there were: each reads the root.
+pub(crate) fn audits(proxy: &Proxy) -> usize {
+    let is_audit = |seen: &&Seen| seen.op == Op::GetData && seen.path.as_deref() == Some(ROOT);
+    proxy.requests().iter().filter(is_audit).count()
+}
+
 /// Waits until discovery has replaced its watch, which begins with a sync.
 pub(crate) async fn watch_is_replaced(proxy: &Proxy) {
     eventually("the watch is replaced", async || operations(proxy).contains(&Op::Sync)).await;

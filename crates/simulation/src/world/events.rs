@@ -17,20 +17,16 @@ impl World {
         if outputs.iter().any(is_sent) {
             arrives += self.settings.times.back(&mut self.rng);
         }
-        // Each end of a session is a transaction of its own, and its events come before it.
-        let mut ends = outputs.iter().filter(|output| matches!(output, Output::SessionEnded { .. })).count();
         let mut results = Vec::new();
         for output in outputs {
             match output {
-                Output::Event { connection, event } => {
-                    let behind = i64::try_from(ends.saturating_sub(1)).unwrap_or(0);
-                    let zxid = Zxid(self.machine.zxid() - behind);
+                Output::Event { connection, zxid, event } => {
+                    let zxid = (zxid != WatchEvent::NO_ZXID).then_some(Zxid(zxid));
                     self.send_event(connection, event, zxid, now, arrives);
                 }
                 Output::Reply { result, .. } => results.push(result),
                 Output::Close { connection } => self.closed(connection, arrives),
                 Output::SessionEnded { session, expired } => {
-                    ends -= 1;
                     let how = if expired { "expired" } else { "closed" };
                     self.note(now, format!("session {session:#x} ends: {how}"));
                 }
@@ -44,7 +40,7 @@ impl World {
         &mut self,
         connection: ConnectionId,
         event: WatchEvent,
-        zxid: Zxid,
+        zxid: Option<Zxid>,
         now: Instant,
         arrives: Instant,
     ) {
@@ -58,7 +54,6 @@ impl World {
             return;
         }
         link.last_event = link.last_event.max(arrives);
-        let zxid = self.settings.event_zxids.then_some(zxid);
         link.keep_event(Event { kind, path, zxid, at: arrives });
         self.agenda.plan(link.last_event, Step::Event(connection));
     }

@@ -39,12 +39,15 @@ use crate::transport::turn::Turn;
 mod capabilities;
 mod convert;
 mod dial;
+mod eager;
 mod errors;
 mod queue;
 mod reactor;
+mod recursive;
 mod requests;
 mod session;
 mod settings;
+mod task;
 mod thread;
 #[cfg(feature = "tls")]
 mod tls;

@@ -29,7 +29,7 @@ impl Machine {
                 let stat = self.tree.create(new, parent_creates, zxid, now);
                 let [created, parent] = self.watches.created(&path);
                 for firing in [created, parent] {
-                    self.deliver_under_acl(firing, outputs);
+                    self.deliver_under_acl(firing, zxid, outputs);
                 }
                 Done::Created { path, stat, with_stat }
             }
@@ -40,7 +40,7 @@ impl Machine {
             Transaction::SetData { path, data, version } => {
                 let stat = self.tree.set_data(&path, data, version, zxid, now);
                 let firing = self.watches.data_changed(&path);
-                self.deliver_under_acl(firing, outputs);
+                self.deliver_under_acl(firing, zxid, outputs);
                 Done::DataSet(stat)
             }
             Transaction::SetAcl { path, acl, aversion } => {
@@ -54,9 +54,9 @@ impl Machine {
     pub(super) fn delete(&mut self, path: &str, zxid: i64, outputs: &mut Vec<Output>) {
         let znode = self.tree.delete(path, zxid);
         let [data, children, parent] = self.watches.deleted(path);
-        self.deliver(data, &znode.acl, outputs);
-        self.deliver(children, &znode.acl, outputs);
-        self.deliver_under_acl(parent, outputs);
+        self.deliver(data, &znode.acl, zxid, outputs);
+        self.deliver(children, &znode.acl, zxid, outputs);
+        self.deliver_under_acl(parent, zxid, outputs);
     }
 
     /// Ends a session: its ephemeral znodes go, all in one transaction.
@@ -68,12 +68,12 @@ impl Machine {
         }
     }
 
-    fn deliver_under_acl(&self, firing: super::watches::Firing, outputs: &mut Vec<Output>) {
+    fn deliver_under_acl(&self, firing: super::watches::Firing, zxid: i64, outputs: &mut Vec<Output>) {
         if firing.connections.is_empty() {
             return;
         }
         let znode =
             self.tree.get(path::key(&firing.path)).expect("what was written exists, and so does its parent");
-        self.deliver(firing, &znode.acl, outputs);
+        self.deliver(firing, &znode.acl, zxid, outputs);
     }
 }

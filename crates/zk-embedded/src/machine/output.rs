@@ -28,6 +28,8 @@ pub enum Output {
     Event {
         /// Where to.
         connection: ConnectionId,
+        /// The transaction that caused it; -1 if the event does not say.
+        zxid: i64,
         /// The event.
         event: WatchEvent,
     },

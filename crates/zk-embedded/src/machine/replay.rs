@@ -24,7 +24,8 @@ impl Machine {
     pub(super) fn replay(&mut self, connection: ConnectionId, watched: Watched, outputs: &mut Vec<Output>) {
         let zxid = watched.zxid;
         let mut fire = |kind, path| {
-            outputs.push(Output::Event { connection, event: WatchEvent { kind, path } });
+            let event = WatchEvent { kind, path };
+            outputs.push(Output::Event { connection, zxid: WatchEvent::NO_ZXID, event });
         };
         for path in watched.data {
             match missed(self.tree.get(&path), |znode| znode.mzxid > zxid, EventKind::DataChanged) {

@@ -21,6 +21,8 @@ pub struct Settings {
     pub extended_types: bool,
     /// How often emptied containers are looked for, in milliseconds: 60,000 by default, and at least 1.
     pub container_check_ms: i64,
+    /// Whether events say which transaction caused them, as from ZooKeeper 3.9 on; off by default.
+    pub event_zxids: bool,
     /// The release whose behaviour this is, 3.8 by default.
     pub version: Version,
 }
@@ -34,6 +36,7 @@ impl Default for Settings {
             max_frame: 0xf_ffff,
             extended_types: false,
             container_check_ms: 60_000,
+            event_zxids: false,
             version: Version::default(),
         }
     }

@@ -28,6 +28,7 @@ pub struct ServerBuilder {
     extended_types: bool,
     container_check: Duration,
     first_zxid: Option<i64>,
+    event_zxids: bool,
     version: Version,
 }
 
@@ -42,6 +43,7 @@ impl Default for ServerBuilder {
             extended_types: settings.extended_types,
             container_check: Duration::from_millis(settings.container_check_ms.unsigned_abs()),
             first_zxid: None,
+            event_zxids: settings.event_zxids,
             version: settings.version,
         }
     }
@@ -96,6 +98,11 @@ impl ServerBuilder {
         Self { version, ..self }
     }
 
+    /// Lets each event say which transaction caused it, as ZooKeeper 3.9 does (ZOOKEEPER-4655); off by default.
+    pub fn event_zxids(self, said: bool) -> Self {
+        Self { event_zxids: said, ..self }
+    }
+
     /// Starts the server; clients can connect when this returns.
     ///
     /// Its tasks run on the runtime of the caller, which needs I/O and time enabled.
@@ -128,6 +135,7 @@ impl ServerBuilder {
             max_frame: self.max_frame,
             extended_types: self.extended_types,
             container_check_ms,
+            event_zxids: self.event_zxids,
             version: self.version,
         };
 

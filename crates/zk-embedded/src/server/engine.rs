@@ -239,7 +239,9 @@ impl Engine {
                 }
                 self.push(connection, encode_reply(xid, zxid, &result), not_before);
             }
-            Output::Event { connection, event } => self.push(connection, event.encode(), None),
+            Output::Event { connection, zxid, event } => {
+                self.push(connection, event.encode_with_zxid(zxid), None);
+            }
             Output::Close { connection } => {
                 if let Some(mailbox) = self.mailboxes.get_mut(&connection) {
                     mailbox.closing = true;

@@ -154,7 +154,8 @@ fn stale_to_following_shows_the_list_and_the_events_behind_it_as_one_view() {
 
 #[test]
 fn following_to_stale_keeps_the_set_whatever_is_over() {
-    let ends: [(&str, fn(&mut Walk)); 3] = [
+    type End = (&'static str, fn(&mut Walk));
+    let ends: [End; 3] = [
         ("stale [1 2] r1", |walk| walk.update(Update::Down)),
         ("stale [1 2] r1", |walk| walk.update(Update::Lost)),
         ("stale [1 2] r1 trouble", |walk| walk.trouble()),
@@ -170,6 +171,17 @@ fn following_to_stale_keeps_the_set_whatever_is_over() {
         walk.live();
         let view = walk.shown().pop().unwrap();
         assert!(view.starts_with("live") && !view.contains("trouble"), "{view}");
+    }
+}
+
+#[test]
+fn what_came_right_before_the_end_of_a_watch_shows_as_a_whole() {
+    for end in [Update::Down, Update::Lost] {
+        let mut walk = Walk::following(config().with_settle(Duration::ZERO).unwrap(), &[1, 2]);
+        walk.deleted(1, false);
+        walk.created(3);
+        walk.update(end);
+        assert_eq!(walk.shown(), ["stale [2 3] r2"]);
     }
 }
 

@@ -4,9 +4,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use zookeeper_client as zk;
 
 use super::convert::{create_options, reading, stat_of};
-use super::errors;
 use super::session::SessionThread;
-use super::watches;
+use super::watches::once;
+use super::{errors, recursive};
 use crate::error::ErrorKind;
 use crate::path::ZnodePath;
 use crate::session::Session;
@@ -180,15 +180,15 @@ impl Transport for SessionThread {
             return Box::pin(async { Err(ErrorKind::Unsupported) });
         }
         let (path, capabilities) = (path.clone(), self.credentials.capabilities.clone());
-        self.submit(turn, move |client| async move {
+        self.submit_eager(turn, move |client, breaths| async move {
             let watching = client.watch(path.as_str(), zk::AddWatchMode::PersistentRecursive);
             let watcher = watching.await.map_err(errors::kind).inspect_err(|kind| match kind {
                 ErrorKind::Unsupported => capabilities.not_modern(),
                 refusal if refusal.is_refusal() => capabilities.no_recursive_watches(refusal),
                 _ => {}
             })?;
-            let (receiver, watch_task) = watches::follow(watcher);
-            Ok((receiver, watch_task))
+            let (receiver, watch) = recursive::follow(watcher, breaths);
+            Ok((receiver, Some(watch)))
         })
     }
 
@@ -202,8 +202,8 @@ impl Transport for SessionThread {
         self.submit(turn, move |client| async move {
             let looking = client.check_and_watch_stat(path.as_str());
             let (found, watcher) = looking.await.map_err(errors::kind)?;
-            let (receiver, watch_task) = watches::once(watcher, removable);
-            Ok(((found.as_ref().map(stat_of), receiver), watch_task))
+            let (receiver, watch) = once(watcher, removable);
+            Ok(((found.as_ref().map(stat_of), receiver), Some(watch)))
         })
     }
 
@@ -217,8 +217,8 @@ impl Transport for SessionThread {
         self.submit(turn, move |client| async move {
             let reading = client.get_and_watch_data(path.as_str());
             let (data, stat, watcher) = reading.await.map_err(errors::kind)?;
-            let (receiver, watch_task) = watches::once(watcher, removable);
-            Ok(((data, stat_of(&stat), receiver), watch_task))
+            let (receiver, watch) = once(watcher, removable);
+            Ok(((data, stat_of(&stat), receiver), Some(watch)))
         })
     }
 
@@ -232,8 +232,8 @@ impl Transport for SessionThread {
         self.submit(turn, move |client| async move {
             let listing = client.get_and_watch_children(path.as_str());
             let (names, stat, watcher) = listing.await.map_err(errors::kind)?;
-            let (receiver, watch_task) = watches::once(watcher, removable);
-            Ok(((names, stat_of(&stat), receiver), watch_task))
+            let (receiver, watch) = once(watcher, removable);
+            Ok(((names, stat_of(&stat), receiver), Some(watch)))
         })
     }
 

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +18,12 @@ use zookeeper_client as zk;
 
 use super::capabilities::Capabilities;
 use super::dial::Dialled;
+use super::eager::{Breaths, eager};
 use super::errors;
 use super::queue::{Sender, queue};
 use super::settings::Settings;
-use super::thread::{Job, run, serve};
-use super::watches::WatchTask;
+use super::task::{Job, Task};
+use super::thread::{publish, run, serve};
 use crate::error::ErrorKind;
 use crate::session::{Session, SessionId};
 use crate::transport::connect_error::ConnectError;
@@ -47,6 +49,15 @@ pub(super) struct SessionThread {
     pub(super) server: SocketAddr,
     queue: Sender<Job>,
     pub(super) down: watch::Receiver<Option<TransportEnd>>,
+    /// Publishes the end when this handle is dropped: the thread may be stuck.
+    dropped: watch::Sender<Option<TransportEnd>>,
+}
+
+impl Drop for SessionThread {
+    fn drop(&mut self) {
+        let cause = "the link has given the connection up".into();
+        publish(&self.dropped, TransportEnd::ConnectionLost(cause));
+    }
 }
 
 impl fmt::Debug for SessionThread {
@@ -77,7 +88,7 @@ pub(super) async fn open(
     let (ready, granted) = oneshot::channel();
     let (sender, receiver) = queue();
     let (down_tx, down) = watch::channel(None);
-    let died = down_tx.clone();
+    let (died, dropped) = (down_tx.clone(), down_tx.clone());
     let main = serve(connector, settings.connect_string(server), ready, receiver, down_tx);
     std::thread::Builder::new()
         .name("zk-session".into())
@@ -94,6 +105,7 @@ pub(super) async fn open(
                 server: address,
                 queue: sender,
                 down,
+                dropped,
             })
         }
         Ok(Ok(Err(zk::Error::SessionExpired))) => Err(ConnectError::SessionExpired),
@@ -120,7 +132,8 @@ impl SessionThread {
     }
 
     /// Sends an operation to the session thread and returns its reply. Requests are sent in the order of these calls:
-    /// jobs run in order, and the tasks that they push are first polled in order.
+    /// jobs run in order, and the tasks that they push are first polled in order. The operation returns its value, and
+    /// the task of its watch, if it has one, which stays on the session thread after the reply.
     pub(super) fn submit<T, F>(
         &self,
         turn: Turn,
@@ -128,23 +141,52 @@ impl SessionThread {
     ) -> Reply<T>
     where
         T: Send + 'static,
-        F: Future<Output = Result<(T, Option<WatchTask>), ErrorKind>> + Send + 'static,
+        F: Future<Output = Result<(T, Option<Task>), ErrorKind>> + Send + 'static,
+    {
+        self.push(turn, operation, |task| task)
+    }
+
+    /// As [`submit`](Self::submit), with a task that the operation and its watch run in.
+    pub(super) fn submit_eager<T, F>(
+        &self,
+        turn: Turn,
+        operation: impl FnOnce(zk::Client, Breaths) -> F + Send + 'static,
+    ) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<(T, Option<Task>), ErrorKind>> + Send + 'static,
+    {
+        let breaths = Breaths::default();
+        let counted = breaths.clone();
+        self.push(turn, move |client| operation(client, counted), move |task| eager(task, breaths))
+    }
+
+    fn push<T, F>(
+        &self,
+        turn: Turn,
+        operation: impl FnOnce(zk::Client) -> F + Send + 'static,
+        spawn: impl FnOnce(Task) -> Task + Send + 'static,
+    ) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<(T, Option<Task>), ErrorKind>> + Send + 'static,
     {
         let (reply, replied) = oneshot::channel();
         let job: Job = Box::new(move |client, tasks| {
             let operation = operation(client.clone());
             // The request has left the queue, and waits for its reply.
             drop(turn);
-            tasks.push(Box::pin(async move {
-                let (result, watch_task) = match operation.await {
-                    Ok((value, watch_task)) => (Ok(value), watch_task),
+            tasks.push(spawn(Box::pin(async move {
+                let (result, watch) = match operation.await {
+                    Ok((value, watch)) => (Ok(value), watch),
                     Err(error) => (Err(error), None),
                 };
                 // If the caller has dropped the reply, dropping the watch removes it from the server.
-                if let (Ok(()), Some(watch_task)) = (reply.send(result), watch_task) {
-                    watch_task.await;
+                match (reply.send(result), watch) {
+                    (Ok(()), Some(watch)) => watch.await,
+                    _ => ControlFlow::Continue(()),
                 }
-            }));
+            })));
         });
         if let Err(refusal) = self.queue.run(job) {
             return Box::pin(async { Err(refusal) });

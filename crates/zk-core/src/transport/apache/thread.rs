@@ -1,11 +1,11 @@
 //! What runs on a session thread.
 
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{oneshot, watch};
 use tokio::task::coop::unconstrained;
@@ -13,20 +13,15 @@ use tokio::time::{interval, timeout};
 use zookeeper_client as zk;
 
 use super::queue::{Command, Receiver};
+use super::task::{Job, Tasks};
 use crate::fd_reserve::fd_reserve;
-use crate::transport::seam::{BoxFuture, TransportEnd};
+use crate::transport::seam::TransportEnd;
 
 /// How long the ensemble may take to confirm the end of a session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often the session thread fills the fd reserve.
 const REFILL: Duration = Duration::from_secs(1);
-
-/// The tasks of a session thread. First polled in the order in which they were pushed.
-pub(super) type Tasks = FuturesUnordered<BoxFuture<'static, ()>>;
-
-/// Sends a request, and pushes the task that waits for the reply.
-pub(super) type Job = Box<dyn FnOnce(&zk::Client, &Tasks) + Send>;
 
 /// The function of the thread: runs `main`, and catches its panics.
 ///
@@ -44,12 +39,17 @@ pub(super) fn run(main: impl Future<Output = ()>, down: &watch::Sender<Option<Tr
             message.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
         tracing::error!(panic = message, "zookeeper-client panicked, closing its connection");
         let cause = format!("zookeeper-client panicked: {message}");
-        down.send_if_modified(|down| {
-            let is_new = down.is_none();
-            down.get_or_insert(TransportEnd::ConnectionLost(cause));
-            is_new
-        });
+        publish(down, TransportEnd::ConnectionLost(cause));
     }
+}
+
+/// Publishes the end of the transport; the first cause remains.
+pub(super) fn publish(down: &watch::Sender<Option<TransportEnd>>, end: TransportEnd) {
+    down.send_if_modified(|down| {
+        let is_new = down.is_none();
+        down.get_or_insert(end);
+        is_new
+    });
 }
 
 /// A runtime that polls `serve` after every step of any other task. So `serve` acts on the end of a connection right
@@ -93,6 +93,7 @@ pub(super) async fn serve(
 
     let mut tasks = Tasks::new();
     let mut refill = interval(REFILL);
+    let mut last_queue = None;
     let end = loop {
         if state != zk::SessionState::SyncConnected {
             // Also if the crate reports `Expired`: that comes from its own clock, or from one server. The next attempt
@@ -104,12 +105,15 @@ pub(super) async fn serve(
             biased;
             changed = states.changed() => state = changed,
             // Then the requests in flight, and the first step of the latest job, which sends its request.
-            Some(()) = tasks.next(), if !tasks.is_empty() => {}
+            Some(done) = tasks.next(), if !tasks.is_empty() => if let ControlFlow::Break(broken) = done {
+                last_queue = broken.queue;
+                break TransportEnd::ConnectionLost(broken.cause);
+            },
             command = queue.next() => match command {
                 Some(Command::Run(job)) => job(&client, &tasks),
                 Some(Command::Close(confirm)) => {
                     // The end is published before the watches go silent.
-                    down.send_replace(Some(TransportEnd::Closed));
+                    publish(&down, TransportEnd::Closed);
                     tasks.clear();
                     // Dropping the last clone of the client sends the request to close.
                     drop(client);
@@ -138,12 +142,14 @@ pub(super) async fn serve(
     let _ = unconstrained(async { while tasks.next().await.is_some() {} }).now_or_never();
     // In this order: a caller that has seen the end can send nothing more.
     drop(queue);
-    down.send_replace(Some(end));
+    publish(&down, end);
+    drop(last_queue);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::seam::BoxFuture;
 
     #[test]
     fn a_panic_on_the_session_thread_is_a_lost_connection_with_the_message_of_the_panic() {

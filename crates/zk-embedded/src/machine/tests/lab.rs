@@ -95,7 +95,7 @@ impl Lab {
 
 pub(super) fn events(outputs: &[Output], watcher: ConnectionId) -> Vec<(EventKind, String)> {
     let events = outputs.iter().filter_map(|output| match output {
-        Output::Event { connection, event } if *connection == watcher => {
+        Output::Event { connection, event, .. } if *connection == watcher => {
             Some((event.kind, event.path.clone()))
         }
         _ => None,

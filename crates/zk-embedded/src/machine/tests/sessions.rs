@@ -177,7 +177,7 @@ fn a_silent_session_expires_at_the_first_whole_tick_after_its_timeout() {
         outputs,
         [
             Output::Close { connection: silent },
-            Output::Event { connection: watcher, event: gone },
+            Output::Event { connection: watcher, zxid: WatchEvent::NO_ZXID, event: gone },
             Output::SessionEnded { session, expired: true }
         ]
     );

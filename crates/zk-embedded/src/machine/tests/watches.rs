@@ -1,5 +1,5 @@
 use super::lab::*;
-use crate::machine::{WatchKind, WatchMode};
+use crate::machine::{Output, Settings, WatchKind, WatchMode};
 use zk_wire::*;
 
 use EventKind::{ChildrenChanged, Created, DataChanged, Deleted};
@@ -298,8 +298,29 @@ fn watchers_of_one_znode_get_events_in_the_order_of_their_connections() {
     }
     let outputs = lab.outputs(clients[0], create("/a"));
     let notified = outputs.iter().filter_map(|output| match output {
-        crate::machine::Output::Event { connection, .. } => Some(*connection),
+        Output::Event { connection, .. } => Some(*connection),
         _ => None,
     });
     assert_eq!(notified.collect::<Vec<_>>(), clients);
+}
+
+#[test]
+fn events_say_which_transaction_caused_them_if_they_are_to() {
+    let zxids = |outputs: &[Output]| -> Vec<i64> {
+        let zxid = |output: &Output| match output {
+            Output::Event { zxid, .. } => Some(*zxid),
+            _ => None,
+        };
+        outputs.iter().filter_map(zxid).collect()
+    };
+    for said in [false, true] {
+        let mut lab = Lab::with(Settings { event_zxids: said, ..Settings::default() });
+        let (writer, watcher) = (lab.connect(), lab.connect());
+        lab.ok(watcher, Request::AddWatch { path: "/".into(), mode: 1 });
+        let created = lab.outputs(writer, create("/a"));
+        let first = lab.zxid();
+        let told = lab.outputs(writer, Request::Multi { operations: vec![set("/a", "1"), delete("/a")] });
+        let expected = if said { [first, lab.zxid(), lab.zxid()] } else { [WatchEvent::NO_ZXID; 3] };
+        assert_eq!([zxids(&created), zxids(&told)].concat(), expected);
+    }
 }

@@ -96,6 +96,20 @@ fn adding() -> Vec<Case> {
             set_data("/x", "1", -1),
         ]));
     }));
+    // A deletion that is told: the write and the deletion are next to each other.
+    all.push(case("addWatch: a write and a delete in one multi", |t| {
+        let (a, b, c) = (t.open(), t.open(), t.open());
+        a.create("/x", "", 0);
+        a.create("/x/e", "", EPHEMERAL);
+        b.recursive("/x");
+        c.get_watch("/x/e");
+        c.children_watch("/x");
+        let told = |version| multi([set_data("/x/e", "left", version), delete("/x/e", version + 1)]);
+        a.call(told(1));
+        a.call(told(0));
+        a.call(told(0));
+        a.children("/x");
+    }));
     all
 }
 
