@@ -30,7 +30,7 @@ async fn main() {
         (0..count).map(|i| registrar.register(instance(i), Socket::Unvouched).unwrap()).collect();
     all_registered(&registrations).await;
     step.end("register");
-    // Requests that follow a while after the last change: the list version.
+    // Requests that follow a while after the last change: the root watch learns how many there were.
     tokio::time::sleep(Duration::from_secs(2)).await;
     step.end("2 s without a change");
 

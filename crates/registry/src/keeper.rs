@@ -29,11 +29,8 @@ mod pace;
 mod reply;
 mod report;
 mod request;
-mod scene;
-mod standing;
 mod watching;
 mod work;
-mod write_backoff;
 
 use std::future::pending;
 use std::sync::Arc;
@@ -88,7 +85,6 @@ struct Keeper {
     watch: Option<OneShot>,
     roots: Ticket,
     _registrar: watch::Receiver<()>,
-    _task: watch::Receiver<()>,
 }
 
 /// Starts the task that keeps the znode, and returns its status. The task ends when the instance is deregistered and the
@@ -100,7 +96,7 @@ pub(crate) fn spawn(shared: Arc<Shared>, name: Name) -> watch::Receiver<Status> 
     let pace = Pace::new(shared.zk.sources().rng(), shared.config.audit_interval());
     let known = Known::new(path.clone(), claim, Watching::new(inbox.counts()), pace);
     let machine = Machine::new(wish.borrow_and_update().clone(), known);
-    let span = info_span!("keeper", %path);
+    let (span, tasks) = (info_span!("keeper", %path), shared.tasks.clone());
     let reporter = Reporter { shared: shared.clone(), path: path.clone(), status };
     let keeper = Keeper {
         path,
@@ -117,10 +113,9 @@ pub(crate) fn spawn(shared: Arc<Shared>, name: Name) -> watch::Receiver<Status> 
         watch: None,
         roots: shared.roots.ticket(),
         _registrar: registrar,
-        _task: shared.tasks.subscribe(),
         shared,
     };
-    tokio::spawn(keeper.run().instrument(span));
+    tasks.spawn(keeper.run().instrument(span));
     status_rx
 }
 

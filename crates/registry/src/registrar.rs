@@ -117,9 +117,7 @@ impl Registrar {
         // Held until the keeper has its receiver: a shutdown comes before or after.
         let mut task = self.task.lock();
         let inbox = shared.context.names.take(&path, &wish_tx)?;
-        let start =
-            || task::spawn(&shared.zk, &shared.config, shared.context.clone(), shared.tasks.subscribe());
-        let registrar = task.get_or_insert_with(start).clone();
+        let registrar = task.get_or_insert_with(|| task::spawn(shared)).clone();
         let claim = Claim::new(owner.clone(), bound.is_some());
         let name = Name { path: path.clone(), inbox, claim, wish, registrar };
         let status = keeper::spawn(shared.clone(), name);
@@ -140,7 +138,8 @@ impl Registrar {
         names.close();
         // The registrar's task ends with the last keeper.
         *self.task.lock() = None;
-        match timeout(within, self.shared.tasks.closed()).await {
+        self.shared.tasks.close();
+        match timeout(within, self.shared.tasks.wait()).await {
             Ok(()) => Ok(()),
             Err(_) => Err(ShutdownError { left: names.len(), waited: started.elapsed() }),
         }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use instance::Format;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use zk_core::Zk;
 
 use crate::config::Config;
@@ -33,8 +34,8 @@ pub(crate) struct Shared {
     pub(crate) leaves: Arc<Semaphore>,
     pub(crate) syncs: Singleflight,
     pub(crate) roots: Singleflight,
-    /// Every task of the registrar has a receiver for as long as it lives.
-    pub(crate) tasks: watch::Sender<()>,
+    /// The tasks of the registrar, which waits for their end.
+    pub(crate) tasks: TaskTracker,
 }
 
 /// What the registrar's task needs, too.
@@ -55,7 +56,7 @@ impl Shared {
         let permits = || Arc::new(Semaphore::new(STEPS_AT_A_TIME));
         let (steps, leaves) = (permits(), permits());
         let (syncs, roots) = (Singleflight::default(), Singleflight::default());
-        let tasks = watch::Sender::new(());
+        let tasks = TaskTracker::new();
         Self { zk, config, format, context, steps, leaves, syncs, roots, tasks }
     }
 

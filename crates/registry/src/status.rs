@@ -82,11 +82,6 @@ impl Trouble {
         self.kind
     }
 
-    #[cfg(test)]
-    pub(crate) fn of_kind(kind: TroubleKind) -> Self {
-        Self { kind, text: "trouble".into() }
-    }
-
     /// The server closes the connection on the write of this znode.
     pub(crate) fn cut_off(path: &ZnodePath) -> Self {
         let text = format!(

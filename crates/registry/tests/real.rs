@@ -261,34 +261,6 @@ async fn fault_26_a_registration_that_ends_before_it_had_the_name_leaves_its_suc
     assert_eq!(assert_in_place(&observer, &second).await, before);
 }
 
-/// As far as data versions tell: the documented window is that of two znodes that were never written again.
-#[tokio::test]
-async fn fault_26_a_rival_that_comes_right_before_the_deletion_is_left_alone() {
-    let Some((_server, proxy, service, rival)) = one_behind_proxy().await else { return };
-    let registration = service.register();
-    registered(&registration).await;
-    registration.update(named().with_weight(7)).unwrap();
-    updated(&rival, NODE).await;
-    // A read that sets the watch again follows the write.
-    let last = |op: Op| proxy.requests().iter().rposition(|seen| seen.op == op);
-    eventually("the read follows the write", async || last(Op::Exists) > last(Op::SetData)).await;
-    service.zk.connected().await.unwrap().sync(&ZnodePath::root()).await.unwrap();
-    proxy.delay(Duration::from_millis(250)).await.unwrap();
-    proxy.clear();
-    let (ended, theirs) = tokio::join!(registration.deregister(SOON), async {
-        let is_sent = async || proxy.requests().iter().any(|seen| seen.op == leave());
-        eventually("the deletion is sent", is_sent).await;
-        // It is a quarter of a second away from the server.
-        rival.exists(NODE).await.unwrap().expect("our znode");
-        rival.delete(NODE, None).await.unwrap();
-        rival.create(NODE, b"theirs", raw::CreateMode::Ephemeral).await.unwrap();
-        rival.get(NODE).await.unwrap()
-    });
-    ended.unwrap();
-    assert_eq!(writes(&proxy), [leave()], "sent before the keeper could know");
-    assert_eq!(rival.get(NODE).await.unwrap(), theirs);
-}
-
 #[tokio::test]
 async fn closing_the_link_ends_registrations_as_deregistered_or_abandoned() {
     let Some((mut server, observer)) = with_server().await else { return };

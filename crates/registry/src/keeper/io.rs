@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use instance::Owner;
 use tokio::time::Instant;
-use zk_core::{Error, ErrorKind, EventKind, SessionId, Stat};
+use zk_core::{Error, EventKind, SessionId, Stat};
 
 use crate::inbox::EventCounts;
 use crate::readiness::{Line, Ready};
@@ -22,7 +22,7 @@ pub(super) enum Input {
     Unprepared(Option<Trouble>),
     /// There is no connection.
     Down,
-    /// There is a connection, prepared or not: for a machine that [wants one](super::Machine::wants_line).
+    /// There is a connection, prepared or not: for a machine that wants one.
     Linked(Line),
     /// The link is closed for good, and the ensemble has confirmed the end of the session or not.
     Closed { clean: bool },
@@ -133,12 +133,10 @@ pub(super) enum Reply {
     },
 }
 
-/// Why a request failed.
+/// Why a request failed, and whether its connection has ended.
 #[derive(Debug)]
 pub(super) struct Failure {
-    pub(super) kind: ErrorKind,
-    pub(super) trouble: Trouble,
-    /// The connection has ended.
+    pub(super) error: Error,
     pub(super) ended: bool,
 }
 
@@ -160,12 +158,6 @@ pub(super) enum Fact {
     /// The znode has changed, and no watch has said so.
     AuditMismatch,
     Failed(Trouble),
-}
-
-impl Failure {
-    pub(super) fn new(error: Error, ended: bool) -> Self {
-        Self { kind: error.kind().clone(), trouble: error.into(), ended }
-    }
 }
 
 impl Request {

@@ -1,15 +1,16 @@
 //! What a keeper knows about its znode, and what it asks next.
 
+use tokio::time::Instant;
 use tracing::debug;
 use zk_core::{SessionId, Stat, ZnodePath};
 
-use super::io::Request;
+use super::io::{Moment, Request};
 use super::pace::Pace;
-use super::scene::{Next, Scene};
 use super::watching::{Cover, Watching};
 use crate::decide::Claim;
 use crate::inbox::EventCounts;
-use crate::readiness::Ready;
+use crate::readiness::{Line, Ready};
+use crate::status::{Holder, Trouble};
 use crate::wish::{Record, Wish};
 
 /// What a keeper knows about its znode.
@@ -48,6 +49,35 @@ struct Unconfirmed {
     /// The number of the ready connection.
     ready: u64,
     epoch: u64,
+}
+
+/// Where a keeper decides.
+pub(super) struct Scene {
+    pub(super) line: Line,
+    /// `None` where the connection is not prepared: only leaving is possible.
+    pub(super) ready: Option<Ready>,
+    pub(super) wish: Wish,
+    /// The status says that the znode is registered.
+    pub(super) is_registered: bool,
+    pub(super) moment: Moment,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub(super) enum Next {
+    Ask(Request),
+    /// Decide again.
+    Again,
+    /// The znode is ours, with data of ours, and every change is reported.
+    Registered,
+    Conflict(Holder),
+    /// Another client overwrites our data again and again: look later.
+    Overwritten,
+    Failed(Trouble),
+    /// The connection has ended.
+    Ended,
+    /// No znode of ours exists.
+    Gone,
 }
 
 impl Written {
@@ -130,13 +160,19 @@ impl Known {
         self.claim.seen_in = Some(epoch);
     }
 
+    /// When the znode is audited next.
+    pub(super) fn next_audit(&mut self, is_first: bool, moment: &Moment) -> Instant {
+        let is_shared = matches!(self.watching.cover(), Cover::Shared(_));
+        moment.now + self.pace.audit(is_first, is_shared.then_some(moment.shared_audits))
+    }
+
     /// Decides what to ask, with nothing under way.
-    pub(super) fn next(&mut self, scene: &Scene<'_>) -> Next {
+    pub(super) fn next(&mut self, scene: &Scene) -> Next {
         if self.watching.take_change(scene.moment.counts).is_some() {
             self.doubt();
         }
         let stands = self.standing().map(|written| (written.stat.version, written.record.clone()));
-        match (scene.wish, stands) {
+        match (&scene.wish, stands) {
             (Wish::Absent, Some((version, _))) => self.leave(version),
             // D7: a server may lag behind what we have seen, until a sync. One of our own waits for nobody.
             (Wish::Absent, None) => {
@@ -160,32 +196,26 @@ impl Known {
         }
     }
 
-    fn look(&mut self, scene: &Scene<'_>) -> Next {
+    fn look(&mut self, scene: &Scene) -> Next {
         self.watching.ask(scene.ready.as_ref());
         Next::Ask(Request::Stat { watch: !self.is_covered(), sync: false })
     }
 
-    pub(super) fn create(&mut self, record: &Record, scene: &Scene<'_>) -> Next {
+    pub(super) fn create(&mut self, record: &Record, scene: &Scene) -> Next {
         self.took_over = None;
         self.asks(Request::Create(record.clone()), record, scene)
     }
 
-    pub(super) fn write(
-        &mut self,
-        record: &Record,
-        version: i32,
-        is_update: bool,
-        scene: &Scene<'_>,
-    ) -> Next {
+    pub(super) fn write(&mut self, record: &Record, version: i32, is_update: bool, scene: &Scene) -> Next {
         self.asks(Request::Write { record: record.clone(), version, is_update }, record, scene)
     }
 
-    pub(super) fn take_over(&mut self, record: &Record, seen: Stat, scene: &Scene<'_>) -> Next {
+    pub(super) fn take_over(&mut self, record: &Record, seen: Stat, scene: &Scene) -> Next {
         debug!(czxid = %seen.czxid, session = ?seen.ephemeral_owner, "taking over a stale znode");
         self.asks(Request::TakeOver { record: record.clone(), seen }, record, scene)
     }
 
-    fn asks(&mut self, write: Request, record: &Record, scene: &Scene<'_>) -> Next {
+    fn asks(&mut self, write: Request, record: &Record, scene: &Scene) -> Next {
         if let Err(trouble) = self.pace.admit(&self.path, record, scene.moment.now) {
             return Next::Failed(trouble);
         }

@@ -8,9 +8,8 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::io::{Effect, Fact, Failure, Input, Moment, Reply, Request};
-use super::known::Known;
+use super::known::{Known, Next};
 use super::reply::Replied;
-use super::scene::{Next, Scene};
 use super::work::{Stage, Work};
 use crate::readiness::Ready;
 use crate::status::{Status, Trouble};
@@ -130,7 +129,7 @@ impl Machine {
         }
         let concerns = work.ready.is_none() || matches!(work.stage, Stage::Unready);
         if let Some(trouble) = trouble.filter(|_| concerns) {
-            work.standing.troubled(trouble, &mut work.effects);
+            work.troubled(trouble);
         }
     }
 
@@ -138,8 +137,8 @@ impl Machine {
         let work = &mut self.work;
         match mem::replace(&mut work.stage, Stage::Unready) {
             Stage::Asking { request, on, .. } => {
+                let scene = work.scene(on, moment);
                 let (known, out) = (&mut work.known, &mut work.effects);
-                let scene = Scene::new(on, work.ready, &work.wish, &work.standing, moment);
                 let next = Replied { known, scene: &scene, out }.judge(request, reply);
                 // What would be asked on a connection that was replaced meanwhile has to be decided anew.
                 let holds = work.line == Some(on) || matches!(next, Next::Gone);
@@ -159,7 +158,7 @@ impl Machine {
             Ok(Reply::Audit(Some(now))) if is_as_written(&now) => {
                 debug!("audit: znode unchanged");
                 work.known.watching.settle(moment.counts);
-                work.stage = Stage::Registered { audit_at: Some(work.next_audit(false, moment)) };
+                work.stage = Stage::Registered { audit_at: Some(work.known.next_audit(false, moment)) };
                 return;
             }
             Ok(_) => work.effects.push_back(Effect::Tell(Fact::AuditMismatch)),
@@ -168,7 +167,7 @@ impl Machine {
                 return work.unlink();
             }
             // The znode may have changed.
-            Err(failure) => debug!(error = %failure.trouble, "audit failed"),
+            Err(failure) => debug!(error = %failure.error, "audit failed"),
         }
         work.known.doubt();
         work.proceed(moment);

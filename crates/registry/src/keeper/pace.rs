@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use rand::RngExt;
 use rand::rngs::SmallRng;
+use rand::{Rng, RngExt};
 use tokio::time::Instant;
 use zk_core::time::jittered;
 use zk_core::{Backoff, ErrorKind, ZnodePath};
 
 use super::io::Moment;
-use super::write_backoff::WriteBackoff;
 use crate::status::Trouble;
 use crate::wish::Record;
 
@@ -20,6 +19,12 @@ const MANY_PENDING: u32 = 500;
 const CONFLICT_FIRST: Duration = Duration::from_secs(1);
 /// After so long without a change by another client, the next one is reverted at once again.
 const OVERWRITE_RESET: Duration = Duration::from_secs(10);
+
+/// A connection that ends once may have any cause. After so many in a row during the same write, the write is taken for
+/// the cause.
+const SUSPECT_AFTER: u32 = 2;
+/// The first wait; it doubles with each further connection.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// How fast a keeper may go: the waits before it tries again, looks again, or writes again.
 #[derive(Debug)]
@@ -122,5 +127,52 @@ impl Pace {
         } else {
             jittered(interval, &mut self.rng)
         }
+    }
+}
+
+/// Delays a write on which the server closes the connection: how often in a row it has ended during the latest write, and
+/// the wait that follows from it.
+///
+/// A server does not refuse a request that is larger than its `jute.maxbuffer`: it closes the connection, and with it goes
+/// every request that is under way on the link. A keeper that went on writing would take down all registrations of the
+/// process.
+#[derive(Debug, Default)]
+struct WriteBackoff {
+    /// The data of that write.
+    record: Option<Record>,
+    in_a_row: u32,
+    wait: Duration,
+    /// Nothing is written before this moment.
+    until: Option<Instant>,
+}
+
+impl WriteBackoff {
+    /// Whether a write may be sent now. Other data may fit.
+    fn admits(&mut self, record: &Record, now: Instant) -> bool {
+        if self.record.as_ref() != Some(record) {
+            *self = Self { record: Some(record.clone()), ..Self::default() };
+        }
+        self.left(now).is_none()
+    }
+
+    /// The write has failed, and may have ended the connection. `longest` bounds the wait.
+    fn cut_off(&mut self, longest: Duration, now: Instant, rng: &mut impl Rng) {
+        self.in_a_row += 1;
+        if self.in_a_row >= SUSPECT_AFTER {
+            self.wait = (self.wait * 2).max(FIRST_WAIT).min(longest.max(FIRST_WAIT));
+            // Keepers that lost the same connection write again at different times.
+            self.until = Some(now + jittered(self.wait, rng));
+        }
+    }
+
+    /// The server has replied to the write, or a read has found it carried out.
+    fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The time until the next write, if there is a wait.
+    fn left(&self, now: Instant) -> Option<Duration> {
+        let left = self.until?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
     }
 }

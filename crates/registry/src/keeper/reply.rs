@@ -6,15 +6,15 @@ use tracing::debug;
 use zk_core::{ErrorKind, Outcome, Stat};
 
 use super::io::{Effect, Fact, Failure, Reply, Request};
-use super::known::{Known, Written};
-use super::scene::{Next, Scene};
+use super::known::{Known, Next, Scene, Written};
 use crate::decide::{Decision, Found, decide};
+use crate::status::Trouble;
 use crate::wish::{Record, Wish};
 
 /// A reply that has come, and what it is judged by.
 pub(super) struct Replied<'a> {
     pub(super) known: &'a mut Known,
-    pub(super) scene: &'a Scene<'a>,
+    pub(super) scene: &'a Scene,
     pub(super) out: &'a mut VecDeque<Effect>,
 }
 
@@ -24,7 +24,7 @@ impl Replied<'_> {
         if request.is_write() {
             let error = reply.as_ref().err();
             self.known.write_failed = error.is_some();
-            self.known.pace.wrote(error.map(|failure| &failure.kind), self.scene.moment);
+            self.known.pace.wrote(error.map(|failure| failure.error.kind()), &self.scene.moment);
         }
         match (request, reply) {
             (request, Err(failure)) => self.failed(request, failure),
@@ -36,7 +36,7 @@ impl Replied<'_> {
                 self.seen(stat)
             }
             (Request::Data(_), Ok(Reply::Data { record, owner, stat })) => {
-                let data_is_ours = *self.scene.wish == Wish::Present(record);
+                let data_is_ours = self.scene.wish == Wish::Present(record);
                 self.found(Found { stat, owner, data_is_ours })
             }
             (Request::Create(record), Ok(Reply::Written(stat))) => {
@@ -89,7 +89,7 @@ impl Replied<'_> {
 
     /// Decides about a stat.
     fn seen(&mut self, stat: Option<Stat>) -> Next {
-        match (stat, self.scene.wish) {
+        match (stat, &self.scene.wish) {
             (None, Wish::Absent) => Next::Gone,
             (None, Wish::Present(record)) => {
                 self.known.doubt();
@@ -113,7 +113,7 @@ impl Replied<'_> {
     fn found(&mut self, found: Found) -> Next {
         let session = self.scene.line.session;
         let (decision, stat) = (decide(&found, session, &self.known.claim), found.stat);
-        match (decision, self.scene.wish) {
+        match (decision, &self.scene.wish) {
             (Decision::Leave(_), Wish::Absent) => Next::Gone,
             (Decision::Leave(holder), Wish::Present(_)) => {
                 self.known.took_over = None;
@@ -144,17 +144,18 @@ impl Replied<'_> {
     }
 
     fn failed(&mut self, request: Request, failure: Failure) -> Next {
-        let Failure { kind, trouble, ended } = failure;
+        let Failure { error, ended } = failure;
+        let kind = error.kind();
         if !request.is_for_all() {
             self.known.doubt();
         }
         // A plain delete may be allowed where a leave is not. And where nobody knows what became of it: a deregistration
         // must not get worse by it.
-        self.known.tells &= !matches!(request, Request::Leave { .. }) || kind == ErrorKind::BadVersion;
+        self.known.tells &= !matches!(request, Request::Leave { .. }) || *kind == ErrorKind::BadVersion;
         let was_sent = !matches!(kind, ErrorKind::Busy | ErrorKind::NotConnected);
         match (request, kind) {
             _ if ended => Next::Ended,
-            (Request::Sync | Request::EnsureRoot, _) => Next::Failed(trouble),
+            (Request::Sync | Request::EnsureRoot, _) => Next::Failed(error.into()),
             (Request::Create(_), ErrorKind::NoNode) => Next::Ask(Request::EnsureRoot),
             (Request::Delete { .. } | Request::Leave { .. }, ErrorKind::NoNode) => Next::Gone,
             // An owner that hides its data stays unknown.
@@ -170,8 +171,8 @@ impl Replied<'_> {
                 Next::Ask(Request::Delete { version })
             }
             (Request::Leave { .. }, ErrorKind::Unexpected(_)) => Next::Again,
-            (Request::TakeOver { .. }, _) => Next::Failed(trouble.at_take_over()),
-            _ => Next::Failed(trouble),
+            (Request::TakeOver { .. }, _) => Next::Failed(Trouble::from(error).at_take_over()),
+            _ => Next::Failed(error.into()),
         }
     }
 }

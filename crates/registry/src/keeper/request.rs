@@ -29,7 +29,7 @@ impl Target {
         Box::pin(async move {
             let mut watch = None;
             let reply = self.carry_out(request, &mut watch).await;
-            (reply.map_err(|error| Failure::new(error, self.connection.has_ended())), watch)
+            (reply.map_err(|error| Failure { error, ended: self.connection.has_ended() }), watch)
         })
     }
 

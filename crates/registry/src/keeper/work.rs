@@ -8,13 +8,10 @@ use tracing::debug;
 use zk_core::EventKind;
 
 use super::io::{Effect, Fact, Moment, Permit, Request};
-use super::known::Known;
+use super::known::{Known, Next, Scene};
 use super::pace::Pace;
-use super::scene::{Next, Scene};
-use super::standing::Standing;
-use super::watching::Cover;
 use crate::readiness::{Line, Ready};
-use crate::status::Status;
+use crate::status::{Status, Trouble};
 use crate::wish::Wish;
 
 /// The stage of a keeper. Every variant says what is true while it lasts.
@@ -42,7 +39,8 @@ pub(super) struct Work {
     pub(super) stage: Stage,
     pub(super) wish: Wish,
     pub(super) known: Known,
-    pub(super) standing: Standing,
+    /// True at any time: each change of it says what has become known.
+    status: Status,
     /// The connection in use, and what it is prepared for.
     pub(super) line: Option<Line>,
     pub(super) ready: Option<Ready>,
@@ -52,8 +50,8 @@ pub(super) struct Work {
 
 impl Work {
     pub(super) fn new(wish: Wish, known: Known) -> Self {
-        let (stage, standing, effects) = (Stage::Unready, Standing::new(), VecDeque::new());
-        Self { stage, wish, known, standing, line: None, ready: None, holds_permit: false, effects }
+        let (stage, status, effects) = (Stage::Unready, Status::Pending { trouble: None }, VecDeque::new());
+        Self { stage, wish, known, status, line: None, ready: None, holds_permit: false, effects }
     }
 
     pub(super) fn leaves(&self) -> bool {
@@ -64,6 +62,45 @@ impl Work {
     pub(super) fn registered_in(&self) -> Option<u64> {
         let is_registered = matches!(self.stage, Stage::Registered { .. });
         self.line.filter(|_| is_registered).map(|line| line.epoch)
+    }
+
+    /// Where a decision is made, for a connection.
+    pub(super) fn scene(&self, line: Line, moment: &Moment) -> Scene {
+        let (ready, wish, is_registered) = (self.ready, self.wish.clone(), self.status.is_registered());
+        Scene { line, ready, wish, is_registered, moment: *moment }
+    }
+
+    fn report(&mut self, status: Status) {
+        if self.status != status {
+            self.status = status.clone();
+            let took_over = self.known.took_over.take_if(|_| status.is_registered());
+            self.effects.push_back(Effect::Report { status, took_over });
+        }
+    }
+
+    /// The znode is missing. The trouble of an earlier report stays until it is registered.
+    fn pending(&mut self) {
+        if !matches!(self.status, Status::Pending { .. }) {
+            self.report(Status::Pending { trouble: None });
+        }
+    }
+
+    /// Nothing is known to have changed, and nothing is confirmed.
+    fn unconfirmed(&mut self) {
+        match self.status {
+            Status::Registered { .. } => self.report(Status::Unconfirmed),
+            // The other owner may be gone.
+            Status::Conflict(_) => self.pending(),
+            _ => {}
+        }
+    }
+
+    /// The link is up, and no connection is prepared for a reason.
+    pub(super) fn troubled(&mut self, trouble: Trouble) {
+        self.unconfirmed();
+        if matches!(self.status, Status::Pending { .. }) {
+            self.report(Status::Pending { trouble: Some(trouble) });
+        }
     }
 
     /// Takes the next step, with nothing under way that has to be waited for.
@@ -83,8 +120,7 @@ impl Work {
             self.effects.push_back(Effect::Acquire(if leaves { Permit::Leave } else { Permit::Step }));
             return;
         }
-        let scene = Scene::new(line, self.ready, &self.wish, &self.standing, moment);
-        let next = self.known.next(&scene);
+        let next = self.known.next(&self.scene(line, moment));
         self.follow(next, line, moment);
     }
 
@@ -93,7 +129,7 @@ impl Work {
         match next {
             Next::Ask(request) => {
                 if matches!(request, Request::Create(_) | Request::TakeOver { .. }) {
-                    self.standing.pending(&mut self.effects);
+                    self.pending();
                 }
                 self.effects.push_back(Effect::Request(request.clone()));
                 self.stage = Stage::Asking { request, on, give_up: None };
@@ -103,14 +139,14 @@ impl Work {
             Next::Conflict(holder) => {
                 let wait = self.known.pace.conflict();
                 debug!(%holder, look_again_within = ?wait, "registration conflict: waiting for the name");
-                self.standing.conflict(holder, &mut self.effects);
+                self.report(Status::Conflict(holder));
                 self.rest(Stage::Conflict { until: moment.now + wait });
                 self.on_change(moment);
             }
             Next::Overwritten => self.overwritten(moment),
             Next::Failed(trouble) => {
                 self.effects.push_back(Effect::Tell(Fact::Failed(trouble.clone())));
-                self.standing.failed(trouble, &mut self.effects);
+                self.report(Status::Pending { trouble: Some(trouble) });
                 let wait = self.known.pace.pause(moment);
                 self.wait(wait, moment);
             }
@@ -131,19 +167,13 @@ impl Work {
             return self.proceed(moment);
         }
         self.known.registered(line.epoch);
-        let took_over = self.known.took_over.take();
-        self.standing.registered(&stat, line.session, took_over, &mut self.effects);
+        self.report(Status::Registered { czxid: stat.czxid, session: line.session });
         if !has_wanted {
             return self.proceed(moment);
         }
-        let audit_at = Some(self.next_audit(true, moment));
+        let audit_at = Some(self.known.next_audit(true, moment));
         self.rest(Stage::Registered { audit_at });
         self.on_change(moment);
-    }
-
-    pub(super) fn next_audit(&mut self, is_first: bool, moment: &Moment) -> Instant {
-        let is_shared = matches!(self.known.watching.cover(), Cover::Shared(_));
-        moment.now + self.known.pace.audit(is_first, is_shared.then_some(moment.shared_audits))
     }
 
     /// Acts on an event of the znode that is not accounted for, if there is one.
@@ -153,7 +183,7 @@ impl Work {
         match self.stage {
             Stage::Registered { .. } if is_deletion => {
                 // The keeper may wait a while for its permit to create the znode again.
-                self.standing.pending(&mut self.effects);
+                self.pending();
                 self.proceed(moment);
             }
             Stage::Registered { .. } => {
@@ -182,7 +212,7 @@ impl Work {
     pub(super) fn unlink(&mut self) {
         self.known.uncover(self.registered_in());
         (self.line, self.ready) = (None, None);
-        self.standing.unlinked(&mut self.effects);
+        self.unconfirmed();
         self.stop();
     }
 

@@ -12,9 +12,8 @@ use tokio::sync::watch;
 use tracing::{Instrument, debug, info, info_span};
 use zk_core::{Connection, EventKind, Zk};
 
-use crate::config::Config;
 use crate::readiness::{Line, Readiness, Ready, ReadyConnection, Watched};
-use crate::shared::Context;
+use crate::shared::{Context, Shared};
 
 struct Task {
     zk: Zk,
@@ -26,27 +25,16 @@ struct Task {
     unchanged_since: u64,
 }
 
-/// Starts the task. It ends when the link is closed or the last clone of the receiver is dropped; `lives` ends with it.
-pub(super) fn spawn(
-    zk: &Zk,
-    config: &Config,
-    context: Context,
-    lives: watch::Receiver<()>,
-) -> watch::Receiver<()> {
+/// Starts the task. It ends when the link is closed or the last clone of the receiver is dropped.
+pub(super) fn spawn(shared: &Shared) -> watch::Receiver<()> {
     let (wanted, is_wanted) = watch::channel(());
-    let root = config.root();
-    let span = info_span!("registrar", %root);
+    let (zk, context, root) = (shared.zk.clone(), shared.context.clone(), shared.config.root());
     let followed = root_watch::Config::new(root.clone(), Lists::AuditOnly)
-        .with_audit_interval(config.audit_interval())
+        .with_audit_interval(shared.config.audit_interval())
         .without_one_shot();
-    let root_watch = RootWatch::new(zk, followed);
-    let zk = zk.clone();
+    let root_watch = RootWatch::new(&zk, followed);
     let task = Task { zk, context, root_watch, number: 0, unchanged_since: 0 };
-    let run = async move {
-        task.run(wanted).await;
-        drop(lives);
-    };
-    tokio::spawn(run.instrument(span));
+    shared.tasks.spawn(task.run(wanted).instrument(info_span!("registrar", %root)));
     is_wanted
 }
 

@@ -232,9 +232,9 @@ pub async fn all_updated(observer: &raw::Client, registrations: &[Registration])
     eventually("the updates are written in place", are_updated).await;
 }
 
-/// Waits until the registrar has read the root's list version, which it does 1 s after the last change.
-pub async fn list_version_read(proxy: &Proxy) {
-    eventually("the list version is read", async || {
+/// Waits until the registrar has learned how often the list of children has changed, from a stat after the last change.
+pub async fn changes_counted(proxy: &Proxy) {
+    eventually("the changes are counted", async || {
         let requests = proxy.requests();
         let last = |is: &dyn Fn(&Seen) -> bool| requests.iter().rposition(is);
         last(&|seen| seen.op == Op::Exists && seen.path.as_deref() == Some(ROOT))

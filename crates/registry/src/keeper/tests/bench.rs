@@ -6,7 +6,7 @@ use instance::{Incarnation, Owner};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use tokio::time::Instant;
-use zk_core::{ErrorKind, SessionId, Stat, ZnodePath, Zxid};
+use zk_core::{Error, ErrorKind, SessionId, Stat, ZnodePath, Zxid};
 
 pub(super) use super::super::io::{Effect, Fact, Failure, Input, Moment, Permit, Reply, Request};
 use super::super::known::Known;
@@ -96,13 +96,23 @@ pub(super) fn read(text: &str, owner: Option<Owner>, stat: Stat) -> Input {
     Input::Reply(Ok(Reply::Data { record: record(text), owner, stat }))
 }
 
+fn path() -> ZnodePath {
+    ZnodePath::parse("/root/a:80").unwrap()
+}
+
 fn failure(kind: ErrorKind, ended: bool) -> Input {
-    let trouble = match kind {
-        ErrorKind::Denied => TroubleKind::Denied,
-        ErrorKind::Timeout(_) | ErrorKind::ConnectionLost(_) => TroubleKind::Unanswered,
-        _ => TroubleKind::Refused,
+    Input::Reply(Err(Failure { error: Error::new("test", &path(), kind), ended }))
+}
+
+/// A trouble of this kind, as [`failed`], [`unanswered`] and [`lost`] cause it.
+pub(super) fn trouble(kind: TroubleKind) -> Trouble {
+    let error = match kind {
+        TroubleKind::CutOff => return Trouble::cut_off(&path()),
+        TroubleKind::Unanswered => ErrorKind::Timeout(Duration::from_secs(1)),
+        _ => ErrorKind::Denied,
     };
-    Input::Reply(Err(Failure { kind, trouble: Trouble::of_kind(trouble), ended }))
+    let trouble = Trouble::from(Error::new("test", &path(), error));
+    if kind == TroubleKind::TakeOverDenied { trouble.at_take_over() } else { trouble }
 }
 
 pub(super) fn failed(kind: ErrorKind) -> Input {
@@ -158,11 +168,11 @@ pub(super) fn pending() -> Effect {
 }
 
 pub(super) fn troubled(kind: TroubleKind) -> Effect {
-    report(Status::Pending { trouble: Some(Trouble::of_kind(kind)) })
+    report(Status::Pending { trouble: Some(trouble(kind)) })
 }
 
 pub(super) fn told(kind: TroubleKind) -> Effect {
-    Effect::Tell(Fact::Failed(Trouble::of_kind(kind)))
+    Effect::Tell(Fact::Failed(trouble(kind)))
 }
 
 impl Bench {
@@ -171,7 +181,7 @@ impl Bench {
         let pace = Pace::new(SmallRng::seed_from_u64(1), AUDIT);
         let claim = Claim::new(owner(1), vouched);
         let watching = Watching::new(EventCounts::default());
-        let known = Known::new(ZnodePath::parse("/root/a:80").unwrap(), claim, watching, pace);
+        let known = Known::new(path(), claim, watching, pace);
         let moment = Moment {
             now: Instant::now(),
             counts: EventCounts::default(),

@@ -72,7 +72,7 @@ fn a_conflict_is_looked_at_on_another_ready_connection_and_is_pending_without_on
     let mut bench = in_conflict(SHARED);
     assert_eq!(bench.feed(Input::Down), [pending()]);
     let mut bench = in_conflict(SHARED);
-    let trouble = Trouble::of_kind(TroubleKind::Denied);
+    let trouble = trouble(TroubleKind::Denied);
     let troubled = [pending(), troubled(TroubleKind::Denied)];
     assert_eq!(bench.feed(Input::Unprepared(Some(trouble))), troubled);
 }

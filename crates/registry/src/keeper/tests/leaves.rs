@@ -162,7 +162,7 @@ fn a_leave_without_a_connection_waits_for_any_one_and_looks_first() {
     bench.feed(Input::Down);
     assert_eq!(bench.feed(leave()), []);
     assert!(bench.machine.wants_line());
-    let trouble = Trouble::of_kind(TroubleKind::Denied);
+    let trouble = trouble(TroubleKind::Denied);
     bench.feed(Input::Unprepared(Some(trouble)));
     assert_eq!(bench.feed(Input::Orphaned), [], "it needs nobody");
     assert_eq!(bench.step(Input::Linked(line(1, 1)), Permit::Leave), [synced_look()]);

@@ -8,8 +8,8 @@ fn on(number: u64, line: Line, unchanged_since: u64) -> Input {
     Input::Ready(Ready { number, line, watched: Watched::Shared { unchanged_since } })
 }
 
-fn trouble() -> Input {
-    Input::Unprepared(Some(Trouble::of_kind(TroubleKind::Denied)))
+fn unprepared() -> Input {
+    Input::Unprepared(Some(trouble(TroubleKind::Denied)))
 }
 
 #[test]
@@ -63,13 +63,13 @@ fn in_a_new_session_the_znode_is_created_again() {
 fn a_watch_that_cannot_be_set_again_leaves_a_registration_unconfirmed() {
     let mut bench = Bench::registered(SHARED);
     assert_eq!(bench.feed(Input::Unprepared(None)), [], "for the moment");
-    assert_eq!(bench.feed(trouble()), [report(Status::Unconfirmed)]);
+    assert_eq!(bench.feed(unprepared()), [report(Status::Unconfirmed)]);
     assert_eq!(bench.feed(on(2, line(1, 0), 1)), [registered()]);
-    assert_eq!(bench.feed(trouble()), [report(Status::Unconfirmed)]);
+    assert_eq!(bench.feed(unprepared()), [report(Status::Unconfirmed)]);
     // With an update under way, too.
     let mut bench = Bench::registered(SHARED);
     bench.step(present("b"), Permit::Step);
-    assert_eq!(bench.feed(trouble()), [report(Status::Unconfirmed)]);
+    assert_eq!(bench.feed(unprepared()), [report(Status::Unconfirmed)]);
     assert_eq!(bench.feed(written(stat(1))), [Effect::Tell(Fact::Updated { version: 1 }), Effect::Release]);
     assert_eq!(bench.step(on(2, line(1, 0), 1), Permit::Step), [look(false)]);
     assert_eq!(bench.feed(found(stat(1))), [registered(), Effect::Release]);
@@ -78,10 +78,10 @@ fn a_watch_that_cannot_be_set_again_leaves_a_registration_unconfirmed() {
 #[test]
 fn the_trouble_of_the_root_watch_is_that_of_pending_registrations() {
     let mut bench = Bench::new(false);
-    assert_eq!(bench.feed(trouble()), [troubled(TroubleKind::Denied)]);
+    assert_eq!(bench.feed(unprepared()), [troubled(TroubleKind::Denied)]);
     // Own watches go on without it.
     let mut bench = Bench::registered(OWN);
-    assert_eq!(bench.feed(trouble()), []);
+    assert_eq!(bench.feed(unprepared()), []);
     assert_eq!(bench.feed(Input::Fired(EventKind::Deleted)), [pending(), acquire(Permit::Step)]);
 }
 
@@ -171,7 +171,7 @@ fn any_input(rng: &mut SmallRng) -> Input {
         3 | 4 => on(version as u64 + 1, line(1 + u64::from(rng.random_bool(0.1)), 0), 1),
         5 => ready(version as u64 + 1, OWN),
         6 => Input::Unprepared(None),
-        7 => trouble(),
+        7 => unprepared(),
         8 => Input::Down,
         9 => Input::Linked(line(1, 2)),
         10 => Input::Orphaned,

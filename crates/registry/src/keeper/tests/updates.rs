@@ -203,9 +203,8 @@ fn a_write_that_ends_the_connection_twice_waits_and_other_data_does_not() {
         if reconnects == 1 {
             assert_eq!(next, [create("a")]);
         } else {
-            let trouble = Trouble::cut_off(&zk_core::ZnodePath::parse("/root/a:80").unwrap());
-            let status = report(Status::Pending { trouble: Some(trouble.clone()) });
-            assert_eq!(next, [Effect::Tell(Fact::Failed(trouble)), status, Effect::Release]);
+            let waits = [told(TroubleKind::CutOff), troubled(TroubleKind::CutOff), Effect::Release];
+            assert_eq!(next, waits);
         }
     }
     let wait = bench.machine.deadline().unwrap() - bench.moment.now;
