@@ -50,15 +50,19 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::SmallRng;
+
     use super::*;
 
     /// Clients that lost the same server at the same moment reconnect at different moments.
     #[test]
     fn waits_are_spread_over_the_whole_ceiling() {
+        let mut rng = SmallRng::seed_from_u64(7);
         let mut waits: Vec<_> = (0..400)
             .map(|_| {
                 let mut backoff = Backoff::new(CAP, CAP);
-                backoff.next_wait(&mut rand::rng())
+                backoff.next_wait(&mut rng)
             })
             .collect();
         waits.sort();
@@ -68,10 +72,11 @@ mod tests {
 
     #[test]
     fn waits_never_exceed_a_third_of_the_session_timeout_or_a_second() {
+        let mut rng = SmallRng::seed_from_u64(7);
         for timeout in [400, 1_500, 4_000, 40_000] {
             let timeout = Duration::from_millis(timeout);
             let mut backoff = Backoff::within(timeout);
-            let waits: Vec<_> = (0..200).map(|_| backoff.next_wait(&mut rand::rng())).collect();
+            let waits: Vec<_> = (0..200).map(|_| backoff.next_wait(&mut rng)).collect();
             assert!(waits.iter().all(|w| *w <= timeout / 3 && *w <= CAP), "{timeout:?}: {waits:?}");
             assert!(waits.iter().any(|w| *w > backoff.cap() / 2), "never grows: {waits:?}");
         }

@@ -4,14 +4,18 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::path::{PathError, ZnodePath};
+use crate::path::ZnodePath;
 
 mod connect_string;
+mod error;
+mod host;
 #[cfg(feature = "sasl")]
 mod sasl;
 #[cfg(feature = "tls")]
 mod tls;
 
+pub use error::ConfigError;
+pub use host::Host;
 #[cfg(feature = "sasl")]
 pub use sasl::Sasl;
 #[cfg(feature = "tls")]
@@ -48,78 +52,11 @@ pub enum ServerVersion {
     Before3_6,
 }
 
-/// One entry of the host list: a name or an address, and a port.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Host {
-    name: String,
-    port: u16,
-}
-
 /// An authentication that is sent on every connection. Never shows its secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Auth {
     pub(crate) scheme: &'static str,
     pub(crate) secret: Vec<u8>,
-}
-
-/// An error in a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The host list names no host.
-    #[error("the host list is empty; expected host:port, separated by commas")]
-    NoHosts,
-    /// An entry of the host list cannot be used. The message shows only the name of the host, and only if one precedes
-    /// a colon: the rest may be a misplaced password.
-    #[error("host {number}{}: {reason}", named(.name))]
-    Host {
-        /// The number of the entry, from 1.
-        number: usize,
-        /// The text before the colon, if it could be a name; else empty.
-        name: String,
-        /// What is wrong and what was expected.
-        reason: &'static str,
-    },
-    /// The host list contains an `@`, and the text before that may be a password.
-    #[error(
-        "the host list contains an '@', so it may contain a password and is not shown; expected only hosts: user and \
-         password are configured as an authentication"
-    )]
-    AtSign,
-    /// The text after the last host is no znode path.
-    #[error("chroot")]
-    Chroot(#[source] PathError),
-    /// The text after the last host is a znode path, but looks like a mistake.
-    #[error("chroot {chroot:?}: {reason}")]
-    SuspectChroot {
-        /// The chroot.
-        chroot: ZnodePath,
-        /// What it looks like, and what was expected.
-        reason: &'static str,
-    },
-    /// A timeout is out of range.
-    #[error("{what} of {value:?} is out of range; expected {min:?} to {max:?}")]
-    Timeout {
-        /// Which timeout.
-        what: &'static str,
-        /// The configured value.
-        value: Duration,
-        /// The smallest that is allowed.
-        min: Duration,
-        /// The largest that is allowed.
-        max: Duration,
-    },
-    /// A user name or a password cannot be used.
-    #[error("authentication: {0}")]
-    Auth(&'static str),
-    /// A certificate or a key cannot be used.
-    #[error("TLS: {what}: {reason}")]
-    Tls {
-        /// Which of them.
-        what: &'static str,
-        /// What is wrong with it.
-        reason: String,
-    },
 }
 
 impl Config {
@@ -270,45 +207,11 @@ impl Config {
     }
 }
 
-fn named(name: &str) -> String {
-    if name.is_empty() { String::new() } else { format!(" ({name})") }
-}
-
 fn check(what: &'static str, value: Duration, range: RangeInclusive<Duration>) -> Result<(), ConfigError> {
     if range.contains(&value) {
         return Ok(());
     }
     Err(ConfigError::Timeout { what, value, min: *range.start(), max: *range.end() })
-}
-
-impl Host {
-    /// Parses `name`, `name:port`, `1.2.3.4:port` or `[::1]:port`. Spaces around it are allowed.
-    ///
-    /// # Errors
-    /// If the entry cannot be used; the error says what was expected.
-    pub fn parse(entry: &str) -> Result<Self, ConfigError> {
-        Ok(connect_string::host(entry, 1)?.0)
-    }
-
-    /// The name or address, without brackets.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The port.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.name.contains(':') {
-            write!(f, "[{}]:{}", self.name, self.port)
-        } else {
-            write!(f, "{}:{}", self.name, self.port)
-        }
-    }
 }
 
 impl Auth {

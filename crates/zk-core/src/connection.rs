@@ -4,15 +4,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
 
+use crate::down::Down;
 use crate::error::{Error, ErrorKind};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
 use crate::session::Session;
 use crate::transport::turn::IN_FLIGHT;
-use crate::transport::{Acl, CreateMode, Identity, Reading, Reply, Stat, Transport, TransportEnd, Turn};
+use crate::transport::{Acl, CreateMode, Identity, Reading, Reply, Stat, Transport, Turn};
 use crate::watch::{OneShot, WatchStream};
 
 /// The most data that one operation sends, in bytes: 512 KiB. A request above `jute.maxbuffer` (1 MiB by default) makes
@@ -42,7 +43,7 @@ pub const MAX_READS: usize = 256;
 pub struct Connection {
     /// Only the supervisor keeps a transport alive: a connection that a caller keeps must not keep a session.
     transport: Weak<dyn Transport>,
-    down: watch::Receiver<Option<TransportEnd>>,
+    down: Down,
     session: Session,
     epoch: u64,
     reconnects: u64,
@@ -79,7 +80,7 @@ impl Connection {
         reconnects: u64,
         scope: Arc<Scope>,
     ) -> Self {
-        let (down, session) = (transport.down(), transport.session());
+        let (down, session) = (Down::new(transport.down()), transport.session());
         Self { transport: Arc::downgrade(transport), down, session, epoch, reconnects, scope }
     }
 
@@ -130,14 +131,12 @@ impl Connection {
     /// # Cancel safety
     /// Safe.
     pub async fn ended(&self) {
-        let mut down = self.down.clone();
-        // An error means that the transport has been dropped.
-        let _ = down.wait_for(Option::is_some).await;
+        self.down.ended().await;
     }
 
     /// Whether the connection has ended.
     pub fn has_ended(&self) -> bool {
-        self.down.borrow().is_some() || self.down.has_changed().is_err()
+        self.down.has_ended()
     }
 
     /// Creates an ephemeral znode, which lives as long as the session.
@@ -274,21 +273,21 @@ impl Connection {
     pub async fn watch_recursive(&self, path: &ZnodePath) -> Result<WatchStream, Error> {
         let events =
             self.run("watch", path, |transport, turn, at| transport.watch_recursive(turn, at)).await?;
-        Ok(WatchStream { events, chroot: self.scope.chroot.clone() })
+        Ok(WatchStream { events, down: self.down.clone(), chroot: self.scope.chroot.clone() })
     }
 
     /// Returns the stat of a znode, and watches it for its creation, deletion or next write.
     pub async fn watch_exists(&self, path: &ZnodePath) -> Result<(Option<Stat>, OneShot), Error> {
         let (stat, fired) =
             self.run("watch", path, |transport, turn, at| transport.watch_exists(turn, at)).await?;
-        Ok((stat, OneShot::new(fired)))
+        Ok((stat, OneShot::new(fired, self.down.clone())))
     }
 
     /// Reads the data of a znode, and watches it for its next write or its deletion.
     pub async fn watch_data(&self, path: &ZnodePath) -> Result<(Vec<u8>, Stat, OneShot), Error> {
         let (data, stat, fired) =
             self.run("watch", path, |transport, turn, at| transport.watch_data(turn, at)).await?;
-        Ok((data, stat, OneShot::new(fired)))
+        Ok((data, stat, OneShot::new(fired, self.down.clone())))
     }
 
     /// Lists the names of a znode's children, unordered, and watches the znode for the next change of the list or its
@@ -296,7 +295,7 @@ impl Connection {
     pub async fn watch_children(&self, path: &ZnodePath) -> Result<(Vec<String>, Stat, OneShot), Error> {
         let (names, stat, fired) =
             self.run("watch", path, |transport, turn, at| transport.watch_children(turn, at)).await?;
-        Ok((names, stat, OneShot::new(fired)))
+        Ok((names, stat, OneShot::new(fired, self.down.clone())))
     }
 
     /// The identities that the server has recorded for this connection: its address, and what it authenticated as.
@@ -342,6 +341,20 @@ impl Connection {
         result
     }
 
+    /// Waits for a turn until the deadline. After the end of the connection nothing is sent, and no turn needed.
+    async fn turn(&self, deadline: Instant) -> Option<Turn> {
+        if let Ok(permit) = self.scope.in_flight.clone().try_acquire_owned() {
+            return Some(Turn::new(permit));
+        }
+        tokio::select! {
+            biased;
+            // The semaphore is never closed.
+            permit = self.scope.in_flight.clone().acquire_owned() => permit.ok().map(Turn::new),
+            () = self.ended() => Some(Turn::default()),
+            () = sleep_until(deadline) => None,
+        }
+    }
+
     /// Sends the request of an operation when it is its turn, and waits for the reply.
     async fn send<T>(
         &self,
@@ -352,10 +365,9 @@ impl Connection {
         let limit = self.operation_timeout();
         let deadline = Instant::now() + limit;
         let failed = |kind| Error::new(operation, path, kind);
-        let turn = tokio::time::timeout_at(deadline, self.scope.in_flight.clone().acquire_owned()).await;
-        // The semaphore is never closed: only the deadline fails here. A turn that comes at the deadline is too late.
-        let turn = match turn {
-            Ok(Ok(permit)) if Instant::now() < deadline => Turn::new(permit),
+        let turn = match self.turn(deadline).await {
+            // A turn that comes at the deadline is too late.
+            Some(turn) if Instant::now() < deadline => turn,
             _ => return Err(failed(ErrorKind::Busy)),
         };
         let reply = match self.transport.upgrade() {

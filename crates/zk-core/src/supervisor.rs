@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::backoff::Backoff;
 use crate::connection::{Connection, Scope};
@@ -310,10 +310,13 @@ impl Supervisor {
     }
 }
 
-/// If the runtime ends before the link is closed, no reader may keep seeing a live link.
+/// If the task ends before the link is closed, with its runtime or by a panic, no reader may keep seeing a live link.
 impl Drop for Supervisor {
     fn drop(&mut self) {
         if let Some(phase) = self.last_phase() {
+            if std::thread::panicking() {
+                error!("the supervisor of the link panicked, the link is closed");
+            }
             self.publish(phase, None, |_| {});
         }
     }

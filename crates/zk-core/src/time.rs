@@ -24,12 +24,15 @@ pub fn jittered(interval: Duration, rng: &mut impl Rng) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::SmallRng;
+
     use super::*;
 
     #[test]
     fn jitter_lengthens_and_shortens_an_interval_by_up_to_a_quarter() {
-        let second = Duration::from_secs(1);
-        let mut waits: Vec<_> = (0..400).map(|_| jittered(second, &mut rand::rng())).collect();
+        let (second, mut rng) = (Duration::from_secs(1), SmallRng::seed_from_u64(7));
+        let mut waits: Vec<_> = (0..400).map(|_| jittered(second, &mut rng)).collect();
         waits.sort();
         assert!(waits[0] >= second * 3 / 4 && waits[399] <= second * 5 / 4, "{waits:?}");
         assert!(waits[40] < second * 9 / 10 && waits[360] > second * 11 / 10, "{waits:?}");

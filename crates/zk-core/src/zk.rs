@@ -20,6 +20,9 @@ use crate::transport::apache::{Apache, StartError};
 /// `Drop` of the last clone closes the session in the background, for up to two seconds and only while the runtime
 /// runs. A program that is about to exit calls [`close`](Self::close) and waits for it; otherwise its ephemeral znodes
 /// stay for a session timeout.
+///
+/// If the runtime of the link goes away, or its task panics (in an [`Ensemble`] of the caller's, for one), the link is
+/// closed: its state says so, and every call that waits returns.
 #[derive(Clone, Debug)]
 pub struct Zk {
     published: watch::Receiver<Published>,
@@ -70,7 +73,8 @@ impl Zk {
         scope.metrics.state(&initial.state, false);
         let (published_tx, published) = watch::channel(initial);
         let (close, close_rx) = mpsc::channel(1);
-        // Ends when the session is closed: on request, or because every handle was dropped.
+        // Ends when the session is closed: on request, or because every handle was dropped. Its end of `published` shows
+        // that it has, however it did; `close` waits for that.
         let supervisor = Supervisor::new(ensemble, Arc::new(scope), published_tx, close_rx, sources.rng());
         tokio::spawn(supervisor.run());
         Self { published, close, sources }
@@ -112,7 +116,8 @@ impl Zk {
     /// Closes the session, and waits until the ensemble confirms: when this returns `Ok` the ephemeral znodes are gone.
     /// While the link is down it tries to reconnect and close, for up to `within` (a day at most).
     ///
-    /// Further calls, and calls on other clones, wait for the same end.
+    /// Further calls, and calls on other clones, wait for the same end. The task of the link has ended then, too: it
+    /// refers to nothing any more.
     ///
     /// # Errors
     /// [`Lingering`] if the ensemble did not confirm in time: the ephemeral znodes then stay until it expires the
@@ -124,8 +129,8 @@ impl Zk {
         // An error means that a close is in progress or done.
         let _ = self.close.try_send(Close { within: within.min(LONGEST_CLOSE) });
         let mut published = self.published.clone();
-        // An error means that the supervisor has ended; it has published the last state before.
-        let _ = published.wait_for(|published| published.state.is_closed()).await;
+        // The supervisor drops its end of the channel when it ends, after it has published the last state.
+        while published.changed().await.is_ok() {}
         match &published.borrow().state.phase {
             Phase::Closed(CloseReason::Lingering(lingering)) => Err(lingering.clone()),
             _ => Ok(()),

@@ -1,10 +1,21 @@
 //! The parser of connect strings. Its errors repeat nothing that may be a password.
 
-use super::{ConfigError, Host};
+use super::error::ConfigError;
+use super::host::Host;
 use crate::path::ZnodePath;
 
 /// ZooKeeper's client port, the default of a host.
 const DEFAULT_PORT: u16 = 2181;
+
+impl Host {
+    /// Parses `name`, `name:port`, `1.2.3.4:port` or `[::1]:port`. Spaces around it are allowed.
+    ///
+    /// # Errors
+    /// If the entry cannot be used; the error says what was expected.
+    pub fn parse(entry: &str) -> Result<Self, ConfigError> {
+        Ok(host(entry, 1)?.0)
+    }
+}
 
 /// Parses `host:port,host:port/chroot`.
 pub(super) fn parse(text: &str) -> Result<(Vec<Host>, ZnodePath), ConfigError> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zookeeper_client as zk;
 
-use super::ConfigError;
+use super::error::ConfigError;
 
 /// A SASL identity, by the mechanism DIGEST-MD5, which the server checks before it serves us. Never shows its secret.
 ///

@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use zookeeper_client as zk;
 
-use super::ConfigError;
+use super::error::ConfigError;
 
 /// How connections are encrypted: the trusted certificate authorities, and, for servers that ask for one, our
 /// certificate. Checked: every value of this type is usable. Never shows its key.

@@ -15,6 +15,8 @@ use crate::sources::Sources;
 use crate::transport::{Acl, BoxFuture, CreateMode, Event, EventKind, Identity, Reading, Reply, Stat, Turn};
 use crate::zk::Zk;
 
+mod ends;
+
 const TIMEOUT: Duration = Duration::from_secs(9);
 
 /// The scripted reply of the ensemble to one attempt to connect.
@@ -25,6 +27,8 @@ enum ConnectReply {
     SessionAfter(i64, Duration),
     /// The session has expired.
     Expired,
+    /// It has a bug.
+    Panic,
 }
 
 /// An ensemble that replies as scripted, and is unreachable when the script is at its end.
@@ -57,7 +61,8 @@ impl Wire {
     /// Replies to all reads in the queue, and returns how many there were.
     fn move_on(&self) -> usize {
         let queue = std::mem::take(&mut *self.queue.lock().unwrap());
-        queue.into_iter().map(|(_turn, reply)| reply.send(Ok(Default::default()))).count()
+        let replied = queue.into_iter().filter_map(|(_turn, reply)| reply.send(Ok(Default::default())).ok());
+        replied.count()
     }
 }
 
@@ -94,6 +99,7 @@ impl Ensemble for Script {
             };
             match reply {
                 Some(ConnectReply::SessionAfter(..)) => unreachable!("replaced above"),
+                Some(ConnectReply::Panic) => panic!("as scripted"),
                 None => Err(ConnectError::Unreachable(vec!["the script is at its end".into()])),
                 Some(ConnectReply::Expired) => Err(ConnectError::SessionExpired),
                 Some(ConnectReply::Session(session)) => {

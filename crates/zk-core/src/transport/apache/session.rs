@@ -23,7 +23,7 @@ use super::errors;
 use super::queue::{Sender, queue};
 use super::settings::Settings;
 use super::task::{Job, Task};
-use super::thread::{run, serve};
+use super::thread::{publish, run, serve};
 use crate::error::ErrorKind;
 use crate::session::{Session, SessionId};
 use crate::transport::connect_error::ConnectError;
@@ -49,6 +49,15 @@ pub(super) struct SessionThread {
     pub(super) server: SocketAddr,
     queue: Sender<Job>,
     pub(super) down: watch::Receiver<Option<TransportEnd>>,
+    /// Publishes the end when this handle is dropped: the thread may be stuck.
+    dropped: watch::Sender<Option<TransportEnd>>,
+}
+
+impl Drop for SessionThread {
+    fn drop(&mut self) {
+        let cause = "the link has given the connection up".into();
+        publish(&self.dropped, TransportEnd::ConnectionLost(cause));
+    }
 }
 
 impl fmt::Debug for SessionThread {
@@ -79,7 +88,7 @@ pub(super) async fn open(
     let (ready, granted) = oneshot::channel();
     let (sender, receiver) = queue();
     let (down_tx, down) = watch::channel(None);
-    let died = down_tx.clone();
+    let (died, dropped) = (down_tx.clone(), down_tx.clone());
     let main = serve(connector, settings.connect_string(server), ready, receiver, down_tx);
     std::thread::Builder::new()
         .name("zk-session".into())
@@ -96,6 +105,7 @@ pub(super) async fn open(
                 server: address,
                 queue: sender,
                 down,
+                dropped,
             })
         }
         Ok(Ok(Err(zk::Error::SessionExpired))) => Err(ConnectError::SessionExpired),

@@ -1,4 +1,7 @@
 //! What runs on a session thread.
+//!
+//! The thread belongs to its [`SessionThread`](super::session::SessionThread): it ends when that is dropped, closes the
+//! session, or finds the connection ended. Its end shows in [`Transport::down`](crate::transport::Transport::down).
 
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -39,12 +42,17 @@ pub(super) fn run(main: impl Future<Output = ()>, down: &watch::Sender<Option<Tr
             message.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
         tracing::error!(panic = message, "zookeeper-client panicked, closing its connection");
         let cause = format!("zookeeper-client panicked: {message}");
-        down.send_if_modified(|down| {
-            let is_new = down.is_none();
-            down.get_or_insert(TransportEnd::ConnectionLost(cause));
-            is_new
-        });
+        publish(down, TransportEnd::ConnectionLost(cause));
     }
+}
+
+/// Publishes the end of the transport; the first cause remains.
+pub(super) fn publish(down: &watch::Sender<Option<TransportEnd>>, end: TransportEnd) {
+    down.send_if_modified(|down| {
+        let is_new = down.is_none();
+        down.get_or_insert(end);
+        is_new
+    });
 }
 
 /// A runtime that polls `serve` after every step of any other task. So `serve` acts on the end of a connection right
@@ -108,7 +116,7 @@ pub(super) async fn serve(
                 Some(Command::Run(job)) => job(&client, &tasks),
                 Some(Command::Close(confirm)) => {
                     // The end is published before the watches go silent.
-                    down.send_replace(Some(TransportEnd::Closed));
+                    publish(&down, TransportEnd::Closed);
                     tasks.clear();
                     // Dropping the last clone of the client sends the request to close.
                     drop(client);
@@ -137,7 +145,7 @@ pub(super) async fn serve(
     let _ = unconstrained(async { while tasks.next().await.is_some() {} }).now_or_never();
     // In this order: a caller that has seen the end can send nothing more.
     drop(queue);
-    down.send_replace(Some(end));
+    publish(&down, end);
     drop(last_queue);
 }
 

@@ -50,7 +50,7 @@ async fn callers_that_give_up_leave_as_many_jobs_with_a_stuck_thread_as_may_be_i
         assert!(poll_at_most(1, unconstrained(connection.stat(&root))).await.is_none(), "nothing replies");
     }
     assert_eq!(thread.queue.len(), IN_FLIGHT);
-    let started = std::time::Instant::now();
+    let started = tokio::time::Instant::now();
     assert_eq!(connection.stat(&root).await.unwrap_err().kind(), &ErrorKind::Busy);
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     drop(unblock);
@@ -80,5 +80,24 @@ async fn the_turns_of_a_stuck_thread_come_back_when_its_handle_is_dropped() {
     drop(thread);
     // With a turn it would have been sent, if there were a connection.
     assert_eq!(connection.stat(&root).await.unwrap_err().kind(), &ErrorKind::NotConnected);
+    drop(unblock);
+}
+
+/// The supervisor drops the handle of a thread that does not reply.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_on_a_stuck_thread_ends_when_its_handle_is_dropped() {
+    let server = zk_embedded::Server::start().await.unwrap();
+    let (thread, connection) = connect(&server).await;
+    let mut recursive = connection.watch_recursive(&ZnodePath::parse("/a").unwrap()).await.unwrap();
+    let (_, mut one_shot) = connection.watch_exists(&ZnodePath::parse("/b").unwrap()).await.unwrap();
+    let unblock = block(&thread).await;
+    let waits = tokio::spawn(async move {
+        connection.ended().await;
+        assert!(connection.has_ended());
+        assert_eq!((recursive.next().await, one_shot.fired().await), (None, None));
+        assert_eq!((recursive.next().await, one_shot.fired().await), (None, None));
+    });
+    drop(thread);
+    timeout(zk_testing::SOON, waits).await.expect("every wait ends").unwrap();
     drop(unblock);
 }
