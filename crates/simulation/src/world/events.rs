@@ -22,7 +22,7 @@ impl World {
         let mut results = Vec::new();
         for output in outputs {
             match output {
-                Output::Event { connection, event } => {
+                Output::Event { connection, event, .. } => {
                     let behind = i64::try_from(ends.saturating_sub(1)).unwrap_or(0);
                     let zxid = Zxid(self.machine.zxid() - behind);
                     self.send_event(connection, event, zxid, now, arrives);
