@@ -26,22 +26,26 @@ const LONGEST_RUN: usize = 1 << 18;
 
 /// A watch that nobody reads any more stays while there are as many events in a [`PERIOD`], and they are dropped. Without
 /// a watch, each of them would make the crate send a request, for which it keeps memory until there is a reply.
-const BUSY: usize = 128;
-const PERIOD: Duration = Duration::from_secs(1);
+const BUSY: usize = 64;
+const PERIOD: Duration = Duration::from_millis(500);
+/// How many periods in a row must have fewer: after a time in which the thread did not run, the first one has none.
+const QUIET: usize = 2;
 
 /// The receiver of the events of a recursive watcher, and the task that delivers them, which has to be
 /// [eager](super::eager).
 pub(super) fn follow(watcher: zk::PersistentWatcher, breaths: Breaths) -> (mpsc::Receiver<Event>, Task) {
     let (events, receiver) = mpsc::channel(EVENTS_WAITING);
-    let watch = Watch { watcher, period: Instant::now(), busy: 0, last: breaths.count(), run: 0, breaths };
+    let watch =
+        Watch { watcher, period: Instant::now(), busy: 0, before: 0, last: breaths.count(), run: 0, breaths };
     (receiver, Box::pin(watch.keep(events)))
 }
 
 struct Watch {
     watcher: zk::PersistentWatcher,
-    /// When the period began, and how many events it has had.
+    /// When the period began, how many events it has had, and how many the one before.
     period: Instant,
     busy: usize,
+    before: usize,
     /// How many events have come since this breath.
     run: usize,
     last: usize,
@@ -82,8 +86,9 @@ impl Watch {
 
     /// Drops events for as long as there are many, and then the watch.
     async fn discard(&mut self) -> ControlFlow<String> {
-        let mut is_busy = self.busy >= BUSY && self.period.elapsed() < PERIOD;
-        while is_busy {
+        let is_busy = self.busy.max(self.before) >= BUSY && self.period.elapsed() < 2 * PERIOD;
+        let mut quiet = if is_busy { 0 } else { QUIET };
+        while quiet < QUIET {
             let mut rest = pin!(sleep(PERIOD));
             let mut dropped = 0;
             loop {
@@ -94,7 +99,7 @@ impl Watch {
                 }
                 dropped += 1;
             }
-            is_busy = dropped >= BUSY;
+            quiet = if dropped < BUSY { quiet + 1 } else { 0 };
         }
         ControlFlow::Continue(())
     }
@@ -105,7 +110,9 @@ impl Watch {
         if event.event_type == zk::EventType::Session {
             until_dropped().await;
         }
-        if self.period.elapsed() >= PERIOD {
+        let elapsed = self.period.elapsed();
+        if elapsed >= PERIOD {
+            self.before = if elapsed < 2 * PERIOD { self.busy } else { 0 };
             (self.period, self.busy) = (Instant::now(), 0);
         }
         self.busy += 1;
