@@ -10,11 +10,12 @@ use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::time::Instant;
 
+use crate::config::Config;
 use crate::health::Rules;
+use crate::pick::Pick;
 use crate::picker::Picker;
 use crate::rng::SharedRng;
-use crate::table::{Absent, Entry, Table};
-use crate::{Config, EndpointStatus, Pick};
+use crate::table::{Absent, EndpointStatus, Entry, Table};
 
 /// How many proposals of the picker are tried before all usable endpoints are counted.
 const PROPOSALS: usize = 4;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::Strategy;
+use crate::picker::Strategy;
 
 /// The longest ejection: beyond it, one would rather restart the caller.
 const MAX_CAP: Duration = Duration::from_secs(3600);

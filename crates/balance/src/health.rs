@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::rng::SharedRng;
 
 /// The health of an endpoint, from the calls before.

@@ -51,6 +51,7 @@
 
 mod balancer;
 mod config;
+mod failure;
 mod health;
 mod metrics;
 mod pick;
@@ -61,8 +62,9 @@ mod table;
 
 pub use balancer::{Balancer, PickError};
 pub use config::{Config, ConfigError};
+pub use failure::Failure;
 pub use health::Health;
-pub use pick::{Failure, Pick};
+pub use pick::Pick;
 pub use picker::{Strategy, UnknownStrategy};
 pub use retry::{Answered, Attempt, CallConfig, CallError, Classify, GaveUp, MAX_LISTED_ATTEMPTS, call};
 pub use table::{EndpointStatus, MAX_ABSENT, MEMORY};

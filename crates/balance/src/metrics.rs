@@ -5,7 +5,7 @@
 
 use metrics::{counter, gauge};
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// How an attempt of a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

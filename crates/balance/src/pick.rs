@@ -4,28 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use thiserror::Error;
-
+use crate::failure::Failure;
 use crate::health::Ticket;
 use crate::metrics;
 use crate::table::Entry;
-
-/// How a call failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-pub enum Failure {
-    /// The connection was refused: nothing listens there.
-    #[error("refused")]
-    Refused,
-    /// There was no answer in time, or no route to the host.
-    #[error("timed out")]
-    Timeout,
-    /// The connection broke.
-    #[error("reset")]
-    Reset,
-    /// The answer ended early or made no sense.
-    #[error("incomplete answer")]
-    Incomplete,
-}
 
 /// A picked endpoint, which counts as one call in flight until this value is dropped.
 ///

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::balancer::{Balancer, PickError};
+use crate::config::ConfigError;
+use crate::failure::Failure;
 use crate::metrics::{self, Ended};
-use crate::{Balancer, ConfigError, Failure, PickError};
 
 pub use classify::Classify;
 pub use error::{Attempt, CallError, GaveUp, MAX_LISTED_ATTEMPTS};

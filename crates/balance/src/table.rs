@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::Health;
-use crate::health::{HealthCell, Rules};
+use crate::health::{Health, HealthCell, Rules};
 use crate::metrics;
 
 /// For how long an endpoint that left is remembered, in case it comes back.
@@ -109,11 +108,24 @@ impl<K: Clone> Table<K> {
 
 /// The endpoints that left a while ago.
 #[derive(Debug)]
-pub(crate) struct Absent<K>(HashMap<K, (Instant, Arc<Entry<K>>)>);
+pub(crate) struct Absent<K> {
+    entries: HashMap<K, Left<K>>,
+    /// How many have left so far.
+    count: u64,
+}
+
+/// An endpoint that left.
+#[derive(Debug)]
+struct Left<K> {
+    at: Instant,
+    /// The order in which they left, so that it does not depend on hashes which of them is forgotten.
+    number: u64,
+    entry: Arc<Entry<K>>,
+}
 
 impl<K> Default for Absent<K> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self { entries: HashMap::new(), count: 0 }
     }
 }
 
@@ -128,40 +140,38 @@ impl<K: Eq + Hash + Clone> Absent<K> {
     ) -> Table<K> {
         // All entries count as absent until the new table takes them.
         for entry in before.iter().flat_map(|table| &table.entries) {
-            self.0.insert(entry.key.clone(), (now, Arc::clone(entry)));
+            self.count += 1;
+            let left = Left { at: now, number: self.count, entry: Arc::clone(entry) };
+            self.entries.insert(entry.key.clone(), left);
         }
-        self.0.retain(|_, (left, _)| now.duration_since(*left) <= MEMORY);
+        self.entries.retain(|_, left| now.duration_since(left.at) <= MEMORY);
         let mut seen = HashSet::with_capacity(keys.len());
         let mut entries = Vec::with_capacity(keys.len());
         for key in keys {
             if !seen.insert(key.clone()) {
                 continue;
             }
-            let entry = match self.0.remove(&key) {
-                Some((_, entry)) => entry,
+            let entry = match self.entries.remove(&key) {
+                Some(left) => left.entry,
                 None => Arc::new(Entry::new(key, rules)),
             };
             entry.list(true);
             entries.push(entry);
         }
         // Repeated for those that left earlier, which does no harm.
-        self.0.values().for_each(|(_, entry)| entry.list(false));
+        self.entries.values().for_each(|left| left.entry.list(false));
         self.forget_the_oldest();
         Table { entries: entries.into() }
     }
 
     fn forget_the_oldest(&mut self) {
-        let Some(excess) = self.0.len().checked_sub(MAX_ABSENT).filter(|excess| *excess > 0) else { return };
-        let mut left: Vec<Instant> = self.0.values().map(|(left, _)| *left).collect();
-        let (_, last, _) = left.select_nth_unstable(excess - 1);
+        let Some(excess) = self.entries.len().checked_sub(MAX_ABSENT).filter(|excess| *excess > 0) else {
+            return;
+        };
+        let mut numbers: Vec<u64> = self.entries.values().map(|left| left.number).collect();
+        let (_, last, _) = numbers.select_nth_unstable(excess - 1);
         let last = *last;
-        // Several may have left at that moment: only as many of them as needed are forgotten.
-        let mut excess = excess;
-        self.0.retain(|_, (left, _)| {
-            let keep = excess == 0 || *left > last;
-            excess -= usize::from(!keep);
-            keep
-        });
+        self.entries.retain(|_, left| left.number > last);
     }
 }
 
@@ -207,7 +217,15 @@ mod tests {
         let early = absent.next_table(None, (0..10).collect(), &rules, now);
         let late = absent.next_table(Some(&early), (10..10 + MAX_ABSENT).collect(), &rules, now);
         absent.next_table(Some(&late), vec![], &rules, now + Duration::from_secs(1));
-        assert_eq!(absent.0.len(), MAX_ABSENT);
-        assert!((0..10).all(|key| !absent.0.contains_key(&key)));
+        assert_eq!(absent.entries.len(), MAX_ABSENT);
+        assert!((0..10).all(|key| !absent.entries.contains_key(&key)));
+    }
+
+    #[test]
+    fn of_endpoints_that_left_together_the_first_of_the_set_are_forgotten() {
+        let (rules, mut absent) = (rules(), Absent::default());
+        let all = absent.next_table(None, (0..MAX_ABSENT + 10).collect(), &rules, Instant::now());
+        absent.next_table(Some(&all), vec![], &rules, Instant::now());
+        assert!((0..MAX_ABSENT + 10).all(|key| absent.entries.contains_key(&key) == (key >= 10)));
     }
 }

@@ -25,16 +25,29 @@ pub(crate) async fn run(config: ClientConfig, link: &Link, release: &mut Release
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     let balancer = Balancer::new(balance::Config::new(config.client.strategy));
 
+    let outcome = ask(zk, &discovery, &config, &balancer, release).await;
+    discovery.shutdown().await;
+    outcome
+}
+
+/// Waits for the first instance, and makes the rounds.
+async fn ask(
+    zk: &Zk,
+    discovery: &Discovery,
+    config: &ClientConfig,
+    balancer: &Balancer<Endpoint>,
+    release: &mut Release,
+) -> Result<(), Error> {
     tokio::select! {
-        first = first_instance(zk, &discovery, &config) => first?,
+        first = first_instance(zk, discovery, config) => first?,
         refused = link::refused_at_start(zk) => return Err(refused),
     }
     // `feed` ends only if following does.
     tokio::select! {
         biased;
-        () = feed(&balancer, &discovery) => Err(Error::not_followed(&discovery)),
-        never = release.release_on_signal(&discovery) => match never {},
-        outcome = rounds(&balancer, &discovery, &config) => outcome,
+        () = feed(balancer, discovery) => Err(Error::not_followed(discovery)),
+        never = release.release_on_signal(discovery) => match never {},
+        outcome = rounds(balancer, discovery, config) => outcome,
     }
 }
 

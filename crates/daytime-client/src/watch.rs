@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use daytime_config::ClientConfig;
-use discovery::{Change, Discovery, Snapshot};
+use discovery::{Change, Discovery};
 use instance::{Endpoint, Instance};
 use jiff::Timestamp;
 use serde_json::json;
@@ -55,11 +55,13 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     let zk = link.start(&config.zookeeper)?;
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
-    tokio::select! {
+    let outcome = tokio::select! {
         outcome = follow(zk, &discovery, config.discovery.root(), as_json) => outcome,
         never = release.release_on_signal(&discovery) => match never {},
         refused = link::refused_at_start(zk) => Err(refused),
-    }
+    };
+    discovery.shutdown().await;
+    outcome
 }
 
 async fn follow(zk: &Zk, discovery: &Discovery, root: &ZnodePath, as_json: bool) -> Result<(), Error> {
@@ -120,16 +122,17 @@ impl Printed {
             Change::Added(instance) => self.present(&instance).into_iter().collect(),
             Change::Removed(instance) => self.absent(instance.endpoint()).into_iter().collect(),
             Change::Updated { new, .. } => self.present(&new).into_iter().collect(),
-            Change::Reset(snapshot) => self.reset(&snapshot),
+            Change::Reset(snapshot) => self.reset(snapshot.instances()),
         }
     }
 
-    fn reset(&mut self, now: &Snapshot) -> Vec<Event> {
-        let kept: BTreeSet<_> = now.endpoints().collect();
+    fn reset<'a>(&mut self, now: impl IntoIterator<Item = &'a Arc<Instance>>) -> Vec<Event> {
+        let now: Vec<_> = now.into_iter().collect();
+        let kept: BTreeSet<_> = now.iter().map(|instance| instance.endpoint()).collect();
         let gone: Vec<_> =
             self.instances.keys().filter(|endpoint| !kept.contains(endpoint)).cloned().collect();
         let mut events: Vec<_> = gone.iter().filter_map(|endpoint| self.absent(endpoint)).collect();
-        events.extend(now.instances().filter_map(|instance| self.present(instance)));
+        events.extend(now.iter().filter_map(|instance| self.present(instance)));
         if !self.synced {
             self.synced = true;
             events.push(Event::Synced { instances: now.len() });

@@ -86,6 +86,18 @@ pub(crate) fn integer_value(value: &DeValue<'_>, range: &RangeInclusive<u64>) ->
     }
 }
 
+/// Reads a number of the file, with or without a fraction.
+pub(crate) fn number(value: &DeValue<'_>, range: &RangeInclusive<f64>) -> Result<f64, String> {
+    let number = match value {
+        DeValue::Float(number) => number.as_str().replace('_', "").parse().ok(),
+        DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok().map(f64::from),
+        _ => None,
+    };
+    let found =
+        || format!("expected a number from {} to {}, found {}", range.start(), range.end(), describe(value));
+    number.filter(|number| range.contains(number)).ok_or_else(found)
+}
+
 /// Describes a value of the wrong type.
 pub(crate) fn describe(value: &DeValue<'_>) -> String {
     match value {

@@ -44,6 +44,9 @@ impl Default for Settings {
                 records: Sourced::default(false),
                 audit_interval: Sourced::default(discovery::Config::DEFAULT_AUDIT_INTERVAL),
                 hold: Sourced::default(None),
+                hold_share: Sourced::default(discovery::MassDisappearance::DEFAULT_SHARE),
+                hold_number: Sourced::default(discovery::MassDisappearance::DEFAULT_NUMBER),
+                hold_window: Sourced::default(discovery::MassDisappearance::DEFAULT_WINDOW),
             },
             server: Server {
                 host: Sourced::default(Ipv4Addr::LOCALHOST.into()),

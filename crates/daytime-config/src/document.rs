@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use discovery::MassDisappearance;
 use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
@@ -185,6 +186,17 @@ impl Walk<'_> {
                 let hold = |text: &str| check::duration(text, &discovery::Config::HOLDS).map(Some);
                 self.text(item, check::DURATION, hold, &mut into.hold);
             }
+            "hold_share" => {
+                let share = check::number(item.value.get_ref(), &MassDisappearance::SHARES);
+                self.set(item, share, &mut into.hold_share);
+            }
+            "hold_number" => {
+                let (min, max) = MassDisappearance::NUMBERS.into_inner();
+                let number = check::integer_value(item.value.get_ref(), &(min as u64..=max as u64));
+                let number = number.map(|number| usize::try_from(number).expect("a million fits everywhere"));
+                self.set(item, number, &mut into.hold_number);
+            }
+            "hold_window" => self.duration(item, MassDisappearance::WINDOWS, &mut into.hold_window),
             _ => return false,
         }
         true

@@ -9,7 +9,7 @@ pub(crate) const SECTIONS: [(&str, &[&str]); 8] = [
     ("zookeeper.auth", &["scheme", "user", "password_file"]),
     ("zookeeper.tls", &["ca", "certificate", "key"]),
     ("registry", &["acl", "audit_interval"]),
-    ("discovery", &["records", "audit_interval", "hold"]),
+    ("discovery", &["records", "audit_interval", "hold", "hold_share", "hold_number", "hold_window"]),
     (
         "server",
         &["host", "ports", "udp", "advertise", "max_connections", "connection_timeout", "settle", "grace"],

@@ -84,6 +84,9 @@ pub(crate) struct Discovery {
     pub(crate) records: Sourced<bool>,
     pub(crate) audit_interval: Sourced<Duration>,
     pub(crate) hold: Sourced<Option<Duration>>,
+    pub(crate) hold_share: Sourced<f64>,
+    pub(crate) hold_number: Sourced<usize>,
+    pub(crate) hold_window: Sourced<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -226,8 +229,13 @@ impl Settings {
             true => discovery::Records::Read,
             false => discovery::Records::NamesOnly,
         };
+        let rule = discovery::MassDisappearance::default();
+        let rule = rule.with_share(self.discovery.hold_share.value).expect(CHECKED);
+        let rule = rule.with_number(self.discovery.hold_number.value).expect(CHECKED);
+        let rule = rule.with_window(self.discovery.hold_window.value).expect(CHECKED);
         let mut discovery = discovery::Config::new(self.zookeeper.root.value.clone())
             .with_records(records)
+            .with_mass_disappearance(rule)
             .with_audit_interval(self.discovery.audit_interval.value)
             .expect(CHECKED);
         if let Some(hold) = self.discovery.hold.value {

@@ -101,6 +101,13 @@ fn a_value_of_the_wrong_type_is_described() {
         ),
         ("[discovery]\nrecords = 1\n", 2, "discovery.records", "found the integer 1"),
         ("[discovery]\nhold = false\n", 2, "discovery.hold", "found the boolean false"),
+        (
+            "[discovery]\nhold_share = '0.5'\n",
+            2,
+            "discovery.hold_share",
+            "expected a number from 0 to 1, found the string \"0.5\"",
+        ),
+        ("[discovery]\nhold_number = 2.5\n", 2, "discovery.hold_number", "found the float 2.5"),
     ]);
 }
 
@@ -128,6 +135,11 @@ fn a_value_out_of_range_names_the_range() {
         ("[registry]\naudit_interval = '0s'\n", 2, "registry.audit_interval", "from 100ms to 1h"),
         ("[discovery]\naudit_interval = '2h'\n", 2, "discovery.audit_interval", "from 100ms to 1h"),
         ("[discovery]\nhold = '11m'\n", 2, "discovery.hold", "from 0s to 10m"),
+        ("[discovery]\nhold_share = 1.01\n", 2, "discovery.hold_share", "found the float 1.01"),
+        ("[discovery]\nhold_share = -1\n", 2, "discovery.hold_share", "found the integer -1"),
+        ("[discovery]\nhold_share = nan\n", 2, "discovery.hold_share", "from 0 to 1, found the float nan"),
+        ("[discovery]\nhold_number = 0\n", 2, "discovery.hold_number", "from 1 to 1000000, found 0"),
+        ("[discovery]\nhold_window = '61s'\n", 2, "discovery.hold_window", "from 10ms to 1m"),
         ("[server]\nports = []\n", 2, "server.ports", "expected 1 to 64 ports, found 0"),
         ("[server]\nports = [0]\n", 2, "server.ports[0]", "expected an integer from 1 to 65535, found 0"),
         (

@@ -3,12 +3,14 @@
 mod common;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use common::{Dir, load_client, load_server};
 use daytime_config::{
     ClientFlags, ClientSettings, Environment, ServerFlags, ServerSettings, ZookeeperFlags, load_client_in,
     load_server_in,
 };
+use discovery::MassDisappearance;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config")
@@ -81,5 +83,18 @@ fn the_commented_settings_load_when_uncommented() {
         let path = dir.write(uncommented);
         load_client(&path).unwrap_or_else(|problems| panic!("{name}: {problems}"));
         load_server(&path).unwrap_or_else(|problems| panic!("{name}: {problems}"));
+    }
+}
+
+#[test]
+fn the_rule_of_mass_disappearances_is_read() {
+    let dir = Dir::new();
+    let path = dir.write("[discovery]\nhold_share = 0.7_5\nhold_number = 0x10\nhold_window = '2s'\n");
+    let rule = MassDisappearance::default().with_share(0.75).unwrap().with_number(16).unwrap();
+    let expected = discovery::Config::new("/go_servers".parse().unwrap())
+        .with_mass_disappearance(rule.with_window(Duration::from_secs(2)).unwrap());
+    assert_eq!(load_client(&path).unwrap().config.discovery, expected);
+    for whole in ["0", "1"] {
+        load_client(&dir.write(format!("[discovery]\nhold_share = {whole}\n"))).unwrap();
     }
 }

@@ -161,13 +161,13 @@ pub async fn run_until(
     let registered = tokio::select! {
         biased;
         // Nothing is registered yet.
-        outcome = &mut end => Ok((Vec::new(), outcome)),
+        outcome = &mut end => Ok((None, outcome)),
         registered = register(&zk, &config, &bound) => match registered {
-            Ok(registrations) => Ok((registrations, end.await)),
+            Ok(registered) => Ok((Some(registered), end.await)),
             Err(error) => Err(error),
         },
     };
-    let (registrations, outcome) = match registered {
+    let (registered, outcome) = match registered {
         Ok(registered) => registered,
         Err(error) => {
             forced.run(Duration::ZERO, close(&zk)).await;
@@ -176,17 +176,16 @@ pub async fn run_until(
         }
     };
 
-    let deregistering = registrations.iter().map(|registration| registration.deregister(DEREGISTER_TIMEOUT));
-    // A forced shutdown reserves the second half of its time for closing the session, which also removes the instances.
-    let outcomes = forced.run(FORCED_SHUTDOWN / 2, futures_util::future::join_all(deregistering)).await;
-    let mut gone = outcomes.is_some();
-    for error in outcomes.into_iter().flatten().filter_map(Result::err) {
-        warn!(%error, "deregistration not confirmed");
-        gone = false;
-    }
-    if gone && !registrations.is_empty() {
-        info!(instances = registrations.len(), settle = ?settings.settle, "settling: serving on while callers learn of the deregistration");
-        forced.run(FORCED_SHUTDOWN, tokio::time::sleep(settings.settle)).await;
+    if let Some(Registered { registrar, registrations }) = registered {
+        // A forced shutdown reserves the second half of its time for closing the session, which also removes the instances.
+        match forced.run(FORCED_SHUTDOWN / 2, registrar.shutdown(DEREGISTER_TIMEOUT)).await {
+            Some(Ok(())) => {
+                info!(instances = registrations.len(), settle = ?settings.settle, "settling: serving on while callers learn of the deregistration");
+                forced.run(FORCED_SHUTDOWN, tokio::time::sleep(settings.settle)).await;
+            }
+            Some(Err(error)) => warn!(%error, "deregistration not confirmed"),
+            None => {}
+        }
     }
     drain(&serving, settings.grace, &forced).await;
     forced.run(Duration::ZERO, close(&zk)).await;
@@ -214,8 +213,14 @@ fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, local))
 }
 
+/// The instances of this server, until they are dropped, and who registers them.
+struct Registered {
+    registrar: Registrar,
+    registrations: Vec<Registration>,
+}
+
 /// Registers an instance for each port.
-async fn register(zk: &Zk, config: &ServerConfig, bound: &[SocketAddr]) -> Result<Vec<Registration>, Error> {
+async fn register(zk: &Zk, config: &ServerConfig, bound: &[SocketAddr]) -> Result<Registered, Error> {
     let settings = &config.server;
     let host =
         advertise::advertised(settings.advertise.clone(), settings.host, config.zookeeper.hosts()).await;
@@ -226,7 +231,7 @@ async fn register(zk: &Zk, config: &ServerConfig, bound: &[SocketAddr]) -> Resul
         // No other process can listen on this port: the listener is bound without SO_REUSEPORT.
         registrations.push(registrar.register(Instance::new(endpoint), Socket::Bound(*local))?);
     }
-    Ok(registrations)
+    Ok(Registered { registrar, registrations })
 }
 
 /// Stops accepting, and lets the open connections finish.

@@ -31,8 +31,9 @@
 //! * **One event per change**, and no read: from one persistent recursive watch. A reconnect sets the watch, waits
 //!   until the server has caught up (`sync`), and lists only if something was missed or the session is new. Servers
 //!   before ZooKeeper 3.6 give the same results at other costs.
-//! * **One endpoint, one instance**, however many names spell it: it stays as long as one of its znodes does, with
-//!   the record of the youngest. Names that are no endpoint are skipped ([`View::skipped`]).
+//! * **One endpoint, one instance**, however many znodes it has and however they are named: it stays as long as one of
+//!   them does, with the record of the youngest. Names that are no endpoint are skipped ([`View::skipped`]). Where names
+//!   tell no endpoint ([`Format::decode_name`](instance::Format::decode_name)), the records do: they are read always.
 //! * **Unknown is not empty**: [`Members`] has three cases, and a [`View`] says for how long it has been stale.
 //! * **Views are true.** Each shows what was there at one moment, in order, apart from instances that settle, are
 //!   held, or wait for records. Events queued behind a list are in its view; before 3.6 each view is one list. A
@@ -42,7 +43,7 @@
 //! * **A deliberate leave is believed at once**: a deletion whose transaction writes the znode first, as the crate
 //!   `registry` does it, neither settles nor counts as part of a mass disappearance (since ZooKeeper 3.6).
 //! * **A mass disappearance is held**; other removals take effect once settled. Without a link only the operator
-//!   removes instances.
+//!   removes instances. The last instance stays until one that is listed has its record, for 250 ms at most.
 //! * **Lost events do not matter for long.** A jittered audit compares the count of changes that ZooKeeper keeps with
 //!   the events that came; it lists where they differ, and replaces a watch that missed something. It also notices lost
 //!   rights: a server need not send events to clients without them.
@@ -51,15 +52,18 @@
 //!   for another are woken.
 //!
 //! # Mass disappearances
-//! Discovery holds instances when more than half of the set and at least three go within a second, or when the
-//! first list of a new session lacks more than half, however few: such removals are ZooKeeper's fault more often than
-//! the servers'. Held instances stay in the set, counted in [`View::held`]; those that go meanwhile are held, too.
+//! Discovery holds instances when more than half of those that were there a second ago, and at least three, are not
+//! there any more ([`MassDisappearance`] sets share, number and time), or when the first list of a new session lacks more
+//! than half, however few: such removals are ZooKeeper's fault more often than the servers'. Held instances stay in the
+//! set, counted in [`View::held`]; those that go meanwhile are held, too. Instances that have come within that second
+//! neither count nor are held, and leaves that were told do not count.
 //!
 //! All removals that have not settled count at once, so pieces that arrive within the settling time of the first are
 //! held as a whole. When pieces arrive later, at most half of the set goes before the rest is held. The hold of an
 //! instance ends when ZooKeeper lists it again, when it refuses a connection ([`Discovery::report_refused`]), when the
-//! operator releases it ([`Discovery::release_held`]), or after the hold ([`Config::with_hold`]; by default the session
-//! timeout and 2 s; three times that in all, counted with a link). Removals more than a second apart are ordinary.
+//! operator releases it ([`Discovery::release_held`]), when its leave is told, or after the hold ([`Config::with_hold`]; by
+//! default the session timeout and 2 s; three times that in all, counted with a link). Removals more than a second apart
+//! are ordinary.
 //!
 //! # Costs
 //! In requests, for each follower of a root with N instances:

@@ -27,7 +27,6 @@ mod logged_names;
 mod nodes;
 mod removals;
 mod set;
-mod shown;
 
 use decoder::Decoder;
 use nodes::Known;

@@ -18,7 +18,8 @@ pub struct Instance {
     endpoint: Endpoint,
     weight: u32,
     tags: BTreeMap<String, String>,
-    owner: Option<Owner>,
+    /// Boxed, as it is large and many instances have none.
+    owner: Option<Box<Owner>>,
 }
 
 impl Instance {
@@ -54,7 +55,7 @@ impl Instance {
     /// Sets the owner that writes it.
     #[must_use]
     pub fn with_owner(mut self, owner: Owner) -> Self {
-        self.owner = Some(owner);
+        self.owner = Some(Box::new(owner));
         self
     }
 
@@ -85,6 +86,6 @@ impl Instance {
     /// Returns the owner that wrote it; `None` if the record names none, or an invalid one.
     #[must_use]
     pub fn owner(&self) -> Option<&Owner> {
-        self.owner.as_ref()
+        self.owner.as_deref()
     }
 }

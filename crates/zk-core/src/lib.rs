@@ -41,9 +41,22 @@
 //!   one. Each has a deadline, and each [`Error`] an [`Outcome`]: not done, unknown, or session over.
 //! * **A take-over** is one transaction (ZooKeeper 3.6 and later): no reader finds the name missing, whatever the server
 //!   replies.
+//! * **A deletion that is told** ([`Connection::write_and_delete`], ZooKeeper 3.6 and later) is one transaction that writes
+//!   the znode and deletes it. A recursive watch receives both events next to each other: with the same
+//!   [zxid](Event::zxid) where the server tells it (3.9 and later), else with hardly any time between their
+//!   [arrivals](Event::at). It needs the right to write the znode, and room in a quota; where it is refused nothing is
+//!   done, and a plain delete may still be allowed.
 //! * **Watches.** An event arrives before the reply to a later operation. A watch visibly ends, and never just goes
 //!   silent: with its connection, or when it is not read.
+//! * **Bounds.** No queue grows without end: 1,024 requests of a [`Zk`] are in flight or on their way, also those whose
+//!   callers have given up; a watch holds 16,384 events, and one more ends it. A server that sends events without a
+//!   pause loses the connection after 262,144 of them.
+//! * **Ends.** When a link is closed, or its runtime goes away, or its task panics (in another transport, for one), its
+//!   state is [`Closed`](Phase::Closed), and every call that waits for it returns: nothing waits for ever.
+//! * **Replay.** Above the [`transport`] all randomness and wall-clock time comes from [`Sources`]: on the same ensemble in
+//!   virtual time, with the same seed, a link does the same again. What is built on it draws from [`Zk::sources`], too.
 //! * **Close.** [`Zk::close`] returns within the time that the caller passes: the ephemeral znodes are gone, or it fails with [`Lingering`].
+//!   The task of the link has ended then.
 //! * **Authentication.** The server must have recorded our identity (3.7 and later), else
 //!   [`ConnectError::NotAuthenticated`]. Refusals have a cause and are retried: a correction works within a second.
 //! * **Isolation.** A blocked runtime keeps its session: a thread of the link sends the pings. A panic in the client
@@ -57,14 +70,18 @@
 //!   it.
 //! * **A server that stands still** for longer than the session timeout ends all sessions when it continues.
 //!   No client can resume them: a new epoch begins.
-//! * **1,024 operations** of a [`Zk`] may be in flight or on their way there, also those whose callers have given up;
-//!   others wait within their deadlines, or fail with
-//!   [`ErrorKind::Busy`], unsent. A caller with thousands sends a few hundred at a time, as the crate `registry` does.
+//! * **1,024 operations** of a [`Zk`] have their turn; others wait within their deadlines, or fail with
+//!   [`ErrorKind::Busy`], unsent. A turn comes back with the reply, or when the caller gives up and the request has left
+//!   the queue: while a thread of the link is stuck, callers that give up use turns up, and the next connection has
+//!   them all again. A caller with thousands sends a few hundred at a time, as the crate `registry` does.
 //! * **Watches** are neither set again after a reconnect nor counted: one recursive watch replaces many.
 //! * **Servers before 3.6, and with `WatchManagerOptimized`,** lack requests that the link detects and replaces:
 //!   [`Connection::has_recursive_watches`] has the differences, such as a take-over in two requests.
 //! * **Observers** serve like any member. **Read-only servers** (`readonlymode.enabled`, no quorum) refuse the link,
 //!   which dials the next host. The session outlives that if the quorum returns before the ensemble ends it.
+//! * **Events that nobody asked for,** from a broken server, make the client crate send a request each, and it keeps about
+//!   a hundred bytes until the reply. If they come without a pause, the periodic check ends the connection within two
+//!   session timeouts, but its thread, and what it has gathered, goes only when the server pauses.
 //! * **Wall clocks** do not matter: the link reads none.
 //! * **Not included:** locks, elections, sequential znodes, transactions in general, Kerberos.
 //!

@@ -8,7 +8,9 @@
 //! * Requests of one transport take effect in the order in which its methods were *called*; dropping a returned future
 //!   does not recall its request.
 //! * An event is in its queue before the reply to any later request is delivered.
-//! * When the transport ends, [`Transport::down`] has the cause first, and every event queue ends after that; outstanding
+//! * A request keeps its [`Turn`] until it has left the queues of the implementation; when the transport is dropped, all
+//!   turns come back.
+//! * When the transport ends, or is dropped, [`Transport::down`] has the cause first, and every event queue ends after that; outstanding
 //!   replies become errors, before or after it. Then nothing of this transport reaches the ensemble any more.
 
 pub mod apache;

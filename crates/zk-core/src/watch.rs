@@ -9,9 +9,10 @@ use crate::transport::{Event, EventKind};
 /// Events of a znode and of everything below it, in the order in which they happened.
 ///
 /// The stream ends, and never just goes silent, when its connection ends, and when the caller does not read it and its
-/// queue (16,384 events) overflows. Later events are unknown then: watch again, then read.
+/// queue (16,384 events) overflows. Later events are unknown then: watch again, then read. On a server that sends
+/// events without a pause the connection ends (after 262,144 of them), read or not.
 ///
-/// `Drop` removes the watch from the server.
+/// `Drop` removes the watch from the server; if there are more than a hundred events a second, when there are fewer.
 #[derive(Debug)]
 pub struct WatchStream {
     pub(crate) events: mpsc::Receiver<Event>,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// What an error of a call says about its endpoint.
 pub trait Classify {

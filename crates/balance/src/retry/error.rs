@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{Failure, PickError};
+use crate::balancer::PickError;
+use crate::failure::Failure;
 
 /// How many attempts an error lists: the last ones.
 pub const MAX_LISTED_ATTEMPTS: usize = 16;

@@ -48,21 +48,28 @@ impl Nodes {
         name
     }
 
-    /// Sets what is known of a znode that stands. Returns its endpoint of before, if that was another one.
-    pub(super) fn set(&mut self, name: &Arc<str>, instance: Arc<Instance>, known: Known) -> Option<Endpoint> {
-        let node = self.by_name.get_mut(name)?;
+    /// Sets what is known of a znode that stands. Returns its endpoint of before, if that was another one, and whether it
+    /// is the first znode of its endpoint.
+    pub(super) fn set(
+        &mut self,
+        name: &Arc<str>,
+        instance: Arc<Instance>,
+        known: Known,
+    ) -> (Option<Endpoint>, bool) {
+        let Some(node) = self.by_name.get_mut(name) else { return (None, false) };
         let endpoint = instance.endpoint().clone();
         let before = node.instance.replace(instance).map(|before| before.endpoint().clone());
         node.known = known;
         if before.as_ref() == Some(&endpoint) {
-            return None;
+            return (None, false);
         }
         if let Some(before) = &before {
             self.unplace(before, name);
         }
-        self.endpoints += usize::from(!self.stands(&endpoint));
+        let is_first = !self.stands(&endpoint);
+        self.endpoints += usize::from(is_first);
         self.by_endpoint.insert((endpoint, Arc::clone(name)));
-        before
+        (before, is_first)
     }
 
     /// The record of a znode may not be read.

@@ -1,5 +1,7 @@
 //! The set of instances: those with a znode, those that are shown, and the difference.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +10,6 @@ use tokio::time::Instant;
 
 use super::nodes::{Known, Nodes};
 use super::removals::Removals;
-use super::shown::Shown;
 use crate::config::{Config, Records};
 
 /// The set of instances. Every instance has a znode or a removal; all are shown but those that wait for their records.
@@ -17,7 +18,9 @@ pub(crate) struct Set {
     /// Whether an instance waits for its record.
     by_record: bool,
     pub(super) nodes: Nodes,
-    shown: Shown,
+    shown: BTreeMap<Endpoint, Arc<Instance>>,
+    /// How often `shown` has changed.
+    changes: u64,
     removals: Removals,
 }
 
@@ -26,7 +29,8 @@ impl Set {
         Self {
             by_record: config.records() == Records::Read,
             nodes: Nodes::default(),
-            shown: Shown::default(),
+            shown: BTreeMap::new(),
+            changes: 0,
             removals: Removals::new(config.settle(), config.mass_disappearance()),
         }
     }
@@ -42,10 +46,11 @@ impl Set {
         now: Instant,
     ) {
         let endpoint = instance.endpoint().clone();
-        if !self.nodes.stands(&endpoint) {
+        let (before, is_first) = self.nodes.set(name, instance.into(), known);
+        if is_first {
             self.removals.came(&endpoint, after_gap, now);
         }
-        if let Some(before) = self.nodes.set(name, instance.into(), known) {
+        if let Some(before) = before {
             self.left(before, name.clone(), now);
         }
         self.refresh(&endpoint);
@@ -55,7 +60,7 @@ impl Set {
     pub(super) fn left(&mut self, endpoint: Endpoint, name: Arc<str>, now: Instant) {
         if self.nodes.stands(&endpoint) {
             self.refresh(&endpoint);
-        } else if self.shown.contains(&endpoint) {
+        } else if self.shows(&endpoint) {
             self.removals.begin(endpoint, name, now);
         } else {
             self.removals.went(&endpoint, now);
@@ -81,22 +86,32 @@ impl Set {
         if let Some((instance, known)) = self.nodes.speaker(endpoint)
             && (known > Known::ByName || !self.by_record)
         {
-            self.shown.show(instance.clone());
+            let instance = Arc::clone(instance);
+            self.show(instance);
+        }
+    }
+
+    fn show(&mut self, instance: Arc<Instance>) {
+        let shown = self.shown.entry(instance.endpoint().clone());
+        if !matches!(&shown, Entry::Occupied(shown) if *shown.get() == instance) {
+            shown.insert_entry(instance);
+            self.changes += 1;
         }
     }
 
     /// Shows the instance of a znode, if its endpoint is known, with what is known.
     pub(super) fn show_as_known(&mut self, name: &str) {
         if let Some((_, Some(endpoint))) = self.nodes.get(name)
-            && !self.shown.contains(endpoint)
+            && !self.shows(endpoint)
             && let Some((instance, _)) = self.nodes.speaker(endpoint)
         {
-            self.shown.show(instance.clone());
+            let instance = Arc::clone(instance);
+            self.show(instance);
         }
     }
 
     pub(super) fn shows(&self, endpoint: &Endpoint) -> bool {
-        self.shown.contains(endpoint)
+        self.shown.contains_key(endpoint)
     }
 
     /// Whether no instance that is shown has a znode.
@@ -107,7 +122,7 @@ impl Set {
     /// Removes those that have settled or were held for long enough.
     pub(super) fn remove_due(&mut self, now: Instant) {
         for endpoint in self.removals.take_due(self.len(), now) {
-            self.shown.remove(&endpoint);
+            self.hide(&endpoint);
         }
     }
 
@@ -124,7 +139,11 @@ impl Set {
     /// An instance is gone for a reason of its own.
     fn remove(&mut self, endpoint: &Endpoint) {
         self.removals.believe(endpoint);
-        self.shown.remove(endpoint);
+        self.hide(endpoint);
+    }
+
+    fn hide(&mut self, endpoint: &Endpoint) {
+        self.changes += u64::from(self.shown.remove(endpoint).is_some());
     }
 
     /// Sets for how long a mass disappearance is held.
@@ -160,12 +179,12 @@ impl Set {
 
     /// The shown instances, sorted by endpoint.
     pub(crate) fn instances(&self) -> Box<[Arc<Instance>]> {
-        self.shown.instances()
+        self.shown.values().cloned().collect()
     }
 
     /// How often the shown instances have changed.
     pub(crate) fn changes(&self) -> u64 {
-        self.shown.changes()
+        self.changes
     }
 
     /// How many shown instances are held.

@@ -20,6 +20,11 @@
 //!   `sync` first.
 //! * D8: if file descriptors are short when its I/O reactor is first used, the reactor is broken for good. `reactor.rs`
 //!   starts it before the first connection, or returns an error.
+//! * D9: it queues events without a bound, and its task does not return while bytes arrive without a pause, so that
+//!   nothing else on its thread runs. `recursive.rs` takes each event at once, inside the call that has queued it
+//!   (`eager.rs`), and ends that task if it does not return by itself. An event of a path that has no watcher is out of
+//!   reach: for each the crate sends a request to remove a watch. So a watch that nobody reads any more stays until
+//!   a flood is over.
 
 use std::io;
 use std::net::SocketAddr;

@@ -7,9 +7,9 @@ use tokio::sync::OwnedSemaphorePermit;
 /// How many requests of a link may be in flight. Further ones wait for their turn, within their deadline.
 pub(crate) const IN_FLIGHT: usize = 1_024;
 
-/// The right to have one request in flight. The caller keeps a clone until it has the reply, or stops to wait for it;
-/// an implementation keeps one until the request has left every queue of this process. So the queues are bounded, also
-/// by requests whose callers have given up.
+/// The right to have one request in flight. The caller keeps a clone until it has the reply, or stops to wait for it; an
+/// implementation keeps one until the request has left its own queues. So these are bounded, also where callers give
+/// up. The default value stands for requests that need no turn, such as the first ones of a connection.
 #[derive(Clone, Debug, Default)]
 pub struct Turn {
     _permit: Option<Arc<OwnedSemaphorePermit>>,

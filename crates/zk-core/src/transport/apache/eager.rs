@@ -29,11 +29,13 @@ impl Breaths {
     }
 }
 
+/// How a task has ended; an error is its panic, which belongs to the session thread and not to the crate's task.
+type End = Result<ControlFlow<Broken>, Box<dyn Any + Send>>;
+
 struct Eager {
     /// `None` when it has ended.
     task: Mutex<Option<Task>>,
-    /// How it has ended; an error is its panic, which belongs to the session thread and not to the crate's task.
-    end: Mutex<Option<Result<ControlFlow<Broken>, Box<dyn Any + Send>>>>,
+    end: Mutex<Option<End>>,
     /// The only thread on which it is polled.
     thread: ThreadId,
     /// Wakes the thread.

@@ -1,4 +1,7 @@
 //! What runs on a session thread.
+//!
+//! The thread belongs to its [`SessionThread`](super::session::SessionThread): it ends when that is dropped, closes the
+//! session, or finds the connection ended. Its end shows in [`Transport::down`](crate::transport::Transport::down).
 
 use std::future::Future;
 use std::ops::ControlFlow;

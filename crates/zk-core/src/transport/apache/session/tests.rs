@@ -50,7 +50,7 @@ async fn callers_that_give_up_leave_as_many_jobs_with_a_stuck_thread_as_may_be_i
         assert!(poll_at_most(1, unconstrained(connection.stat(&root))).await.is_none(), "nothing replies");
     }
     assert_eq!(thread.queue.len(), IN_FLIGHT);
-    let started = std::time::Instant::now();
+    let started = tokio::time::Instant::now();
     assert_eq!(connection.stat(&root).await.unwrap_err().kind(), &ErrorKind::Busy);
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     drop(unblock);
