@@ -47,6 +47,7 @@ fn run(seed: u64) -> (Vec<String>, Vec<String>) {
         let service = Service::on(builder(seed));
         let mut rng = service.ensemble.sources(99).rng();
         let mut registrations: Vec<_> = (0..MANY).map(|i| service.register(i)).collect();
+        let mut weights = vec![100; registrations.len()];
         all_registered(&registrations).await;
         service.ensemble.random_faults(Chaos::bad_day());
         let operator = service.ensemble.operator();
@@ -56,17 +57,26 @@ fn run(seed: u64) -> (Vec<String>, Vec<String>) {
             match rng.random_range(0..6) {
                 0 => drop(operator.delete(&path)),
                 1 => drop(operator.set_data(&path, "theirs")),
-                2 => drop(registrations.remove(i)),
-                3 => registrations.push(service.register(1_000 + round)),
+                2 => {
+                    weights.remove(i);
+                    drop(registrations.remove(i));
+                }
+                3 => {
+                    weights.push(100);
+                    registrations.push(service.register(1_000 + round));
+                }
                 _ => {
                     let endpoint = path.name().parse().unwrap();
-                    let _ = one.update(Instance::new(endpoint).with_weight(round as u32));
+                    weights[i] = 1_000 + round as u32;
+                    one.update(Instance::new(endpoint).with_weight(weights[i])).unwrap();
                 }
             }
             sleep(Duration::from_millis(rng.random_range(0..500))).await;
         }
         service.ensemble.random_faults(Chaos::default());
-        all_registered(&registrations).await;
+        for (registration, weight) in registrations.iter().zip(&weights) {
+            service.all_true(std::slice::from_ref(registration), *weight).await;
+        }
         service.registrar.shutdown(SOON).await.unwrap();
         assert_eq!(operator.children(ROOT), [""; 0], "seed {seed}");
         service.ensemble.log()

@@ -68,10 +68,7 @@ impl Watching {
     }
 
     pub(super) fn fired(&mut self, kind: EventKind) {
-        // A watch that is not needed any more may fire, too.
-        if self.cover == Cover::Own {
-            self.fired = Some(kind);
-        }
+        self.fired = Some(kind);
     }
 
     /// A write of ours was carried out: one event is its own.

@@ -32,7 +32,8 @@ pub(super) struct Bench {
 }
 
 pub(super) fn owner(incarnation: u128) -> Owner {
-    Owner::new(Incarnation::from_u128(incarnation)).with_host("a").with_boot_id("b").with_netns(1)
+    let owner = Owner::new(Incarnation::from_u128(incarnation)).with_host("a").with_boot_id("b");
+    owner.with_netns(1).with_bound("127.0.0.1:80".parse().unwrap())
 }
 
 pub(super) fn record(text: &str) -> Record {

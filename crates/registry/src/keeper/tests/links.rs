@@ -22,9 +22,15 @@ fn a_shared_watch_confirms_a_registration_without_a_read() {
         let next = bench.feed(on(2, line(1, 1), 1));
         assert!(!next.iter().any(|effect| matches!(effect, Effect::Request(_) | Effect::Acquire(_))));
         assert!(bench.machine.deadline().is_some(), "registered, with audits");
-        // With the version that is known.
+        // With the version that is known, and under the watch of this connection.
         assert_eq!(bench.step(present("b"), Permit::Step), [write("b", 0, true)]);
+        bench.feed(written(stat(1)));
+        assert_eq!(bench.count_write(), [], "our own");
+        assert_eq!(bench.count_deletion(), [pending(), acquire(Permit::Step)]);
     }
+    let mut bench = Bench::registered(SHARED);
+    bench.feed(on(2, line(1, 1), 1));
+    assert_eq!(bench.count_deletion(), [pending(), acquire(Permit::Step)]);
 }
 
 #[test]

@@ -147,6 +147,27 @@ fn a_change_while_an_update_waits_for_its_permit_is_looked_into_first() {
 }
 
 #[test]
+fn an_update_waits_for_no_watch() {
+    let mut bench = Bench::registered(OWN);
+    bench.moment.needs_shared_watch = true;
+    assert_eq!(bench.step(present("b"), Permit::Step), [write("b", 0, true)]);
+    assert_eq!(bench.feed(written(stat(1))), [updated(1), look(true)]);
+}
+
+#[test]
+fn an_event_of_ours_that_was_lost_hides_no_other_after_an_audit() {
+    let mut bench = Bench::registered(SHARED);
+    bench.step(present("b"), Permit::Step);
+    bench.feed(written(stat(1)));
+    bench.wait();
+    bench.feed(Input::Timer);
+    bench.feed(Input::Reply(Ok(Reply::Audit(Some(stat(1))))));
+    let audit = bench.machine.deadline();
+    bench.count_write();
+    assert!(bench.machine.deadline() < audit, "looks soon");
+}
+
+#[test]
 fn an_update_overtakes_an_audit() {
     let mut bench = Bench::registered(SHARED);
     bench.wait();
