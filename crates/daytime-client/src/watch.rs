@@ -124,16 +124,16 @@ impl Printed {
         }
     }
 
-    fn reset<'a>(&mut self, now: impl ExactSizeIterator<Item = &'a Arc<Instance>> + Clone) -> Vec<Event> {
-        let kept: BTreeSet<_> = now.clone().map(|instance| instance.endpoint()).collect();
+    fn reset<'a>(&mut self, now: impl IntoIterator<Item = &'a Arc<Instance>>) -> Vec<Event> {
+        let now: Vec<_> = now.into_iter().collect();
+        let kept: BTreeSet<_> = now.iter().map(|instance| instance.endpoint()).collect();
         let gone: Vec<_> =
             self.instances.keys().filter(|endpoint| !kept.contains(endpoint)).cloned().collect();
         let mut events: Vec<_> = gone.iter().filter_map(|endpoint| self.absent(endpoint)).collect();
-        let instances = now.len();
-        events.extend(now.filter_map(|instance| self.present(instance)));
+        events.extend(now.iter().filter_map(|instance| self.present(instance)));
         if !self.synced {
             self.synced = true;
-            events.push(Event::Synced { instances });
+            events.push(Event::Synced { instances: now.len() });
         }
         events
     }
@@ -240,11 +240,11 @@ mod tests {
         let mut printed = Printed::default();
         let mut lines = Vec::new();
         let mut print = |events: Vec<Event>| lines.extend(events.iter().map(ToString::to_string));
-        print(printed.reset([instance(1)].iter()));
+        print(printed.reset(&[instance(1)]));
         print(printed.apply(Change::Added(instance(2))));
-        print(printed.reset([instance(1), instance(2), instance(3)].iter()));
+        print(printed.reset(&[instance(1), instance(2), instance(3)]));
         print(printed.apply(Change::Removed(instance(1))));
-        print(printed.reset([instance(3)].iter()));
+        print(printed.reset(&[instance(3)]));
         assert_eq!(replay(&lines), ["127.0.0.1:3".to_owned()].into());
         assert_eq!(lines.iter().filter(|line| line.starts_with('=')).count(), 1, "synced once");
     }
@@ -252,15 +252,15 @@ mod tests {
     #[test]
     fn a_changed_record_is_printed_once_also_after_a_reset() {
         let mut printed = Printed::default();
-        printed.reset([instance(1), instance(2)].iter());
+        printed.reset(&[instance(1), instance(2)]);
         let heavy = Arc::new(Instance::clone(&instance(1)).with_weight(7).with_tag("zone", "a"));
         let events = printed.apply(Change::Updated { old: instance(1), new: heavy.clone() });
         let lines: Vec<_> = events.iter().map(ToString::to_string).collect();
         assert_eq!(lines, ["~ 127.0.0.1:1 weight=7 zone=a"]);
-        assert!(printed.reset([heavy, instance(2)].iter()).is_empty());
+        assert!(printed.reset(&[heavy, instance(2)]).is_empty());
         let owner = instance::Owner::new(instance::Incarnation::from_u128(7));
         let other = Arc::new(Instance::clone(&instance(2)).with_owner(owner));
-        let lines: Vec<_> = printed.reset([other].iter()).iter().map(ToString::to_string).collect();
+        let lines: Vec<_> = printed.reset(&[other]).iter().map(ToString::to_string).collect();
         assert_eq!(lines, ["- 127.0.0.1:1", "~ 127.0.0.1:2 weight=100 (another process)"]);
     }
 }
