@@ -90,3 +90,6 @@ impl History {
         self.recent.values().filter(|recent| recent.is_gone()).count()
     }
 }
+
+#[cfg(test)]
+mod tests;

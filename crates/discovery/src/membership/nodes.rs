@@ -36,12 +36,10 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    /// A znode was created, perhaps again: its record is unknown. Returns its name, to be shared.
+    /// A znode was created, perhaps again: what was known of it stays. Returns its name, to be shared.
     pub(super) fn created(&mut self, name: &str) -> Arc<str> {
         if let Some((name, _)) = self.by_name.get_key_value(name) {
-            let name = Arc::clone(name);
-            self.by_name.entry(Arc::clone(&name)).and_modify(|node| node.known = Known::ByName);
-            return name;
+            return Arc::clone(name);
         }
         let name: Arc<str> = name.into();
         self.by_name.insert(Arc::clone(&name), Node { instance: None, known: Known::ByName });

@@ -534,6 +534,54 @@ fn an_instance_that_was_there_a_second_ago_counts_however_often_it_came_back_sin
 }
 
 #[test]
+fn a_hold_goes_by_the_set_of_a_second_ago_whatever_has_come_since() {
+    let mut script = Script::with(4);
+    script.pass(2_000);
+    (10..20).for_each(|port| script.create(port));
+    script.delete([1, 2, 3]);
+    script.pass(5);
+    assert_eq!(script.membership.set.held(), 3);
+}
+
+#[test]
+fn instances_that_come_while_removals_settle_for_longer_than_the_window_do_not_count() {
+    let rule = MassDisappearance::default().with_window(Duration::from_millis(10)).unwrap();
+    let config = Config::new("/services".parse().unwrap()).with_settle(Duration::from_millis(100)).unwrap();
+    let mut script = Script::with(0);
+    script.membership = Membership::new(Box::new(Plain), &config.with_mass_disappearance(rule));
+    script.membership.set.set_hold(Duration::from_secs(10));
+    script.list((1..=4).map(name), After::Gap);
+    script.delete([1, 2, 3]);
+    script.pass(50);
+    (10..20).for_each(|port| script.create(port));
+    script.pass(50);
+    assert_eq!(script.membership.set.held(), 3);
+}
+
+#[test]
+fn an_instance_that_a_list_after_a_gap_has_again_is_not_gone() {
+    let mut script = Script::with(4);
+    script.delete([1]);
+    script.pass(5);
+    script.list((1..=4).map(name), After::Gap);
+    script.delete([2, 3]);
+    script.pass(5);
+    assert_eq!(script.ports(), [1, 4], "two of four are not more than half");
+}
+
+#[test]
+fn removals_whose_hold_is_over_count_for_no_other_hold() {
+    let mut script = Script::with(10);
+    script.delete(1..=8);
+    script.pass(5);
+    script.pass(9_995);
+    assert_eq!(script.ports(), [9, 10]);
+    script.delete([9, 10]);
+    script.pass(5);
+    assert!(script.ports().is_empty(), "{:?}", script.ports());
+}
+
+#[test]
 fn share_number_and_window_can_be_set() {
     let rule = MassDisappearance::default().with_share(0.3).unwrap().with_number(4).unwrap();
     for (rule, gone, step, held) in [
