@@ -78,8 +78,8 @@
 //! | an audit            | 1 (a list if missed)   | + N / 256    | 1                 | + N          |
 //!
 //! A list is due if anything was missed, if the session is new, or if so much changes at that moment that the count
-//! cannot be compared in a few attempts. Readers that may not read all children miss the events of those on some servers:
-//! then they list.
+//! cannot be compared in a few attempts. After a list that met changes, single looks follow until the count is known.
+//! Readers that may not read all children miss the events of those on some servers: then they list.
 //!
 //! Changes within a few milliseconds share a request. Before 3.6 lists are at least 10 ms apart, so a thousand changes
 //! a second cost at most a hundred lists of N names; with records there is also a watch per instance.
