@@ -25,6 +25,16 @@ pub fn builder(seed: u64) -> Builder {
     })
 }
 
+impl SimulatedEnsemble {
+    /// Begins with an empty tree, as ZooKeeper 3.8. See [`builder`] for more.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn new(seed: u64) -> Self {
+        builder(seed).build()
+    }
+}
+
 impl Builder {
     /// Behaves as this release. Before 3.6 there are no recursive watches.
     #[must_use]

@@ -26,14 +26,6 @@ pub struct SimulatedEnsemble {
 }
 
 impl SimulatedEnsemble {
-    /// Begins with an empty tree, as ZooKeeper 3.8. See [`builder`](crate::builder) for more.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub fn new(seed: u64) -> Self {
-        crate::builder(seed).build()
-    }
-
     pub(crate) fn start(settings: Settings) -> Self {
         let (seed, session_timeout) = (settings.seed, settings.session_timeout);
         Self { shared: Shared::start(settings), seed, begun: Instant::now(), session_timeout }

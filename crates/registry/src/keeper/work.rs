@@ -60,8 +60,7 @@ impl Work {
 
     /// The epoch, if the znode is registered.
     pub(super) fn registered_in(&self) -> Option<u64> {
-        let is_registered = matches!(self.stage, Stage::Registered { .. });
-        self.line.filter(|_| is_registered).map(|line| line.epoch)
+        self.line.filter(|_| matches!(self.stage, Stage::Registered { .. })).map(|line| line.epoch)
     }
 
     /// Where a decision is made, for a connection.
@@ -117,8 +116,8 @@ impl Work {
         };
         if !self.holds_permit {
             self.stage = Stage::Queued;
-            self.effects.push_back(Effect::Acquire(if leaves { Permit::Leave } else { Permit::Step }));
-            return;
+            let permit = if leaves { Permit::Leave } else { Permit::Step };
+            return self.effects.push_back(Effect::Acquire(permit));
         }
         let next = self.known.next(&self.scene(line, moment));
         self.follow(next, line, moment);
@@ -162,8 +161,7 @@ impl Work {
         };
         let (stat, has_wanted) = (written.stat, self.wish == Wish::Present(written.record.clone()));
         // A deletion that was reported meanwhile may be later than the look.
-        let is_deleted = self.known.watching.change(moment.counts) == Some(EventKind::Deleted);
-        if self.leaves() || is_deleted {
+        if self.leaves() || self.known.watching.change(moment.counts) == Some(EventKind::Deleted) {
             return self.proceed(moment);
         }
         self.known.registered(line.epoch);
