@@ -71,7 +71,7 @@ struct Keeper {
     shared: Arc<Shared>,
     path: ZnodePath,
     inbox: Arc<Inbox>,
-    /// The events that the machine was told of.
+    /// The events that were passed to the machine.
     counted: EventCounts,
     wish: watch::Receiver<Wish>,
     /// The registrar's task has ended, and publishes no connection.

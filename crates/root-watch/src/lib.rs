@@ -29,15 +29,15 @@
 //! # }
 //! ```
 //!
-//! The crates `registry` and `discovery` stand on it: one reads the children itself where something was missed, the other
-//! needs the list then ([`Lists`]).
+//! The crates `registry` and `discovery` stand on it. Where something was missed, `registry` reads its own znodes again, and
+//! `discovery` needs the list ([`Lists`]).
 //!
 //! # Promises
 //! * **Every change is reported**, in order, from [`Update::Live`] until the connection is lost ([`Update::Down`]), or the
 //!   watch ([`Update::Lost`]), or the root can be followed no more ([`Update::Trouble`]). Before the next `Live`, what
 //!   changes in between is an update, or listed, or a gap ([`Live::whole`]). Events that came while a list was read follow
 //!   it: they may be older or newer than the list.
-//! * **A list is read** at first, in each new session, and when something was missed, or so much changes at that moment that
+//! * **A list is read** ([`Lists::Always`]) at first, in each new session, and when something was missed, or so much changes at that moment that
 //!   the count cannot be compared: never because much has changed before.
 //! * **Lost events do not matter for long.** Each audit proves that all was reported, or lists. A list that shows what no
 //!   update has reported is for the user to notice, who may then [`distrust`](RootWatch::distrust) the watch.
@@ -61,7 +61,7 @@
 //! * Persistent watches miss what changes while the client is disconnected (ZOOKEEPER-4698), and the client crate does not
 //!   set them again (D1 in [`zk_core::transport::apache`]): each connection sets its own.
 //! * A server may lag behind what this client has seen (D7): `sync` first. The watch is set before anything is read.
-//! * A session has one kind of watch for a path (ZOOKEEPER-4466): nothing else of the session may watch the root.
+//! * A session has one kind of watch for a path (ZOOKEEPER-4466): the session may set no other kind on the root.
 //! * A child that the reader may not read moves `cversion` without an event (servers with the mend of CVE-2024-23944). Then
 //!   each audit after such a change lists, and the audits of those who may read all children do not.
 //! * A stat needs no rights, and a server need not send events to a session that has lost them: the audits of
