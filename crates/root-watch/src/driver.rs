@@ -22,8 +22,7 @@ const EVENTS_WAITING: usize = 16_384;
 /// Follows the children of a root over all connections of a link. Not a task: its user polls it inside its own, and
 /// nothing happens while it does not.
 ///
-/// `Drop` removes the watch from the server; before ZooKeeper 3.6 those that fire once stay until they fire or the
-/// connection ends.
+/// `Drop` removes the watch from the server; before ZooKeeper 3.6 it stays until it fires or the connection ends.
 pub struct RootWatch {
     zk: Zk,
     root: ZnodePath,
