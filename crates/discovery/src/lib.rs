@@ -45,8 +45,8 @@
 //! * **A mass disappearance is held**; other removals take effect once settled. Without a link only the operator
 //!   removes instances. The last instance stays until one that is listed has its record, for 250 ms at most.
 //! * **Lost events do not matter for long.** A jittered audit compares the count of changes that ZooKeeper keeps with
-//!   the events that came; it lists where they differ, and replaces a watch that missed something. It also notices lost
-//!   rights: a server need not send events to clients without them.
+//!   the events that came; it lists where they differ, and replaces a watch that has reported nothing since the audit
+//!   before. It also notices lost rights: a server need not send events to clients without them.
 //! * **The end shows.** However following ends ([`Discovery::shutdown`], a closed link, the end of the runtime, a panic
 //!   of a [`Format`](instance::Format)), the last view is stale, with the reason ([`View::trouble`]), and all who wait
 //!   for another are woken.

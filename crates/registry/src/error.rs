@@ -45,7 +45,7 @@ pub struct DeregisterError {
     pub waited: Duration,
 }
 
-/// Registrations of a registrar had not ended in time.
+/// Registrations of a registrar were not deregistered in time, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{left} registrations were not deregistered within {waited:?}")]
 pub struct ShutdownError {

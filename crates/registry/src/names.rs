@@ -31,6 +31,8 @@ struct Table {
     needs_shared_watch: bool,
     /// The registrar is shut down: no name is taken any more.
     is_closed: bool,
+    /// The names that were abandoned: their znodes may still exist.
+    abandoned: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -46,6 +48,7 @@ impl Names {
             readiness: Readiness::Unlinked,
             needs_shared_watch: false,
             is_closed: false,
+            abandoned: BTreeSet::new(),
         };
         Self { table: Mutex::new(table), shared_watch_needed: Notify::new(), own_watches }
     }
@@ -69,6 +72,7 @@ impl Names {
         let inbox = Arc::new(Inbox::new(table.readiness.clone()));
         let entry = Entry { inbox: inbox.clone(), wish: wish.clone() };
         table.entries.insert(path.name().to_owned(), entry);
+        table.abandoned.remove(path.name());
         if table.entries.len() > self.own_watches && !table.needs_shared_watch {
             table.needs_shared_watch = true;
             self.shared_watch_needed.notify_one();
@@ -76,8 +80,19 @@ impl Names {
         Ok(inbox)
     }
 
-    pub(crate) fn release(&self, path: &ZnodePath) {
-        self.table.lock().entries.remove(path.name());
+    /// Releases a name, whose znode may still exist if it is abandoned.
+    pub(crate) fn release(&self, path: &ZnodePath, is_abandoned: bool) {
+        let mut table = self.table.lock();
+        table.entries.remove(path.name());
+        if is_abandoned {
+            table.abandoned.insert(path.name().to_owned());
+        }
+    }
+
+    /// How many names may have a znode.
+    pub(crate) fn left(&self) -> usize {
+        let table = self.table.lock();
+        table.entries.len() + table.abandoned.len()
     }
 
     /// Wishes every znode absent, and lets no name be taken any more.

@@ -129,8 +129,8 @@ impl Registrar {
     /// and the registrar's tasks have ended. No instance can be registered any more, by any clone.
     ///
     /// # Errors
-    /// [`ShutdownError`] if some had not ended `within` the time: they go on, for as long as the link exists, and another
-    /// call waits for them.
+    /// [`ShutdownError`] if some were not deregistered `within` the time: they go on, for as long as the link exists, and
+    /// another call waits for them. Also if some were [abandoned](crate::Status::Abandoned), and their znodes may still exist.
     ///
     /// # Cancel safety
     /// The deregistrations go on if the future is dropped.
@@ -140,9 +140,9 @@ impl Registrar {
         // The registrar's task ends with the last keeper.
         *self.task.lock() = None;
         self.shared.tasks.close();
-        match timeout(within, self.shared.tasks.wait()).await {
-            Ok(()) => Ok(()),
-            Err(_) => Err(ShutdownError { left: names.len(), waited: started.elapsed() }),
+        match (timeout(within, self.shared.tasks.wait()).await, names.left()) {
+            (Ok(()), 0) => Ok(()),
+            (_, left) => Err(ShutdownError { left, waited: started.elapsed() }),
         }
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Following {
     reads: BTreeSet<u64>,
     /// The instances that came or went with the list of an audit, without an event so far: that may be behind the list.
     unexplained: BTreeSet<Arc<str>>,
+    /// Whether there was an event since the last audit.
+    heard: bool,
     /// Whether the watch lost an event, and is to be replaced.
     distrusted: bool,
     /// Whether there was a sign, since it was taken last, that the view is correct.
@@ -34,7 +36,13 @@ pub(super) struct Following {
 impl Following {
     /// Following begins.
     pub(super) fn new() -> Self {
-        Self { reads: BTreeSet::new(), unexplained: BTreeSet::new(), distrusted: false, confirmed: true }
+        Self {
+            reads: BTreeSet::new(),
+            unexplained: BTreeSet::new(),
+            heard: false,
+            distrusted: false,
+            confirmed: true,
+        }
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -74,7 +82,7 @@ impl Following {
 
     /// There was an event; `name` was created or deleted.
     pub(super) fn told(&mut self, name: Option<&str>) {
-        self.confirmed = true;
+        (self.confirmed, self.heard) = (true, true);
         if let Some(name) = name {
             self.unexplained.remove(name);
         }
@@ -85,14 +93,19 @@ impl Following {
         self.unexplained = changed.into_iter().collect();
     }
 
-    /// An audit is over. Returns whether there is a mismatch: the list changed without an event.
+    /// An audit is over. Returns whether the list had changed without an event, and the list has corrected that.
     pub(super) fn audited(&mut self) -> bool {
         let mismatch = !mem::take(&mut self.unexplained).is_empty();
         if mismatch {
             warn!("audit mismatch: the list changed without an event");
         }
-        self.confirmed = !mismatch;
+        self.confirmed = true;
         mismatch
+    }
+
+    /// Whether there was no event since the last call, an audit ago: the watch may be dead.
+    pub(super) fn take_silence(&mut self) -> bool {
+        !mem::take(&mut self.heard)
     }
 
     /// The watch lost an event. Returns whether that is new.

@@ -51,7 +51,7 @@ impl Reporter {
 
     /// Releases the name, then reports the final status, so that an observer of the status can register the name again.
     pub(super) fn finish(&self, end: Status) {
-        self.shared.context.names.release(&self.path);
+        self.shared.context.names.release(&self.path, end == Status::Abandoned);
         self.report(end, None);
     }
 

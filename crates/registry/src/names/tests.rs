@@ -12,7 +12,7 @@ fn a_shared_watch_is_needed_until_the_names_are_counted_again() {
     assert!(!names.needs_shared_watch());
     take(&names, "2").unwrap();
     take(&names, "2").expect_err("in use");
-    names.release(&ZnodePath::parse("/2").unwrap());
+    names.release(&ZnodePath::parse("/2").unwrap(), false);
     assert!(names.needs_shared_watch());
     assert!(!names.recount());
 }

@@ -227,6 +227,23 @@ fn a_list_of_an_audit_that_shows_nothing_new_is_no_mismatch() {
 }
 
 #[test]
+fn an_event_that_never_comes_is_corrected_by_the_list_of_an_audit_and_a_watch_that_reports_others_stays() {
+    // ZooKeeper sends no event of a child that we may not read, and lists its name.
+    let mut walk = Walk::following(config(), &[1]);
+    walk.created(2);
+    walk.list(ListReason::Audit, &[1, 2, 3]);
+    walk.update(Update::Audited);
+    assert_eq!(
+        walk.effects(),
+        ["Count(Created, 1)", "Count(AuditMismatches, 1)", "live [1 2 3] r2", "Confirm"]
+    );
+    walk.list(ListReason::Audit, &[1, 2]);
+    walk.update(Update::Audited);
+    let effects = walk.effects();
+    assert!(effects.contains(&"Distrust".to_owned()), "no event for a whole audit: {effects:?}");
+}
+
+#[test]
 fn a_watch_that_lost_an_event_is_distrusted_once_and_the_view_is_stale_until_there_is_another() {
     let mut walk = Walk::following(config(), &[1]);
     walk.list(ListReason::Audit, &[1, 2]);
