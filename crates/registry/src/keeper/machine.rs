@@ -38,7 +38,8 @@ impl Machine {
     /// When [`Input::Timer`] is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.work.stage {
-            Stage::Asking { give_up: at, .. } | Stage::Registered { audit_at: at } => at,
+            Stage::Asking { wished_at: at, .. } => at.filter(|_| self.work.leaves()).map(|at| at + PATIENCE),
+            Stage::Registered { audit_at } => audit_at,
             Stage::Conflict { until } | Stage::Waiting { until } => Some(until),
             Stage::Unready | Stage::Queued | Stage::Over => None,
         }
@@ -92,8 +93,8 @@ impl Machine {
         // The caller vouches for the socket for as long as it wants the instance registered.
         work.known.claim.vouched &= !leaves;
         match &mut work.stage {
-            Stage::Asking { request, give_up, .. } if !(leaves && request.is_for_all()) => {
-                *give_up = leaves.then(|| moment.now + PATIENCE);
+            Stage::Asking { request, wished_at, .. } if !(leaves && request.is_for_all()) => {
+                *wished_at = Some(moment.now);
             }
             Stage::Unready | Stage::Queued | Stage::Conflict { .. } if !leaves => {}
             _ => work.proceed(moment),
@@ -136,13 +137,21 @@ impl Machine {
     fn on_reply(&mut self, reply: Result<Reply, Failure>, moment: &Moment) {
         let work = &mut self.work;
         match mem::replace(&mut work.stage, Stage::Unready) {
-            Stage::Asking { request, on, .. } => {
+            Stage::Asking { request, on, wished_at } => {
                 let scene = work.scene(on, moment);
                 let (known, out) = (&mut work.known, &mut work.effects);
                 let next = Replied { known, scene: &scene, out }.judge(request, reply);
-                // What would be asked on a connection that was replaced meanwhile has to be decided anew.
-                let holds = work.line == Some(on) || matches!(next, Next::Gone);
-                work.follow(if holds { next } else { Next::Again }, on, moment);
+                if work.line == Some(on) || matches!(next, Next::Gone) {
+                    work.follow(next, on, moment);
+                } else {
+                    // The connection was replaced meanwhile: what is known and asked there has to be decided anew.
+                    work.known.doubt();
+                    work.follow(Next::Again, on, moment);
+                }
+                // The wait is that of an earlier wish.
+                if wished_at.is_some() && matches!(work.stage, Stage::Waiting { .. }) {
+                    work.proceed(moment);
+                }
             }
             Stage::Registered { audit_at: None } => self.on_audited(reply, moment),
             // Nobody waits for it any more.
@@ -157,8 +166,12 @@ impl Machine {
         match reply {
             Ok(Reply::Audit(Some(now))) if is_as_written(&now) => {
                 debug!("audit: znode unchanged");
-                work.known.watching.settle(moment.counts);
                 work.stage = Stage::Registered { audit_at: Some(work.known.next_audit(false, moment)) };
+                work.on_change(moment);
+                // An event that came with the reply is later than the stat.
+                if matches!(work.stage, Stage::Registered { .. }) {
+                    work.known.watching.settle(moment.counts);
+                }
                 return;
             }
             Ok(_) => work.effects.push_back(Effect::Tell(Fact::AuditMismatch)),

@@ -104,7 +104,10 @@ impl Replied<'_> {
                     let owner = Some(self.known.claim.owner.clone());
                     self.found(Found { stat, owner, data_is_ours })
                 }
-                None => Next::Ask(Request::Data(stat)),
+                None => {
+                    self.known.doubt();
+                    Next::Ask(Request::Data(stat))
+                }
             },
         }
     }
@@ -146,17 +149,20 @@ impl Replied<'_> {
     fn failed(&mut self, request: Request, failure: Failure) -> Next {
         let Failure { error, ended } = failure;
         let kind = error.kind();
+        let was_sent = !matches!(kind, ErrorKind::Busy | ErrorKind::NotConnected);
         if !request.is_for_all() {
             self.known.doubt();
         }
         // A plain delete may be allowed where a leave is not. And where nobody knows what became of it: a deregistration
         // must not get worse by it.
-        self.known.tells &= !matches!(request, Request::Leave { .. }) || *kind == ErrorKind::BadVersion;
-        let was_sent = !matches!(kind, ErrorKind::Busy | ErrorKind::NotConnected);
+        self.known.tells &=
+            !(was_sent && matches!(request, Request::Leave { .. }) && *kind != ErrorKind::BadVersion);
         match (request, kind) {
             _ if ended => Next::Ended,
             (Request::Sync | Request::EnsureRoot, _) => Next::Failed(error.into()),
-            (Request::Create(_), ErrorKind::NoNode) => Next::Ask(Request::EnsureRoot),
+            (Request::Create(_), ErrorKind::NoNode) if self.scene.wish != Wish::Absent => {
+                Next::Ask(Request::EnsureRoot)
+            }
             (Request::Delete { .. } | Request::Leave { .. }, ErrorKind::NoNode) => Next::Gone,
             // An owner that hides its data stays unknown.
             (Request::Data(stat), ErrorKind::Denied) => {

@@ -21,8 +21,8 @@ pub(super) enum Stage {
     Unready,
     /// A step waits for its permit.
     Queued,
-    /// A request is under way on a connection. A leave may give it up at a moment.
-    Asking { request: Request, on: Line, give_up: Option<Instant> },
+    /// A request is under way on a connection, and the caller's wish may be later than it.
+    Asking { request: Request, on: Line, wished_at: Option<Instant> },
     /// The znode is ours, with our data, and every change is reported. Audited at a moment, or now.
     Registered { audit_at: Option<Instant> },
     /// The znode belongs to another owner, and its end is reported. Looks at a moment in any case.
@@ -131,7 +131,7 @@ impl Work {
                     self.pending();
                 }
                 self.effects.push_back(Effect::Request(request.clone()));
-                self.stage = Stage::Asking { request, on, give_up: None };
+                self.stage = Stage::Asking { request, on, wished_at: None };
             }
             Next::Again => self.proceed(moment),
             Next::Registered => self.registered(moment),
@@ -178,17 +178,18 @@ impl Work {
     pub(super) fn on_change(&mut self, moment: &Moment) {
         let Some(kind) = self.known.watching.change(moment.counts) else { return };
         let is_deletion = kind == EventKind::Deleted;
+        // The keeper may wait a while for its permit to create the znode again. A leave reports its own end.
+        if is_deletion && self.status.is_registered() && !self.leaves() {
+            self.pending();
+        }
         match self.stage {
-            Stage::Registered { .. } if is_deletion => {
-                // The keeper may wait a while for its permit to create the znode again.
-                self.pending();
+            Stage::Registered { .. } | Stage::Conflict { .. } | Stage::Waiting { .. } if is_deletion => {
                 self.proceed(moment);
             }
             Stage::Registered { .. } => {
                 debug!("znode changed");
                 self.overwritten(moment);
             }
-            Stage::Conflict { .. } | Stage::Waiting { .. } if is_deletion => self.proceed(moment),
             Stage::Conflict { .. } => self.wait(Pace::holder_updated(), moment),
             // Known before the next step.
             _ => {}

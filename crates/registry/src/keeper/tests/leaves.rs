@@ -195,3 +195,34 @@ fn a_refused_deletion_is_repeated() {
     assert_eq!(bench.step(Input::Timer, Permit::Leave), [look(false)]);
     assert_eq!(bench.feed(found(stat(0))), [delete(0)]);
 }
+
+#[test]
+fn a_leave_waits_for_nothing_after_an_earlier_step_has_failed() {
+    // Nobody creates the root to leave it.
+    let mut bench = Bench::creating(SHARED);
+    bench.feed(leave());
+    assert_eq!(bench.feed(failed(ErrorKind::NoNode)), [synced_look()]);
+    let mut bench = Bench::creating(SHARED);
+    bench.feed(leave());
+    let refused = bench.feed(failed(ErrorKind::Denied));
+    assert_eq!(refused[2..], [Effect::Release, acquire(Permit::Leave)]);
+    assert_eq!(bench.feed(Input::Permit), [look(false)]);
+}
+
+#[test]
+fn a_leave_that_was_not_sent_is_told_later() {
+    let mut bench = Bench::registered(SHARED);
+    bench.step(leave(), Permit::Leave);
+    bench.feed(failed(ErrorKind::Busy));
+    bench.wait();
+    assert_eq!(bench.step(Input::Timer, Permit::Leave), [look(false)]);
+    assert_eq!(bench.feed(found(stat(0))), [tell_leave(0)]);
+}
+
+#[test]
+fn a_leave_on_another_connection_than_that_of_the_last_reply_looks_first() {
+    let mut bench = Bench::creating(SHARED);
+    bench.feed(leave());
+    bench.feed(Input::Ready(Ready { number: 2, line: line(1, 1), watched: SHARED }));
+    assert_eq!(bench.feed(written(stat(0))), [Effect::Tell(Fact::Created), look(false)]);
+}

@@ -233,3 +233,30 @@ fn a_write_that_ends_the_connection_twice_waits_and_other_data_does_not() {
     assert_eq!(bench.step(present("b"), Permit::Step), [look(false)]);
     assert_eq!(bench.feed(missing()), [create("b")]);
 }
+
+#[test]
+fn an_update_that_came_while_another_one_was_refused_is_tried_at_once() {
+    let mut bench = Bench::registered(SHARED);
+    bench.step(present("b"), Permit::Step);
+    assert_eq!(bench.feed(present("c")), []);
+    let refused = bench.feed(failed(ErrorKind::Denied));
+    assert_eq!(refused[2..], [Effect::Release, acquire(Permit::Step)]);
+    bench.feed(Input::Permit);
+    assert_eq!(bench.feed(found(stat(0))), [write("c", 0, true)]);
+}
+
+#[test]
+fn a_deletion_is_reported_at_once_also_while_a_step_waits() {
+    let mut bench = Bench::registered(SHARED);
+    assert_eq!(bench.feed(present("b")), [acquire(Permit::Step)]);
+    assert_eq!(bench.count_deletion(), [pending()]);
+    assert_eq!(bench.feed(Input::Permit), [look(false)]);
+    // Overwritten before.
+    let mut bench = Bench::registered(SHARED);
+    bench.count_write();
+    assert_eq!(bench.count_deletion(), [pending(), acquire(Permit::Step)]);
+    // But not its own deletion.
+    let mut bench = Bench::registered(SHARED);
+    bench.step(leave(), Permit::Leave);
+    assert_eq!(bench.count_deletion(), []);
+}
