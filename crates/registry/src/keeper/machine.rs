@@ -46,21 +46,21 @@ impl Machine {
     }
 
     /// Whether any connection of the link will do: to leave, it need not be prepared.
-    pub(super) fn wants_line(&self) -> bool {
+    pub(super) fn wants_connection(&self) -> bool {
         let work = &self.work;
-        matches!(work.stage, Stage::Unready) && work.leaves() && work.line.is_none()
+        matches!(work.stage, Stage::Unready) && work.leaves() && work.on.is_none()
     }
 
     pub(super) fn handle(&mut self, input: Input, moment: &Moment) {
-        let (wants_line, work) = (self.wants_line(), &mut self.work);
+        let (wants_connection, work) = (self.wants_connection(), &mut self.work);
         match input {
             _ if matches!(work.stage, Stage::Over) => {}
             Input::Wish(wish) if wish != work.wish => self.on_wish(wish, moment),
             Input::Ready(ready) => self.on_ready(ready, moment),
             Input::Unprepared(trouble) => self.on_unprepared(trouble),
             Input::Down => work.unlink(),
-            Input::Linked(line) if wants_line => {
-                work.line = Some(line);
+            Input::Linked(on) if wants_connection => {
+                work.on = Some(on);
                 work.proceed(moment);
             }
             Input::Wish(_) | Input::Linked(_) => {}
@@ -103,11 +103,11 @@ impl Machine {
 
     fn on_ready(&mut self, ready: Ready, moment: &Moment) {
         let work = &mut self.work;
-        if work.line.is_some_and(|line| line != ready.line) {
+        if work.on.is_some_and(|on| on != ready.on) {
             work.unlink();
         }
-        let is_confirmed = work.known.renew(&ready, work.registered_in(), moment.counts);
-        (work.line, work.ready) = (Some(ready.line), Some(ready));
+        let is_confirmed = work.known.renew(&ready, work.is_registered(), moment.counts);
+        (work.on, work.ready) = (Some(ready.on), Some(ready));
         match work.stage {
             Stage::Unready | Stage::Registered { .. } if is_confirmed && !work.leaves() => {
                 work.registered(moment);
@@ -122,7 +122,7 @@ impl Machine {
     fn on_unprepared(&mut self, trouble: Option<Trouble>) {
         let work = &mut self.work;
         if work.ready.is_some_and(|ready| ready.is_shared()) {
-            work.known.uncover(work.registered_in());
+            work.known.uncover(work.is_registered());
             work.ready = None;
             if !work.leaves() {
                 work.stop();
@@ -141,7 +141,7 @@ impl Machine {
                 let scene = work.scene(on, moment);
                 let (known, out) = (&mut work.known, &mut work.effects);
                 let next = Replied { known, scene: &scene, out }.judge(request, reply);
-                if work.line == Some(on) || matches!(next, Next::Gone) {
+                if work.on == Some(on) || matches!(next, Next::Gone) {
                     work.follow(next, on, moment);
                 } else {
                     // The connection was replaced meanwhile: what is known and asked there has to be decided anew.
@@ -169,7 +169,7 @@ impl Machine {
                 work.stage = Stage::Registered { audit_at: Some(work.known.next_audit(false, moment)) };
                 work.on_change(moment);
                 // An event that came with the reply is later than the stat.
-                if matches!(work.stage, Stage::Registered { .. }) {
+                if work.is_registered() {
                     work.known.watching.settle(moment.counts);
                 }
                 return;

@@ -41,7 +41,7 @@ impl Replied<'_> {
             }
             (Request::Create(record), Ok(Reply::Written(stat))) => {
                 self.known.claim.created = Some(stat.czxid);
-                debug!(czxid = %stat.czxid, session = %self.scene.line.session, "znode created");
+                debug!(czxid = %stat.czxid, session = %self.scene.on.session, "znode created");
                 self.tell(Fact::Created);
                 self.written(record, stat)
             }
@@ -76,7 +76,7 @@ impl Replied<'_> {
 
     /// The znode has this data now, by a write of ours.
     fn written(&mut self, record: Record, stat: Stat) -> Next {
-        let session = self.scene.line.session;
+        let session = self.scene.on.session;
         let is_ours = stat.ephemeral_owner == Some(session);
         self.known.written = Some(Written { stat, session, record, stands: is_ours });
         if is_ours { self.if_covered(Next::Registered) } else { Next::Again }
@@ -93,7 +93,7 @@ impl Replied<'_> {
             (None, Wish::Absent) => Next::Gone,
             (None, Wish::Present(record)) => {
                 self.known.doubt();
-                if self.known.claim.seen_in.take() == Some(self.scene.line.epoch) {
+                if self.known.claim.seen_in.take() == Some(self.scene.on.epoch) {
                     self.tell(Fact::Lost);
                 }
                 self.known.create(record, self.scene)
@@ -114,7 +114,7 @@ impl Replied<'_> {
 
     /// Decides about a znode whose owner is known, as far as it can be.
     fn found(&mut self, found: Found) -> Next {
-        let session = self.scene.line.session;
+        let session = self.scene.on.session;
         let (decision, stat) = (decide(&found, session, &self.known.claim), found.stat);
         match (decision, &self.scene.wish) {
             (Decision::Leave(_), Wish::Absent) => Next::Gone,

@@ -218,7 +218,7 @@ fn a_write_that_ends_the_connection_twice_waits_and_other_data_does_not() {
     let mut bench = Bench::creating(SHARED);
     for reconnects in 1..=2 {
         assert_eq!(bench.feed(lost()), [Effect::Release]);
-        let ready = Ready { number: 1 + reconnects, line: line(1, reconnects), watched: SHARED };
+        let ready = Ready { number: 1 + reconnects, on: connection(1, reconnects), watched: SHARED };
         assert_eq!(bench.step(Input::Ready(ready), Permit::Step), [look(false)]);
         let next = bench.feed(missing());
         if reconnects == 1 {
