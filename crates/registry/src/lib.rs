@@ -62,9 +62,9 @@
 //! * The health of the service is not checked: bind, listen and accept before you register; deregister first when you
 //!   stop.
 //! * ZooKeeper leaves one window open: a znode of another owner that replaces the stale one between our read and our
-//!   transaction (both at version 0) is replaced, and one that replaces ours between our read and our delete is
-//!   deleted. The deletion of a registered znode goes without a read: there the window is from the event of the change to
-//!   our delete. Its owner learns of it by its own watch.
+//!   transaction (both at version 0) is replaced, and one that replaces ours between our read and our write or delete is
+//!   written, and then left alone, or deleted. What is registered is written and deleted without a read: there the window
+//!   is from the event of the change to our request. Its owner learns of it by its own watch.
 //! * The audit, not a watch, finds data that was overwritten while the link was down, where the root watch confirms all
 //!   registrations without a read; and changes of a znode whose ACL was changed by hand so that we cannot read it.
 //!

@@ -79,7 +79,11 @@ impl Replied<'_> {
         let session = self.scene.on.session;
         let is_ours = stat.ephemeral_owner == Some(session);
         self.known.written = Some(Written { stat, session, record, stands: is_ours });
-        if is_ours { self.if_covered(Next::Registered) } else { Next::Again }
+        if !is_ours {
+            self.known.claim.overwrote = Some(stat.czxid);
+            return Next::Again;
+        }
+        self.if_covered(Next::Registered)
     }
 
     /// What follows where every later change is reported: elsewhere another look, which sets a watch.
