@@ -144,8 +144,8 @@ impl Machine {
                 if work.on == Some(on) || matches!(next, Next::Gone) {
                     work.follow(next, on, moment);
                 } else {
-                    // The connection was replaced meanwhile: what is known and asked there has to be decided anew.
-                    work.known.doubt();
+                    // The connection has ended meanwhile: nothing that was found on it, or set, is good any more.
+                    work.known.uncover(false);
                     work.follow(Next::Again, on, moment);
                 }
                 // The wait is that of an earlier wish.

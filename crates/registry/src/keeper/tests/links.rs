@@ -126,6 +126,16 @@ fn a_reply_of_a_connection_that_was_replaced_leads_to_a_look_on_the_new_one() {
 }
 
 #[test]
+fn a_watch_whose_connection_ended_before_the_reply_covers_nothing() {
+    let mut bench = Bench::creating(OWN);
+    assert_eq!(bench.feed(written(stat(0))), [Effect::Tell(Fact::Created), look(true)]);
+    bench.feed(Input::Down);
+    assert_eq!(bench.feed(found(stat(0))), [Effect::Release]);
+    let ready = Ready { number: 2, on: connection(1, 1), watched: OWN };
+    assert_eq!(bench.step(Input::Ready(ready), Permit::Step), [look(true)]);
+}
+
+#[test]
 fn without_a_connection_every_stage_waits_for_one() {
     let mut queued = Bench::new(false);
     queued.feed(ready(1, SHARED));
@@ -204,13 +214,31 @@ fn every_input_is_handled_in_every_stage_and_the_same_seed_has_the_same_effects(
         let (mut rng, mut bench) = (SmallRng::seed_from_u64(seed), Bench::new(true));
         let began = bench.moment.now;
         let mut effects = Vec::new();
+        let (mut waits, mut holds) = (false, false);
         for _ in 0..60 {
             bench.moment.now += std::time::Duration::from_millis(rng.random_range(0..900));
             bench.moment.counts.deleted += u32::from(rng.random_bool(0.1));
             bench.moment.counts.written += u32::from(rng.random_bool(0.2));
-            let next = bench.feed(any_input(&mut rng));
+            let input = any_input(&mut rng);
+            if matches!(input, Input::Permit) {
+                if !waits {
+                    continue;
+                }
+                (waits, holds) = (false, true);
+            }
+            let next = bench.feed(input);
             let requests = next.iter().filter(|effect| matches!(effect, Effect::Request(_))).count();
             assert!(requests <= 1, "{next:?}");
+            for effect in &next {
+                match effect {
+                    Effect::Acquire(_) => assert!(!std::mem::replace(&mut waits, true) || !holds, "{next:?}"),
+                    Effect::Release => (waits, holds) = (false, false),
+                    Effect::Request(Request::Audit) => assert!(!holds, "{next:?}"),
+                    Effect::Request(_) => assert!(holds && !waits, "{next:?}"),
+                    _ => {}
+                }
+                assert!(!(waits && holds), "{next:?}");
+            }
             let deadline = bench.machine.deadline().map(|at| at.saturating_duration_since(began));
             effects.push(format!("{next:?} {deadline:?}"));
         }
