@@ -25,6 +25,8 @@ pub(crate) struct Claim {
     pub(crate) vouched: bool,
     /// The znode that we are known to have created.
     pub(crate) created: Option<Zxid>,
+    /// A znode of another owner that has our data: it took the place of ours right before we wrote.
+    pub(crate) overwrote: Option<Zxid>,
     /// The name was ours before: another owner that has it now took it after us.
     pub(crate) registered_before: bool,
     /// The epoch in which a create was sent last: a znode of ours may exist.
@@ -35,7 +37,15 @@ pub(crate) struct Claim {
 
 impl Claim {
     pub(crate) fn new(owner: Owner, vouched: bool) -> Self {
-        Self { owner, vouched, created: None, registered_before: false, create_sent_in: None, seen_in: None }
+        Self {
+            owner,
+            vouched,
+            created: None,
+            overwrote: None,
+            registered_before: false,
+            create_sent_in: None,
+            seen_in: None,
+        }
     }
 
     /// Whether there can be a znode of ours.
@@ -75,7 +85,7 @@ pub(crate) fn decide(found: &Found, ours: SessionId, us: &Claim) -> Decision {
         };
     }
     let stale = match (&found.owner, same_incarnation) {
-        (_, Some(true)) => true,
+        (_, Some(true)) => us.overwrote != Some(found.stat.czxid),
         (Some(owner), _) => us.vouched && !us.registered_before && us.owner.same_place(owner),
         (None, _) => false,
     };

@@ -44,7 +44,7 @@ use zk_core::{CloseReason, Connection, EventKind, OneShot, Phase, ZnodePath};
 
 use crate::decide::Claim;
 use crate::inbox::{EventCounts, Inbox};
-use crate::readiness::{Line, Readiness};
+use crate::readiness::{ConnectionId, Readiness};
 use crate::shared::Shared;
 use crate::singleflight::Ticket;
 use crate::status::Status;
@@ -157,12 +157,12 @@ impl Keeper {
                 self.counted = self.inbox.counts();
                 return Input::Counted;
             }
-            if self.machine.wants_line()
+            if self.machine.wants_connection()
                 && let Some(connection) = self.shared.zk.connection()
             {
-                let line = Line::of(&connection);
+                let on = ConnectionId::of(&connection);
                 self.connection = Some(connection);
-                return Input::Linked(line);
+                return Input::Linked(on);
             }
             let deadline = self.machine.deadline();
             tokio::select! {
@@ -182,7 +182,7 @@ impl Keeper {
                 () = changed(&mut self.wish) => return Input::Wish(self.wish.borrow_and_update().clone()),
                 kind = fired(&mut self.watch) => return Input::Fired(kind),
                 // Nobody else says that there is one.
-                linked = self.shared.zk.connected(), if self.is_orphaned && self.machine.wants_line() => {
+                linked = self.shared.zk.connected(), if self.is_orphaned && self.machine.wants_connection() => {
                     if linked.is_err() {
                         return self.closed();
                     }

@@ -61,10 +61,10 @@
 //! * The health of the service is not checked: bind, listen and accept before you register; deregister first when you
 //!   stop.
 //! * ZooKeeper leaves one window open: a znode of another owner that replaces the stale one between our read and our
-//!   transaction (both at version 0) is replaced, and one that replaces ours between our read and our delete is
-//!   deleted. Updates and deletions of a registered znode go without a read: there the window is from the change to its
-//!   event (to the audit, if that is lost), and only a znode with the same version is written or deleted. Its owner learns
-//!   of it by its own watch.
+//!   transaction (both at version 0) is replaced, and one that replaces ours between our read and our write or delete is
+//!   written, and then left alone, or deleted. What is registered is written and deleted without a read: there the window
+//!   is from the change to its event (to the audit, if that is lost), and only a znode with the same version is concerned.
+//!   Its owner learns of it by its own watch.
 //! * The audit, not a watch, finds data that was overwritten while the link was down, where the root watch confirms all
 //!   registrations without a read; and changes of a znode whose ACL was changed by hand so that we cannot read it.
 //!

@@ -34,13 +34,13 @@ pub(crate) struct ReadyConnection {
 pub(crate) struct Ready {
     /// A later one has a greater number.
     pub(crate) number: u64,
-    pub(crate) line: Line,
+    pub(crate) on: ConnectionId,
     pub(crate) watched: Watched,
 }
 
 /// Tells one connection from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct ConnectionId {
     pub(crate) epoch: u64,
     pub(crate) reconnects: u64,
     pub(crate) session: SessionId,
@@ -62,7 +62,7 @@ pub(crate) enum Watched {
     },
 }
 
-impl Line {
+impl ConnectionId {
     pub(crate) fn of(connection: &Connection) -> Self {
         let (epoch, reconnects) = (connection.epoch(), connection.reconnects());
         Self { epoch, reconnects, session: connection.session().id }
@@ -82,7 +82,8 @@ impl Ready {
 
     /// Whether a znode that was registered under the shared watch of an earlier ready connection, and whose keeper was
     /// notified of no deletion, still exists.
-    pub(crate) fn confirms(&self, earlier: u64) -> bool {
-        matches!(self.watched, Watched::Shared { unchanged_since } if unchanged_since <= earlier)
+    pub(crate) fn confirms(&self, earlier: Self) -> bool {
+        self.on.epoch == earlier.on.epoch
+            && matches!(self.watched, Watched::Shared { unchanged_since } if unchanged_since <= earlier.number)
     }
 }

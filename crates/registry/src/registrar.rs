@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use instance::{Encoded, Format, Instance, Owner, Plain};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use zk_core::Zk;
@@ -104,14 +105,13 @@ impl Registrar {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn register(&self, instance: Instance, socket: Socket) -> Result<Registration, RegisterError> {
-        let shared = &self.shared;
-        let (bound, mut owner) = match socket {
-            Socket::Unvouched => (None, self.owner.clone()),
-            Socket::Bound(bound) => (Some(bound), self.owner.clone()),
+        // Panics before a name is taken.
+        let _runtime = Handle::current();
+        let (shared, owner) = (&self.shared, self.owner.clone());
+        let (is_vouched, owner) = match socket {
+            Socket::Unvouched => (false, owner),
+            Socket::Bound(bound) => (true, owner.with_bound(bound)),
         };
-        if let Some(bound) = bound {
-            owner = owner.with_bound(bound);
-        }
         let Encoded { segment, data } = shared.format.encode(&instance.with_owner(owner.clone()))?;
         let path = shared.config.root().join(&segment)?;
         let (wish_tx, wish) = watch::channel(Wish::Present(data.into()));
@@ -119,7 +119,7 @@ impl Registrar {
         let mut task = self.task.lock();
         let inbox = shared.context.names.take(&path, &wish_tx)?;
         let registrar = task.get_or_insert_with(|| task::spawn(shared)).clone();
-        let claim = Claim::new(owner.clone(), bound.is_some());
+        let claim = Claim::new(owner.clone(), is_vouched);
         let name = Name { path: path.clone(), inbox, claim, wish, registrar };
         let status = keeper::spawn(shared.clone(), name);
         Ok(Registration { shared: shared.clone(), path, owner, wish: wish_tx, status })
@@ -136,9 +136,12 @@ impl Registrar {
     /// The deregistrations go on if the future is dropped.
     pub async fn shutdown(&self, within: Duration) -> Result<(), ShutdownError> {
         let (names, started) = (&self.shared.context.names, Instant::now());
-        names.close();
-        // The registrar's task ends with the last keeper.
-        *self.task.lock() = None;
+        {
+            let mut task = self.task.lock();
+            names.close();
+            // The registrar's task ends with the last keeper.
+            *task = None;
+        }
         self.shared.tasks.close();
         match (timeout(within, self.shared.tasks.wait()).await, names.left()) {
             (Ok(()), 0) => Ok(()),

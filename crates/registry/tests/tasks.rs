@@ -129,3 +129,12 @@ async fn the_end_of_the_registrars_task_abandons_its_registrations() {
     let error = timeout(SOON, service.registrar.shutdown(SOON)).await.unwrap().unwrap_err();
     assert_eq!(error.left, usize::from(MANY) + 1, "their znodes may still exist");
 }
+
+#[test]
+fn a_registration_outside_a_runtime_takes_no_name() {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let service = runtime.block_on(async { Service::on(even()) });
+    let outside = std::panic::AssertUnwindSafe(|| service.register(0));
+    assert!(std::panic::catch_unwind(outside).is_err());
+    runtime.block_on(async { all_registered(&[service.register(0)]).await });
+}

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use zk_core::{Error, EventKind, SessionId, Stat};
 
 use crate::inbox::EventCounts;
-use crate::readiness::{Line, Ready};
+use crate::readiness::{ConnectionId, Ready};
 use crate::status::{Status, Trouble};
 use crate::wish::{Record, Wish};
 
@@ -23,7 +23,7 @@ pub(super) enum Input {
     /// There is no connection.
     Down,
     /// There is a connection, prepared or not: for a machine that wants one.
-    Linked(Line),
+    Linked(ConnectionId),
     /// The link is closed for good, and the ensemble has confirmed the end of the session or not.
     Closed { clean: bool },
     /// The registrar's task has ended, and the link has not: no connection is prepared any more.

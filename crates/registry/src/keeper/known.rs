@@ -9,7 +9,7 @@ use super::pace::Pace;
 use super::watching::{Cover, Watching};
 use crate::decide::Claim;
 use crate::inbox::EventCounts;
-use crate::readiness::{Line, Ready};
+use crate::readiness::{ConnectionId, Ready};
 use crate::status::{Holder, Trouble};
 use crate::wish::{Record, Wish};
 
@@ -20,8 +20,9 @@ pub(super) struct Known {
     pub(super) claim: Claim,
     pub(super) written: Option<Written>,
     pub(super) watching: Watching,
-    /// What was registered when the shared watch ended: a later one may confirm it, without a read.
-    unconfirmed: Option<Unconfirmed>,
+    /// The znode was registered when the shared watch of this connection ended: a later one may confirm it, without a
+    /// read.
+    unconfirmed: Option<Ready>,
     pub(super) pace: Pace,
     /// The server may lag behind what we know: a write met another znode than the read before it.
     pub(super) lagging: bool,
@@ -43,17 +44,9 @@ pub(super) struct Written {
     pub(super) stands: bool,
 }
 
-/// A znode that was registered under a shared watch that has ended.
-#[derive(Debug)]
-struct Unconfirmed {
-    /// The number of the ready connection.
-    ready: u64,
-    epoch: u64,
-}
-
 /// Where a keeper decides.
 pub(super) struct Scene {
-    pub(super) line: Line,
+    pub(super) on: ConnectionId,
     /// `None` where the connection is not prepared: only leaving is possible.
     pub(super) ready: Option<Ready>,
     pub(super) wish: Wish,
@@ -126,26 +119,25 @@ impl Known {
         }
     }
 
-    /// The watch has ended, or the connection with it. `registered_in` is the epoch, if the znode was registered.
-    pub(super) fn uncover(&mut self, registered_in: Option<u64>) {
-        if let (Some(epoch), Cover::Shared(ready)) = (registered_in, self.watching.cover()) {
-            self.unconfirmed = Some(Unconfirmed { ready, epoch });
+    /// The watch has ended, or the connection with it, while the znode was registered or not.
+    pub(super) fn uncover(&mut self, is_registered: bool) {
+        if let (true, Cover::Shared(ready)) = (is_registered, self.watching.cover()) {
+            self.unconfirmed = Some(ready);
         }
         self.watching.end();
         self.doubt();
     }
 
     /// A connection is ready. Returns whether it confirms the znode as it was registered: then it stands again.
-    pub(super) fn renew(&mut self, ready: &Ready, registered_in: Option<u64>, counts: EventCounts) -> bool {
-        if matches!(self.watching.cover(), Cover::Shared(number) if number != ready.number) {
-            self.uncover(registered_in);
+    pub(super) fn renew(&mut self, ready: &Ready, is_registered: bool, counts: EventCounts) -> bool {
+        if matches!(self.watching.cover(), Cover::Shared(before) if before != *ready) {
+            self.uncover(is_registered);
         }
         if self.is_covered() {
             return false;
         }
         let is_told = !self.watching.settle(counts);
-        let confirms = |before: Unconfirmed| ready.confirms(before.ready) && before.epoch == ready.line.epoch;
-        let is_confirmed = self.unconfirmed.take().is_some_and(confirms) && is_told;
+        let is_confirmed = self.unconfirmed.take().is_some_and(|before| ready.confirms(before)) && is_told;
         if is_confirmed {
             self.watching.ask(Some(ready));
             self.written.iter_mut().for_each(|written| written.stands = true);
@@ -179,9 +171,9 @@ impl Known {
                 Next::Ask(Request::Stat { watch: false, sync: self.lagging || scene.ready.is_none() })
             }
             // No znode of this session can exist: create, and read only if the name is taken.
-            (Wish::Present(record), _) if self.claim.create_sent_in != Some(scene.line.epoch) => {
+            (Wish::Present(record), _) if self.claim.create_sent_in != Some(scene.on.epoch) => {
                 if self.claim.seen_in.take().is_some() {
-                    debug!(session = %scene.line.session, "registering again in a new session");
+                    debug!(session = %scene.on.session, "registering again in a new session");
                 }
                 self.create(record, scene)
             }
@@ -220,7 +212,7 @@ impl Known {
             return Next::Failed(trouble);
         }
         if !matches!(write, Request::Write { .. }) {
-            self.claim.create_sent_in = Some(scene.line.epoch);
+            self.claim.create_sent_in = Some(scene.on.epoch);
         }
         self.watching.ask(scene.ready.as_ref());
         Next::Ask(write)

@@ -38,28 +38,29 @@ impl Machine {
     /// When [`Input::Timer`] is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.work.stage {
-            Stage::Asking { give_up: at, .. } | Stage::Registered { audit_at: at } => at,
+            Stage::Asking { wished_at: at, .. } => at.filter(|_| self.work.leaves()).map(|at| at + PATIENCE),
+            Stage::Registered { audit_at } => audit_at,
             Stage::Conflict { until } | Stage::Waiting { until } => Some(until),
             Stage::Unready | Stage::Queued | Stage::Over => None,
         }
     }
 
     /// Whether any connection of the link will do: to leave, it need not be prepared.
-    pub(super) fn wants_line(&self) -> bool {
+    pub(super) fn wants_connection(&self) -> bool {
         let work = &self.work;
-        matches!(work.stage, Stage::Unready) && work.leaves() && work.line.is_none()
+        matches!(work.stage, Stage::Unready) && work.leaves() && work.on.is_none()
     }
 
     pub(super) fn handle(&mut self, input: Input, moment: &Moment) {
-        let (wants_line, work) = (self.wants_line(), &mut self.work);
+        let (wants_connection, work) = (self.wants_connection(), &mut self.work);
         match input {
             _ if matches!(work.stage, Stage::Over) => {}
             Input::Wish(wish) if wish != work.wish => self.on_wish(wish, moment),
             Input::Ready(ready) => self.on_ready(ready, moment),
             Input::Unprepared(trouble) => self.on_unprepared(trouble),
             Input::Down => work.unlink(),
-            Input::Linked(line) if wants_line => {
-                work.line = Some(line);
+            Input::Linked(on) if wants_connection => {
+                work.on = Some(on);
                 work.proceed(moment);
             }
             Input::Wish(_) | Input::Linked(_) => {}
@@ -92,8 +93,8 @@ impl Machine {
         // The caller vouches for the socket for as long as it wants the instance registered.
         work.known.claim.vouched &= !leaves;
         match &mut work.stage {
-            Stage::Asking { request, give_up, .. } if !(leaves && request.is_for_all()) => {
-                *give_up = leaves.then(|| moment.now + PATIENCE);
+            Stage::Asking { request, wished_at, .. } if !(leaves && request.is_for_all()) => {
+                *wished_at = Some(moment.now);
             }
             Stage::Unready | Stage::Queued | Stage::Conflict { .. } if !leaves => {}
             _ => work.proceed(moment),
@@ -102,11 +103,11 @@ impl Machine {
 
     fn on_ready(&mut self, ready: Ready, moment: &Moment) {
         let work = &mut self.work;
-        if work.line.is_some_and(|line| line != ready.line) {
+        if work.on.is_some_and(|on| on != ready.on) {
             work.unlink();
         }
-        let is_confirmed = work.known.renew(&ready, work.registered_in(), moment.counts);
-        (work.line, work.ready) = (Some(ready.line), Some(ready));
+        let is_confirmed = work.known.renew(&ready, work.is_registered(), moment.counts);
+        (work.on, work.ready) = (Some(ready.on), Some(ready));
         match work.stage {
             Stage::Unready | Stage::Registered { .. } if is_confirmed && !work.leaves() => {
                 work.registered(moment);
@@ -121,7 +122,7 @@ impl Machine {
     fn on_unprepared(&mut self, trouble: Option<Trouble>) {
         let work = &mut self.work;
         if work.ready.is_some_and(|ready| ready.is_shared()) {
-            work.known.uncover(work.registered_in());
+            work.known.uncover(work.is_registered());
             work.ready = None;
             if !work.leaves() {
                 work.stop();
@@ -136,13 +137,21 @@ impl Machine {
     fn on_reply(&mut self, reply: Result<Reply, Failure>, moment: &Moment) {
         let work = &mut self.work;
         match mem::replace(&mut work.stage, Stage::Unready) {
-            Stage::Asking { request, on, .. } => {
+            Stage::Asking { request, on, wished_at } => {
                 let scene = work.scene(on, moment);
                 let (known, out) = (&mut work.known, &mut work.effects);
                 let next = Replied { known, scene: &scene, out }.judge(request, reply);
-                // What would be asked on a connection that was replaced meanwhile has to be decided anew.
-                let holds = work.line == Some(on) || matches!(next, Next::Gone);
-                work.follow(if holds { next } else { Next::Again }, on, moment);
+                if work.on == Some(on) || matches!(next, Next::Gone) {
+                    work.follow(next, on, moment);
+                } else {
+                    // The connection has ended meanwhile: nothing that was found on it, or set, is good any more.
+                    work.known.uncover(false);
+                    work.follow(Next::Again, on, moment);
+                }
+                // The wait is that of an earlier wish.
+                if wished_at.is_some() && matches!(work.stage, Stage::Waiting { .. }) {
+                    work.proceed(moment);
+                }
             }
             Stage::Registered { audit_at: None } => self.on_audited(reply, moment),
             // Nobody waits for it any more.
@@ -157,8 +166,12 @@ impl Machine {
         match reply {
             Ok(Reply::Audit(Some(now))) if is_as_written(&now) => {
                 debug!("audit: znode unchanged");
-                work.known.watching.settle(moment.counts);
                 work.stage = Stage::Registered { audit_at: Some(work.known.next_audit(false, moment)) };
+                work.on_change(moment);
+                // An event that came with the reply is later than the stat.
+                if work.is_registered() {
+                    work.known.watching.settle(moment.counts);
+                }
                 return;
             }
             Ok(_) => work.effects.push_back(Effect::Tell(Fact::AuditMismatch)),

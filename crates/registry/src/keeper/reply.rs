@@ -41,7 +41,7 @@ impl Replied<'_> {
             }
             (Request::Create(record), Ok(Reply::Written(stat))) => {
                 self.known.claim.created = Some(stat.czxid);
-                debug!(czxid = %stat.czxid, session = %self.scene.line.session, "znode created");
+                debug!(czxid = %stat.czxid, session = %self.scene.on.session, "znode created");
                 self.tell(Fact::Created);
                 self.written(record, stat)
             }
@@ -76,10 +76,14 @@ impl Replied<'_> {
 
     /// The znode has this data now, by a write of ours.
     fn written(&mut self, record: Record, stat: Stat) -> Next {
-        let session = self.scene.line.session;
+        let session = self.scene.on.session;
         let is_ours = stat.ephemeral_owner == Some(session);
         self.known.written = Some(Written { stat, session, record, stands: is_ours });
-        if is_ours { self.if_covered(Next::Registered) } else { Next::Again }
+        if !is_ours {
+            self.known.claim.overwrote = Some(stat.czxid);
+            return Next::Again;
+        }
+        self.if_covered(Next::Registered)
     }
 
     /// What follows where every later change is reported: elsewhere another look, which sets a watch.
@@ -93,7 +97,7 @@ impl Replied<'_> {
             (None, Wish::Absent) => Next::Gone,
             (None, Wish::Present(record)) => {
                 self.known.doubt();
-                if self.known.claim.seen_in.take() == Some(self.scene.line.epoch) {
+                if self.known.claim.seen_in.take() == Some(self.scene.on.epoch) {
                     self.tell(Fact::Lost);
                 }
                 self.known.create(record, self.scene)
@@ -104,14 +108,17 @@ impl Replied<'_> {
                     let owner = Some(self.known.claim.owner.clone());
                     self.found(Found { stat, owner, data_is_ours })
                 }
-                None => Next::Ask(Request::Data(stat)),
+                None => {
+                    self.known.doubt();
+                    Next::Ask(Request::Data(stat))
+                }
             },
         }
     }
 
     /// Decides about a znode whose owner is known, as far as it can be.
     fn found(&mut self, found: Found) -> Next {
-        let session = self.scene.line.session;
+        let session = self.scene.on.session;
         let (decision, stat) = (decide(&found, session, &self.known.claim), found.stat);
         match (decision, &self.scene.wish) {
             (Decision::Leave(_), Wish::Absent) => Next::Gone,
@@ -146,17 +153,20 @@ impl Replied<'_> {
     fn failed(&mut self, request: Request, failure: Failure) -> Next {
         let Failure { error, ended } = failure;
         let kind = error.kind();
+        let was_sent = !matches!(kind, ErrorKind::Busy | ErrorKind::NotConnected);
         if !request.is_for_all() {
             self.known.doubt();
         }
         // A plain delete may be allowed where a leave is not. And where nobody knows what became of it: a deregistration
         // must not get worse by it.
-        self.known.tells &= !matches!(request, Request::Leave { .. }) || *kind == ErrorKind::BadVersion;
-        let was_sent = !matches!(kind, ErrorKind::Busy | ErrorKind::NotConnected);
+        self.known.tells &=
+            !(was_sent && matches!(request, Request::Leave { .. }) && *kind != ErrorKind::BadVersion);
         match (request, kind) {
             _ if ended => Next::Ended,
             (Request::Sync | Request::EnsureRoot, _) => Next::Failed(error.into()),
-            (Request::Create(_), ErrorKind::NoNode) => Next::Ask(Request::EnsureRoot),
+            (Request::Create(_), ErrorKind::NoNode) if self.scene.wish != Wish::Absent => {
+                Next::Ask(Request::EnsureRoot)
+            }
             (Request::Delete { .. } | Request::Leave { .. }, ErrorKind::NoNode) => Next::Gone,
             // An owner that hides its data stays unknown.
             (Request::Data(stat), ErrorKind::Denied) => {

@@ -12,8 +12,8 @@ pub(super) enum Cover {
     Nothing,
     /// The znode's own watch, for one event.
     Own,
-    /// The shared watch of the ready connection of this number.
-    Shared(u64),
+    /// The shared watch of this ready connection.
+    Shared(Ready),
 }
 
 /// The watch, and the events that are accounted for.
@@ -57,7 +57,7 @@ impl Watching {
     /// watch has yet to be set, and a write of ours fires the one that is.
     pub(super) fn ask(&mut self, ready: Option<&Ready>) {
         self.cover = match ready {
-            Some(ready) if ready.is_shared() => Cover::Shared(ready.number),
+            Some(ready) if ready.is_shared() => Cover::Shared(*ready),
             _ => Cover::Nothing,
         };
     }

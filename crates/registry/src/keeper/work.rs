@@ -10,7 +10,7 @@ use zk_core::EventKind;
 use super::io::{Effect, Fact, Moment, Permit, Request};
 use super::known::{Known, Next, Scene};
 use super::pace::Pace;
-use crate::readiness::{Line, Ready};
+use crate::readiness::{ConnectionId, Ready};
 use crate::status::{Status, Trouble};
 use crate::wish::Wish;
 
@@ -21,8 +21,8 @@ pub(super) enum Stage {
     Unready,
     /// A step waits for its permit.
     Queued,
-    /// A request is under way on a connection. A leave may give it up at a moment.
-    Asking { request: Request, on: Line, give_up: Option<Instant> },
+    /// A request is under way on a connection, and the caller's wish may be later than it.
+    Asking { request: Request, on: ConnectionId, wished_at: Option<Instant> },
     /// The znode is ours, with our data, and every change is reported. Audited at a moment, or now.
     Registered { audit_at: Option<Instant> },
     /// The znode belongs to another owner, and its end is reported. Looks at a moment in any case.
@@ -42,7 +42,7 @@ pub(super) struct Work {
     /// True at any time: each change of it says what has become known.
     status: Status,
     /// The connection in use, and what it is prepared for.
-    pub(super) line: Option<Line>,
+    pub(super) on: Option<ConnectionId>,
     pub(super) ready: Option<Ready>,
     pub(super) holds_permit: bool,
     pub(super) effects: VecDeque<Effect>,
@@ -51,22 +51,21 @@ pub(super) struct Work {
 impl Work {
     pub(super) fn new(wish: Wish, known: Known) -> Self {
         let (stage, status, effects) = (Stage::Unready, Status::Pending { trouble: None }, VecDeque::new());
-        Self { stage, wish, known, status, line: None, ready: None, holds_permit: false, effects }
+        Self { stage, wish, known, status, on: None, ready: None, holds_permit: false, effects }
     }
 
     pub(super) fn leaves(&self) -> bool {
         self.wish == Wish::Absent
     }
 
-    /// The epoch, if the znode is registered.
-    pub(super) fn registered_in(&self) -> Option<u64> {
-        self.line.filter(|_| matches!(self.stage, Stage::Registered { .. })).map(|line| line.epoch)
+    pub(super) fn is_registered(&self) -> bool {
+        matches!(self.stage, Stage::Registered { .. })
     }
 
     /// Where a decision is made, for a connection.
-    pub(super) fn scene(&self, line: Line, moment: &Moment) -> Scene {
+    pub(super) fn scene(&self, on: ConnectionId, moment: &Moment) -> Scene {
         let (ready, wish, is_registered) = (self.ready, self.wish.clone(), self.status.is_registered());
-        Scene { line, ready, wish, is_registered, moment: *moment }
+        Scene { on, ready, wish, is_registered, moment: *moment }
     }
 
     fn report(&mut self, status: Status) {
@@ -111,7 +110,7 @@ impl Work {
         // A znode whose version is known is written without a watch.
         let may_step =
             |ready: Ready| ready.can_watch(moment.needs_shared_watch) || self.known.standing().is_some();
-        let Some(line) = self.line.filter(|_| leaves || self.ready.is_some_and(may_step)) else {
+        let Some(on) = self.on.filter(|_| leaves || self.ready.is_some_and(may_step)) else {
             return self.rest(Stage::Unready);
         };
         if !self.holds_permit {
@@ -119,19 +118,19 @@ impl Work {
             let permit = if leaves { Permit::Leave } else { Permit::Step };
             return self.effects.push_back(Effect::Acquire(permit));
         }
-        let next = self.known.next(&self.scene(line, moment));
-        self.follow(next, line, moment);
+        let next = self.known.next(&self.scene(on, moment));
+        self.follow(next, on, moment);
     }
 
     /// Goes where a decision leads that was made for a connection.
-    pub(super) fn follow(&mut self, next: Next, on: Line, moment: &Moment) {
+    pub(super) fn follow(&mut self, next: Next, on: ConnectionId, moment: &Moment) {
         match next {
             Next::Ask(request) => {
                 if matches!(request, Request::Create(_) | Request::TakeOver { .. }) {
                     self.pending();
                 }
                 self.effects.push_back(Effect::Request(request.clone()));
-                self.stage = Stage::Asking { request, on, give_up: None };
+                self.stage = Stage::Asking { request, on, wished_at: None };
             }
             Next::Again => self.proceed(moment),
             Next::Registered => self.registered(moment),
@@ -156,7 +155,7 @@ impl Work {
 
     /// The znode is ours, and every change is reported.
     pub(super) fn registered(&mut self, moment: &Moment) {
-        let (Some(line), Some(written)) = (self.line, self.known.written.as_ref()) else {
+        let (Some(on), Some(written)) = (self.on, self.known.written.as_ref()) else {
             return self.proceed(moment);
         };
         let (stat, has_wanted) = (written.stat, self.wish == Wish::Present(written.record.clone()));
@@ -164,8 +163,8 @@ impl Work {
         if self.leaves() || self.known.watching.change(moment.counts) == Some(EventKind::Deleted) {
             return self.proceed(moment);
         }
-        self.known.registered(line.epoch);
-        self.report(Status::Registered { czxid: stat.czxid, session: line.session });
+        self.known.registered(on.epoch);
+        self.report(Status::Registered { czxid: stat.czxid, session: on.session });
         if !has_wanted {
             return self.proceed(moment);
         }
@@ -178,17 +177,18 @@ impl Work {
     pub(super) fn on_change(&mut self, moment: &Moment) {
         let Some(kind) = self.known.watching.change(moment.counts) else { return };
         let is_deletion = kind == EventKind::Deleted;
+        // The keeper may wait a while for its permit to create the znode again. A leave reports its own end.
+        if is_deletion && self.status.is_registered() && !self.leaves() {
+            self.pending();
+        }
         match self.stage {
-            Stage::Registered { .. } if is_deletion => {
-                // The keeper may wait a while for its permit to create the znode again.
-                self.pending();
+            Stage::Registered { .. } | Stage::Conflict { .. } | Stage::Waiting { .. } if is_deletion => {
                 self.proceed(moment);
             }
             Stage::Registered { .. } => {
                 debug!("znode changed");
                 self.overwritten(moment);
             }
-            Stage::Conflict { .. } | Stage::Waiting { .. } if is_deletion => self.proceed(moment),
             Stage::Conflict { .. } => self.wait(Pace::holder_updated(), moment),
             // Known before the next step.
             _ => {}
@@ -208,8 +208,8 @@ impl Work {
 
     /// The connection has ended.
     pub(super) fn unlink(&mut self) {
-        self.known.uncover(self.registered_in());
-        (self.line, self.ready) = (None, None);
+        self.known.uncover(self.is_registered());
+        (self.on, self.ready) = (None, None);
         self.unconfirmed();
         self.stop();
     }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tracing::{Instrument, debug, info, info_span};
 use zk_core::{Connection, EventKind, Zk};
 
-use crate::readiness::{Line, Readiness, Ready, ReadyConnection, Watched};
+use crate::readiness::{ConnectionId, Readiness, Ready, ReadyConnection, Watched};
 use crate::shared::{Context, Shared};
 
 struct Task {
@@ -61,7 +61,7 @@ impl Task {
                 }
                 update = self.root_watch.next() => {
                     if let Update::Closed = update {
-                        return context.names.publish(Readiness::Closed);
+                        return;
                     }
                     self.apply(update);
                 }
@@ -114,7 +114,7 @@ impl Task {
             root_watch::Watched::No => Watched::Own { always: false },
             root_watch::Watched::Unsupported | root_watch::Watched::OneShot => Watched::Own { always: true },
         };
-        let ready = Ready { number: self.number, line: Line::of(&live.connection), watched };
+        let ready = Ready { number: self.number, on: ConnectionId::of(&live.connection), watched };
         let ready = ReadyConnection { connection: live.connection, ready };
         self.context.names.publish(Readiness::Ready(Arc::new(ready)));
     }
@@ -123,9 +123,8 @@ impl Task {
 /// However the task ends: without it, no connection is prepared any more.
 impl Drop for Task {
     fn drop(&mut self) {
-        if !self.zk.state().is_closed() {
-            self.context.names.publish(Readiness::Orphaned);
-        }
+        let is_closed = self.zk.state().is_closed();
+        self.context.names.publish(if is_closed { Readiness::Closed } else { Readiness::Orphaned });
     }
 }
 

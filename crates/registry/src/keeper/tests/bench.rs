@@ -15,7 +15,7 @@ use super::super::pace::Pace;
 use super::super::watching::Watching;
 use crate::decide::Claim;
 use crate::inbox::EventCounts;
-pub(super) use crate::readiness::{Line, Ready, Watched};
+pub(super) use crate::readiness::{ConnectionId, Ready, Watched};
 pub(super) use crate::status::{Status, Trouble, TroubleKind};
 pub(super) use crate::wish::{Record, Wish};
 
@@ -48,12 +48,12 @@ pub(super) fn leave() -> Input {
     Input::Wish(Wish::Absent)
 }
 
-pub(super) fn line(epoch: u64, reconnects: u64) -> Line {
-    Line { epoch, reconnects, session: OURS }
+pub(super) fn connection(epoch: u64, reconnects: u64) -> ConnectionId {
+    ConnectionId { epoch, reconnects, session: OURS }
 }
 
 pub(super) fn ready(number: u64, watched: Watched) -> Input {
-    Input::Ready(Ready { number, line: line(1, 0), watched })
+    Input::Ready(Ready { number, on: connection(1, 0), watched })
 }
 
 /// Our znode after so many writes.

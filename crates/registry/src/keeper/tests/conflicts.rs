@@ -130,3 +130,29 @@ fn a_take_over_that_fails_is_repeated_or_looked_into() {
     let mut bench = taking_over();
     assert_eq!(bench.feed(failed(ErrorKind::BadVersion)), [Effect::Request(Request::Sync)]);
 }
+
+#[test]
+fn a_rival_that_comes_between_our_create_and_the_first_look_is_left_alone() {
+    let rivalled = || {
+        let mut bench = Bench::creating(OWN);
+        assert_eq!(bench.feed(written(stat(0))), [Effect::Tell(Fact::Created), look(true)]);
+        bench.feed(found(of(THEIRS)));
+        assert_eq!(bench.feed(read("x", Some(owner(2)), of(THEIRS))), [conflict(), Effect::Release]);
+        bench
+    };
+    let mut bench = rivalled();
+    bench.wait();
+    assert_eq!(bench.step(Input::Timer, Permit::Step), [look(true)]);
+    assert_eq!(rivalled().step(leave(), Permit::Leave), [look(false)]);
+}
+
+#[test]
+fn a_znode_of_another_owner_that_was_overwritten_unawares_is_not_taken_over() {
+    let mut bench = Bench::registered(SHARED);
+    assert_eq!(bench.step(present("b"), Permit::Step), [write("b", 0, true)]);
+    let told = Effect::Tell(Fact::Updated { version: 0 });
+    assert_eq!(bench.feed(written(of(THEIRS))), [told, look(false)]);
+    bench.feed(found(of(THEIRS)));
+    let holder = report(Status::Conflict(Holder { session: Some(THEIRS), owner: Some(owner(1)) }));
+    assert_eq!(bench.feed(read("b", Some(owner(1)), of(THEIRS))), [holder, Effect::Release]);
+}

@@ -150,9 +150,9 @@ fn a_leave_of_unknown_outcome_is_looked_into_and_becomes_a_plain_deletion() {
     let mut bench = Bench::registered(SHARED);
     bench.step(leave(), Permit::Leave);
     assert_eq!(bench.feed(lost()), [report(Status::Unconfirmed), Effect::Release]);
-    assert!(bench.machine.wants_line());
-    assert_eq!(bench.step(Input::Linked(line(1, 1)), Permit::Leave), [synced_look()]);
-    assert!(!bench.machine.wants_line());
+    assert!(bench.machine.wants_connection());
+    assert_eq!(bench.step(Input::Linked(connection(1, 1)), Permit::Leave), [synced_look()]);
+    assert!(!bench.machine.wants_connection());
     assert_eq!(bench.feed(found(stat(0))), [delete(0)]);
 }
 
@@ -161,11 +161,11 @@ fn a_leave_without_a_connection_waits_for_any_one_and_looks_first() {
     let mut bench = Bench::registered(SHARED);
     bench.feed(Input::Down);
     assert_eq!(bench.feed(leave()), []);
-    assert!(bench.machine.wants_line());
+    assert!(bench.machine.wants_connection());
     let trouble = trouble(TroubleKind::Denied);
     bench.feed(Input::Unprepared(Some(trouble)));
     assert_eq!(bench.feed(Input::Orphaned), [], "it needs nobody");
-    assert_eq!(bench.step(Input::Linked(line(1, 1)), Permit::Leave), [synced_look()]);
+    assert_eq!(bench.step(Input::Linked(connection(1, 1)), Permit::Leave), [synced_look()]);
     // Another owner has the name meanwhile, at the same version.
     assert_eq!(bench.feed(found(of(THEIRS))), [Effect::Request(Request::Data(of(THEIRS)))]);
     assert_eq!(bench.feed(read("x", Some(owner(2)), of(THEIRS))), [deregistered()]);
@@ -194,4 +194,35 @@ fn a_refused_deletion_is_repeated() {
     bench.wait();
     assert_eq!(bench.step(Input::Timer, Permit::Leave), [look(false)]);
     assert_eq!(bench.feed(found(stat(0))), [delete(0)]);
+}
+
+#[test]
+fn a_leave_waits_for_nothing_after_an_earlier_step_has_failed() {
+    // Nobody creates the root to leave it.
+    let mut bench = Bench::creating(SHARED);
+    bench.feed(leave());
+    assert_eq!(bench.feed(failed(ErrorKind::NoNode)), [synced_look()]);
+    let mut bench = Bench::creating(SHARED);
+    bench.feed(leave());
+    let refused = bench.feed(failed(ErrorKind::Denied));
+    assert_eq!(refused[2..], [Effect::Release, acquire(Permit::Leave)]);
+    assert_eq!(bench.feed(Input::Permit), [look(false)]);
+}
+
+#[test]
+fn a_leave_that_was_not_sent_is_told_later() {
+    let mut bench = Bench::registered(SHARED);
+    bench.step(leave(), Permit::Leave);
+    bench.feed(failed(ErrorKind::Busy));
+    bench.wait();
+    assert_eq!(bench.step(Input::Timer, Permit::Leave), [look(false)]);
+    assert_eq!(bench.feed(found(stat(0))), [tell_leave(0)]);
+}
+
+#[test]
+fn a_leave_on_another_connection_than_that_of_the_last_reply_looks_first() {
+    let mut bench = Bench::creating(SHARED);
+    bench.feed(leave());
+    bench.feed(Input::Ready(Ready { number: 2, on: connection(1, 1), watched: SHARED }));
+    assert_eq!(bench.feed(written(stat(0))), [Effect::Tell(Fact::Created), look(false)]);
 }

@@ -4,8 +4,8 @@ use zk_core::{ErrorKind, EventKind, SessionId};
 
 use super::*;
 
-fn on(number: u64, line: Line, unchanged_since: u64) -> Input {
-    Input::Ready(Ready { number, line, watched: Watched::Shared { unchanged_since } })
+fn on(number: u64, connection: ConnectionId, unchanged_since: u64) -> Input {
+    Input::Ready(Ready { number, on: connection, watched: Watched::Shared { unchanged_since } })
 }
 
 fn unprepared() -> Input {
@@ -19,7 +19,7 @@ fn a_shared_watch_confirms_a_registration_without_a_read() {
         if let Some(end) = end {
             bench.feed(end);
         }
-        let next = bench.feed(on(2, line(1, 1), 1));
+        let next = bench.feed(on(2, connection(1, 1), 1));
         assert!(!next.iter().any(|effect| matches!(effect, Effect::Request(_) | Effect::Acquire(_))));
         assert!(bench.machine.deadline().is_some(), "registered, with audits");
         // With the version that is known, and under the watch of this connection.
@@ -29,7 +29,7 @@ fn a_shared_watch_confirms_a_registration_without_a_read() {
         assert_eq!(bench.count_deletion(), [pending(), acquire(Permit::Step)]);
     }
     let mut bench = Bench::registered(SHARED);
-    bench.feed(on(2, line(1, 1), 1));
+    bench.feed(on(2, connection(1, 1), 1));
     assert_eq!(bench.count_deletion(), [pending(), acquire(Permit::Step)]);
 }
 
@@ -38,31 +38,31 @@ fn a_registration_that_is_not_confirmed_is_looked_at() {
     // Something below the root has changed.
     let mut bench = Bench::registered(SHARED);
     assert_eq!(bench.feed(Input::Down), [report(Status::Unconfirmed)]);
-    assert_eq!(bench.step(on(2, line(1, 1), 2), Permit::Step), [look(false)]);
+    assert_eq!(bench.step(on(2, connection(1, 1), 2), Permit::Step), [look(false)]);
     assert_eq!(bench.feed(found(stat(0))), [registered(), Effect::Release]);
     // The znode itself has, before the watch ended.
     let mut bench = Bench::registered(SHARED);
     bench.moment.counts.deleted += 1;
     bench.feed(Input::Down);
-    assert_eq!(bench.step(on(2, line(1, 1), 1), Permit::Step), [look(false)]);
+    assert_eq!(bench.step(on(2, connection(1, 1), 1), Permit::Step), [look(false)]);
     // It had its own watch.
     let mut bench = Bench::registered(OWN);
     bench.feed(Input::Down);
-    assert_eq!(bench.step(on(2, line(1, 1), 1), Permit::Step), [look(false)]);
+    assert_eq!(bench.step(on(2, connection(1, 1), 1), Permit::Step), [look(false)]);
     // A write was under way.
     let mut bench = Bench::registered(SHARED);
     bench.step(present("b"), Permit::Step);
     assert_eq!(bench.feed(Input::Down), [report(Status::Unconfirmed)]);
     assert_eq!(bench.feed(lost()), [Effect::Release]);
-    assert_eq!(bench.step(on(2, line(1, 1), 1), Permit::Step), [look(false)]);
+    assert_eq!(bench.step(on(2, connection(1, 1), 1), Permit::Step), [look(false)]);
 }
 
 #[test]
 fn in_a_new_session_the_znode_is_created_again() {
     let mut bench = Bench::registered(SHARED);
     bench.feed(Input::Down);
-    let line = Line { session: SessionId(9), ..line(2, 1) };
-    assert_eq!(bench.step(on(2, line, 1), Permit::Step), [pending(), create("a")]);
+    let connection = ConnectionId { session: SessionId(9), ..connection(2, 1) };
+    assert_eq!(bench.step(on(2, connection, 1), Permit::Step), [pending(), create("a")]);
 }
 
 #[test]
@@ -70,14 +70,14 @@ fn a_watch_that_cannot_be_set_again_leaves_a_registration_unconfirmed() {
     let mut bench = Bench::registered(SHARED);
     assert_eq!(bench.feed(Input::Unprepared(None)), [], "for the moment");
     assert_eq!(bench.feed(unprepared()), [report(Status::Unconfirmed)]);
-    assert_eq!(bench.feed(on(2, line(1, 0), 1)), [registered()]);
+    assert_eq!(bench.feed(on(2, connection(1, 0), 1)), [registered()]);
     assert_eq!(bench.feed(unprepared()), [report(Status::Unconfirmed)]);
     // With an update under way, too.
     let mut bench = Bench::registered(SHARED);
     bench.step(present("b"), Permit::Step);
     assert_eq!(bench.feed(unprepared()), [report(Status::Unconfirmed)]);
     assert_eq!(bench.feed(written(stat(1))), [Effect::Tell(Fact::Updated { version: 1 }), Effect::Release]);
-    assert_eq!(bench.step(on(2, line(1, 0), 1), Permit::Step), [look(false)]);
+    assert_eq!(bench.step(on(2, connection(1, 0), 1), Permit::Step), [look(false)]);
     assert_eq!(bench.feed(found(stat(1))), [registered(), Effect::Release]);
 }
 
@@ -110,7 +110,7 @@ fn a_write_during_which_the_shared_watch_was_replaced_is_looked_at() {
     let mut bench = Bench::registered(SHARED);
     bench.step(present("b"), Permit::Step);
     bench.feed(Input::Unprepared(None));
-    assert_eq!(bench.feed(on(2, line(1, 0), 1)), []);
+    assert_eq!(bench.feed(on(2, connection(1, 0), 1)), []);
     let done = bench.feed(written(stat(1)));
     assert_eq!(done, [Effect::Tell(Fact::Updated { version: 1 }), look(false)]);
 }
@@ -118,11 +118,21 @@ fn a_write_during_which_the_shared_watch_was_replaced_is_looked_at() {
 #[test]
 fn a_reply_of_a_connection_that_was_replaced_leads_to_a_look_on_the_new_one() {
     let mut bench = Bench::creating(SHARED);
-    assert_eq!(bench.feed(on(2, line(1, 1), 2)), []);
+    assert_eq!(bench.feed(on(2, connection(1, 1), 2)), []);
     assert_eq!(bench.feed(written(stat(0))), [Effect::Tell(Fact::Created), look(false)]);
     let mut bench = Bench::creating(SHARED);
-    bench.feed(on(2, line(1, 1), 2));
+    bench.feed(on(2, connection(1, 1), 2));
     assert_eq!(bench.feed(lost()), [look(false)]);
+}
+
+#[test]
+fn a_watch_whose_connection_ended_before_the_reply_covers_nothing() {
+    let mut bench = Bench::creating(OWN);
+    assert_eq!(bench.feed(written(stat(0))), [Effect::Tell(Fact::Created), look(true)]);
+    bench.feed(Input::Down);
+    assert_eq!(bench.feed(found(stat(0))), [Effect::Release]);
+    let ready = Ready { number: 2, on: connection(1, 1), watched: OWN };
+    assert_eq!(bench.step(Input::Ready(ready), Permit::Step), [look(true)]);
 }
 
 #[test]
@@ -138,9 +148,9 @@ fn without_a_connection_every_stage_waits_for_one() {
     assert_eq!(asking.feed(Input::Down), []);
     assert_eq!(asking.feed(lost()), [Effect::Release]);
     for mut bench in [queued, waiting, registered, asking] {
-        assert_eq!((bench.machine.deadline(), bench.machine.wants_line()), (None, false));
-        assert_eq!(bench.feed(Input::Linked(line(1, 1))), [], "not prepared");
-        assert_eq!(bench.feed(on(2, line(1, 1), 2)), [acquire(Permit::Step)]);
+        assert_eq!((bench.machine.deadline(), bench.machine.wants_connection()), (None, false));
+        assert_eq!(bench.feed(Input::Linked(connection(1, 1))), [], "not prepared");
+        assert_eq!(bench.feed(on(2, connection(1, 1), 2)), [acquire(Permit::Step)]);
     }
 }
 
@@ -174,12 +184,12 @@ fn any_input(rng: &mut SmallRng) -> Input {
         0 => present("b"),
         1 => present("c"),
         2 if rng.random_bool(0.1) => leave(),
-        3 | 4 => on(version as u64 + 1, line(1 + u64::from(rng.random_bool(0.1)), 0), 1),
+        3 | 4 => on(version as u64 + 1, connection(1 + u64::from(rng.random_bool(0.1)), 0), 1),
         5 => ready(version as u64 + 1, OWN),
         6 => Input::Unprepared(None),
         7 => unprepared(),
         8 => Input::Down,
-        9 => Input::Linked(line(1, 2)),
+        9 => Input::Linked(connection(1, 2)),
         10 => Input::Orphaned,
         11 => Input::Closed { clean: rng.random_bool(0.5) },
         12 | 13 => Input::Permit,
@@ -204,13 +214,31 @@ fn every_input_is_handled_in_every_stage_and_the_same_seed_has_the_same_effects(
         let (mut rng, mut bench) = (SmallRng::seed_from_u64(seed), Bench::new(true));
         let began = bench.moment.now;
         let mut effects = Vec::new();
+        let (mut waits, mut holds) = (false, false);
         for _ in 0..60 {
             bench.moment.now += std::time::Duration::from_millis(rng.random_range(0..900));
             bench.moment.counts.deleted += u32::from(rng.random_bool(0.1));
             bench.moment.counts.written += u32::from(rng.random_bool(0.2));
-            let next = bench.feed(any_input(&mut rng));
+            let input = any_input(&mut rng);
+            if matches!(input, Input::Permit) {
+                if !waits {
+                    continue;
+                }
+                (waits, holds) = (false, true);
+            }
+            let next = bench.feed(input);
             let requests = next.iter().filter(|effect| matches!(effect, Effect::Request(_))).count();
             assert!(requests <= 1, "{next:?}");
+            for effect in &next {
+                match effect {
+                    Effect::Acquire(_) => assert!(!std::mem::replace(&mut waits, true) || !holds, "{next:?}"),
+                    Effect::Release => (waits, holds) = (false, false),
+                    Effect::Request(Request::Audit) => assert!(!holds, "{next:?}"),
+                    Effect::Request(_) => assert!(holds && !waits, "{next:?}"),
+                    _ => {}
+                }
+                assert!(!(waits && holds), "{next:?}");
+            }
             let deadline = bench.machine.deadline().map(|at| at.saturating_duration_since(began));
             effects.push(format!("{next:?} {deadline:?}"));
         }

@@ -145,3 +145,13 @@ fn an_audit_that_a_change_overtakes_is_ignored() {
     assert_eq!(bench.feed(Input::Reply(Ok(Reply::Audit(Some(stat(0)))))), []);
     assert_eq!(bench.feed(Input::Permit), [look(false)]);
 }
+
+#[test]
+fn an_event_that_comes_with_the_reply_to_an_audit_is_not_lost() {
+    let mut bench = Bench::registered(SHARED);
+    bench.wait();
+    bench.feed(Input::Timer);
+    bench.moment.counts.deleted += 1;
+    let reply = Input::Reply(Ok(Reply::Audit(Some(stat(0)))));
+    assert_eq!(bench.feed(reply), [pending(), acquire(Permit::Step)]);
+}

@@ -218,7 +218,7 @@ fn a_write_that_ends_the_connection_twice_waits_and_other_data_does_not() {
     let mut bench = Bench::creating(SHARED);
     for reconnects in 1..=2 {
         assert_eq!(bench.feed(lost()), [Effect::Release]);
-        let ready = Ready { number: 1 + reconnects, line: line(1, reconnects), watched: SHARED };
+        let ready = Ready { number: 1 + reconnects, on: connection(1, reconnects), watched: SHARED };
         assert_eq!(bench.step(Input::Ready(ready), Permit::Step), [look(false)]);
         let next = bench.feed(missing());
         if reconnects == 1 {
@@ -232,4 +232,31 @@ fn a_write_that_ends_the_connection_twice_waits_and_other_data_does_not() {
     assert!(wait >= Duration::from_millis(750), "{wait:?}");
     assert_eq!(bench.step(present("b"), Permit::Step), [look(false)]);
     assert_eq!(bench.feed(missing()), [create("b")]);
+}
+
+#[test]
+fn an_update_that_came_while_another_one_was_refused_is_tried_at_once() {
+    let mut bench = Bench::registered(SHARED);
+    bench.step(present("b"), Permit::Step);
+    assert_eq!(bench.feed(present("c")), []);
+    let refused = bench.feed(failed(ErrorKind::Denied));
+    assert_eq!(refused[2..], [Effect::Release, acquire(Permit::Step)]);
+    bench.feed(Input::Permit);
+    assert_eq!(bench.feed(found(stat(0))), [write("c", 0, true)]);
+}
+
+#[test]
+fn a_deletion_is_reported_at_once_also_while_a_step_waits() {
+    let mut bench = Bench::registered(SHARED);
+    assert_eq!(bench.feed(present("b")), [acquire(Permit::Step)]);
+    assert_eq!(bench.count_deletion(), [pending()]);
+    assert_eq!(bench.feed(Input::Permit), [look(false)]);
+    // Overwritten before.
+    let mut bench = Bench::registered(SHARED);
+    bench.count_write();
+    assert_eq!(bench.count_deletion(), [pending(), acquire(Permit::Step)]);
+    // But not its own deletion.
+    let mut bench = Bench::registered(SHARED);
+    bench.step(leave(), Permit::Leave);
+    assert_eq!(bench.count_deletion(), []);
 }
