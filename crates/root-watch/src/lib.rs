@@ -65,7 +65,8 @@
 //! * A stat needs no rights, and a server need not send events to a session that has lost them: the audits of
 //!   [`Lists::Always`] read the root.
 //! * Apache's counter of creations stays at 2^31 - 1: then it proves nothing, and every start and audit lists.
-//! * The version of a znode does not tell it from its recreation, and no more does the count: the `czxid` does.
+//! * The version of a znode does not tell it from its recreation, and no more does the count: the `czxid` does. When the
+//!   root is told to be deleted, the user gets an empty list, without a request.
 //!
 //! # Costs
 //! In requests, with N children; a list is one more.
