@@ -210,6 +210,11 @@ impl Membership {
         !self.awaiting.is_empty()
     }
 
+    /// Returns whether instances wait that have come by then.
+    pub(crate) fn awaits_records_since(&self, then: Instant) -> bool {
+        self.awaiting.values().any(|until| *until <= then + RECORD_WAIT)
+    }
+
     /// Shows all instances that wait for their records, with defaults.
     pub(crate) fn show_without_records(&mut self) {
         for name in std::mem::take(&mut self.awaiting).into_keys() {
