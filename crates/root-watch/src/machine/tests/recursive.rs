@@ -59,6 +59,19 @@ fn changes_reconnects_and_audits_cost_no_list() {
 }
 
 #[test]
+fn every_audit_interval_leaves_a_pause() {
+    for (interval, least) in [(Duration::ZERO, Duration::from_millis(7)), (Duration::MAX, AUDIT)] {
+        let mut walk = Walk::followed(Lists::AuditOnly);
+        let config = config(Lists::AuditOnly).with_audit_interval(interval);
+        walk.machine = Machine::new(config, SmallRng::seed_from_u64(7));
+        walk.does(Input::SetFollowed(true));
+        walk.does(connected(1));
+        walk.does(watch_set(10));
+        assert!(walk.waits() >= least);
+    }
+}
+
+#[test]
 fn a_gap_is_listed_or_reported() {
     let mut walk = live(Lists::Always);
     reconnect(&mut walk, 1);
