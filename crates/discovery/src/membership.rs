@@ -205,9 +205,9 @@ impl Membership {
         }
     }
 
-    /// Returns whether instances wait for their records.
-    pub(crate) fn awaits_records(&self) -> bool {
-        !self.awaiting.is_empty()
+    /// Returns whether instances that had come by then wait for their records.
+    pub(crate) fn awaits_records(&self, then: Instant) -> bool {
+        self.awaiting.values().any(|until| *until <= then + RECORD_WAIT)
     }
 
     /// Shows all instances that wait for their records, with defaults.
@@ -231,7 +231,7 @@ impl Membership {
     /// Whether the instances that are shown stay, though none has a znode, until others have their records: no empty set
     /// while instances are listed.
     fn keeps_the_last(&self) -> bool {
-        self.awaits_records() && self.set.would_be_empty()
+        !self.awaiting.is_empty() && self.set.would_be_empty()
     }
 
     /// When [`advance`](Self::advance) is due next.

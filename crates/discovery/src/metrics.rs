@@ -18,7 +18,7 @@ pub(crate) enum Count {
     Written,
     /// Events of the list, from watches that fire once.
     Children,
-    /// Lists that were read.
+    /// Lists that were asked for.
     Lists,
     /// Records that were asked for.
     RecordReads,
@@ -115,7 +115,7 @@ fn describe() {
     describe_gauge!("discovery_live", "1 while the root is followed, 0 while the view is stale.");
     describe_gauge!("discovery_confirmed_timestamp_seconds", "When the view was last known to be true.");
     describe_counter!("discovery_events_total", "Events about children of the root.");
-    describe_counter!("discovery_lists_total", "Lists of the root's children that were read.");
+    describe_counter!("discovery_lists_total", "Lists of the root's children that were requested.");
     describe_counter!("discovery_record_reads_total", "Records that were asked for.");
     describe_counter!(
         "discovery_audit_mismatches_total",

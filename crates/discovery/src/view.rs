@@ -21,8 +21,8 @@ pub struct View {
     /// by which a caller would reach itself (`0.0.0.0`, `::`). Counted up to a thousand; each is logged once.
     pub skipped: usize,
     /// How many instances of the set have a record that may not be read or makes no sense: they have the default
-    /// weight and no tags, or the record that was read before reading was denied. Counted up to a thousand; always
-    /// 0 with [`Records::NamesOnly`](crate::Records::NamesOnly).
+    /// weight and no tags, or the record that was read before reading was denied. Counted up to a thousand; 0 where
+    /// [only names](crate::Records::NamesOnly) are read.
     pub unreadable: usize,
     /// Why the set is not followed although the link works: missing rights, for example. Discovery tries again
     /// at least once a second. Errors of the link are in [`zk_core::State`]. In the last view: why discovery has ended.

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use zk_core::ZnodePath;
 
+/// Audits without a pause would be a flood of requests, and moments have an end.
+const SHORTEST: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// What is followed, and how. Every value of this type is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -33,9 +37,9 @@ impl Config {
         Self { root, lists, audit_interval: Self::DEFAULT_AUDIT_INTERVAL, one_shot: true }
     }
 
-    /// Sets how long after one audit the next one is. Each wait varies by a quarter.
+    /// Sets how long after one audit the next one is: at least 10 ms, and at most a day. Each wait varies by a quarter.
     pub fn with_audit_interval(mut self, interval: Duration) -> Self {
-        self.audit_interval = interval;
+        self.audit_interval = interval.clamp(SHORTEST, LONGEST);
         self
     }
 

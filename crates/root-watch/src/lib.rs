@@ -66,8 +66,9 @@
 //!   each audit after such a change lists, and the audits of those who may read all children do not.
 //! * A stat needs no rights, and a server need not send events to a session that has lost them: the audits of
 //!   [`Lists::Always`] read the root.
-//! * Apache's counter of creations stays at 2^31 - 1: then it proves nothing, and is taken for a change that was missed.
-//! * The version of a znode does not distinguish it from its recreation, and no more does the count: the `czxid` does.
+//! * Apache's counter of creations stays at 2^31 - 1: then it proves nothing, and every start and audit lists.
+//! * The version of a znode does not tell it from its recreation, and no more does the count: the `czxid` does. When the
+//!   root is reported to be deleted, the user gets an empty list, without a request.
 //!
 //! # Costs
 //! In requests, with N children; a list is one more.

@@ -65,6 +65,8 @@ enum Audit {
 impl OneShots {
     pub(crate) fn start(common: &mut Common, now: Instant) -> Self {
         common.ask(Effect::WatchedList { sync: true });
+        // What is told by lists is not counted.
+        common.count.reset();
         Self {
             list: List::Reading(ListReason::Gap),
             version: ListVersion::Absent,
@@ -204,7 +206,14 @@ impl OneShots {
     }
 
     pub(crate) fn read(&mut self, ticket: u64, records: Vec<Record>, common: &mut Common) {
-        self.watched.extend(records.iter().filter(|record| record.watched).map(|record| record.name.clone()));
+        for Record { name, reading, watched } in &records {
+            if *watched {
+                self.watched.insert(name.clone());
+            } else if matches!(reading, Some(Err(ErrorKind::NoNode))) {
+                // No watch will tell that it was deleted.
+                self.deleted.insert(name.clone());
+            }
+        }
         let records = records.into_iter().map(|record| (record.name, record.reading)).collect();
         common.tell(Update::Records { ticket, records });
     }

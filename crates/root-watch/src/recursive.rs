@@ -9,7 +9,7 @@ use crate::common::{Common, End};
 use crate::io::{Children, Record};
 use crate::looks::Looks;
 use crate::told::Told;
-use crate::update::Update;
+use crate::update::{Listing, Update};
 
 /// How many updates are held back at most while a list is read: as many as the queue of events takes, too.
 const HELD: usize = 16_384;
@@ -54,7 +54,11 @@ impl Recursive {
                 EventKind::DataChanged | EventKind::ChildrenChanged => return Ok(()),
             }
             self.looks.root_changed(common, now);
-            return Ok(());
+            if event.kind == EventKind::Created {
+                return Ok(());
+            }
+            // No count of the next root tells of a child that went without an event.
+            return self.tell(Update::Listed(Listing::without_root()), common);
         }
         // Events of grandchildren are ignored.
         let Some(name) = common.config.root.child_name(&event.path).map(str::to_owned) else { return Ok(()) };

@@ -98,12 +98,21 @@ pub struct Listing {
     pub new_session: bool,
 }
 
+impl Listing {
+    /// The root was told to be deleted, so it has no children. (Nothing was read.)
+    pub(crate) fn without_root() -> Self {
+        let (names, recreated) = (Vec::new(), BTreeSet::new());
+        Self { names, recreated, reason: ListReason::Changed, new_session: false }
+    }
+}
+
 /// Why the children were listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListReason {
     /// It is the first list, or something may have been missed while nothing was watched.
     Gap,
-    /// A watch that fires once has said that the list has changed.
+    /// A watch that fires once has said that the list has changed; or a recursive one that the root is gone, so that no
+    /// list was read.
     Changed,
     /// An audit has found that the root has another count of changes than was reported (with watches that fire once:
     /// another list version, and no watch that fired), or could not find out.

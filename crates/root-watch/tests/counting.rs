@@ -225,7 +225,7 @@ async fn the_whole_life_of_a_root_is_told() {
         }
         operator.delete(ROOT).unwrap();
         user.run_until_audits(1).await;
-        assert_eq!(user.news(), "-a, -b, audited");
+        assert_eq!(user.news(), "-a, -b, listed Changed [], audited");
 
         // Another one, with the same counts.
         ensemble.refuse_connects(true);

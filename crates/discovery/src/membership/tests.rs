@@ -433,10 +433,10 @@ impl Reading {
 fn an_addition_shows_with_its_record() {
     let mut reading = Reading::with(2);
     assert_eq!(reading.weights(), []);
-    assert!(reading.script.membership.awaits_records());
+    assert!(reading.script.membership.awaits_records(reading.script.now));
     assert_eq!(reading.read(r#"{"Weight":7}"#), 2);
     assert_eq!(reading.weights(), [(1, 7), (2, 7)]);
-    assert!(!reading.script.membership.awaits_records());
+    assert!(!reading.script.membership.awaits_records(reading.script.now));
 }
 
 #[test]
@@ -609,7 +609,7 @@ fn share_number_and_window_can_be_set() {
 fn an_instance_removed_before_it_was_read_is_never_shown() {
     let mut reading = Reading::with(1);
     reading.script.delete([1]);
-    assert!(!reading.script.membership.awaits_records());
+    assert!(!reading.script.membership.awaits_records(reading.script.now));
     assert_eq!(reading.read(""), 0);
     assert_eq!(reading.weights(), []);
 }

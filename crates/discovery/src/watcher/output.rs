@@ -72,8 +72,9 @@ impl Output {
 
     /// Publishes the current instances. Called after the first list.
     pub(super) fn show(&mut self, membership: &Membership) {
-        // The first set waits for its records.
-        if self.next.snapshot.is_none() && membership.awaits_records() {
+        // The first set waits for its records, and not for those of instances that come meanwhile.
+        let (Freshness::Live { since } | Freshness::Stale { since }) = self.next.freshness;
+        if self.next.snapshot.is_none() && membership.awaits_records(since) {
             return;
         }
         let shown_changes = membership.set.changes();

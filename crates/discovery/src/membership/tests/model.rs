@@ -184,7 +184,7 @@ impl World {
                 (None, Some((_, true))) => assert!(!is_shown, "{number} has left, as was told"),
                 (None, Some((since, false))) => {
                     let settled = now - *since >= Duration::from_millis(5);
-                    let waits = self.script.membership.awaits_records();
+                    let waits = self.script.membership.awaits_records(self.script.now);
                     assert!(!is_shown || !settled || held || waits, "{number} has gone");
                     assert!(is_shown || !was_shown || settled, "{number} went before it has settled");
                 }

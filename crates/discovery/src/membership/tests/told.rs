@@ -75,5 +75,5 @@ fn a_leave_ends_the_wait_for_a_record() {
     reading.script.leave([1]);
     reading.read(r#"{"Weight":7}"#);
     assert_eq!(reading.weights(), [(2, 7)]);
-    assert!(!reading.script.membership.awaits_records());
+    assert!(!reading.script.membership.awaits_records(reading.script.now));
 }

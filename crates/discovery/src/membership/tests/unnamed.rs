@@ -72,10 +72,10 @@ impl Script {
 fn an_instance_shows_when_its_record_was_read_also_where_only_names_are_asked_for() {
     let mut script = start(&[ANNE, "127.0.0.1:9"]);
     assert_eq!(script.ports(), [9], "its name tells the endpoint");
-    assert!(script.membership.awaits_records(), "the first set waits");
+    assert!(script.membership.awaits_records(script.now), "the first set waits");
     assert_eq!(script.read(&[(ANNE, 1, "1")]), [ANNE], "no other record is read");
     assert_eq!(script.ports(), [1, 9]);
-    assert!(!script.membership.awaits_records());
+    assert!(!script.membership.awaits_records(script.now));
     script.membership.written("127.0.0.1:9", script.now);
     script.membership.created(BERT, script.now);
     script.pass(250);
@@ -126,7 +126,7 @@ fn a_record_without_an_endpoint_is_skipped_and_takes_no_known_instance_away() {
     let mut script = start(&[ANNE]);
     script.read(&[(ANNE, 1, "")]);
     assert_eq!((script.ports(), script.membership.skipped(), script.membership.unreadable()), (vec![], 1, 0));
-    assert!(!script.membership.awaits_records());
+    assert!(!script.membership.awaits_records(script.now));
     script.write((ANNE, 1, "1"));
     assert_eq!(
         (script.ports(), script.membership.skipped(), script.membership.unreadable()),

@@ -303,6 +303,22 @@ fn the_first_view_waits_for_its_records() {
 }
 
 #[test]
+fn the_first_view_does_not_wait_for_instances_that_come_meanwhile() {
+    let mut walk = Walk::new(records());
+    walk.list(ListReason::Gap, &[1]);
+    walk.live();
+    walk.effects();
+    for port in 2..=24 {
+        walk.pass(Duration::from_millis(10));
+        walk.created(port);
+        assert_eq!(walk.shown(), [""; 0], "{port}");
+    }
+    walk.pass(Duration::from_millis(20));
+    walk.created(25);
+    assert_eq!(walk.shown(), ["live [1] r1"]);
+}
+
+#[test]
 fn four_batches_are_under_way_at_most() {
     let mut walk = Walk::new(records());
     walk.list(ListReason::Gap, &(1..=20).collect::<Vec<_>>());

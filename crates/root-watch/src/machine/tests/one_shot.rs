@@ -67,6 +67,35 @@ fn a_name_that_was_deleted_and_is_listed_was_created_again() {
     assert_eq!(walk.does(listed(&["a"], 14)), "listed Changed [a]");
 }
 
+/// It was deleted before it had a watch, and so no watch fired.
+#[test]
+fn a_name_without_a_znode_that_is_listed_later_was_created_again() {
+    let mut walk = live();
+    let record = Record { name: "a".into(), reading: Some(Err(ErrorKind::NoNode)), watched: false };
+    assert_eq!(walk.does(Input::Read { ticket: 1, records: vec![record] }), "records 1 of 1");
+    walk.does(Input::ListFired);
+    walk.waits();
+    assert_eq!(walk.does(Input::Due), "watched list");
+    assert_eq!(walk.does(listed(&["a", "b"], 12)), "listed Changed [a b] recreated a");
+}
+
+/// As with servers of several versions. The missing root was counted before there were children, which only lists told.
+#[test]
+fn what_lists_told_is_not_counted() {
+    let mut walk = Walk::followed(Lists::Always);
+    walk.does(connected(1));
+    let absent = || Input::WatchSet { watch: Ok(()), sync: Ok(()), stat: Ok(None) };
+    assert_eq!(walk.does(absent()), "list");
+    walk.does(Input::Listed(Ok(None)));
+    walk.does(Input::Ended);
+    walk.does(Input::Connected { epoch: 1, recursive: false });
+    assert_eq!(walk.does(listed(&["a"], 1)), "listed Gap [a], live OneShot");
+    walk.does(Input::Ended);
+    assert_eq!(walk.does(connected(1)), "watch");
+    assert_eq!(walk.does(absent()), "list");
+    assert_eq!(walk.does(Input::Listed(Ok(None))), "listed Gap [], live Recursive");
+}
+
 #[test]
 fn an_audit_compares_list_versions() {
     let mut walk = live();

@@ -59,6 +59,19 @@ fn changes_reconnects_and_audits_cost_no_list() {
 }
 
 #[test]
+fn every_audit_interval_leaves_a_pause() {
+    for (interval, least) in [(Duration::ZERO, Duration::from_millis(7)), (Duration::MAX, AUDIT)] {
+        let mut walk = Walk::followed(Lists::AuditOnly);
+        let config = config(Lists::AuditOnly).with_audit_interval(interval);
+        walk.machine = Machine::new(config, SmallRng::seed_from_u64(7));
+        walk.does(Input::SetFollowed(true));
+        walk.does(connected(1));
+        walk.does(watch_set(10));
+        assert!(walk.waits() >= least);
+    }
+}
+
+#[test]
 fn a_gap_is_listed_or_reported() {
     let mut walk = live(Lists::Always);
     reconnect(&mut walk, 1);
@@ -274,11 +287,25 @@ fn a_missing_root_is_a_state_too() {
     assert_eq!(walk.does(looked(1)), "");
     reconnect(&mut walk, 1);
     assert_eq!(walk.does(watch_set(1)), "live Recursive whole");
-    assert_eq!(walk.told(&["-a", "-"]), "-a, ");
+    assert_eq!(walk.told(&["-a", "-"]), "-a, listed Changed []");
     reconnect(&mut walk, 1);
     assert_eq!(walk.does(absent()), "live Recursive whole");
     reconnect(&mut walk, 1);
     assert_eq!(walk.does(watch_set(0)), "list", "nobody told of its creation");
+}
+
+/// The deletion of `a` was not told: neither the missing root nor the next one has a count that shows it.
+#[test]
+fn a_root_that_is_deleted_has_no_children_whatever_was_told() {
+    for again in [false, true] {
+        let mut walk = live(Lists::Always);
+        audit(&mut walk);
+        assert_eq!(walk.does(looked(11)), "list");
+        let events = if again { vec!["-b", "-", "+", "+c"] } else { vec!["-b", "-"] };
+        walk.told(&events);
+        let told = if again { "-b, listed Changed [], +c" } else { "-b, listed Changed []" };
+        assert_eq!(walk.does(listed(&["a", "b"], 11)), format!("listed Audit [a b], {told}, audited"));
+    }
 }
 
 #[test]
