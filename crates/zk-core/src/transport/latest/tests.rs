@@ -15,15 +15,18 @@ fn in_turn() -> Vec<usize> {
 
 /// Tasks that each note their number when they have seen the next value, or the end.
 async fn waiting(receiver: &Receiver<u32>, went_on: &Arc<Mutex<Vec<usize>>>) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
+    let (mut tasks, begun) = (JoinSet::new(), Arc::new(Mutex::new(0)));
     for number in 0..MANY {
-        let (mut receiver, went_on) = (receiver.clone(), went_on.clone());
+        let (mut receiver, went_on, begun) = (receiver.clone(), went_on.clone(), begun.clone());
         tasks.spawn(async move {
+            *begun.lock() += 1;
             let _ = receiver.changed().await;
             went_on.lock().push(number);
         });
     }
-    yield_now().await;
+    while *begun.lock() < MANY {
+        yield_now().await;
+    }
     tasks
 }
 
@@ -41,26 +44,23 @@ async fn those_who_wait_go_on_in_the_order_in_which_they_began() {
     assert_eq!(*went_on.lock(), in_turn(), "at the end");
 }
 
-/// One that gives up leaves the places of the others as they are.
 #[tokio::test]
 async fn one_that_gives_up_and_comes_again_is_the_last() {
     let (sender, receiver) = channel(0);
-    let went_on = Arc::default();
-    let (mut first, mut last) = (receiver.clone(), receiver.clone());
-    assert!(first.changed().now_or_never().is_none());
+    let (went_on, mut one) = (Arc::default(), receiver.clone());
+    assert!(one.changed().now_or_never().is_none());
     let tasks = waiting(&receiver, &went_on).await;
     let noted = went_on.clone();
-    let last = tokio::spawn(async move {
-        let value = last.changed().await;
+    let again = tokio::spawn(async move {
+        let value = one.changed().await;
         noted.lock().push(MANY);
         value
     });
     yield_now().await;
     sender.send(1);
     tasks.join_all().await;
-    assert_eq!(last.await.unwrap().as_deref(), Some(&1));
+    assert_eq!(again.await.unwrap().as_deref(), Some(&1));
     assert_eq!(*went_on.lock(), [in_turn(), vec![MANY]].concat());
-    assert_eq!(first.changed().await.as_deref(), Some(&1), "what came after it had given up is not lost");
 }
 
 #[tokio::test]
@@ -112,17 +112,29 @@ async fn a_wait_for_a_value_takes_one_that_was_seen_and_ends_with_the_channel() 
     assert_eq!(receiver.wait_for(|value| *value == 3).await, None);
 }
 
-/// A reader's closure may read the channel, and a change made in another thread is never missed.
+/// Two threads play ping-pong: a change that one of them misses stops both.
 #[test]
 fn no_change_of_another_thread_is_missed() {
-    let (sender, mut receiver) = channel(0_u32);
-    let sending = std::thread::spawn(move || (1..=10_000).for_each(|value| sender.send(value)));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(async {
-        let reader = receiver.clone();
-        let wait = receiver.wait_for(|value| *value <= *reader.latest() && *value == 10_000);
-        let last = timeout(Duration::from_secs(60), wait).await;
-        assert_eq!(last.unwrap().as_deref(), Some(&10_000));
+    const ROUNDS: u32 = 20_000;
+    let (ping, mut pinged) = channel(0);
+    let (pong, mut ponged) = channel(0);
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let other = std::thread::spawn(move || {
+        runtime().block_on(async {
+            while let Some(round) = pinged.changed().await {
+                pong.send(*round);
+            }
+        });
     });
-    sending.join().unwrap();
+    let play = async {
+        for round in 1..=ROUNDS {
+            ping.send(round);
+            // What is passed to `wait_for` may use the channel: it runs without a lock.
+            let reader = ponged.clone();
+            ponged.wait_for(|last| *last == round && *reader.latest() == round).await.unwrap();
+        }
+    };
+    runtime().block_on(async { timeout(Duration::from_secs(60), play).await.expect("nothing is missed") });
+    drop(ping);
+    other.join().unwrap();
 }
