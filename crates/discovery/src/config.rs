@@ -49,7 +49,7 @@ pub enum Records {
 }
 
 impl Config {
-    /// How often an audit compares the view with ZooKeeper by default: once a minute.
+    /// How often an audit checks that nothing was missed by default: once a minute.
     pub const DEFAULT_AUDIT_INTERVAL: Duration = Duration::from_secs(60);
     /// The allowed audit intervals: 100 ms to 1 h.
     pub const AUDIT_INTERVALS: RangeInclusive<Duration> =
@@ -74,7 +74,8 @@ impl Config {
         }
     }
 
-    /// Sets how often an audit compares the view with ZooKeeper. Each wait varies by a quarter.
+    /// Sets how often an audit checks that no change was missed, and reads again the records that are
+    /// followed. Each wait varies by a quarter.
     ///
     /// # Errors
     /// Outside [`AUDIT_INTERVALS`](Self::AUDIT_INTERVALS).

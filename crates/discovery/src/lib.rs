@@ -61,7 +61,7 @@
 //! All removals that have not settled count at once, so pieces that arrive within the settling time of the first are
 //! held as a whole. When pieces arrive later, at most half of the set goes before the rest is held. The hold of an
 //! instance ends when ZooKeeper lists it again, when it refuses a connection ([`Discovery::report_refused`]), when the
-//! operator releases it ([`Discovery::release_held`]), when its leave is told, or after the hold ([`Config::with_hold`]; by
+//! operator releases it ([`Discovery::release_held`]), when its leave is told after all, or after the hold ([`Config::with_hold`]; by
 //! default the session timeout and 2 s; three times that in all, counted with a link). Removals more than a second apart
 //! are ordinary.
 //!
@@ -78,8 +78,9 @@
 //! | an audit            | 1 (a list if missed)   | + N / 256    | 1                 | + N          |
 //!
 //! A list is due if anything was missed, if the session is new, or if so much changes at that moment that the count
-//! cannot be compared in a few attempts. After a list that met changes, single looks follow until the count is known.
-//! Readers that may not read all children miss the events of those on some servers: then they list.
+//! cannot be compared in a few attempts. After a list that met changes, single looks follow until the count is known;
+//! the crate `root-watch` has the numbers.
+//! Readers that may not read all children miss the events of those on some servers: then they list, and replace the watch.
 //!
 //! Changes within a few milliseconds share a request. Before 3.6 lists are at least 10 ms apart, so a thousand changes
 //! a second cost at most a hundred lists of N names; with records there is also a watch per instance.

@@ -1,4 +1,4 @@
-//! What a keeper is told by the registrar's task.
+//! What the registrar's task reports to a keeper.
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -6,7 +6,7 @@ use zk_core::EventKind;
 
 use crate::readiness::Readiness;
 
-/// What one keeper is told: whether it can work, and how many events its znode had. The keepers are told one after the
+/// What is reported to one keeper: whether it can work, and how many events its znode had. The keepers get it one after the
 /// other, in the order of their names, so that a run can be replayed.
 #[derive(Debug)]
 pub(crate) struct Inbox {

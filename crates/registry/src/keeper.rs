@@ -11,7 +11,7 @@
 //! an update:  Registered ─▶ Queued ─▶ Asking: a write, with the version that is known; others that come meanwhile follow
 //!             after the reply, the last one alone
 //! a leave:    every stage ─▶ Queued, for permits of its own, on any connection ─▶ Asking: deletes our znode ─▶ Over
-//! link closed, registrar's task gone: every stage ─▶ Over
+//! link closed, registrar's task gone: every stage ─▶ Over (a leave goes on without that task)
 //! ```
 //!
 //! The machine is level-triggered: whatever has happened, the next step reads the znode and acts on what it finds. So a
@@ -71,7 +71,7 @@ struct Keeper {
     shared: Arc<Shared>,
     path: ZnodePath,
     inbox: Arc<Inbox>,
-    /// The events that the machine was told of.
+    /// The events that were passed to the machine.
     counted: EventCounts,
     wish: watch::Receiver<Wish>,
     /// The registrar's task has ended, and publishes no connection.

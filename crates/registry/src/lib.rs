@@ -40,8 +40,8 @@
 //! | [`Registration::deregister`] | deletes the znode at once, whatever else is under way, and tells that it was meant: see "A deletion that is told" |
 //!
 //! * [`Registration::status`] is true at any time: [`Status::Registered`] only while the znode is known to exist, the link is
-//!   up, and a watch reports changes. A link that is down is noticed within 2/5 of the session timeout; overwritten data
-//!   (until it is restored) and an update on its way count as registered.
+//!   up, and a watch reports changes, or is being set again. A link that is down is noticed within 2/5 of the session
+//!   timeout; overwritten data (until it is restored) and an update on its way count as registered.
 //! * The znode is EPHEMERAL, owned by the process's one session, and named `root/host:port`, in the endpoint's one
 //!   form. It has the configured ACL ([`Config::with_acl`]), as have the root and its parents where they were
 //!   missing; znodes that exist keep theirs.
@@ -52,9 +52,8 @@
 //!
 //! # A deletion that is told
 //!
-//! A znode is deleted by one transaction that first writes it, empty, and then deletes it. A recursive watcher receives both
-//! events next to each other, which neither the end of a session nor a plain delete produces, and can believe at once that the
-//! instance was meant to go: `discovery` does. Where the transaction is refused (no right to write the znode, a quota) or its
+//! One transaction writes the znode, empty, and deletes it. A recursive watcher receives both events next to each other, which
+//! neither the end of a session nor a plain delete produces, and can believe the leave at once: `discovery` does. Where the transaction is refused (no right to write the znode, a quota) or its
 //! outcome is not known, and before ZooKeeper 3.6, a plain delete follows: no deregistration fails for it.
 //!
 //! # Limits
@@ -63,8 +62,9 @@
 //!   stop.
 //! * ZooKeeper leaves one window open: a znode of another owner that replaces the stale one between our read and our
 //!   transaction (both at version 0) is replaced, and one that replaces ours between our read and our delete is
-//!   deleted. The deletion of a registered znode goes without a read: there the window is from the event of the change to
-//!   our delete. Its owner learns of it by its own watch.
+//!   deleted. Updates and deletions of a registered znode go without a read: there the window is from the change to its
+//!   event (to the audit, if that is lost), and only a znode with the same version is written or deleted. Its owner learns
+//!   of it by its own watch.
 //! * The audit, not a watch, finds data that was overwritten while the link was down, where the root watch confirms all
 //!   registrations without a read; and changes of a znode whose ACL was changed by hand so that we cannot read it.
 //!

@@ -36,11 +36,12 @@ use crate::wish::Wish;
 /// | registration of a free name | a create, and a read that sets the watch | a create |
 /// | update | a write, and a read that sets the watch again | a write |
 /// | deregistration | a transaction | a transaction |
-/// | reconnect | one `sync`, `n` reads | four in all, if nothing was created or deleted below the root meanwhile; else `n` reads, too |
-/// | audit | `n` reads | one read, and the list if something was not told; besides, single znodes, at most 200 a second |
+/// | reconnect | one `sync`, `n` reads | three in all, if nothing was created or deleted below the root meanwhile; else `n` reads, too |
+/// | audit | `n` reads | one read, and the list if something was missed; besides, single znodes, at most 200 a second |
 ///
 /// A server never has more watches of one registrar than `OWN_WATCHES` and one. At most 256 steps are under way at one
-/// time, and as many deregistrations beside them. Where more than 500 registrations are pending after a failure, each waits longer in proportion.
+/// time, and as many deregistrations beside them. Where more than 500 registrations are pending after a failure, each waits
+/// longer in proportion.
 ///
 /// The recursive watch may exist beside that of the crate `discovery`; no other kind of watch may be set on the root in
 /// the same session (ZOOKEEPER-4466). Servers before ZooKeeper 3.6 have no recursive watches, and the attempt may cost
@@ -97,8 +98,8 @@ impl Registrar {
     /// machine that callers can reach.
     ///
     /// # Errors
-    /// [`RegisterError`], if the instance cannot be written, or this registrar has its name already. Errors of the
-    /// ensemble are part of [`Registration::status`].
+    /// [`RegisterError`], if the instance cannot be written, this registrar has its name already, or it is shut down. Errors
+    /// of the ensemble are part of [`Registration::status`].
     ///
     /// # Panics
     /// Outside a tokio runtime.

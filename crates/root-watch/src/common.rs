@@ -17,7 +17,7 @@ pub(crate) struct Common {
     pub(crate) config: Config,
     pub(crate) rng: SmallRng,
     pub(crate) count: Count,
-    /// Something was not told, or may not have been: a list is owed, or at least the report of a gap. Kept over
+    /// Something was missed, or may have been: a list is owed, or at least the report of a gap. Kept over
     /// connections, and until it is paid.
     pub(crate) owed: bool,
     pub(crate) backoff: Backoff,

@@ -16,10 +16,10 @@ pub struct Config {
 /// When the children are listed, beside the lists that watches that fire once need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lists {
-    /// At first, in each new session, and whenever something was not told, or may not have been: the user follows the
-    /// set, and would not know it otherwise.
+    /// At first, in each new session, and whenever something was missed, or may have been: the user follows the set,
+    /// and would not know it otherwise.
     Always,
-    /// When an audit finds that something was not told, or cannot tell. A gap at the start of a connection is reported
+    /// When an audit finds that something was missed, or cannot find out. A gap at the start of a connection is reported
     /// by [`Live::whole`](crate::Live::whole), without a list: the user can look at what it knows itself.
     AuditOnly,
 }

@@ -1,11 +1,11 @@
-//! Counts what was told about the children of a root, and compares it with what the root's stat shows.
+//! Counts what was reported about the children of a root, and compares it with what the root's stat shows.
 //!
 //! The `cversion` of a stat is the number of children created, plus the number deleted, since the znode was created. So
-//! its difference to the number of such events that were told is a constant of a root's life, as long as none is missed.
+//! its difference to the number of such events is a constant of a root's life, as long as none is missed.
 //!
 //! An event that came before a reply may be later than the reply: the queue of events runs ahead. So a reply decides
 //! only if no event came during its round trip, or if the events name their transactions (ZooKeeper 3.9 and later): then
-//! the `pzxid` of the stat tells which of them it includes.
+//! the `pzxid` of the stat shows which of them it includes.
 
 use zk_core::{Stat, Zxid};
 
@@ -15,9 +15,9 @@ const REMEMBERED: usize = 16_384;
 /// What a stat says about the events so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Everything since the base was told.
+    /// Everything since the base was reported.
     Whole,
-    /// Something was not told, or the root cannot be counted. The base is a new one.
+    /// Something was missed, or the root cannot be counted. The base is a new one.
     Mismatch,
     /// There was no exact base, and now there is one.
     Learned,
@@ -39,13 +39,13 @@ enum Base {
 /// The life of a root, from its creation to its deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Life {
-    /// The root's identity. `None` if an event without its transaction has told the creation.
+    /// The root's identity. `None` if an event without its transaction has reported the creation.
     czxid: Option<Zxid>,
     offset: Range,
 }
 
-/// What the offset, `cversion` less the events told, may be: `least`, or up to `more` above it. All arithmetic wraps, as
-/// the counter does.
+/// What the offset, `cversion` less the events reported, may be: `least`, or up to `more` above it. All arithmetic wraps,
+/// as the counter does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Range {
     least: i32,
@@ -75,7 +75,7 @@ impl Range {
 /// The round trip of a request whose reply has a stat of the root.
 #[derive(Debug)]
 struct Trip {
-    /// How many changes had been told when the request was sent.
+    /// How many changes had been reported when the request was sent.
     sent: i32,
     /// The transactions of the changes since then; `None` if an event did not name it, or they are too many.
     zxids: Option<Vec<Zxid>>,
@@ -85,7 +85,7 @@ struct Trip {
 
 #[derive(Debug)]
 pub(crate) struct Count {
-    /// How many children were told to be created or deleted.
+    /// How many children were reported as created or deleted.
     told: i32,
     base: Base,
     /// The base is exact: a quiet round trip has shown it. (Ranges may shrink to one value without that, and then hide
@@ -104,7 +104,7 @@ impl Count {
         *self = Self::new();
     }
 
-    /// A child was told to be created or deleted.
+    /// A child was reported as created or deleted.
     pub(crate) fn child_changed(&mut self, zxid: Option<Zxid>) {
         self.told = self.told.wrapping_add(1);
         if let Some(trip) = &mut self.trip {
@@ -115,13 +115,13 @@ impl Count {
         }
     }
 
-    /// The root was told to be created: a life begins, in which nothing has been changed yet.
+    /// The root was reported as created: a life begins, in which nothing has been changed yet.
     pub(crate) fn root_created(&mut self, zxid: Option<Zxid>) {
         let offset = Range::exactly(self.told.wrapping_neg());
         self.root_changed(Base::Present(Life { czxid: zxid, offset }));
     }
 
-    /// The root was told to be deleted.
+    /// The root was reported as deleted.
     pub(crate) fn root_deleted(&mut self) {
         self.root_changed(Base::Absent);
     }
@@ -133,7 +133,7 @@ impl Count {
         }
     }
 
-    /// The watch has ended: what follows is not told. Only a root whose identity is known can be found again.
+    /// The watch has ended: what follows is not reported. Only a root whose identity is known can be found again.
     pub(crate) fn watch_ended(&mut self) {
         self.trip = None;
         if let Base::Present(Life { czxid: None, .. }) = self.base {
@@ -155,7 +155,7 @@ impl Count {
         self.trip = Some(Trip { sent: self.told, zxids: Some(Vec::new()), root_changed: false });
     }
 
-    /// Its reply has come, and everything that was told before it has been counted.
+    /// Its reply has come, and everything that was reported before it has been counted.
     pub(crate) fn reply(&mut self, stat: Option<&Stat>) -> Verdict {
         match self.trip.take() {
             Some(trip) if !trip.root_changed => match stat {

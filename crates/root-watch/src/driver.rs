@@ -22,7 +22,7 @@ const EVENTS_WAITING: usize = 16_384;
 /// Follows the children of a root over all connections of a link. Not a task: its user polls it inside its own, and
 /// nothing happens while it does not.
 ///
-/// `Drop` removes the watch from the server.
+/// `Drop` removes the watch from the server; before ZooKeeper 3.6 it stays until it fires or the connection ends.
 pub struct RootWatch {
     zk: Zk,
     root: ZnodePath,
@@ -53,7 +53,7 @@ impl RootWatch {
     /// Sets whether the children are followed; at first they are not, and connections are only prepared.
     ///
     /// `true` takes effect at once: on a connection that is prepared another [`Live`] follows. `false` takes effect on the
-    /// next connection.
+    /// next connection, or when the watch ends.
     pub fn set_followed(&mut self, followed: bool) {
         self.handle(Input::SetFollowed(followed));
     }
@@ -206,7 +206,7 @@ impl RootWatch {
                 self.requests = Requests::default();
             }
             effect => {
-                // Without a connection nothing is sent: its end has been told, or is about to be.
+                // Without a connection nothing is sent: its end has been reported, or is about to be.
                 let connection = self.connection.clone()?;
                 if let Effect::Live { watched, whole } = effect {
                     return Some(Update::Live(Live { connection, watched, whole }));

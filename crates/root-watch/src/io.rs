@@ -1,4 +1,4 @@
-//! What the machine is told, and what it asks for.
+//! What comes into the machine, and what it asks for.
 
 use std::fmt;
 

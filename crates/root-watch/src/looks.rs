@@ -1,13 +1,13 @@
-//! Looks at the root of a recursive watch: whether everything was told, and what the children are.
+//! Looks at the root of a recursive watch: whether everything was reported, and what the children are.
 //!
 //! ```text
 //!                  ┌─ events came meanwhile: wait, look again ─┐
 //!  watch, sync,    ▼                                           │
 //!  stat ────▶ Looking(Start) ──────────────────────────────────┘
-//!                  │ all told, or a gap is only reported: Live                   a while later
+//!                  │ whole, or a gap is only reported: Live                      a while later
 //!                  ├─────────────────────────────────────────────────▶ Idle ─────────────────────▶ Looking(Audit)
 //!                  │                                                   ▲  ▲  ▲                    Looking(Learn)
-//!                  │ a gap                                             │  │  └──── all told ──────────┤
+//!                  │ a gap                                             │  │  └──── whole ─────────────┤
 //!                  └────────────▶ Listing(Start) ── Listed, Live ──────┘  │                          │ a gap
 //!                                                                         └─ Listed, Audited ─ Listing(Audit)
 //! ```
@@ -124,7 +124,7 @@ impl Looks {
         self.step = Step::Looking(look);
     }
 
-    /// The root was told to be created or deleted.
+    /// The root was reported as created or deleted.
     pub(crate) fn root_changed(&mut self, common: &mut Common, now: Instant) {
         self.learn.check(common, now);
     }
@@ -195,7 +195,7 @@ impl Looks {
         self.step = Step::Listing(why);
     }
 
-    /// The reply to a list; `Listed` is told. [`conclude`](Self::conclude) follows.
+    /// The reply to a list; `Listed` is reported. [`conclude`](Self::conclude) follows.
     pub(crate) fn listed(&mut self, children: Children, common: &mut Common) {
         let Step::Listing(why) = self.step else { return };
         let verdict = common.count.reply(children.as_ref().map(|(_, stat)| stat));
@@ -205,7 +205,7 @@ impl Looks {
         common.listed(names, BTreeSet::new(), reason);
     }
 
-    /// The updates behind the list have been told, too.
+    /// The updates behind the list have been reported, too.
     pub(crate) fn conclude(&mut self, common: &mut Common, now: Instant) {
         match self.step {
             Step::Listing(Why::Start) => self.live(false, common, now),

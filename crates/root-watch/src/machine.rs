@@ -1,4 +1,4 @@
-//! The machine that decides what is asked of the ensemble, and what the user is told. It does nothing itself.
+//! The machine that decides what is asked of the ensemble, and what is reported to the user. It does nothing itself.
 //!
 //! ```text
 //!                   not followed, or
@@ -199,7 +199,7 @@ impl Machine {
                 self.refused(now);
             }
             End::Failed(error) => {
-                // No stat would tell that the root may not be read: the list that is owed does.
+                // No stat would show that the root may not be read: the list that is owed does.
                 self.common.owed |= *error.kind() == ErrorKind::Denied;
                 self.pause(error, now);
             }

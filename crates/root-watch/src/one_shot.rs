@@ -108,7 +108,7 @@ impl OneShots {
     pub(crate) fn list_fired(&mut self) {
         self.list = match self.list {
             List::Current | List::Changed => List::Changed,
-            // Of the watch before: the list of an audit will show a change that was told.
+            // Of the watch before: the list of an audit will show a change that was reported.
             List::Reading(ListReason::Audit) => List::Reading(ListReason::Changed),
             List::Reading(reason) => List::Reading(reason),
         };

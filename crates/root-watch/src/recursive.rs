@@ -81,7 +81,7 @@ impl Recursive {
         } else if self.held.len() < HELD {
             self.held.push_back(update);
         } else {
-            // It was counted, and is not told.
+            // It was counted, and is not reported.
             common.owed = true;
             return Err(End::Lost);
         }
@@ -134,7 +134,7 @@ impl Recursive {
         Ok(())
     }
 
-    /// Gives out the updates that are held back. They have been counted, and so must be told, whatever comes next.
+    /// Gives out the updates that are held back. They have been counted, and so must be reported, whatever comes next.
     pub(crate) fn release(&mut self, common: &mut Common) {
         self.held.drain(..).for_each(|update| common.tell(update));
     }

@@ -1,4 +1,4 @@
-//! What the user of a root watch is told.
+//! What a root watch reports to its user.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -34,8 +34,8 @@ pub enum Update {
     },
     /// All children, at one moment. The updates that follow may be older or newer than it, and lead to the right set.
     Listed(Listing),
-    /// An audit has found that everything was told, or has listed the children: then this comes after the updates that
-    /// follow the list. A child that the list shows, or does not, and that no update has told by now is a reason to
+    /// An audit has found that everything was reported, or has listed the children: then this comes after the updates that
+    /// follow the list. A child that the list shows, or does not, and that no update has reported by now is a reason to
     /// [`distrust`](crate::RootWatch::distrust) the watch.
     Audited,
     /// The reply to a [`read`](crate::RootWatch::read).
@@ -54,7 +54,7 @@ pub struct Live {
     pub connection: Connection,
     /// How the root is watched on it.
     pub watched: Watched,
-    /// Every child that was created or deleted since the last `Live` of this session has been told, and no list was
+    /// Every child that was created or deleted since the last `Live` of this session has been reported, and no list was
     /// needed for that. False if the root is not followed, or by watches that fire once.
     pub whole: bool,
 }
@@ -105,7 +105,7 @@ pub enum ListReason {
     Gap,
     /// A watch that fires once has said that the list has changed.
     Changed,
-    /// An audit has found that the root has another count of changes than was told (with watches that fire once: another
-    /// list version, and no watch that fired), or could not tell.
+    /// An audit has found that the root has another count of changes than was reported (with watches that fire once:
+    /// another list version, and no watch that fired), or could not find out.
     Audit,
 }

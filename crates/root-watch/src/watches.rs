@@ -22,7 +22,7 @@ impl Watches {
         self.records.push(async move { (name, watch.fired().await) }.boxed());
     }
 
-    /// Waits for what a watch has to tell; with `events`, the recursive one, too. For ever if there is none.
+    /// Waits for what a watch has to report; with `events`, the recursive one, too. For ever if there is none.
     ///
     /// Watches on records have priority over the list: a change before the reply of a list is an update before it.
     ///
@@ -47,7 +47,7 @@ impl Watches {
         }
     }
 
-    /// What a watch has told already, other than its end.
+    /// What a watch has reported already, other than its end.
     pub(crate) fn try_next(&mut self) -> Option<Input> {
         if let Some(stream) = &mut self.events {
             return stream.try_next().map(|event| Input::Event(Received(event)));

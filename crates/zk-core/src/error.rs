@@ -58,8 +58,7 @@ pub enum ErrorKind {
     #[error("refused by the server: {0}")]
     Refused(String),
     /// 1,024 requests were in flight until the deadline, or had not left the queue of a stuck thread, and nothing was
-    /// sent; or the server throttles requests
-    /// (ZooKeeper's request throttling) and has done nothing.
+    /// sent; or the server throttles requests (ZooKeeper's request throttling) and has done nothing.
     #[error("too many requests in flight")]
     Busy,
     /// There is no connection; nothing was sent.

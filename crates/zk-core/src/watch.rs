@@ -12,7 +12,7 @@ use crate::transport::{Event, EventKind};
 /// queue (16,384 events) overflows. Later events are unknown then: watch again, then read. On a server that sends
 /// events without a pause the connection ends (after 262,144 of them), read or not.
 ///
-/// `Drop` removes the watch from the server; if there are more than a hundred events a second, when there are fewer.
+/// `Drop` removes the watch from the server, but not before a second has had fewer than about a hundred events.
 #[derive(Debug)]
 pub struct WatchStream {
     pub(crate) events: mpsc::Receiver<Event>,

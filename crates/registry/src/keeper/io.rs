@@ -11,7 +11,7 @@ use crate::readiness::{Line, Ready};
 use crate::status::{Status, Trouble};
 use crate::wish::{Record, Wish};
 
-/// What the machine is told.
+/// What comes into the machine.
 #[derive(Debug)]
 pub(super) enum Input {
     /// The caller wants something else than before.

@@ -39,7 +39,7 @@ pub(super) struct Written {
     pub(super) stat: Stat,
     pub(super) session: SessionId,
     pub(super) record: Record,
-    /// Nothing has happened to the znode since, as far as we were told: its version is known.
+    /// Nothing has happened to the znode since, as far as was reported: its version is known.
     pub(super) stands: bool,
 }
 

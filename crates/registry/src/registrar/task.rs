@@ -1,8 +1,8 @@
 //! The registrar's task: does once on each connection what all keepers of a registrar need.
 //!
 //! It prepares each connection by a [`RootWatch`], and publishes it. With many names the root is followed, and the events
-//! of its children go to the keepers by name. Where nothing was created or deleted since an earlier connection that was
-//! not told, the keepers need not read their znodes again.
+//! of its children go to the keepers by name. Where every creation and deletion since an earlier connection was
+//! reported, the keepers need not read their znodes again.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ struct Task {
     root_watch: RootWatch,
     /// The number of the ready connection in use, or of the last one.
     number: u64,
-    /// Since the ready connection of this number, everything that was created or deleted was told.
+    /// Since the ready connection of this number, everything that was created or deleted was reported.
     unchanged_since: u64,
 }
 
