@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use zk_core::transport::TransportEnd;
+use zk_core::transport::{TransportEnd, latest};
 use zk_core::{ConnectError, Session};
 use zk_embedded::Version;
 use zk_embedded::machine::ConnectionId;
@@ -31,7 +30,7 @@ pub(crate) struct Granted {
     /// Whether the server sets recursive watches, as far as the client knows.
     pub(crate) recursive: Arc<AtomicBool>,
     pub(crate) version: Version,
-    pub(crate) down: watch::Receiver<Option<TransportEnd>>,
+    pub(crate) down: latest::Receiver<Option<TransportEnd>>,
 }
 
 /// Hands on the outcome of an attempt.

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use zk_core::transport::latest;
 
 use crate::shared::Shared;
 
@@ -10,11 +10,11 @@ use crate::shared::Shared;
 pub struct Injection {
     shared: Arc<Shared>,
     rule: usize,
-    count: watch::Receiver<u64>,
+    count: latest::Receiver<u64>,
 }
 
 impl Injection {
-    pub(crate) fn new(shared: Arc<Shared>, (rule, count): (usize, watch::Receiver<u64>)) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, (rule, count): (usize, latest::Receiver<u64>)) -> Self {
         Self { shared, rule, count }
     }
 
@@ -25,7 +25,7 @@ impl Injection {
 
     /// How often it has happened.
     pub fn count(&self) -> u64 {
-        *self.count.borrow()
+        *self.count.latest()
     }
 
     /// Waits until it has happened; for ever if it never does.

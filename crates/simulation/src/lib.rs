@@ -44,8 +44,9 @@
 //!
 //! A client that is connected keeps its session; otherwise the session ends at the first whole tick after its timeout.
 //!
-//! For replays a test runs on one thread with a paused clock (`start_paused = true`), iterates over no hash table, and
-//! draws from [`SimulatedEnsemble::sources`].
+//! For replays a test runs on one thread with a paused clock (`start_paused = true`), iterates over no hash table, draws
+//! from [`SimulatedEnsemble::sources`], and has no two tasks wait on one `watch` of tokio, which wakes them in an order that
+//! no seed decides ([`latest`](zk_core::transport::latest) does not).
 
 mod agenda;
 mod ask;

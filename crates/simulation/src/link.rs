@@ -3,9 +3,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
-use zk_core::transport::TransportEnd;
+use zk_core::transport::{TransportEnd, latest};
 use zk_core::{ErrorKind, Event, Session};
 
 use crate::call::{Call, Deliver, Replied};
@@ -17,7 +16,7 @@ pub(crate) struct Link {
     pub(crate) session: Session,
     /// Whether the servers of the session set recursive watches, as far as the client knows.
     pub(crate) recursive: Arc<AtomicBool>,
-    down: watch::Sender<Option<TransportEnd>>,
+    down: latest::Sender<Option<TransportEnd>>,
     pub(crate) watches: Watches,
     /// Requests on their way, and those that have arrived and wait.
     pub(crate) calls: VecDeque<Call>,
@@ -46,7 +45,7 @@ impl Link {
             client,
             session,
             recursive,
-            down: watch::Sender::new(None),
+            down: latest::Sender::new(None),
             watches: Watches::default(),
             calls: VecDeque::new(),
             arrived: 0,
@@ -62,7 +61,7 @@ impl Link {
         }
     }
 
-    pub(crate) fn down(&self) -> watch::Receiver<Option<TransportEnd>> {
+    pub(crate) fn down(&self) -> latest::Receiver<Option<TransportEnd>> {
         self.down.subscribe()
     }
 

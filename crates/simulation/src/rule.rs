@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use zk_core::transport::latest;
 use zk_core::{ErrorKind, EventKind, ZnodePath};
 
 use crate::verb::Verb;
@@ -140,7 +140,7 @@ struct Rule {
     skip: u64,
     times: u64,
     held: Vec<Held>,
-    fired: watch::Sender<u64>,
+    fired: latest::Sender<u64>,
 }
 
 impl Rule {
@@ -165,7 +165,7 @@ pub(crate) struct Rules(Vec<Rule>);
 
 impl Rules {
     /// Adds a fault; returns its place, and how often it has happened.
-    pub(crate) fn add(&mut self, matching: Match, fault: Fault) -> (usize, watch::Receiver<u64>) {
+    pub(crate) fn add(&mut self, matching: Match, fault: Fault) -> (usize, latest::Receiver<u64>) {
         let (skip, times) = (matching.skip, matching.times);
         self.push(What::Requests(matching, fault), skip, times)
     }
@@ -176,12 +176,12 @@ impl Rules {
         client: Option<u64>,
         path: ZnodePath,
         kind: EventKind,
-    ) -> (usize, watch::Receiver<u64>) {
+    ) -> (usize, latest::Receiver<u64>) {
         self.push(What::Events { client, path, kind }, 0, 1)
     }
 
-    fn push(&mut self, what: What, skip: u64, times: u64) -> (usize, watch::Receiver<u64>) {
-        let (fired, count) = watch::channel(0);
+    fn push(&mut self, what: What, skip: u64, times: u64) -> (usize, latest::Receiver<u64>) {
+        let (fired, count) = latest::channel(0);
         self.0.push(Rule { what, skip, times, held: Vec::new(), fired });
         (self.0.len() - 1, count)
     }

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use zk_core::transport::{
     Acl, BoxFuture, CreateMode, Event, EventKind, Identity, Reading, Reply, ResumeTicket, Stat, Transport,
-    TransportEnd, Turn,
+    TransportEnd, Turn, latest,
 };
 use zk_core::{ErrorKind, Session, ZnodePath};
 use zk_embedded::Version;
@@ -111,7 +111,7 @@ impl Transport for SimulatedTransport {
         self.granted.recursive.load(Ordering::Relaxed)
     }
 
-    fn down(&self) -> watch::Receiver<Option<TransportEnd>> {
+    fn down(&self) -> latest::Receiver<Option<TransportEnd>> {
         self.granted.down.clone()
     }
 

@@ -54,7 +54,9 @@
 //! * **Ends.** When a link is closed, or its runtime goes away, or its task panics (in another transport, for one), its
 //!   state is [`Closed`](Phase::Closed), and every call that waits for it returns: nothing waits for ever.
 //! * **Replay.** Above the [`transport`] all randomness and wall-clock time comes from [`Sources`]: on the same ensemble in
-//!   virtual time, with the same seed, a link does the same again. What is built on it draws from [`Zk::sources`], too.
+//!   virtual time, on one thread, with the same seed, a link does the same again. What is built on it draws from
+//!   [`Zk::sources`], too. Tasks that wait for one state, for a connection or for its end, go on in the order in which
+//!   they began to wait, and so do operations that wait for their turn.
 //! * **Close.** [`Zk::close`] returns within the time that the caller passes: the ephemeral znodes are gone, or it fails with [`Lingering`].
 //!   The task of the link has ended then.
 //! * **Authentication.** The server must have recorded our identity (3.7 and later), else

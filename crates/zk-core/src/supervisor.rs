@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{debug, error, info, warn};
 
@@ -15,7 +15,7 @@ use crate::error::{ErrorKind, Outcome};
 use crate::session::Session;
 use crate::state::{CloseReason, Lingering, Phase, State};
 use crate::time::until;
-use crate::transport::{ConnectError, Ensemble, ResumeTicket, Transport, TransportEnd};
+use crate::transport::{ConnectError, Ensemble, ResumeTicket, Transport, TransportEnd, latest};
 
 /// How long a connection must have lasted to reset the backoff. One success says little about a server that accepts
 /// connections and then fails.
@@ -71,7 +71,7 @@ impl Resumable {
 pub(crate) struct Supervisor {
     pub(crate) ensemble: Arc<dyn Ensemble>,
     pub(crate) scope: Arc<Scope>,
-    pub(crate) published: watch::Sender<Published>,
+    pub(crate) published: latest::Sender<Published>,
     pub(crate) close: mpsc::Receiver<Close>,
     backoff: Backoff,
     rng: SmallRng,
@@ -81,7 +81,7 @@ impl Supervisor {
     pub(crate) fn new(
         ensemble: Arc<dyn Ensemble>,
         scope: Arc<Scope>,
-        published: watch::Sender<Published>,
+        published: latest::Sender<Published>,
         close: mpsc::Receiver<Close>,
         rng: SmallRng,
     ) -> Self {
@@ -122,7 +122,7 @@ impl Supervisor {
                 ensemble.connect(ticket).await
             });
             let outcome = loop {
-                let lost_at = match (&resumable, &self.published.borrow().state.phase) {
+                let lost_at = match (&resumable, &self.published.latest().state.phase) {
                     (Some(resumable), Phase::Suspended) => Some(resumable.lost_at()),
                     _ => None,
                 };
@@ -157,7 +157,7 @@ impl Supervisor {
                     self.scope.metrics.connect_failure(&ConnectError::SessionExpired);
                     // A server replied: the next attempt, for a new session, need not wait.
                     eager = true;
-                    self.scope.session_ended(self.published.borrow().state.epoch);
+                    self.scope.session_ended(self.published.latest().state.epoch);
                     self.publish(Phase::Lost, None, |_| {});
                 }
                 Err(error) => self.connect_failed(error),
@@ -171,7 +171,7 @@ impl Supervisor {
         self.scope.metrics.connect_failure(&error);
         let same_kind =
             |known: &ConnectError| std::mem::discriminant(known) == std::mem::discriminant(&error);
-        if self.published.borrow().state.trouble.as_ref().is_some_and(same_kind) {
+        if self.published.latest().state.trouble.as_ref().is_some_and(same_kind) {
             debug!(%error, "cannot connect, for the same cause");
         } else {
             warn!(%error, retry_within = ?self.backoff.cap(), "cannot connect");
@@ -187,7 +187,7 @@ impl Supervisor {
         let session = transport.session();
         let resumed = resumable.filter(|resumable| resumable.session.id == session.id);
         self.backoff_for(session);
-        let before = self.published.borrow().state.clone();
+        let before = self.published.latest().state.clone();
         let epoch = before.epoch + u64::from(resumed.is_none());
         let reconnects = if before.session.is_none() { 0 } else { before.reconnects + 1 };
         let connection = Connection::new(&transport, epoch, reconnects, self.scope.clone());
@@ -254,7 +254,7 @@ impl Supervisor {
         let confirmed = timeout_at(deadline, transport.close()).await.unwrap_or(false);
         if confirmed {
             info!(session = %session.id, "session closed");
-            self.scope.session_ended(self.published.borrow().state.epoch);
+            self.scope.session_ended(self.published.latest().state.epoch);
             return Stage::Closing { resumable: None, deadline };
         }
         let resumable = Resumable { session, ticket: transport.ticket(), since: Instant::now() };
@@ -281,7 +281,7 @@ impl Supervisor {
         };
         match timeout_at(deadline, attempts).await {
             Ok(()) => {
-                self.scope.session_ended(self.published.borrow().state.epoch);
+                self.scope.session_ended(self.published.latest().state.epoch);
                 CloseReason::Clean
             }
             Err(_) => CloseReason::Lingering(Lingering {
@@ -293,7 +293,7 @@ impl Supervisor {
 
     /// The phase to publish when this task ends early, for readers that outlive it.
     fn last_phase(&self) -> Option<Phase> {
-        let state = &self.published.borrow().state;
+        let state = &self.published.latest().state;
         if state.is_closed() {
             return None;
         }
@@ -324,7 +324,7 @@ impl Drop for Supervisor {
 
 /// The one place where the state changes.
 fn publish(
-    published: &watch::Sender<Published>,
+    published: &latest::Sender<Published>,
     scope: &Scope,
     phase: Phase,
     connection: Option<Connection>,
@@ -344,8 +344,8 @@ fn publish(
 }
 
 /// Waits until the transport has ended, and returns the cause; `None` if it was dropped without one.
-async fn ended(down: &mut watch::Receiver<Option<TransportEnd>>) -> Option<TransportEnd> {
-    down.wait_for(Option::is_some).await.ok().and_then(|cause| cause.clone())
+async fn ended(down: &mut latest::Receiver<Option<TransportEnd>>) -> Option<TransportEnd> {
+    down.wait_for(Option::is_some).await.and_then(|cause| (*cause).clone())
 }
 
 /// Resolves when the transport does not reply although it has not ended: its thread is stuck, or the client on it is

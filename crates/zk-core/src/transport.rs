@@ -16,6 +16,7 @@
 pub mod apache;
 pub(crate) mod connect_error;
 pub(crate) mod event;
+pub mod latest;
 pub(crate) mod seam;
 pub(crate) mod stat;
 pub(crate) mod turn;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::config::Config;
 use crate::connection::{Connection, Scope};
@@ -12,8 +12,8 @@ use crate::path::ZnodePath;
 use crate::sources::Sources;
 use crate::state::{CloseReason, Lingering, Phase, State};
 use crate::supervisor::{Close, Published, Supervisor};
-use crate::transport::Ensemble;
 use crate::transport::apache::{Apache, StartError};
+use crate::transport::{Ensemble, latest};
 
 /// A supervised link to an ensemble. Cheap to clone; all clones share the link and its session.
 ///
@@ -25,7 +25,7 @@ use crate::transport::apache::{Apache, StartError};
 /// closed: its state says so, and every call that waits returns.
 #[derive(Clone, Debug)]
 pub struct Zk {
-    published: watch::Receiver<Published>,
+    published: latest::Receiver<Published>,
     close: mpsc::Sender<Close>,
     sources: Sources,
 }
@@ -71,7 +71,7 @@ impl Zk {
         let scope = Scope::new(chroot, limit, Metrics::new(ensemble.name()));
         let initial = Published { state: State::initial(), connection: None };
         scope.metrics.state(&initial.state, false);
-        let (published_tx, published) = watch::channel(initial);
+        let (published_tx, published) = latest::channel(initial);
         let (close, close_rx) = mpsc::channel(1);
         // Ends when the session is closed: on request, or because every handle was dropped. Its end of `published` shows
         // that it has, however it did; `close` waits for that.
@@ -87,7 +87,7 @@ impl Zk {
 
     /// The current state.
     pub fn state(&self) -> State {
-        self.published.borrow().state.clone()
+        self.published.latest().state.clone()
     }
 
     /// Follows the state. A reader may miss states between two reads, but the counters of [`State`] include them.
@@ -97,7 +97,7 @@ impl Zk {
 
     /// The connection, if the link is up.
     pub fn connection(&self) -> Option<Connection> {
-        self.published.borrow().usable().cloned()
+        self.published.latest().usable().cloned()
     }
 
     /// Waits for the link to be up.
@@ -110,7 +110,7 @@ impl Zk {
     pub async fn connected(&self) -> Result<Connection, Closed> {
         let mut published = self.published.clone();
         let up = published.wait_for(|p| p.usable().is_some() || p.state.is_closed()).await;
-        up.ok().and_then(|published| published.usable().cloned()).ok_or(Closed)
+        up.and_then(|published| published.usable().cloned()).ok_or(Closed)
     }
 
     /// Closes the session, and waits until the ensemble confirms: when this returns `Ok` the ephemeral znodes are gone.
@@ -130,8 +130,8 @@ impl Zk {
         let _ = self.close.try_send(Close { within: within.min(LONGEST_CLOSE) });
         let mut published = self.published.clone();
         // The supervisor drops its end of the channel when it ends, after it has published the last state.
-        while published.changed().await.is_ok() {}
-        match &published.borrow().state.phase {
+        while published.changed().await.is_some() {}
+        match &published.latest().state.phase {
             Phase::Closed(CloseReason::Lingering(lingering)) => Err(lingering.clone()),
             _ => Ok(()),
         }
@@ -141,13 +141,13 @@ impl Zk {
 /// Follows the published [`State`].
 #[derive(Clone, Debug)]
 pub struct States {
-    published: watch::Receiver<Published>,
+    published: latest::Receiver<Published>,
 }
 
 impl States {
     /// The latest state, which then counts as seen.
     pub fn latest(&mut self) -> State {
-        self.published.borrow_and_update().state.clone()
+        self.published.see().state.clone()
     }
 
     /// Waits for a state that was not seen yet; `None` when the link is closed and its last state was seen.
@@ -155,8 +155,7 @@ impl States {
     /// # Cancel safety
     /// No state is lost if the future is dropped.
     pub async fn changed(&mut self) -> Option<State> {
-        self.published.changed().await.ok()?;
-        Some(self.latest())
+        self.published.changed().await.map(|published| published.state.clone())
     }
 
     /// Waits for a state that satisfies `wanted`; `None` if the link closes before that.
@@ -165,6 +164,6 @@ impl States {
     /// Safe.
     pub async fn wait_for(&mut self, mut wanted: impl FnMut(&State) -> bool) -> Option<State> {
         let found = self.published.wait_for(|published| wanted(&published.state)).await;
-        found.ok().map(|published| published.state.clone())
+        found.map(|published| published.state.clone())
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discovery::{Config, Discovery};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use zk_core::transport::apache::Apache;
-use zk_core::transport::{BoxFuture, Ensemble, Reply, ResumeTicket, Transport, TransportEnd, Turn};
+use zk_core::transport::{BoxFuture, Ensemble, Reply, ResumeTicket, Transport, TransportEnd, Turn, latest};
 use zk_core::{
     Acl, ConnectError, CreateMode, Event, EventKind, Identity, Reading, Session, Sources, Stat, Zk, ZnodePath,
 };
@@ -120,7 +120,7 @@ impl<T: Intercept> Transport for InterceptedTransport<T> {
     fn server(&self) -> String {
         self.transport.server()
     }
-    fn down(&self) -> watch::Receiver<Option<TransportEnd>> {
+    fn down(&self) -> latest::Receiver<Option<TransportEnd>> {
         self.transport.down()
     }
     fn create(&self, turn: Turn, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat> {

@@ -47,7 +47,7 @@ struct Script {
 struct Wire {
     session: i64,
     timeout: Duration,
-    down: watch::Sender<Option<TransportEnd>>,
+    down: latest::Sender<Option<TransportEnd>>,
     closed: Mutex<bool>,
     alive: Mutex<bool>,
     /// The reads, which wait until the test replies.
@@ -77,7 +77,7 @@ impl Script {
 
     fn cut(&self) {
         let connections = self.connections.lock().unwrap();
-        connections.last().unwrap().down.send_replace(Some(TransportEnd::ConnectionLost("cut".into())));
+        connections.last().unwrap().down.send(Some(TransportEnd::ConnectionLost("cut".into())));
     }
 
     fn attempts(&self) -> Vec<(Instant, Option<i64>)> {
@@ -110,7 +110,7 @@ impl Ensemble for Script {
                     let wire = Arc::new(Wire {
                         session,
                         timeout: self.granted.lock().unwrap().unwrap_or(TIMEOUT),
-                        down: watch::Sender::new(None),
+                        down: latest::Sender::new(None),
                         closed: Mutex::new(false),
                         alive: Mutex::new(true),
                         queue: Mutex::default(),
@@ -152,7 +152,7 @@ impl Transport for Wire {
         true
     }
 
-    fn down(&self) -> watch::Receiver<Option<TransportEnd>> {
+    fn down(&self) -> latest::Receiver<Option<TransportEnd>> {
         self.down.subscribe()
     }
 
@@ -230,7 +230,7 @@ impl Transport for Wire {
 
     fn close(&self) -> BoxFuture<'static, bool> {
         *self.closed.lock().unwrap() = true;
-        self.down.send_replace(Some(TransportEnd::Closed));
+        self.down.send(Some(TransportEnd::Closed));
         Box::pin(async { true })
     }
 }

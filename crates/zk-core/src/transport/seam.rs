@@ -7,10 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::connect_error::ConnectError;
 use super::event::{Event, EventKind};
+use super::latest;
 use super::stat::Stat;
 use super::turn::Turn;
 use super::znode::{Acl, CreateMode, Identity};
@@ -87,8 +88,8 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Whether the server sets recursive watches (ZooKeeper 3.6), as far as is known.
     fn has_recursive_watches(&self) -> bool;
 
-    /// Becomes `Some` when the transport has ended.
-    fn down(&self) -> watch::Receiver<Option<TransportEnd>>;
+    /// Becomes `Some` when the transport has ended; all receivers are of one channel.
+    fn down(&self) -> latest::Receiver<Option<TransportEnd>>;
 
     /// Creates a znode.
     fn create(&self, turn: Turn, path: &ZnodePath, data: &[u8], mode: CreateMode, acl: Acl) -> Reply<Stat>;

@@ -1,6 +1,6 @@
 //! The requests of a session thread: each method as calls of the client crate.
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use zookeeper_client as zk;
 
 use super::convert::{create_options, reading, stat_of};
@@ -11,6 +11,7 @@ use crate::error::ErrorKind;
 use crate::path::ZnodePath;
 use crate::session::Session;
 use crate::transport::event::{Event, EventKind};
+use crate::transport::latest;
 use crate::transport::seam::{BoxFuture, Reading, Reply, ResumeTicket, Transport, TransportEnd};
 use crate::transport::stat::Stat;
 use crate::transport::turn::Turn;
@@ -33,7 +34,7 @@ impl Transport for SessionThread {
         self.credentials.capabilities.recursive_watches()
     }
 
-    fn down(&self) -> watch::Receiver<Option<TransportEnd>> {
+    fn down(&self) -> latest::Receiver<Option<TransportEnd>> {
         self.down.clone()
     }
 

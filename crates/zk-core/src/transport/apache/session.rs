@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use zookeeper_client as zk;
 
@@ -27,6 +27,7 @@ use super::thread::{publish, run, serve};
 use crate::error::ErrorKind;
 use crate::session::{Session, SessionId};
 use crate::transport::connect_error::ConnectError;
+use crate::transport::latest;
 use crate::transport::seam::{BoxFuture, Reply, TransportEnd};
 use crate::transport::turn::Turn;
 
@@ -48,9 +49,9 @@ pub(super) struct SessionThread {
     pub(super) credentials: Credentials,
     pub(super) server: SocketAddr,
     queue: Sender<Job>,
-    pub(super) down: watch::Receiver<Option<TransportEnd>>,
+    pub(super) down: latest::Receiver<Option<TransportEnd>>,
     /// Publishes the end when this handle is dropped: the thread may be stuck.
-    dropped: watch::Sender<Option<TransportEnd>>,
+    dropped: latest::Sender<Option<TransportEnd>>,
 }
 
 impl Drop for SessionThread {
@@ -87,7 +88,7 @@ pub(super) async fn open(
     let connector = settings.connector(credentials.map(|known| &known.info), &capabilities);
     let (ready, granted) = oneshot::channel();
     let (sender, receiver) = queue();
-    let (down_tx, down) = watch::channel(None);
+    let (down_tx, down) = latest::channel(None);
     let (died, dropped) = (down_tx.clone(), down_tx.clone());
     let main = serve(connector, settings.connect_string(server), ready, receiver, down_tx);
     std::thread::Builder::new()

@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 use tokio::time::{interval, timeout};
 use zookeeper_client as zk;
@@ -18,6 +18,7 @@ use zookeeper_client as zk;
 use super::queue::{Command, Receiver};
 use super::task::{Job, Tasks};
 use crate::fd_reserve::fd_reserve;
+use crate::transport::latest;
 use crate::transport::seam::TransportEnd;
 
 /// How long the ensemble may take to confirm the end of a session.
@@ -29,7 +30,7 @@ const REFILL: Duration = Duration::from_secs(1);
 /// The function of the thread: runs `main`, and catches its panics.
 ///
 /// The crate panics if a reply is shorter than it expects. That ends this connection, and not the program.
-pub(super) fn run(main: impl Future<Output = ()>, down: &watch::Sender<Option<TransportEnd>>) {
+pub(super) fn run(main: impl Future<Output = ()>, down: &latest::Sender<Option<TransportEnd>>) {
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         // `main` is dropped, and with it the channel that `open` waits for.
@@ -47,7 +48,7 @@ pub(super) fn run(main: impl Future<Output = ()>, down: &watch::Sender<Option<Tr
 }
 
 /// Publishes the end of the transport; the first cause remains.
-pub(super) fn publish(down: &watch::Sender<Option<TransportEnd>>, end: TransportEnd) {
+pub(super) fn publish(down: &latest::Sender<Option<TransportEnd>>, end: TransportEnd) {
     down.send_if_modified(|down| {
         let is_new = down.is_none();
         down.get_or_insert(end);
@@ -71,7 +72,7 @@ pub(super) async fn serve(
     address: String,
     mut ready: oneshot::Sender<Granted>,
     mut queue: Receiver<Job>,
-    down: watch::Sender<Option<TransportEnd>>,
+    down: latest::Sender<Option<TransportEnd>>,
 ) {
     let mut connecting = pin!(connector.connect(&address));
     let client = tokio::select! {
@@ -159,14 +160,14 @@ mod tests {
         let literal = || -> BoxFuture<'static, ()> { Box::pin(async { panic!("short body") }) };
         let formatted = || -> BoxFuture<'static, ()> { Box::pin(async { panic!("index {}", 3 + 4) }) };
         for (message, main) in [("short body", literal()), ("index 7", formatted())] {
-            let (down, ended) = watch::channel(None);
+            let (down, ended) = latest::channel(None);
             run(main, &down);
-            let ended = ended.borrow().clone();
+            let ended = (*ended.latest()).clone();
             let Some(TransportEnd::ConnectionLost(cause)) = ended else { panic!("{ended:?}") };
             assert!(cause.contains("panicked") && cause.contains(message), "{cause}");
         }
-        let (down, ended) = watch::channel(Some(TransportEnd::Closed));
+        let (down, ended) = latest::channel(Some(TransportEnd::Closed));
         run(literal(), &down);
-        assert_eq!(*ended.borrow(), Some(TransportEnd::Closed), "the first cause remains");
+        assert_eq!(*ended.latest(), Some(TransportEnd::Closed), "the first cause remains");
     }
 }
