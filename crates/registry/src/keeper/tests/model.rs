@@ -21,7 +21,7 @@ pub(super) struct Znode {
 
 /// What is on its way to the client, in this order.
 enum Message {
-    Reply(u64, Result<Reply, ErrorKind>),
+    Reply(u64, Box<Result<Reply, ErrorKind>>),
     Fired(EventKind),
 }
 
@@ -159,7 +159,7 @@ impl World {
     }
 
     fn reply(&mut self, number: u64, reply: Result<Reply, ErrorKind>) {
-        self.messages.push_back(Message::Reply(number, reply));
+        self.messages.push_back(Message::Reply(number, Box::new(reply)));
     }
 
     /// A message arrives. A reply that is not awaited any more is dropped.
@@ -167,7 +167,7 @@ impl World {
         match self.messages.pop_front() {
             Some(Message::Fired(kind)) => self.feed(Input::Fired(kind)),
             Some(Message::Reply(number, reply)) if number == self.request && mem::take(&mut self.awaits) => {
-                match reply {
+                match *reply {
                     Ok(reply) => self.feed(Input::Reply(Ok(reply))),
                     Err(kind) => self.feed(failure(kind, !self.is_linked)),
                 }
