@@ -16,8 +16,8 @@ pub(crate) struct Inbox {
 
 #[derive(Debug)]
 struct State {
-    readiness: Readiness,
-    is_new: bool,
+    /// The latest, until it is taken.
+    readiness: Option<Readiness>,
     counts: EventCounts,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct EventCounts {
 
 impl Inbox {
     pub(crate) fn new(readiness: Readiness) -> Self {
-        let state = State { readiness, is_new: true, counts: EventCounts::default() };
+        let state = State { readiness: Some(readiness), counts: EventCounts::default() };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -53,15 +53,13 @@ impl Inbox {
     }
 
     pub(crate) fn publish(&self, readiness: Readiness) {
-        let mut state = self.state.lock();
-        (state.readiness, state.is_new) = (readiness, true);
+        self.state.lock().readiness = Some(readiness);
         self.changed.notify_one();
     }
 
     /// The latest readiness, if it was not taken yet.
     pub(crate) fn take_readiness(&self) -> Option<Readiness> {
-        let mut state = self.state.lock();
-        std::mem::take(&mut state.is_new).then(|| state.readiness.clone())
+        self.state.lock().readiness.take()
     }
 
     /// The events so far.

@@ -17,6 +17,8 @@ const MANY_PENDING: u32 = 500;
 /// The first wait in a conflict, if the watch of the other owner's znode does not fire; it doubles up to the audit
 /// interval.
 const CONFLICT_FIRST: Duration = Duration::from_secs(1);
+/// The wait after another owner's update, which does not free the name.
+pub(super) const HOLDER_UPDATED: Duration = Duration::from_millis(500);
 /// After so long without a change by another client, the next one is reverted at once again.
 const OVERWRITE_RESET: Duration = Duration::from_secs(10);
 
@@ -110,12 +112,7 @@ impl Pace {
 
     /// The longest wait for the name of another owner's znode.
     pub(super) fn conflict(&mut self) -> Duration {
-        self.conflict.next_wait(&mut self.rng).max(CONFLICT_FIRST / 2)
-    }
-
-    /// The wait after another owner's update, which does not free the name.
-    pub(super) fn holder_updated() -> Duration {
-        CONFLICT_FIRST / 2
+        self.conflict.next_wait(&mut self.rng).max(HOLDER_UPDATED)
     }
 
     /// The wait before an audit. Registrations that were made at the same time have theirs at different times, from the

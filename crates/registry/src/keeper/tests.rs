@@ -4,6 +4,8 @@ mod bench;
 mod conflicts;
 mod leaves;
 mod links;
+mod model;
+mod random;
 mod registering;
 mod updates;
 

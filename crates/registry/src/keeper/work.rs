@@ -9,7 +9,7 @@ use zk_core::EventKind;
 
 use super::io::{Effect, Fact, Moment, Permit, Request};
 use super::known::{Known, Next, Scene};
-use super::pace::Pace;
+use super::pace::HOLDER_UPDATED;
 use crate::readiness::{ConnectionId, Ready};
 use crate::status::{Status, Trouble};
 use crate::wish::Wish;
@@ -189,7 +189,7 @@ impl Work {
                 debug!("znode changed");
                 self.overwritten(moment);
             }
-            Stage::Conflict { .. } => self.wait(Pace::holder_updated(), moment),
+            Stage::Conflict { .. } => self.wait(HOLDER_UPDATED, moment),
             // Known before the next step.
             _ => {}
         }

@@ -101,7 +101,7 @@ fn path() -> ZnodePath {
     ZnodePath::parse("/root/a:80").unwrap()
 }
 
-fn failure(kind: ErrorKind, ended: bool) -> Input {
+pub(super) fn failure(kind: ErrorKind, ended: bool) -> Input {
     Input::Reply(Err(Failure { error: Error::new("test", &path(), kind), ended }))
 }
 
