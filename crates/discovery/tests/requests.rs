@@ -185,14 +185,22 @@ async fn a_lost_event_is_noticed_at_the_next_audit() {
     ports_become(&discovery, &[1, 2, 4]).await;
     ports_become(&discovery, &[1, 2, 3, 4]).await;
     // The same with a deletion.
-    eventually("the watch is replaced", async || swallows.watches.load(Ordering::Relaxed) == 2).await;
     becomes_live(&discovery).await;
     *swallows.path.lock().unwrap() = Some(node(4));
     remove(&observer, [4]).await;
     add(&observer, [5]).await;
     ports_become(&discovery, &[1, 2, 3, 4, 5]).await;
     ports_become(&discovery, &[1, 2, 3, 5]).await;
-    eventually("the watch is replaced again", async || swallows.watches.load(Ordering::Relaxed) == 3).await;
+    // A watch that has reported nothing for an audit is replaced, too.
+    let before = audits(&proxy);
+    eventually("an audit without an event", async || audits(&proxy) >= before + 2).await;
+    becomes_live(&discovery).await;
+    let watches = swallows.watches.load(Ordering::Relaxed);
+    *swallows.path.lock().unwrap() = Some(node(5));
+    remove(&observer, [5]).await;
+    ports_become(&discovery, &[1, 2, 3]).await;
+    let replaced = async || swallows.watches.load(Ordering::Relaxed) == watches + 1;
+    eventually("the watch is replaced", replaced).await;
     assert_eq!(zk.state().reconnects, 0);
 }
 
