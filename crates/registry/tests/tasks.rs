@@ -127,7 +127,7 @@ async fn the_end_of_the_registrars_task_abandons_its_registrations() {
     }
     assert_abandoned(&service.register(MANY)).await;
     let error = timeout(SOON, service.registrar.shutdown(SOON)).await.unwrap().unwrap_err();
-    assert_eq!(error.left, usize::from(MANY) + 1, "their znodes may still exist");
+    assert_eq!(error.left, MANY + 1, "their znodes may still exist");
 }
 
 #[test]

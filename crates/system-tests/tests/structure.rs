@@ -1,5 +1,7 @@
 //! The shape of the libraries: no circle of imports, and no type that is too long to be read at one time.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

@@ -7,7 +7,7 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use root_watch::{ListReason, Lists, Live, RootWatch, Update};
+use root_watch::{Lists, Live, RootWatch, Update};
 use tokio::sync::watch;
 use tracing::{Instrument, debug, info, info_span};
 use zk_core::{Connection, EventKind, Zk};
@@ -92,12 +92,13 @@ impl Task {
             Update::Created(_) => {}
             Update::Written(name) => names.notify(&name, EventKind::DataChanged),
             Update::Deleted { name, .. } => names.notify(&name, EventKind::Deleted),
-            Update::Listed(listing) if listing.reason == ListReason::Audit => {
+            // Of an audit, or of a root that was deleted.
+            Update::Listed(listing) => {
                 let missing = names.notify_missing(&listing.names);
-                debug!(missing, "audit: list compared with the registrations");
+                debug!(missing, "list compared with the registrations");
             }
-            Update::Audited => debug!("audit: list as it was told"),
-            Update::Listed(_) | Update::Records { .. } => {}
+            Update::Audited => debug!("audit: list as it was reported"),
+            Update::Records { .. } => {}
         }
     }
 
