@@ -4,46 +4,17 @@
 
 mod virtual_time;
 
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use discovery::{Discovery, Records};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use simulation::builder;
-use tracing_subscriber::filter::LevelFilter;
+use simulation::{assert_same_lines, builder, recorded};
 use virtual_time::{bad_day, config, ports_become};
-
-/// Collects log lines.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// All that was logged on a bad day, of all tasks in one stream, and what arrived at the ensemble.
 fn run(seed: u64) -> (Vec<String>, Vec<String>) {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .without_time()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _subscribed = tracing::subscriber::set_default(subscriber);
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let requests = runtime.block_on(async {
+    let (requests, lines) = recorded(async {
         let ensemble = builder(seed).reply_lag(Duration::ZERO..=Duration::from_millis(20)).build();
         let config =
             config().with_records(Records::Read).with_audit_interval(Duration::from_secs(5)).unwrap();
@@ -53,22 +24,15 @@ fn run(seed: u64) -> (Vec<String>, Vec<String>) {
         discovery.shutdown().await;
         ensemble.log()
     });
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    (text.lines().map(str::to_owned).collect(), requests)
+    (lines, requests)
 }
 
 #[test]
 fn the_same_seed_gives_the_same_inputs_effects_and_requests() {
-    let assert_equal = |once: &[String], again: &[String]| {
-        for (number, (one, other)) in once.iter().zip(again).enumerate() {
-            assert_eq!(one, other, "line {number}");
-        }
-        assert_eq!(once.len(), again.len());
-    };
     for seed in 0..10 {
         let ((trace, requests), again) = (run(seed), run(seed));
-        assert_equal(&requests, &again.1);
-        assert_equal(&trace, &again.0);
+        assert_same_lines(&requests, &again.1);
+        assert_same_lines(&trace, &again.0);
         for target in ["discovery::watcher::driver: effect", "root_watch::driver: effect"] {
             let effects = trace.iter().filter(|line| line.contains(target)).count();
             assert!(effects > 100, "{target}: {effects} of {} lines", trace.len());

@@ -4,47 +4,19 @@
 
 mod in_virtual_time;
 
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use in_virtual_time::*;
 use instance::Instance;
 use rand::RngExt;
-use simulation::{Chaos, builder};
+use simulation::{Chaos, assert_same_lines, builder, recorded};
 use tokio::time::sleep;
-
-/// Keeps what is logged.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A bad minute of many registrations: updates, deregistrations, rivals, lost requests and sessions. Returns all that
 /// was logged, of all tasks in one stream (what the keepers and the root watch were told and have asked for, for one), and
 /// what the ensemble has seen.
 fn run(seed: u64) -> (Vec<String>, Vec<String>) {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .without_time()
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let log = runtime.block_on(async {
+    let (requests, lines) = recorded(async {
         let service = Service::on(builder(seed));
         let mut rng = service.ensemble.sources(99).rng();
         let mut registrations: Vec<_> = (0..MANY).map(|i| service.register(i)).collect();
@@ -82,19 +54,15 @@ fn run(seed: u64) -> (Vec<String>, Vec<String>) {
         assert_eq!(operator.children(ROOT), [""; 0], "seed {seed}");
         service.ensemble.log()
     });
-    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    (lines.lines().map(str::to_owned).collect(), log)
+    (lines, requests)
 }
 
 #[test]
 fn the_same_seed_gives_the_same_effects_and_the_same_requests() {
     for seed in 0..2 {
         let (first, second) = (run(seed), run(seed));
-        for (one, other) in [(&first.0, &second.0), (&first.1, &second.1)] {
-            let difference = one.iter().zip(other).position(|(one, other)| one != other);
-            assert_eq!(difference.map(|at| (&one[at], &other[at])), None, "seed {seed}");
-            assert_eq!(one.len(), other.len(), "seed {seed}");
-        }
+        assert_same_lines(&first.1, &second.1);
+        assert_same_lines(&first.0, &second.0);
         for effect in ["Create(", "Write {", "Leave {", "Delete {", "Report {", "Data(", "Lost"] {
             assert!(first.0.iter().any(|line| line.contains(effect)), "seed {seed} has no {effect}");
         }
