@@ -230,7 +230,7 @@ impl Keeper {
             Effect::Release => (self.permit_to_come, self.permit) = (None, None),
             Effect::Request(request) => self.request = self.send(request),
             Effect::Report { status, took_over } => self.reporter.report(status, took_over),
-            Effect::Tell(fact) => self.reporter.tell(fact),
+            Effect::Note(fact) => self.reporter.note(fact),
             // The task has ended.
             Effect::Finish(_) => {}
         }

@@ -70,8 +70,8 @@ impl Common {
         self.effects.push_back(effect);
     }
 
-    pub(crate) fn tell(&mut self, update: Update) {
-        self.effects.push_back(Effect::Tell(update));
+    pub(crate) fn report(&mut self, update: Update) {
+        self.effects.push_back(Effect::Report(update));
     }
 
     pub(crate) fn poll_effect(&mut self) -> Option<Effect> {
@@ -93,7 +93,7 @@ impl Common {
         self.owed = false;
         let before = std::mem::replace(&mut self.listed_in, self.epoch);
         let new_session = before != 0 && before != self.epoch;
-        self.tell(Update::Listed(Listing { names, recreated, reason, new_session }));
+        self.report(Update::Listed(Listing { names, recreated, reason, new_session }));
     }
 
     /// The connection is prepared, and the root followed, if it is to be. A gap counts as reported by this.

@@ -86,7 +86,7 @@ struct Trip {
 #[derive(Debug)]
 pub(crate) struct Count {
     /// How many children were reported as created or deleted.
-    told: i32,
+    reported: i32,
     base: Base,
     /// The base is exact: a quiet round trip has shown it. (Ranges may shrink to one value without that, and then hide
     /// an event that was missed in between.)
@@ -96,7 +96,7 @@ pub(crate) struct Count {
 
 impl Count {
     pub(crate) fn new() -> Self {
-        Self { told: 0, base: Base::Unknown, proven: false, trip: None }
+        Self { reported: 0, base: Base::Unknown, proven: false, trip: None }
     }
 
     /// Nothing is known any more.
@@ -106,7 +106,7 @@ impl Count {
 
     /// A child was reported as created or deleted.
     pub(crate) fn child_changed(&mut self, zxid: Option<Zxid>) {
-        self.told = self.told.wrapping_add(1);
+        self.reported = self.reported.wrapping_add(1);
         if let Some(trip) = &mut self.trip {
             match (&mut trip.zxids, zxid) {
                 (Some(zxids), Some(zxid)) if zxids.len() < REMEMBERED => zxids.push(zxid),
@@ -117,7 +117,7 @@ impl Count {
 
     /// The root was reported as created: a life begins, in which nothing has been changed yet.
     pub(crate) fn root_created(&mut self, zxid: Option<Zxid>) {
-        let offset = Range::exactly(self.told.wrapping_neg());
+        let offset = Range::exactly(self.reported.wrapping_neg());
         self.root_changed(Base::Present(Life { czxid: zxid, offset }));
     }
 
@@ -152,7 +152,7 @@ impl Count {
 
     /// A request whose reply has a stat of the root is being sent.
     pub(crate) fn send(&mut self) {
-        self.trip = Some(Trip { sent: self.told, zxids: Some(Vec::new()), root_changed: false });
+        self.trip = Some(Trip { sent: self.reported, zxids: Some(Vec::new()), root_changed: false });
     }
 
     /// Its reply has come, and everything that was reported before it has been counted.
@@ -212,8 +212,8 @@ impl Count {
 
     /// The offset that a stat shows: exact if it is known which events it includes.
     fn offset(&self, trip: &Trip, stat: &Stat) -> Range {
-        let at_least = Range::exactly(stat.cversion.wrapping_sub(self.told));
-        let came = self.told.wrapping_sub(trip.sent) as u32;
+        let at_least = Range::exactly(stat.cversion.wrapping_sub(self.reported));
+        let came = self.reported.wrapping_sub(trip.sent) as u32;
         match &trip.zxids {
             Some(zxids) => {
                 let later = zxids.iter().filter(|zxid| **zxid > stat.pzxid).count();

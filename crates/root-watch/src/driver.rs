@@ -200,7 +200,7 @@ impl RootWatch {
     fn carry_out(&mut self, effect: Effect) -> Option<Update> {
         trace!(?effect, "effect");
         match effect {
-            Effect::Tell(update) => return Some(update),
+            Effect::Report(update) => return Some(update),
             Effect::Clear => {
                 self.watches = Watches::default();
                 self.requests = Requests::default();

@@ -97,5 +97,5 @@ pub(crate) enum Effect {
     /// Give out [`Update::Live`] with the connection.
     Live { watched: Watched, whole: bool },
     /// Give out an update.
-    Tell(Update),
+    Report(Update),
 }

@@ -179,7 +179,7 @@ impl Looks {
     }
 
     fn audited(&mut self, common: &mut Common, now: Instant) {
-        common.tell(Update::Audited);
+        common.report(Update::Audited);
         self.audit_at = common.next_audit(now);
         self.idle(common, now);
     }

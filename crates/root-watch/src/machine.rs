@@ -107,11 +107,11 @@ impl Machine {
             }
             Input::Ended => {
                 self.clear();
-                self.common.tell(Update::Down);
+                self.common.report(Update::Down);
                 self.stage = Stage::Unlinked;
             }
             Input::Closed => {
-                self.common.tell(Update::Closed);
+                self.common.report(Update::Closed);
                 self.stage = Stage::Closed;
             }
             Input::SetFollowed(followed) => self.set_followed(followed, now),
@@ -188,14 +188,14 @@ impl Machine {
         self.clear();
         match end {
             End::Lost => {
-                self.common.tell(Update::Lost);
+                self.common.report(Update::Lost);
                 self.prepare(now);
             }
             End::Refused => self.refused(now),
             // Many registrations of a user who may not read the root need not follow it.
             End::Failed(error) if *error.kind() == ErrorKind::Denied && self.unwatched_will_do() => {
                 debug!(%error, "the root is not followed");
-                self.common.tell(Update::Lost);
+                self.common.report(Update::Lost);
                 self.refused(now);
             }
             End::Failed(error) => {
@@ -221,7 +221,7 @@ impl Machine {
         // A connection that is ending is no trouble of the root: its end follows.
         if !matches!(error.kind(), ConnectionLost(_) | NotConnected | SessionOver) {
             debug!(%error, "root not followed, retrying");
-            self.common.tell(Update::Trouble(error));
+            self.common.report(Update::Trouble(error));
         }
         let until = now + self.common.backoff.next_wait(&mut self.common.rng);
         self.stage = Stage::Pausing { until };

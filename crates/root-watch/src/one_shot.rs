@@ -123,7 +123,7 @@ impl OneShots {
             // The watch on the list fires as well, before this one or after it.
             self.list_fired();
         } else {
-            common.tell(Update::Written(name));
+            common.report(Update::Written(name));
         }
     }
 
@@ -192,7 +192,7 @@ impl OneShots {
     }
 
     fn audited(&mut self, common: &mut Common, now: Instant) {
-        common.tell(Update::Audited);
+        common.report(Update::Audited);
         self.audit = Audit::At(common.next_audit(now));
     }
 
@@ -215,6 +215,6 @@ impl OneShots {
             }
         }
         let records = records.into_iter().map(|record| (record.name, record.reading)).collect();
-        common.tell(Update::Records { ticket, records });
+        common.report(Update::Records { ticket, records });
     }
 }

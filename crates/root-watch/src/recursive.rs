@@ -58,7 +58,7 @@ impl Recursive {
                 return Ok(());
             }
             // No count of the next root tells of a child that went without an event.
-            return self.tell(Update::Listed(Listing::without_root()), common);
+            return self.report(Update::Listed(Listing::without_root()), common);
         }
         // Events of grandchildren are ignored.
         let Some(name) = common.config.root.child_name(&event.path).map(str::to_owned) else { return Ok(()) };
@@ -71,17 +71,17 @@ impl Recursive {
         if event.kind != EventKind::DataChanged {
             common.count.child_changed(event.zxid);
         }
-        self.tell(update, common)
+        self.report(update, common)
     }
 
     pub(crate) fn read(&mut self, ticket: u64, records: Vec<Record>, common: &mut Common) -> Result<(), End> {
         let records = records.into_iter().map(|record| (record.name, record.reading)).collect();
-        self.tell(Update::Records { ticket, records }, common)
+        self.report(Update::Records { ticket, records }, common)
     }
 
-    fn tell(&mut self, update: Update, common: &mut Common) -> Result<(), End> {
+    fn report(&mut self, update: Update, common: &mut Common) -> Result<(), End> {
         if !self.looks.is_listing() {
-            common.tell(update);
+            common.report(update);
         } else if self.held.len() < HELD {
             self.held.push_back(update);
         } else {
@@ -140,6 +140,6 @@ impl Recursive {
 
     /// Gives out the updates that are held back. They have been counted, and so must be reported, whatever comes next.
     pub(crate) fn release(&mut self, common: &mut Common) {
-        self.held.drain(..).for_each(|update| common.tell(update));
+        self.held.drain(..).for_each(|update| common.report(update));
     }
 }

@@ -52,7 +52,7 @@ impl Requests {
             Effect::WatchedList { sync } => self.watched_list(connection, root, sync),
             Effect::Read { ticket, names } => self.read(connection, &root, ticket, names),
             Effect::WatchedRead { ticket, names } => self.watched_read(&connection, &root, ticket, names),
-            Effect::Clear | Effect::Live { .. } | Effect::Tell(_) => {}
+            Effect::Clear | Effect::Live { .. } | Effect::Report(_) => {}
         }
     }
 

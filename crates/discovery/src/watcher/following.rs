@@ -81,7 +81,7 @@ impl Following {
     }
 
     /// There was an event; `name` was created or deleted.
-    pub(super) fn told(&mut self, name: Option<&str>) {
+    pub(super) fn reported(&mut self, name: Option<&str>) {
         (self.confirmed, self.heard) = (true, true);
         if let Some(name) = name {
             self.unexplained.remove(name);

@@ -121,15 +121,15 @@ impl Machine {
             Update::Lost => self.stale(now),
             Update::Live(live) => self.live(live.connection.session(), now),
             Update::Created(name) => {
-                self.told(Count::Created, Some(&name));
+                self.reported(Count::Created, Some(&name));
                 self.membership.created(&name, now);
             }
             Update::Deleted { name, told } => {
-                self.told(Count::Deleted, Some(&name));
+                self.reported(Count::Deleted, Some(&name));
                 self.membership.deleted(&name, told, now);
             }
             Update::Written(name) => {
-                self.told(Count::Written, None);
+                self.reported(Count::Written, None);
                 self.membership.written(&name, now);
             }
             Update::Listed(listing) => self.listed(listing, now),
@@ -155,10 +155,10 @@ impl Machine {
     }
 
     /// There was an event, of a child that was created or deleted in some cases.
-    fn told(&mut self, kind: Count, name: Option<&str>) {
+    fn reported(&mut self, kind: Count, name: Option<&str>) {
         self.output.count(kind);
         if let Some(following) = self.stage.following() {
-            following.told(name);
+            following.reported(name);
         }
     }
 
@@ -172,7 +172,7 @@ impl Machine {
         let changed = self.membership.listed(&names, &recreated, after, now);
         match reason {
             ListReason::Gap => {}
-            ListReason::Changed => self.told(Count::Children, None),
+            ListReason::Changed => self.reported(Count::Children, None),
             ListReason::Audit => {
                 if let Some(following) = self.stage.following() {
                     following.audit_listed(changed);

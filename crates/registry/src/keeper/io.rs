@@ -69,7 +69,7 @@ pub(super) enum Effect {
         took_over: Option<SessionId>,
     },
     /// Count and log what has happened.
-    Tell(Fact),
+    Note(Fact),
     /// Release the name, publish the final status, and end.
     Finish(Status),
 }

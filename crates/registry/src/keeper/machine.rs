@@ -174,7 +174,7 @@ impl Machine {
                 }
                 return;
             }
-            Ok(_) => work.effects.push_back(Effect::Tell(Fact::AuditMismatch)),
+            Ok(_) => work.effects.push_back(Effect::Note(Fact::AuditMismatch)),
             Err(failure) if failure.ended => {
                 work.stage = Stage::Registered { audit_at: None };
                 return work.unlink();

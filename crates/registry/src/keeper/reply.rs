@@ -42,17 +42,17 @@ impl Replied<'_> {
             (Request::Create(record), Ok(Reply::Written(stat))) => {
                 self.known.claim.created = Some(stat.czxid);
                 debug!(czxid = %stat.czxid, session = %self.scene.on.session, "znode created");
-                self.tell(Fact::Created);
+                self.note(Fact::Created);
                 self.written(record, stat)
             }
             (Request::Write { record, is_update, .. }, Ok(Reply::Written(stat))) => {
                 let version = stat.version;
-                self.tell(if is_update { Fact::Updated { version } } else { Fact::Restored { version } });
+                self.note(if is_update { Fact::Updated { version } } else { Fact::Restored { version } });
                 self.known.watching.wrote();
                 self.written(record, stat)
             }
             (Request::TakeOver { seen, .. }, Ok(_)) => {
-                self.tell(Fact::TakenOver);
+                self.note(Fact::TakenOver);
                 self.known.watching.took_over();
                 self.known.took_over = seen.ephemeral_owner;
                 // The reply to the transaction has no stat of the new znode.
@@ -70,8 +70,8 @@ impl Replied<'_> {
         }
     }
 
-    fn tell(&mut self, fact: Fact) {
-        self.out.push_back(Effect::Tell(fact));
+    fn note(&mut self, fact: Fact) {
+        self.out.push_back(Effect::Note(fact));
     }
 
     /// The znode has this data now, by a write of ours.
@@ -98,7 +98,7 @@ impl Replied<'_> {
             (None, Wish::Present(record)) => {
                 self.known.doubt();
                 if self.known.claim.seen_in.take() == Some(self.scene.on.epoch) {
-                    self.tell(Fact::Lost);
+                    self.note(Fact::Lost);
                 }
                 self.known.create(record, self.scene)
             }

@@ -56,7 +56,7 @@ impl Reporter {
     }
 
     /// Counts and logs what has happened.
-    pub(super) fn tell(&self, fact: Fact) {
+    pub(super) fn note(&self, fact: Fact) {
         let (metrics, log) = (&self.shared.context.metrics, &self.shared.context.log);
         match fact {
             Fact::Created => metrics.created(),

@@ -143,7 +143,7 @@ impl Work {
             }
             Next::Overwritten => self.overwritten(moment),
             Next::Failed(trouble) => {
-                self.effects.push_back(Effect::Tell(Fact::Failed(trouble.clone())));
+                self.effects.push_back(Effect::Note(Fact::Failed(trouble.clone())));
                 self.report(Status::Pending { trouble: Some(trouble) });
                 let wait = self.known.pace.pause(moment);
                 self.wait(wait, moment);

@@ -56,7 +56,7 @@ impl Walk {
     }
 
     /// Events of the recursive watch, as a kind and the path below the root.
-    fn told(&mut self, events: &[&str]) -> String {
+    fn reported(&mut self, events: &[&str]) -> String {
         let done = events.iter().map(|event| self.does(Input::Event(Received(self.event(event)))));
         done.collect::<Vec<_>>().join(", ")
     }
@@ -131,7 +131,7 @@ fn short(effect: &Effect) -> String {
         Effect::Live { watched, whole } => {
             format!("live {watched:?}{}", if *whole { " whole" } else { "" })
         }
-        Effect::Tell(update) => match update {
+        Effect::Report(update) => match update {
             Update::Down => "down".into(),
             Update::Closed => "closed".into(),
             Update::Trouble(error) => format!("trouble {:?}", error.kind()),

@@ -172,8 +172,8 @@ pub(super) fn troubled(kind: TroubleKind) -> Effect {
     report(Status::Pending { trouble: Some(trouble(kind)) })
 }
 
-pub(super) fn told(kind: TroubleKind) -> Effect {
-    Effect::Tell(Fact::Failed(trouble(kind)))
+pub(super) fn noted(kind: TroubleKind) -> Effect {
+    Effect::Note(Fact::Failed(trouble(kind)))
 }
 
 impl Bench {
@@ -216,7 +216,7 @@ impl Bench {
     /// The same, with a step that failed.
     pub(super) fn waiting(watched: Watched) -> Self {
         let mut bench = Self::creating(watched);
-        let waits = [told(TroubleKind::Denied), troubled(TroubleKind::Denied), Effect::Release];
+        let waits = [noted(TroubleKind::Denied), troubled(TroubleKind::Denied), Effect::Release];
         assert_eq!(bench.feed(failed(ErrorKind::Denied)), waits);
         bench
     }

@@ -105,7 +105,7 @@ fn the_deletion_in_our_take_over_is_no_loss_whenever_its_event_comes() {
         if when == 0 {
             assert_eq!(bench.count_deletion(), []);
         }
-        assert_eq!(bench.feed(done()), [Effect::Tell(Fact::TakenOver), look(false)]);
+        assert_eq!(bench.feed(done()), [Effect::Note(Fact::TakenOver), look(false)]);
         if when == 1 {
             assert_eq!(bench.count_deletion(), []);
         }
@@ -124,7 +124,7 @@ fn the_deletion_in_our_take_over_is_no_loss_whenever_its_event_comes() {
 #[test]
 fn a_take_over_that_fails_is_repeated_or_looked_into() {
     let mut bench = taking_over();
-    let waits = [told(TroubleKind::TakeOverDenied), troubled(TroubleKind::TakeOverDenied), Effect::Release];
+    let waits = [noted(TroubleKind::TakeOverDenied), troubled(TroubleKind::TakeOverDenied), Effect::Release];
     assert_eq!(bench.feed(failed(ErrorKind::Denied)), waits);
     assert_eq!(bench.count_deletion(), [acquire(Permit::Step)], "the old session has ended");
     let mut bench = taking_over();
@@ -135,7 +135,7 @@ fn a_take_over_that_fails_is_repeated_or_looked_into() {
 fn a_rival_that_comes_between_our_create_and_the_first_look_is_left_alone() {
     let rivalled = || {
         let mut bench = Bench::creating(OWN);
-        assert_eq!(bench.feed(written(stat(0))), [Effect::Tell(Fact::Created), look(true)]);
+        assert_eq!(bench.feed(written(stat(0))), [Effect::Note(Fact::Created), look(true)]);
         bench.feed(found(of(THEIRS)));
         assert_eq!(bench.feed(read("x", Some(owner(2)), of(THEIRS))), [conflict(), Effect::Release]);
         bench
@@ -150,7 +150,7 @@ fn a_rival_that_comes_between_our_create_and_the_first_look_is_left_alone() {
 fn a_znode_of_another_owner_that_was_overwritten_unawares_is_not_taken_over() {
     let mut bench = Bench::registered(SHARED);
     assert_eq!(bench.step(present("b"), Permit::Step), [write("b", 0, true)]);
-    let told = Effect::Tell(Fact::Updated { version: 0 });
+    let told = Effect::Note(Fact::Updated { version: 0 });
     assert_eq!(bench.feed(written(of(THEIRS))), [told, look(false)]);
     bench.feed(found(of(THEIRS)));
     let holder = report(Status::Conflict(Holder { session: Some(THEIRS), owner: Some(owner(1)) }));

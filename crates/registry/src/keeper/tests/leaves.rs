@@ -80,14 +80,14 @@ fn a_leave_follows_the_reply_to_its_own_request() {
     let mut bench = Bench::creating(SHARED);
     assert_eq!(bench.feed(leave()), []);
     assert_eq!(bench.feed(leave()), [], "again, as by Drop");
-    assert_eq!(bench.feed(written(stat(0))), [Effect::Tell(Fact::Created), tell_leave(0)]);
+    assert_eq!(bench.feed(written(stat(0))), [Effect::Note(Fact::Created), tell_leave(0)]);
     assert_eq!(bench.machine.deadline(), None, "no patience with the leave itself");
     // A write.
     let mut bench = Bench::registered(OWN);
     bench.step(present("b"), Permit::Step);
     assert_eq!(bench.feed(leave()), []);
     let done = bench.feed(written(stat(1)));
-    assert_eq!(done, [Effect::Tell(Fact::Updated { version: 1 }), tell_leave(1)]);
+    assert_eq!(done, [Effect::Note(Fact::Updated { version: 1 }), tell_leave(1)]);
     // A look.
     let mut bench = Bench::registered(SHARED);
     bench.count_deletion();
@@ -135,7 +135,7 @@ fn a_leave_that_meets_another_znode_looks_again_and_is_told_again() {
 fn a_leave_of_unknown_outcome_is_looked_into_and_becomes_a_plain_deletion() {
     let mut bench = Bench::registered(SHARED);
     bench.step(leave(), Permit::Leave);
-    let waits = [told(TroubleKind::Unanswered), troubled(TroubleKind::Unanswered), Effect::Release];
+    let waits = [noted(TroubleKind::Unanswered), troubled(TroubleKind::Unanswered), Effect::Release];
     assert_eq!(bench.feed(unanswered()), waits);
     bench.wait();
     assert_eq!(bench.step(Input::Timer, Permit::Leave), [look(false)]);
@@ -189,7 +189,7 @@ fn a_refused_deletion_is_repeated() {
     let mut bench = Bench::registered(SHARED);
     bench.step(leave(), Permit::Leave);
     bench.feed(failed(ErrorKind::Denied));
-    let waits = [told(TroubleKind::Denied), troubled(TroubleKind::Denied), Effect::Release];
+    let waits = [noted(TroubleKind::Denied), troubled(TroubleKind::Denied), Effect::Release];
     assert_eq!(bench.feed(failed(ErrorKind::Denied)), waits);
     bench.wait();
     assert_eq!(bench.step(Input::Timer, Permit::Leave), [look(false)]);
@@ -224,5 +224,5 @@ fn a_leave_on_another_connection_than_that_of_the_last_reply_looks_first() {
     let mut bench = Bench::creating(SHARED);
     bench.feed(leave());
     bench.feed(Input::Ready(Ready { number: 2, on: connection(1, 1), watched: SHARED }));
-    assert_eq!(bench.feed(written(stat(0))), [Effect::Tell(Fact::Created), look(false)]);
+    assert_eq!(bench.feed(written(stat(0))), [Effect::Note(Fact::Created), look(false)]);
 }

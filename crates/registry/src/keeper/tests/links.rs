@@ -76,7 +76,7 @@ fn a_watch_that_cannot_be_set_again_leaves_a_registration_unconfirmed() {
     let mut bench = Bench::registered(SHARED);
     bench.step(present("b"), Permit::Step);
     assert_eq!(bench.feed(unprepared()), [report(Status::Unconfirmed)]);
-    assert_eq!(bench.feed(written(stat(1))), [Effect::Tell(Fact::Updated { version: 1 }), Effect::Release]);
+    assert_eq!(bench.feed(written(stat(1))), [Effect::Note(Fact::Updated { version: 1 }), Effect::Release]);
     assert_eq!(bench.step(on(2, connection(1, 0), 1), Permit::Step), [look(false)]);
     assert_eq!(bench.feed(found(stat(1))), [registered(), Effect::Release]);
 }
@@ -100,7 +100,7 @@ fn an_own_watch_goes_on_beside_a_shared_one() {
     // From an update on the shared one serves it.
     assert_eq!(bench.step(present("b"), Permit::Step), [write("b", 0, true)]);
     let done = bench.feed(written(stat(1)));
-    assert_eq!(done, [Effect::Tell(Fact::Updated { version: 1 }), Effect::Release]);
+    assert_eq!(done, [Effect::Note(Fact::Updated { version: 1 }), Effect::Release]);
     assert_eq!(bench.count_write(), [], "our own");
     assert_eq!(bench.count_deletion(), [pending(), acquire(Permit::Step)]);
 }
@@ -112,14 +112,14 @@ fn a_write_during_which_the_shared_watch_was_replaced_is_looked_at() {
     bench.feed(Input::Unprepared(None));
     assert_eq!(bench.feed(on(2, connection(1, 0), 1)), []);
     let done = bench.feed(written(stat(1)));
-    assert_eq!(done, [Effect::Tell(Fact::Updated { version: 1 }), look(false)]);
+    assert_eq!(done, [Effect::Note(Fact::Updated { version: 1 }), look(false)]);
 }
 
 #[test]
 fn a_reply_of_a_connection_that_was_replaced_leads_to_a_look_on_the_new_one() {
     let mut bench = Bench::creating(SHARED);
     assert_eq!(bench.feed(on(2, connection(1, 1), 2)), []);
-    assert_eq!(bench.feed(written(stat(0))), [Effect::Tell(Fact::Created), look(false)]);
+    assert_eq!(bench.feed(written(stat(0))), [Effect::Note(Fact::Created), look(false)]);
     let mut bench = Bench::creating(SHARED);
     bench.feed(on(2, connection(1, 1), 2));
     assert_eq!(bench.feed(lost()), [look(false)]);
@@ -128,7 +128,7 @@ fn a_reply_of_a_connection_that_was_replaced_leads_to_a_look_on_the_new_one() {
 #[test]
 fn a_watch_whose_connection_ended_before_the_reply_covers_nothing() {
     let mut bench = Bench::creating(OWN);
-    assert_eq!(bench.feed(written(stat(0))), [Effect::Tell(Fact::Created), look(true)]);
+    assert_eq!(bench.feed(written(stat(0))), [Effect::Note(Fact::Created), look(true)]);
     bench.feed(Input::Down);
     assert_eq!(bench.feed(found(stat(0))), [Effect::Release]);
     let ready = Ready { number: 2, on: connection(1, 1), watched: OWN };

@@ -135,7 +135,7 @@ impl World {
                     }
                 }
                 Effect::Report { status, .. } => self.status = status,
-                Effect::Tell(_) => {}
+                Effect::Note(_) => {}
                 Effect::Finish(status) => self.end = Some(status),
             }
         }

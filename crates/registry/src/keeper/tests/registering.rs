@@ -6,7 +6,7 @@ use super::*;
 fn a_free_name_is_taken_by_a_create_and_watched_by_a_look() {
     let mut bench = Bench::new(false);
     assert_eq!(bench.step(ready(1, OWN), Permit::Step), [create("a")]);
-    assert_eq!(bench.feed(written(stat(0))), [Effect::Tell(Fact::Created), look(true)]);
+    assert_eq!(bench.feed(written(stat(0))), [Effect::Note(Fact::Created), look(true)]);
     assert_eq!(bench.feed(found(stat(0))), [registered(), Effect::Release]);
     let audit = bench.wait();
     assert!(audit >= AUDIT / 4 && audit <= AUDIT * 5 / 4, "{audit:?}");
@@ -17,7 +17,7 @@ fn under_a_shared_watch_a_create_is_enough() {
     let mut bench = Bench::new(false);
     assert_eq!(bench.step(ready(1, SHARED), Permit::Step), [create("a")]);
     let done = bench.feed(written(stat(0)));
-    assert_eq!(done, [Effect::Tell(Fact::Created), registered(), Effect::Release]);
+    assert_eq!(done, [Effect::Note(Fact::Created), registered(), Effect::Release]);
     assert!(bench.wait() >= 2 * AUDIT / 4, "audited more rarely");
 }
 
@@ -40,14 +40,14 @@ fn a_missing_root_is_created_with_one_attempt_for_all() {
     assert_eq!(bench.feed(done()), [look(true)]);
     assert_eq!(bench.feed(missing()), [create("a")]);
     assert_eq!(bench.feed(failed(ErrorKind::NoNode)), [Effect::Request(Request::EnsureRoot)]);
-    let waits = [told(TroubleKind::Denied), troubled(TroubleKind::Denied), Effect::Release];
+    let waits = [noted(TroubleKind::Denied), troubled(TroubleKind::Denied), Effect::Release];
     assert_eq!(bench.feed(failed(ErrorKind::Denied)), waits);
 }
 
 #[test]
 fn a_create_whose_reply_was_lost_is_found_to_be_ours() {
     let mut bench = Bench::creating(OWN);
-    let waits = [told(TroubleKind::Unanswered), troubled(TroubleKind::Unanswered), Effect::Release];
+    let waits = [noted(TroubleKind::Unanswered), troubled(TroubleKind::Unanswered), Effect::Release];
     assert_eq!(bench.feed(unanswered()), waits);
     bench.wait();
     assert_eq!(bench.step(Input::Timer, Permit::Step), [look(true)]);
@@ -77,7 +77,7 @@ fn a_deleted_znode_is_pending_and_created_again_at_once() {
         };
         assert_eq!(lost, [pending(), acquire(Permit::Step)]);
         assert_eq!(bench.feed(Input::Permit), [look(watched == OWN)]);
-        assert_eq!(bench.feed(missing()), [Effect::Tell(Fact::Lost), create("a")]);
+        assert_eq!(bench.feed(missing()), [Effect::Note(Fact::Lost), create("a")]);
     }
 }
 
@@ -114,11 +114,11 @@ fn an_audit_compares_the_znode_and_a_difference_is_looked_into() {
         (Input::Reply(Ok(Reply::Audit(Some(stat(0))))), vec![]),
         (
             Input::Reply(Ok(Reply::Audit(None))),
-            vec![Effect::Tell(Fact::AuditMismatch), acquire(Permit::Step)],
+            vec![Effect::Note(Fact::AuditMismatch), acquire(Permit::Step)],
         ),
         (
             Input::Reply(Ok(Reply::Audit(Some(overwritten(1))))),
-            vec![Effect::Tell(Fact::AuditMismatch), acquire(Permit::Step)],
+            vec![Effect::Note(Fact::AuditMismatch), acquire(Permit::Step)],
         ),
         (unanswered(), vec![acquire(Permit::Step)]),
         (lost(), vec![report(Status::Unconfirmed)]),

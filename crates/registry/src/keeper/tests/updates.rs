@@ -5,11 +5,11 @@ use zk_core::{ErrorKind, EventKind};
 use super::*;
 
 fn updated(version: i32) -> Effect {
-    Effect::Tell(Fact::Updated { version })
+    Effect::Note(Fact::Updated { version })
 }
 
 fn restored(version: i32) -> Effect {
-    Effect::Tell(Fact::Restored { version })
+    Effect::Note(Fact::Restored { version })
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn the_own_watch_is_set_again_after_the_last_of_several_updates() {
 fn a_registration_that_is_updated_all_the_time_is_registered_all_the_same() {
     let mut bench = Bench::creating(OWN);
     bench.feed(present("b"));
-    assert_eq!(bench.feed(written(stat(0))), [Effect::Tell(Fact::Created), look(true)]);
+    assert_eq!(bench.feed(written(stat(0))), [Effect::Note(Fact::Created), look(true)]);
     bench.feed(present("c"));
     assert_eq!(bench.feed(found(stat(0))), [registered(), write("c", 0, true)]);
 }
@@ -98,7 +98,7 @@ fn an_update_of_a_znode_that_was_deleted_creates_it_again() {
     assert_eq!(bench.step(present("b"), Permit::Step), [write("b", 0, true)]);
     assert_eq!(bench.feed(failed(ErrorKind::NoNode)), [Effect::Request(Request::Sync)]);
     assert_eq!(bench.feed(done()), [look(true)]);
-    assert_eq!(bench.feed(missing()), [Effect::Tell(Fact::Lost), pending(), create("b")]);
+    assert_eq!(bench.feed(missing()), [Effect::Note(Fact::Lost), pending(), create("b")]);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn an_update_whose_outcome_is_unknown_is_resolved_by_a_look() {
     for was_done in [false, true] {
         let mut bench = Bench::registered(SHARED);
         bench.step(present("b"), Permit::Step);
-        let waits = [told(TroubleKind::Unanswered), troubled(TroubleKind::Unanswered), Effect::Release];
+        let waits = [noted(TroubleKind::Unanswered), troubled(TroubleKind::Unanswered), Effect::Release];
         assert_eq!(bench.feed(unanswered()), waits);
         bench.wait();
         assert_eq!(bench.step(Input::Timer, Permit::Step), [look(false)]);
@@ -123,7 +123,7 @@ fn an_update_whose_outcome_is_unknown_is_resolved_by_a_look() {
 fn a_refused_update_stays_pending_and_another_one_is_tried_at_once() {
     let mut bench = Bench::registered(SHARED);
     bench.step(present("b"), Permit::Step);
-    let waits = [told(TroubleKind::Denied), troubled(TroubleKind::Denied), Effect::Release];
+    let waits = [noted(TroubleKind::Denied), troubled(TroubleKind::Denied), Effect::Release];
     assert_eq!(bench.feed(failed(ErrorKind::Denied)), waits);
     assert_eq!(bench.step(present("c"), Permit::Step), [look(false)]);
     assert_eq!(bench.feed(found(stat(0))), [write("c", 0, true)], "and not registered in between");
@@ -224,7 +224,7 @@ fn a_write_that_ends_the_connection_twice_waits_and_other_data_does_not() {
         if reconnects == 1 {
             assert_eq!(next, [create("a")]);
         } else {
-            let waits = [told(TroubleKind::CutOff), troubled(TroubleKind::CutOff), Effect::Release];
+            let waits = [noted(TroubleKind::CutOff), troubled(TroubleKind::CutOff), Effect::Release];
             assert_eq!(next, waits);
         }
     }

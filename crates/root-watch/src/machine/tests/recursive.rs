@@ -20,7 +20,7 @@ fn live(lists: Lists) -> Walk {
 fn unquiet() -> Walk {
     let mut walk = Walk::followed(Lists::AuditOnly);
     walk.does(connected(1));
-    walk.told(&["+c"]);
+    walk.reported(&["+c"]);
     assert_eq!(walk.does(watch_set(10)), "live Recursive");
     walk
 }
@@ -48,7 +48,7 @@ fn changes_reconnects_and_audits_cost_no_list() {
         let mut walk = live(lists);
         let mut changes = 10;
         for _ in 0..3 {
-            assert_eq!(walk.told(&["+c", "-c", "~a", "+d", "-d"]), "+c, -c, ~a, +d, -d");
+            assert_eq!(walk.reported(&["+c", "-c", "~a", "+d", "-d"]), "+c, -c, ~a, +d, -d");
             changes += 4;
             audit(&mut walk);
             assert_eq!(walk.does(looked(changes)), "audited");
@@ -111,7 +111,7 @@ fn a_list_that_did_not_come_is_still_owed_after_a_reconnect() {
 fn an_unquiet_start_is_tried_again_before_it_counts_as_a_gap() {
     let mut walk = live(Lists::Always);
     reconnect(&mut walk, 1);
-    walk.told(&["+c"]);
+    walk.reported(&["+c"]);
     assert_eq!(walk.does(watch_set(10)), "");
     walk.waits();
     assert_eq!(walk.does(Input::Due), "stat");
@@ -121,13 +121,13 @@ fn an_unquiet_start_is_tried_again_before_it_counts_as_a_gap() {
         let mut walk = live(lists);
         reconnect(&mut walk, 1);
         let start = walk.now;
-        walk.told(&["+c"]);
+        walk.reported(&["+c"]);
         let mut done = walk.does(watch_set(10));
         let mut stats = 1;
         while done.is_empty() {
             walk.waits();
             assert_eq!(walk.does(Input::Due), "stat");
-            walk.told(&["+c"]);
+            walk.reported(&["+c"]);
             done = walk.does(looked(10 + stats));
             stats += 1;
         }
@@ -154,7 +154,7 @@ fn a_base_is_learned_after_an_unquiet_start_without_a_list() {
         let (wait, expected) = (walk.waits(), Duration::from_secs(expected));
         assert!(wait >= expected * 3 / 4 && wait <= expected * 5 / 4, "{wait:?}, {expected:?}");
         assert_eq!(walk.does(Input::Due), "stat");
-        walk.told(&["+c"]);
+        walk.reported(&["+c"]);
         assert_eq!(walk.does(looked(10 + told)), "");
     }
     walk.waits();
@@ -199,7 +199,7 @@ fn an_unquiet_audit_is_tried_eight_times_before_it_lists() {
     let start = walk.now;
     let mut stats = 1;
     loop {
-        walk.told(&["+c"]);
+        walk.reported(&["+c"]);
         let done = walk.does(looked(10 + stats));
         if !done.is_empty() {
             assert_eq!(done, "list");
@@ -223,7 +223,7 @@ fn events_behind_a_list_follow_it() {
     assert_eq!(walk.does(Input::Wanted { ticket: 3, names: vec!["a".into()] }), "read 3 a");
     assert_eq!(walk.does(looked(11)), "list");
     assert!(!walk.machine.takes_events(), "the queue of the watch keeps them");
-    assert_eq!(walk.told(&["+x", "~a"]), ", ");
+    assert_eq!(walk.reported(&["+x", "~a"]), ", ");
     assert_eq!(walk.does(read(3, "a", false)), "", "it follows the events from before it");
     assert_eq!(walk.does(listed(&["x", "y"], 12)), "listed Audit [x y], +x, ~a, records 3 of 1, audited");
     assert!(walk.machine.takes_events());
@@ -231,7 +231,7 @@ fn events_behind_a_list_follow_it() {
     // They have been counted, and so are told even if the list never comes.
     audit(&mut walk);
     assert_eq!(walk.does(looked(13)), "list");
-    walk.told(&["+z"]);
+    walk.reported(&["+z"]);
     assert_eq!(walk.does(Input::Ended), "+z, clear, down");
 }
 
@@ -241,9 +241,9 @@ fn events_behind_a_list_have_a_bound() {
     audit(&mut walk);
     assert_eq!(walk.does(looked(11)), "list");
     for _ in 0..16_384 {
-        assert_eq!(walk.told(&["~a"]), "");
+        assert_eq!(walk.reported(&["~a"]), "");
     }
-    let done = walk.told(&["~a"]);
+    let done = walk.reported(&["~a"]);
     assert!(done.starts_with("~a, ~a") && done.ends_with(", clear, lost, watch"));
     assert_eq!(done.matches("~a").count(), 16_384);
     assert_eq!(walk.does(watch_set(11)), "list");
@@ -256,7 +256,7 @@ fn a_failed_look_waits_for_the_next_audit_and_a_failed_list_does_not() {
     assert_eq!(walk.does(Input::Stat(Err(busy()))), "");
     audit(&mut walk);
     assert_eq!(walk.does(looked(11)), "list");
-    walk.told(&["+c"]);
+    walk.reported(&["+c"]);
     assert_eq!(walk.does(Input::Listed(Err(busy()))), "+c");
     assert!(walk.waits() <= Duration::from_secs(1));
     assert_eq!(walk.does(Input::Due), "list", "a stat would find nothing: the base is a new one");
@@ -281,13 +281,13 @@ fn a_missing_root_is_a_state_too() {
     reconnect(&mut walk, 1);
     assert_eq!(walk.does(absent()), "live Recursive whole");
     // It is created, with a child, and deleted later: all of that is told.
-    assert_eq!(walk.told(&["+", "+a"]), ", +a");
+    assert_eq!(walk.reported(&["+", "+a"]), ", +a");
     assert!(walk.waits() < Duration::from_secs(2), "its identity is looked for");
     assert_eq!(walk.does(Input::Due), "stat");
     assert_eq!(walk.does(looked(1)), "");
     reconnect(&mut walk, 1);
     assert_eq!(walk.does(watch_set(1)), "live Recursive whole");
-    assert_eq!(walk.told(&["-a", "-"]), "-a, listed Changed []");
+    assert_eq!(walk.reported(&["-a", "-"]), "-a, listed Changed []");
     reconnect(&mut walk, 1);
     assert_eq!(walk.does(absent()), "live Recursive whole");
     reconnect(&mut walk, 1);
@@ -302,7 +302,7 @@ fn a_root_that_is_deleted_has_no_children_whatever_was_told() {
         audit(&mut walk);
         assert_eq!(walk.does(looked(11)), "list");
         let events = if again { vec!["-b", "-", "+", "+c"] } else { vec!["-b", "-"] };
-        walk.told(&events);
+        walk.reported(&events);
         let told = if again { "-b, listed Changed [], +c" } else { "-b, listed Changed []" };
         assert_eq!(walk.does(listed(&["a", "b"], 11)), format!("listed Audit [a b], {told}, audited"));
     }
@@ -321,7 +321,7 @@ fn another_root_with_the_same_count_is_listed() {
 #[test]
 fn deletions_are_told_or_not_and_grandchildren_are_ignored() {
     let mut walk = live(Lists::Always);
-    assert_eq!(walk.told(&["~a", "-a", "-b", "~", "+b/c", "~b/c", "-b/c"]), "~a, -a told, -b, , , , ");
+    assert_eq!(walk.reported(&["~a", "-a", "-b", "~", "+b/c", "~b/c", "-b/c"]), "~a, -a told, -b, , , , ");
     let other = Event { path: ZnodePath::parse("/rootless/a").unwrap(), ..walk.event("+a") };
     assert_eq!(walk.does(Input::Event(Received(other))), "");
     audit(&mut walk);

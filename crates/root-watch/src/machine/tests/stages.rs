@@ -70,7 +70,7 @@ fn each_request_of_the_start_may_fail() {
 #[test]
 fn a_watch_that_ends_on_a_living_connection_is_replaced() {
     let mut walk = live();
-    assert_eq!(walk.told(&["+b"]), "+b");
+    assert_eq!(walk.reported(&["+b"]), "+b");
     assert_eq!(walk.does(Input::WatchEnded), "clear, lost, watch");
     assert_eq!(walk.does(watch_set(11)), "live Recursive whole");
     assert_eq!(walk.does(Input::WatchEnded), "clear, lost, watch");
