@@ -1,196 +1,251 @@
-//! Picks from a set that is swapped as a whole.
+//! The set of endpoints that readers pick from.
 
-use std::cell::OnceCell;
 use std::fmt;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::config::Config;
-use crate::health::Rules;
-use crate::pick::Pick;
-use crate::picker::Picker;
-use crate::rng::SharedRng;
-use crate::table::{Absent, EndpointStatus, Entry, Table};
+use crate::endpoint::State;
+use crate::entry::{Entry, Reports, Ticket};
+use crate::failure::Failure;
+use crate::info::EndpointInfo;
+use crate::members::{Change, Health, Members};
+use crate::metrics;
+use crate::rng::Rng;
+use crate::table::Table;
 
-/// How many proposals of the picker are tried before all usable endpoints are counted.
-const PROPOSALS: usize = 4;
+/// For how long a latency counts: within it, a sample loses two thirds of its weight. As in Finagle.
+pub(crate) const DECAY: Duration = Duration::from_secs(10);
 
-/// Chooses which of a set of endpoints to call. Clones share everything.
+/// A set of endpoints, and the health of each. Clones share everything.
 ///
-/// The key is what a caller needs for a call; endpoints with equal keys are the same endpoint. The
-/// [crate documentation](crate) says how endpoints that fail are treated.
-pub struct Balancer<K> {
-    shared: Arc<Shared<K>>,
+/// A key is what a caller needs for a call; endpoints with equal keys are the same endpoint. The value is what is known about
+/// it, and may change. [`reader`](crate::Reader) picks; the [crate documentation](crate) says how endpoints that fail are treated.
+pub struct Balancer<K, V> {
+    pub(crate) shared: Arc<Shared<K, V>>,
 }
 
-struct Shared<K> {
-    /// `None` until the first update.
-    table: ArcSwapOption<Table<K>>,
-    picker: Picker,
-    rules: Arc<Rules>,
-    /// The lock also serialises updates; picks do not take it.
-    absent: Mutex<Absent<K>>,
+pub(crate) struct Shared<K, V> {
+    pub(crate) head: Head,
+    table: ArcSwap<Table<K, V>>,
+    /// Picks take it only to start a trial.
+    members: Mutex<Members<K, V>>,
+    pub(crate) config: Arc<Config>,
+    start: Instant,
+    seed: u64,
+    readers: AtomicU64,
+    /// How many endpoints the gauge counts.
+    counted: AtomicU64,
 }
 
-impl<K: Eq + Hash + Clone> Balancer<K> {
-    /// Makes a balancer without endpoints, whose picks fail with [`PickError::NotSynced`].
+/// What every pick reads, on a cache line that only a change of the set writes.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Head {
+    /// Counts tables.
+    version: AtomicU64,
+    /// When the next trial may start, in milliseconds of the balancer's clock; `u64::MAX` if nobody is ejected.
+    next_trial_ms: AtomicU64,
+}
+
+impl Head {
+    #[inline]
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn next_trial_ms(&self) -> u64 {
+        self.next_trial_ms.load(Ordering::Relaxed)
+    }
+}
+
+impl<K, V> Balancer<K, V>
+where
+    K: Eq + Hash + Clone + Send + Sync + 'static,
+    V: EndpointInfo + Send + Sync + 'static,
+{
+    /// Makes a balancer without endpoints, whose picks fail with [`PickError::NotSynced`](crate::PickError::NotSynced).
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let rules = Rules {
-            start: Instant::now(),
-            base: config.base,
-            cap: config.cap,
-            rng: SharedRng::new(config.seed.unwrap_or_else(rand::random)),
-        };
-        let shared = Shared {
-            table: ArcSwapOption::empty(),
-            picker: Picker::new(config.strategy),
-            rules: Arc::new(rules),
-            absent: Mutex::default(),
-        };
-        Self { shared: Arc::new(shared) }
+        let seed = config.seed.unwrap_or_else(rand::random);
+        let config = Arc::new(config);
+        let shared = Arc::new_cyclic(|shared: &Weak<Shared<K, V>>| {
+            let reports: Weak<dyn Reports<K>> = shared.clone();
+            Shared {
+                head: Head { version: AtomicU64::new(0), next_trial_ms: AtomicU64::new(u64::MAX) },
+                table: ArcSwap::default(),
+                members: Mutex::new(Members::new(Arc::clone(&config), reports, Rng::new(seed))),
+                config,
+                start: Instant::now(),
+                seed,
+                readers: AtomicU64::new(0),
+                counted: AtomicU64::new(0),
+            }
+        });
+        Self { shared }
     }
 
-    /// Replaces the set of endpoints, which may be empty.
+    /// Replaces the set of endpoints, which may be empty. Of a repeated key the last value counts.
     ///
-    /// Endpoints that stay keep their health; that of endpoints that leave is remembered for
-    /// [`MEMORY`](crate::MEMORY). Round robin goes in the order of `keys`. A repeated key counts once.
+    /// Endpoints that stay keep their health; that of endpoints that leave is remembered for [`MEMORY`](crate::MEMORY). One whose
+    /// [incarnation](EndpointInfo::incarnation) is another is another endpoint.
     ///
-    /// Takes time and memory in proportion to the set. Earlier picks are not disturbed.
-    pub fn update(&self, keys: impl IntoIterator<Item = K>) {
+    /// Takes time in proportion to the set; [`apply`](Self::apply) does not. Earlier picks are not disturbed.
+    pub fn update(&self, set: impl IntoIterator<Item = (K, V)>) {
         // The iterator is the caller's code, and runs without the lock.
-        let keys: Vec<K> = keys.into_iter().collect();
-        let mut absent = self.shared.absent.lock();
-        let before = self.shared.table.load_full();
-        let table = absent.next_table(before.as_deref(), keys, &self.shared.rules, Instant::now());
-        self.shared.table.store(Some(Arc::new(table)));
+        let set: Vec<_> = set.into_iter().collect();
+        self.shared.change(|members, now_ms| members.replace(set, now_ms));
     }
 
-    /// Chooses an endpoint. Takes no lock and allocates nothing, but for a thread's very first pick.
+    /// Makes some changes to the set, in order, of which picks see all or nothing. The first changes also make the set known, as
+    /// [`update`](Self::update) does.
     ///
-    /// # Errors
-    /// [`PickError::NotSynced`] before the first [`update`](Self::update), [`PickError::NoInstances`] if the
-    /// set is empty. Ejected endpoints are no error: when all look bad, one of them is picked.
-    pub fn pick(&self) -> Result<Pick<K>, PickError> {
-        self.pick_where(|_| true)
+    /// A change takes microseconds, in a set of 100,000, too.
+    pub fn apply(&self, changes: impl IntoIterator<Item = Change<K, V>>) {
+        let changes: Vec<_> = changes.into_iter().collect();
+        self.shared.change(|members, now_ms| members.apply(changes, now_ms));
     }
 
-    /// Chooses an endpoint that is not among a few excluded ones.
+    /// Returns the status of each endpoint; empty before the first update.
     ///
-    /// # Errors
-    /// As [`pick`](Self::pick), and [`PickError::AllExcluded`] if the set has no other.
-    pub fn pick_excluding(&self, excluded: &[K]) -> Result<Pick<K>, PickError> {
-        self.pick_where(|key| !excluded.contains(key))
-    }
-
-    /// Chooses an endpoint for which `wanted` returns true. It is called for one or two endpoints, in the worst case
-    /// for all, repeatedly.
-    ///
-    /// # Errors
-    /// As [`pick_excluding`](Self::pick_excluding).
-    pub fn pick_where(&self, wanted: impl Fn(&K) -> bool) -> Result<Pick<K>, PickError> {
-        let Shared { table, picker, rules, .. } = &*self.shared;
-        let table = table.load();
-        let entries = &*table.as_ref().ok_or(PickError::NotSynced)?.entries;
-        let len = entries.len();
-        if len == 0 {
-            return Err(PickError::NoInstances);
-        }
-        // The clock costs more than everything else: it is read once, and only if an endpoint is out of service.
-        let now_ms = OnceCell::new();
-        let now_ms = || *now_ms.get_or_init(|| rules.now_ms());
-        let admit = |entry: &Arc<Entry<K>>| {
-            if !wanted(&entry.key) {
-                return None;
-            }
-            entry.health.admit(now_ms).map(|ticket| Pick::new(entry, ticket))
-        };
-        for _ in 0..PROPOSALS {
-            if let Some(pick) = admit(&entries[picker.propose(len, &rules.rng)]) {
-                return Ok(pick);
-            }
-        }
-        let choose = |count| picker.choose(count, &rules.rng);
-        let usable = |entry: &&Arc<Entry<K>>| wanted(&entry.key) && entry.health.would_admit(now_ms);
-        if let Some(entry) = one_of(entries.iter().filter(usable), choose)
-            && let Some(pick) = admit(entry)
-        {
-            return Ok(pick);
-        }
-        // Another thread may have started the only trial in between.
-        if let Some(pick) = entries.iter().find_map(admit) {
-            return Ok(pick);
-        }
-        let wanted = entries.iter().filter(|entry| wanted(&entry.key));
-        let entry = when_all_look_bad(wanted, choose).ok_or(PickError::AllExcluded)?;
-        Ok(Pick::new(entry, entry.health.admit_anyway()))
-    }
-
-    /// Returns the status of each endpoint, in the order of [`update`](Self::update); empty before the first update.
-    ///
-    /// Meant for people: it allocates, and each status is of a slightly different moment.
+    /// Meant for people: it allocates and takes the lock.
     #[must_use]
     pub fn status(&self) -> Vec<EndpointStatus<K>> {
-        let table = self.shared.table.load();
-        table.as_ref().map(|table| table.status(self.shared.rules.now_ms())).unwrap_or_default()
+        let now_ms = self.shared.now_ms();
+        let members = self.shared.members.lock();
+        let status = |(entry, health, ejections): (&Arc<Entry<K, V>>, _, _)| EndpointStatus {
+            key: entry.key().clone(),
+            weight: entry.weight(),
+            health,
+            ejections,
+            in_flight: entry.in_flight(),
+        };
+        members.healths(now_ms).map(status).collect()
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
+    /// Changes the members, and publishes what has come of it.
+    fn change<T>(&self, change: impl FnOnce(&mut Members<K, V>, u64) -> T) -> T {
+        let now_ms = self.now_ms();
+        let mut members = self.members.lock();
+        let outcome = change(&mut members, now_ms);
+        self.table.store(Arc::new(members.table()));
+        self.head.next_trial_ms.store(members.next_trial_ms().unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.head.version.fetch_add(1, Ordering::Release);
+        let out = members.out() as u64;
+        metrics::out_of_service(self.counted.swap(out, Ordering::Relaxed), out);
+        outcome
     }
 
-    pub(crate) fn rng(&self) -> &SharedRng {
-        &self.shared.rules.rng
+    /// Starts the trial that has waited longest.
+    pub(crate) fn start_trial(
+        &self,
+        wanted: &dyn Fn(&Entry<K, V>) -> bool,
+    ) -> Option<(Arc<Entry<K, V>>, Ticket)> {
+        let now_ms = self.now_ms();
+        let mut members = self.members.lock();
+        let trial = members.start_trial(wanted, now_ms);
+        // The table stays: it does not say who is being tried.
+        self.head.next_trial_ms.store(members.next_trial_ms().unwrap_or(u64::MAX), Ordering::Relaxed);
+        trial
     }
 }
 
-/// Counts the entries, and returns the one with the chosen index.
-fn one_of<'a, K>(
-    entries: impl Iterator<Item = &'a Arc<Entry<K>>> + Clone,
-    choose: impl Fn(usize) -> usize,
-) -> Option<&'a Arc<Entry<K>>> {
-    let count = entries.clone().count();
-    // Fewer entries than counted may be usable by now: then the first one is taken.
-    if count == 0 { None } else { entries.clone().nth(choose(count)).or_else(|| entries.clone().next()) }
+impl<K, V> Shared<K, V> {
+    /// Milliseconds since the balancer's start.
+    pub(crate) fn now_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn table(&self) -> Arc<Table<K, V>> {
+        self.table.load_full()
+    }
+
+    /// The random numbers of the next reader.
+    pub(crate) fn next_rng(&self) -> Rng {
+        let number = self.readers.fetch_add(1, Ordering::Relaxed);
+        Rng::new(crate::hash::mix(self.seed, number))
+    }
 }
 
-/// Chooses among the endpoints that did not refuse, or else the one whose ejection ends soonest.
-fn when_all_look_bad<'a, K>(
-    entries: impl Iterator<Item = &'a Arc<Entry<K>>> + Clone,
-    choose: impl Fn(usize) -> usize,
-) -> Option<&'a Arc<Entry<K>>> {
-    let not_refused = entries.clone().filter(|entry| entry.health.refused_until_ms().is_none());
-    one_of(not_refused, choose).or_else(|| entries.min_by_key(|entry| entry.health.refused_until_ms()))
+impl<K, V> Reports<K> for Shared<K, V>
+where
+    K: Eq + Hash + Clone + Send + Sync,
+    V: EndpointInfo + Send + Sync,
+{
+    fn now_ms(&self) -> u64 {
+        Shared::now_ms(self)
+    }
+
+    fn failed(&self, key: &K, state: &Arc<State>, generation: u16, failure: Failure, took: Duration) {
+        if self.change(|members, now_ms| members.failed(key, state, generation, failure, took, now_ms)) {
+            metrics::ejection(failure);
+        }
+    }
+
+    fn recovered(&self, key: &K, state: &Arc<State>, ticket: Ticket) {
+        self.change(|members, now_ms| members.recovered(key, state, ticket, now_ms));
+    }
+
+    fn failed_again(&self, key: &K, state: &Arc<State>, ticket: Ticket, failure: Failure, took: Duration) {
+        let again = |members: &mut Members<K, V>, now_ms| {
+            members.failed_again(key, state, ticket, failure, took, now_ms)
+        };
+        if self.change(again) {
+            metrics::ejection(failure);
+        }
+    }
+
+    fn gave_up(&self, key: &K, state: &Arc<State>, ticket: Ticket) {
+        self.change(|members, _| members.gave_up(key, state, ticket));
+    }
+
+    fn decay(&self) -> Duration {
+        DECAY
+    }
 }
 
-impl<K> Clone for Balancer<K> {
+impl<K, V> Drop for Shared<K, V> {
+    fn drop(&mut self) {
+        metrics::out_of_service(*self.counted.get_mut(), 0);
+    }
+}
+
+impl<K, V> Clone for Balancer<K, V> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared) }
     }
 }
 
-impl<K> fmt::Debug for Balancer<K> {
+impl<K, V> fmt::Debug for Balancer<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let endpoints = self.shared.table.load().as_ref().map(|table| table.entries.len());
+        let facts = self.shared.table.load().facts;
         f.debug_struct("Balancer")
-            .field("picker", &self.shared.picker)
-            .field("endpoints", &endpoints)
+            .field("strategy", &self.shared.config.strategy)
+            .field("endpoints", &facts.is_synced.then_some(facts.listed))
             .finish_non_exhaustive()
     }
 }
 
-/// Why there is nothing to pick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+/// What is known about one endpoint at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum PickError {
-    /// The set of endpoints is not known yet.
-    #[error("the endpoints are not known yet")]
-    NotSynced,
-    /// The set of endpoints is known, and empty.
-    #[error("there are no endpoints")]
-    NoInstances,
-    /// The caller excludes all endpoints.
-    #[error("all endpoints are excluded")]
-    AllExcluded,
+pub struct EndpointStatus<K> {
+    /// The endpoint.
+    pub key: K,
+    /// Its weight; 0 wants no new calls.
+    pub weight: u32,
+    /// Its health.
+    pub health: Health,
+    /// How many ejections in a row there were; 0 in service.
+    pub ejections: u32,
+    /// How many calls are in flight.
+    pub in_flight: u32,
 }

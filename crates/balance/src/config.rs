@@ -1,45 +1,128 @@
 //! The configuration of a balancer.
 
+mod error;
+
 use std::time::Duration;
 
-use thiserror::Error;
+use crate::ejection::Ejection;
+use crate::strategy::Strategy;
 
-use crate::picker::Strategy;
+pub use error::ConfigError;
+pub(crate) use error::share;
 
-/// The longest ejection: beyond it, one would rather restart the caller.
-const MAX_CAP: Duration = Duration::from_secs(3600);
+/// The longest time that is taken: beyond it, one would rather restart the caller.
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(3600);
 
-/// How a [`Balancer`](crate::Balancer) picks, and for how long it ejects.
-#[derive(Clone, Debug)]
+/// Which endpoints a [`Balancer`](crate::Balancer) prefers, how it picks among them, and when it ejects one.
+///
+/// `docs/balancing.md` gives the reason of every number.
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     pub(crate) strategy: Strategy,
-    pub(crate) base: Duration,
-    pub(crate) cap: Duration,
+    pub(crate) ejection: Ejection,
+    pub(crate) zone: Option<Zone>,
+    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) subset: Option<Subset>,
+    pub(crate) panic_threshold: f64,
+    pub(crate) slow_start: Duration,
+    pub(crate) max_in_flight: Option<u32>,
     pub(crate) seed: Option<u64>,
 }
 
+/// The endpoints of which zone are preferred.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Zone {
+    pub(crate) tag: String,
+    pub(crate) name: String,
+}
+
+/// Which endpoints are preferred of a large set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Subset {
+    pub(crate) size: usize,
+    pub(crate) client: u64,
+}
+
 impl Config {
-    /// Chooses a strategy, with ejections from 200 ms up to 10 s.
+    /// Chooses a strategy, and the defaults for all else.
     #[must_use]
     pub fn new(strategy: Strategy) -> Self {
-        let (base, cap) = (Duration::from_millis(200), Duration::from_secs(10));
-        Self { strategy, base, cap, seed: None }
+        Self { strategy, ..Self::default() }
     }
 
-    /// Sets for how long the first failure ejects; the time doubles with each further failure, up to `cap`.
+    /// Sets when endpoints are ejected, and for how long.
+    #[must_use]
+    pub fn with_ejection(mut self, ejection: Ejection) -> Self {
+        self.ejection = ejection;
+        self
+    }
+
+    /// Prefers the endpoints whose tag `tag` has the value `zone`.
     ///
-    /// Each time varies by a quarter, at the cap too.
+    /// While fewer than 1 / 1.4 of the zone's endpoints are in service, a part of the calls spills over to the others: with a
+    /// share `s` in service, 1.4 `s` of the calls stay. With nobody of the zone in service, all go to the others.
+    #[must_use]
+    pub fn with_zone(mut self, tag: impl Into<String>, zone: impl Into<String>) -> Self {
+        self.zone = Some(Zone { tag: tag.into(), name: zone.into() });
+        self
+    }
+
+    /// Uses only endpoints whose tag `tag` has this value; repeated, only those that have all of them.
+    ///
+    /// Unlike a zone and a subset this is no preference: the others are never called.
+    #[must_use]
+    pub fn with_label(mut self, tag: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.push((tag.into(), value.into()));
+        self
+    }
+
+    /// Prefers `size` of the endpoints, chosen by rendezvous hashing of `client`: each client has a subset of its own, which
+    /// depends on nothing but its name and the set, and an endpoint that comes or goes changes at most one member of it. With
+    /// a zone, the zone's endpoints come first. With nobody of the subset in service, the whole set is used.
     ///
     /// # Errors
-    /// [`ConfigError`], unless 1 ms <= `base` <= `cap` <= 1 h.
-    pub fn with_ejection(mut self, base: Duration, cap: Duration) -> Result<Self, ConfigError> {
-        if base < Duration::from_millis(1) {
-            return Err(ConfigError::EjectionBase { base });
+    /// [`ConfigError::Subset`], if `size` is 0.
+    pub fn with_subset(mut self, size: usize, client: &str) -> Result<Self, ConfigError> {
+        if size == 0 {
+            return Err(ConfigError::Subset);
         }
-        if cap < base || cap > MAX_CAP {
-            return Err(ConfigError::EjectionCap { base, cap });
+        self.subset = Some(Subset { size, client: crate::hash::stable_hash(client) });
+        Ok(self)
+    }
+
+    /// Sets the share of endpoints in service below which all are used, but for those that refuse connections; 0 by default:
+    /// only when nobody is in service.
+    ///
+    /// # Errors
+    /// [`ConfigError::Share`], unless 0 <= `share` <= 1.
+    pub fn with_panic_threshold(mut self, share: f64) -> Result<Self, ConfigError> {
+        self.panic_threshold = error::share("panic threshold", share)?;
+        Ok(self)
+    }
+
+    /// Lets an endpoint that comes into a set that is in use have its full share only after this time: until then its share grows
+    /// from a tenth. Zero, the default, gives it its share at once. It has no part in rendezvous hashing and `sticky`.
+    ///
+    /// # Errors
+    /// [`ConfigError::SlowStart`], above 1 h.
+    pub fn with_slow_start(mut self, time: Duration) -> Result<Self, ConfigError> {
+        if time > MAX_TIME {
+            return Err(ConfigError::SlowStart { time });
         }
-        (self.base, self.cap) = (base, cap);
+        self.slow_start = time;
+        Ok(self)
+    }
+
+    /// Limits the calls in flight to each endpoint, from this balancer; by default they are not limited. An endpoint at its limit is
+    /// not picked.
+    ///
+    /// # Errors
+    /// [`ConfigError::MaxInFlight`], if it is 0.
+    pub fn with_max_in_flight(mut self, limit: u32) -> Result<Self, ConfigError> {
+        if limit == 0 {
+            return Err(ConfigError::MaxInFlight);
+        }
+        self.max_in_flight = Some(limit);
         Ok(self)
     }
 
@@ -48,63 +131,5 @@ impl Config {
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
-    }
-}
-
-/// Picks at random.
-impl Default for Config {
-    fn default() -> Self {
-        Self::new(Strategy::Random)
-    }
-}
-
-/// A duration out of range.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The first ejection is too short.
-    #[error("the first ejection lasts {base:?}, expected at least 1ms")]
-    EjectionBase {
-        /// How long the first ejection would last.
-        base: Duration,
-    },
-    /// The longest ejection is out of range.
-    #[error("the longest ejection lasts {cap:?}, expected {base:?} (the first one) to 1h")]
-    EjectionCap {
-        /// How long the first ejection lasts.
-        base: Duration,
-        /// How long the longest one would last.
-        cap: Duration,
-    },
-    /// A call would never be attempted.
-    #[error("an attempt lasts {attempt:?}, expected at least 1ms")]
-    Attempt {
-        /// How long an attempt would last.
-        attempt: Duration,
-    },
-    /// A call would end before its first attempt does.
-    #[error("the whole call lasts {overall:?}, expected {attempt:?} (one attempt) to 1h")]
-    Overall {
-        /// How long an attempt lasts.
-        attempt: Duration,
-        /// How long the whole call would last.
-        overall: Duration,
-    },
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_ejections_in_range_are_taken() {
-        let ms = Duration::from_millis;
-        let with = |base, cap| Config::default().with_ejection(base, cap).map(|_| ());
-        assert_eq!(with(ms(1), ms(1)), Ok(()));
-        assert_eq!(with(ms(200), MAX_CAP), Ok(()));
-        assert_eq!(with(ms(0), ms(1)), Err(ConfigError::EjectionBase { base: ms(0) }));
-        for cap in [ms(199), MAX_CAP + ms(1)] {
-            assert_eq!(with(ms(200), cap), Err(ConfigError::EjectionCap { base: ms(200), cap }));
-        }
     }
 }

@@ -3,60 +3,132 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use tokio::time::Instant;
+
+use crate::entry::{Entry, Ticket};
 use crate::failure::Failure;
-use crate::health::Ticket;
-use crate::metrics;
-use crate::table::Entry;
 
 /// A picked endpoint, which counts as one call in flight until this value is dropped.
 ///
-/// `Drop` without a report says nothing about the endpoint; if the pick was a trial, the next pick of the endpoint is
-/// the trial. Keep the pick as long as the call lasts, and limit that time: during a trial all other picks avoid the
-/// endpoint.
+/// `Drop` without a report says nothing about the endpoint; if the pick was a trial, another one may start. Keep the pick as long as
+/// the call lasts.
 #[must_use = "a pick counts as a call in flight only while it lives"]
-pub struct Pick<K> {
-    entry: Arc<Entry<K>>,
+pub struct Pick<K, V> {
+    entry: Arc<Entry<K, V>>,
     ticket: Ticket,
+    /// When the call began, if somebody looked.
+    began: Option<Instant>,
 }
 
-impl<K> Pick<K> {
-    pub(crate) fn new(entry: &Arc<Entry<K>>, ticket: Ticket) -> Self {
-        entry.in_flight.fetch_add(1, Ordering::Relaxed);
-        Self { entry: Arc::clone(entry), ticket }
+impl<K, V> Pick<K, V> {
+    /// Counts a call in flight; `None` if the limit is reached.
+    #[inline]
+    pub(crate) fn begin(entry: &Arc<Entry<K, V>>, limit: Option<u32>) -> Option<Self> {
+        let state = &entry.state;
+        match limit {
+            None => state.in_flight.begin(),
+            Some(limit) if state.in_flight.try_begin(limit) => {}
+            Some(_) => return None,
+        }
+        let generation = state.outcomes.generation();
+        let ticket = match state.until_ms.load(Ordering::Relaxed) {
+            0 => Ticket::InService { generation },
+            _ => Ticket::LastResort { generation },
+        };
+        Some(Self { entry: Arc::clone(entry), ticket, began: None })
+    }
+
+    pub(crate) fn trial(entry: Arc<Entry<K, V>>, ticket: Ticket) -> Self {
+        entry.state.in_flight.begin();
+        Self { entry, ticket, began: None }
+    }
+
+    /// Measures the latency from this moment on; by default it is measured only for pickers that look at it.
+    pub fn began_at(mut self, at: Instant) -> Self {
+        self.began = Some(at);
+        self
     }
 
     /// Returns the endpoint to call.
     #[must_use]
     pub fn key(&self) -> &K {
-        &self.entry.key
+        self.entry.key()
+    }
+
+    /// Returns what is known about it.
+    #[must_use]
+    pub fn value(&self) -> &V {
+        self.entry.value()
+    }
+
+    /// Returns key, value and load.
+    #[must_use]
+    pub fn entry(&self) -> &Arc<Entry<K, V>> {
+        &self.entry
+    }
+
+    /// Returns whether the endpoint is ejected, and this pick decides whether it comes back into service.
+    #[must_use]
+    pub fn is_trial(&self) -> bool {
+        matches!(self.ticket, Ticket::Trial { .. })
     }
 
     /// Reports that the call succeeded.
+    #[inline]
     pub fn succeed(self) {
-        if self.entry.health.succeed(self.ticket) {
-            self.entry.count();
+        let state = &self.entry.state;
+        match self.ticket {
+            Ticket::InService { generation } => state.outcomes.record_success(generation),
+            ticket => {
+                if let Some(reports) = self.entry.reports.upgrade() {
+                    reports.recovered(self.entry.key(), state, ticket);
+                }
+            }
+        }
+        if let Some(began) = self.began
+            && let Some(reports) = self.entry.reports.upgrade()
+        {
+            state.latency.record(began.elapsed(), reports.now_ms(), reports.decay());
         }
     }
 
     /// Reports that the call failed.
-    pub fn fail(self, failure: Failure) {
-        if self.entry.health.fail(self.ticket, failure, &self.entry.rules) {
-            metrics::ejection(failure);
-            self.entry.count();
+    ///
+    /// How long it took is known only if [`began_at`](Self::began_at) was called or the picker looks at latencies: an ejection is
+    /// never shorter than that.
+    pub fn fail(mut self, failure: Failure) {
+        let (entry, ticket) = (&self.entry, self.ticket);
+        let took = self.began.map_or(Duration::ZERO, |began| began.elapsed());
+        if let Some(reports) = entry.reports.upgrade() {
+            match ticket {
+                Ticket::InService { generation } => {
+                    reports.failed(entry.key(), &entry.state, generation, failure, took);
+                }
+                ticket => reports.failed_again(entry.key(), &entry.state, ticket, failure, took),
+            }
+        }
+        // It is settled.
+        if let Ticket::Trial { .. } = ticket {
+            self.ticket = Ticket::LastResort { generation: 0 };
         }
     }
 }
 
-impl<K> Drop for Pick<K> {
+impl<K, V> Drop for Pick<K, V> {
     fn drop(&mut self) {
-        // After a report the generation is another, and this changes nothing.
-        self.entry.health.end_trial(self.ticket);
-        self.entry.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if let Ticket::Trial { .. } = self.ticket
+            && let Some(reports) = self.entry.reports.upgrade()
+        {
+            // After a report there is no such trial any more, and this changes nothing.
+            reports.gave_up(self.entry.key(), &self.entry.state, self.ticket);
+        }
+        self.entry.state.in_flight.end();
     }
 }
 
-impl<K: fmt::Debug> fmt::Debug for Pick<K> {
+impl<K: fmt::Debug, V> fmt::Debug for Pick<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pick").field("key", self.key()).field("ticket", &self.ticket).finish()
     }

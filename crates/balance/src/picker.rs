@@ -1,108 +1,56 @@
 //! The strategies, one file each.
-//!
-//! A picker only proposes indices below a length; the balancer decides whether the endpoint may be used. If none of a
-//! few proposals may be used, the balancer counts the endpoints that may, and the picker chooses among them.
 
 mod random;
 mod round_robin;
 
-use std::fmt;
-use std::str::FromStr;
+use crate::candidates::Candidates;
+use crate::rng::Rng;
 
-use thiserror::Error;
+pub use random::Random;
+pub use round_robin::RoundRobin;
 
-use crate::rng::SharedRng;
-use random::Random;
-use round_robin::RoundRobin;
-
-/// How a balancer chooses among the endpoints in service.
+/// Chooses one of several endpoints. Each reader has one of its own, which may keep what it likes from pick to pick.
 ///
-/// Parses from, and displays as, the names in [`Strategy::NAMES`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Strategy {
-    /// `random`: each with the same probability.
-    #[default]
-    Random,
-    /// `round-robin`: one after the other, in the order of [`Balancer::update`](crate::Balancer::update). While all
-    /// are in service and the set stays the same, any N picks in a row choose each of N endpoints once.
-    RoundRobin,
-}
+/// ```
+/// use balance::{Candidates, Context, Picker};
+///
+/// /// Takes the endpoint with the fewest calls in flight, of all.
+/// #[derive(Clone, Debug)]
+/// struct Least;
+///
+/// impl<K, V> Picker<K, V> for Least {
+///     fn pick(&mut self, candidates: &Candidates<'_, K, V>, _: &mut Context<'_>) -> Option<usize> {
+///         (0..candidates.len()).min_by_key(|index| candidates.get(*index).map(|entry| entry.in_flight()))
+///     }
+/// }
+/// ```
+pub trait Picker<K, V> {
+    /// Chooses one of the candidates by its number, or `None` to let the reader choose at random.
+    ///
+    /// It is asked up to eight times for one pick, if it chooses one that is not admitted
+    /// ([`Candidates::admits`]) or that has no full share yet (slow start).
+    fn pick(&mut self, candidates: &Candidates<'_, K, V>, context: &mut Context<'_>) -> Option<usize>;
 
-impl Strategy {
-    /// The names of all strategies.
-    pub const NAMES: [&'static str; 2] = ["random", "round-robin"];
-}
+    /// Returns whether it looks at latencies: then a guarded pick reads the clock.
+    fn measures_latency(&self) -> bool {
+        false
+    }
 
-impl fmt::Display for Strategy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Random => Self::NAMES[0],
-            Self::RoundRobin => Self::NAMES[1],
-        })
+    /// Returns whether each key has its own endpoint: then slow start does not move it.
+    fn is_by_key(&self) -> bool {
+        false
     }
 }
 
-impl FromStr for Strategy {
-    type Err = UnknownStrategy;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let all = [Self::Random, Self::RoundRobin];
-        let found = Self::NAMES.iter().position(|known| *known == name);
-        found.map(|i| all[i]).ok_or_else(|| UnknownStrategy { found: name.to_owned() })
-    }
-}
-
-/// The error of an unknown strategy.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("unknown strategy {found:?}, expected one of: {}", Strategy::NAMES.join(", "))]
-pub struct UnknownStrategy {
-    /// The unknown name.
-    pub found: String,
-}
-
-/// The state that a strategy keeps across picks and updates.
+/// What a picker has besides the candidates.
 #[derive(Debug)]
-pub(crate) enum Picker {
-    Random(Random),
-    RoundRobin(RoundRobin),
-}
-
-impl Picker {
-    pub(crate) fn new(strategy: Strategy) -> Self {
-        match strategy {
-            Strategy::Random => Self::Random(Random),
-            Strategy::RoundRobin => Self::RoundRobin(RoundRobin::default()),
-        }
-    }
-
-    /// Proposes an index below `len`, which is at least 1.
-    pub(crate) fn propose(&self, len: usize, rng: &SharedRng) -> usize {
-        match self {
-            Self::Random(random) => random.propose(len, rng),
-            Self::RoundRobin(round_robin) => round_robin.propose(len),
-        }
-    }
-
-    /// Chooses among `count` endpoints that may be used, at least 1.
-    pub(crate) fn choose(&self, count: usize, rng: &SharedRng) -> usize {
-        match self {
-            Self::Random(random) => random.propose(count, rng),
-            Self::RoundRobin(round_robin) => round_robin.choose(count),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_name_is_a_strategy_that_shows_as_its_name() {
-        for name in Strategy::NAMES {
-            assert_eq!(name.parse::<Strategy>().unwrap().to_string(), name);
-        }
-        let error = "Random".parse::<Strategy>().unwrap_err();
-        assert_eq!(error.to_string(), r#"unknown strategy "Random", expected one of: random, round-robin"#);
-    }
+#[non_exhaustive]
+pub struct Context<'a> {
+    /// Random numbers.
+    pub rng: &'a mut Rng,
+    /// The [`stable_hash`](crate::stable_hash) of the caller's key, if the caller gave one.
+    pub key: Option<u64>,
+    /// The balancer's clock, in milliseconds; 0 unless the picker
+    /// [measures latency](Picker::measures_latency).
+    pub now_ms: u64,
 }

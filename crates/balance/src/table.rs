@@ -1,231 +1,140 @@
-//! The endpoints to pick from, and those that left a while ago.
+//! The endpoints to pick from, as readers see them: immutable, in tiers.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
-use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::chunked::Chunked;
+use crate::entry::Entry;
 
-use crate::health::{Health, HealthCell, Rules};
-use crate::metrics;
-
-/// For how long an endpoint that left is remembered, in case it comes back.
-pub const MEMORY: Duration = Duration::from_secs(60);
-
-/// How many endpoints that left are remembered; those that left first are forgotten first.
-pub const MAX_ABSENT: usize = 1024;
-
-/// One endpoint and what is known about it.
+/// An entry, with the hash of its key beside the pointer: a search by hash reads no entry.
 #[derive(Debug)]
-pub(crate) struct Entry<K> {
-    pub(crate) key: K,
-    pub(crate) health: HealthCell,
-    pub(crate) in_flight: AtomicU32,
-    pub(crate) rules: Arc<Rules>,
-    /// Whether it is in the current set.
-    listed: AtomicBool,
-    /// Whether the gauge of endpoints out of service counts it.
-    counted: AtomicBool,
+pub(crate) struct Slot<K, V> {
+    pub(crate) entry: Arc<Entry<K, V>>,
+    pub(crate) hash: u64,
 }
 
-/// What is known about one endpoint at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct EndpointStatus<K> {
-    /// The endpoint.
-    pub key: K,
-    /// Its health.
-    pub health: Health,
-    /// How many failures in a row led to its ejection; 0 in service.
-    pub failures: u32,
-    /// How many calls are in flight.
-    pub in_flight: u32,
+impl<K, V> Clone for Slot<K, V> {
+    fn clone(&self) -> Self {
+        Self { entry: Arc::clone(&self.entry), hash: self.hash }
+    }
 }
 
-impl<K> Entry<K> {
-    pub(crate) fn new(key: K, rules: &Arc<Rules>) -> Self {
-        Self {
-            key,
-            health: HealthCell::default(),
-            in_flight: AtomicU32::new(0),
-            rules: Arc::clone(rules),
-            listed: AtomicBool::new(false),
-            counted: AtomicBool::new(false),
+/// What can be said of the endpoints of one tier. A pick takes the first tier in which one suits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Standing {
+    /// In service, of the zone and the subset that the configuration prefers.
+    Preferred,
+    /// In service.
+    InService,
+    /// In service, but in the set only because its disappearance is not believed yet.
+    Held,
+    /// Ejected or on probation, but for those in the next tier.
+    Suspect,
+    /// Ejected or on probation, and the last call was refused.
+    Refused,
+}
+
+impl Standing {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Preferred, Self::InService, Self::Held, Self::Suspect, Self::Refused];
+
+    pub(crate) fn is_in_service(self) -> bool {
+        self <= Self::Held
+    }
+}
+
+/// Endpoints whose weights have the same number of bits: a draw by weight among them is rejected at most every second time.
+#[derive(Debug)]
+pub(crate) struct Class<K, V> {
+    /// Weights are below this power of two, and at least half of it.
+    pub(crate) below: u64,
+    pub(crate) slots: Chunked<Slot<K, V>>,
+}
+
+impl<K, V> Clone for Class<K, V> {
+    fn clone(&self) -> Self {
+        Self { below: self.below, slots: self.slots.clone() }
+    }
+}
+
+/// The endpoints of a tier, numbered from 0.
+#[derive(Debug)]
+pub(crate) struct Tier<K, V> {
+    pub(crate) standing: Standing,
+    /// The class of most entries in most sets: apart, as it is then found with one comparison.
+    pub(crate) first: Class<K, V>,
+    pub(crate) others: Arc<[Class<K, V>]>,
+    pub(crate) len: usize,
+}
+
+impl<K, V> Clone for Tier<K, V> {
+    fn clone(&self) -> Self {
+        let Self { standing, ref first, ref others, len } = *self;
+        Self { standing, first: first.clone(), others: Arc::clone(others), len }
+    }
+}
+
+impl<K, V> Tier<K, V> {
+    /// Makes a tier of at least one class.
+    pub(crate) fn new(standing: Standing, classes: impl IntoIterator<Item = Class<K, V>>) -> Option<Self> {
+        let mut classes = classes.into_iter().filter(|class| class.slots.len() > 0);
+        let first = classes.next()?;
+        let others: Arc<[_]> = classes.collect();
+        let len = first.slots.len() + others.iter().map(|class| class.slots.len()).sum::<usize>();
+        Some(Self { standing, first, others, len })
+    }
+
+    #[inline]
+    pub(crate) fn slot(&self, index: usize) -> Option<&Slot<K, V>> {
+        match self.first.slots.get(index) {
+            Some(slot) => Some(slot),
+            None => self.slot_of_others(index),
         }
     }
 
-    fn list(&self, listed: bool) {
-        self.listed.store(listed, Ordering::Relaxed);
-        self.count();
-    }
-
-    /// Updates the gauge after a change of the health or of `listed`.
-    pub(crate) fn count(&self) {
-        let wanted = || {
-            // If two threads have each changed one of the two, one of them sees both changes.
-            fence(Ordering::SeqCst);
-            self.listed.load(Ordering::Relaxed) && !self.health.in_service()
-        };
-        loop {
-            let count = wanted();
-            if self.counted.swap(count, Ordering::SeqCst) != count {
-                metrics::out_of_service(count);
+    fn slot_of_others(&self, index: usize) -> Option<&Slot<K, V>> {
+        let mut index = index.checked_sub(self.first.slots.len())?;
+        for class in &*self.others {
+            match index.checked_sub(class.slots.len()) {
+                None => return class.slots.get(index),
+                Some(rest) => index = rest,
             }
-            // Another thread may have changed one of them since: the thread that swaps last checks last.
-            if wanted() == count {
-                return;
-            }
         }
+        None
+    }
+
+    pub(crate) fn classes(&self) -> impl Iterator<Item = &Class<K, V>> {
+        std::iter::once(&self.first).chain(&*self.others)
+    }
+
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &Slot<K, V>> {
+        self.classes().flat_map(|class| class.slots.iter())
     }
 }
 
-impl<K> Drop for Entry<K> {
-    fn drop(&mut self) {
-        if *self.counted.get_mut() {
-            metrics::out_of_service(false);
-        }
-    }
-}
-
-/// An immutable set of endpoints, in the order of the update.
+/// The endpoints at one moment.
 #[derive(Debug)]
-pub(crate) struct Table<K> {
-    pub(crate) entries: Box<[Arc<Entry<K>>]>,
+pub(crate) struct Table<K, V> {
+    /// Those that are not empty, the best first.
+    pub(crate) tiers: Vec<Tier<K, V>>,
+    /// The share of calls that begins with the second tier: the zone's endpoints are too few.
+    pub(crate) spill: f64,
+    /// When the last slow start ends, in milliseconds of the balancer's clock; 0 if there is none.
+    pub(crate) slow_until_ms: u64,
+    pub(crate) facts: Facts,
 }
 
-impl<K: Clone> Table<K> {
-    pub(crate) fn status(&self, now_ms: u64) -> Vec<EndpointStatus<K>> {
-        let status = |entry: &Arc<Entry<K>>| {
-            let (health, failures) = entry.health.health(now_ms);
-            let in_flight = entry.in_flight.load(Ordering::Relaxed);
-            EndpointStatus { key: entry.key.clone(), health, failures, in_flight }
-        };
-        self.entries.iter().map(status).collect()
-    }
+/// Why there may be nothing to pick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) is_synced: bool,
+    /// How many endpoints there are, those included that are never picked.
+    pub(crate) listed: usize,
+    /// How many of them do not match the labels.
+    pub(crate) mismatched: usize,
 }
 
-/// The endpoints that left a while ago.
-#[derive(Debug)]
-pub(crate) struct Absent<K> {
-    entries: HashMap<K, Left<K>>,
-    /// How many have left so far.
-    count: u64,
-}
-
-/// An endpoint that left.
-#[derive(Debug)]
-struct Left<K> {
-    at: Instant,
-    /// The order in which they left, so that it does not depend on hashes which of them is forgotten.
-    number: u64,
-    entry: Arc<Entry<K>>,
-}
-
-impl<K> Default for Absent<K> {
+impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { entries: HashMap::new(), count: 0 }
-    }
-}
-
-impl<K: Eq + Hash + Clone> Absent<K> {
-    /// Makes the next table, with the entries of endpoints that stay or return, and new entries for the others.
-    pub(crate) fn next_table(
-        &mut self,
-        before: Option<&Table<K>>,
-        keys: Vec<K>,
-        rules: &Arc<Rules>,
-        now: Instant,
-    ) -> Table<K> {
-        // All entries count as absent until the new table takes them.
-        for entry in before.iter().flat_map(|table| &table.entries) {
-            self.count += 1;
-            let left = Left { at: now, number: self.count, entry: Arc::clone(entry) };
-            self.entries.insert(entry.key.clone(), left);
-        }
-        self.entries.retain(|_, left| now.duration_since(left.at) <= MEMORY);
-        let mut seen = HashSet::with_capacity(keys.len());
-        let mut entries = Vec::with_capacity(keys.len());
-        for key in keys {
-            if !seen.insert(key.clone()) {
-                continue;
-            }
-            let entry = match self.entries.remove(&key) {
-                Some(left) => left.entry,
-                None => Arc::new(Entry::new(key, rules)),
-            };
-            entry.list(true);
-            entries.push(entry);
-        }
-        // Repeated for those that left earlier, which does no harm.
-        self.entries.values().for_each(|left| left.entry.list(false));
-        self.forget_the_oldest();
-        Table { entries: entries.into() }
-    }
-
-    fn forget_the_oldest(&mut self) {
-        let Some(excess) = self.entries.len().checked_sub(MAX_ABSENT).filter(|excess| *excess > 0) else {
-            return;
-        };
-        let mut numbers: Vec<u64> = self.entries.values().map(|left| left.number).collect();
-        let (_, last, _) = numbers.select_nth_unstable(excess - 1);
-        let last = *last;
-        self.entries.retain(|_, left| left.number > last);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::SharedRng;
-
-    fn rules() -> Arc<Rules> {
-        let second = Duration::from_secs(1);
-        Arc::new(Rules { start: Instant::now(), base: second, cap: second, rng: SharedRng::new(1) })
-    }
-
-    #[test]
-    fn an_endpoint_that_returns_in_time_keeps_its_entry() {
-        let (rules, now, mut absent) = (rules(), Instant::now(), Absent::default());
-        let first = absent.next_table(None, vec!["a", "b"], &rules, now);
-        let second = absent.next_table(Some(&first), vec!["b"], &rules, now);
-        let third = absent.next_table(Some(&second), vec!["a", "b"], &rules, now + MEMORY);
-        assert!(Arc::ptr_eq(&first.entries[0], &third.entries[0]));
-        assert!(Arc::ptr_eq(&first.entries[1], &third.entries[1]));
-    }
-
-    #[test]
-    fn an_endpoint_that_returns_late_has_a_new_entry() {
-        let (rules, now, mut absent) = (rules(), Instant::now(), Absent::default());
-        let first = absent.next_table(None, vec!["a"], &rules, now);
-        let second = absent.next_table(Some(&first), vec![], &rules, now);
-        let late = now + MEMORY + Duration::from_millis(1);
-        let third = absent.next_table(Some(&second), vec!["a"], &rules, late);
-        assert!(!Arc::ptr_eq(&first.entries[0], &third.entries[0]));
-    }
-
-    #[test]
-    fn a_repeated_key_counts_once() {
-        let table = Absent::default().next_table(None, vec!["a", "b", "a"], &rules(), Instant::now());
-        assert_eq!(table.entries.iter().map(|entry| entry.key).collect::<Vec<_>>(), ["a", "b"]);
-    }
-
-    #[test]
-    fn absent_endpoints_are_bounded_and_the_oldest_are_forgotten_first() {
-        let (rules, now, mut absent) = (rules(), Instant::now(), Absent::default());
-        let early = absent.next_table(None, (0..10).collect(), &rules, now);
-        let late = absent.next_table(Some(&early), (10..10 + MAX_ABSENT).collect(), &rules, now);
-        absent.next_table(Some(&late), vec![], &rules, now + Duration::from_secs(1));
-        assert_eq!(absent.entries.len(), MAX_ABSENT);
-        assert!((0..10).all(|key| !absent.entries.contains_key(&key)));
-    }
-
-    #[test]
-    fn of_endpoints_that_left_together_the_first_of_the_set_are_forgotten() {
-        let (rules, mut absent) = (rules(), Absent::default());
-        let all = absent.next_table(None, (0..MAX_ABSENT + 10).collect(), &rules, Instant::now());
-        absent.next_table(Some(&all), vec![], &rules, Instant::now());
-        assert!((0..MAX_ABSENT + 10).all(|key| absent.entries.contains_key(&key) == (key >= 10)));
+        Self { tiers: Vec::new(), spill: 0.0, slow_until_ms: 0, facts: Facts::default() }
     }
 }

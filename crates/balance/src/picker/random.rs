@@ -1,12 +1,15 @@
 //! Each endpoint with the same probability.
 
-use crate::rng::SharedRng;
+use super::{Context, Picker};
+use crate::candidates::Candidates;
 
-#[derive(Debug)]
-pub(crate) struct Random;
+/// Picks each endpoint with the same probability.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Random;
 
-impl Random {
-    pub(super) fn propose(&self, len: usize, rng: &SharedRng) -> usize {
-        rng.below(len)
+impl<K, V> Picker<K, V> for Random {
+    #[inline]
+    fn pick(&mut self, candidates: &Candidates<'_, K, V>, context: &mut Context<'_>) -> Option<usize> {
+        Some(context.rng.below(candidates.len()))
     }
 }

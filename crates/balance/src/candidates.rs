@@ -1,0 +1,81 @@
+//! What a picker chooses from.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::entry::Entry;
+use crate::table::Tier;
+
+/// The endpoints that a [`Picker`](crate::Picker) chooses from, numbered from 0 to `len() - 1`: one tier of a set.
+///
+/// Most of them may be used; [`admits`](Self::admits) tells. A number means another endpoint when the set has changed.
+pub struct Candidates<'a, K, V> {
+    tier: &'a Tier<K, V>,
+    admits: Option<&'a dyn Fn(&Entry<K, V>) -> bool>,
+}
+
+impl<'a, K, V> Candidates<'a, K, V> {
+    #[inline]
+    pub(crate) fn new(tier: &'a Tier<K, V>, admits: Option<&'a dyn Fn(&Entry<K, V>) -> bool>) -> Self {
+        Self { tier, admits }
+    }
+
+    /// Returns how many there are, at least 1.
+    #[inline]
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "it is never empty")]
+    pub fn len(&self) -> usize {
+        self.tier.len
+    }
+
+    /// Returns one of them.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&'a Entry<K, V>> {
+        self.tier.slot(index).map(|slot| &*slot.entry)
+    }
+
+    /// Returns whether one of them may be used: the call has not tried it, and it is not at its limit of calls in flight.
+    ///
+    /// A picker need not ask: if it chooses one that may not be used, it is asked again, a few times.
+    #[inline]
+    #[must_use]
+    pub fn admits(&self, index: usize) -> bool {
+        match self.admits {
+            None => true,
+            Some(admits) => self.get(index).is_some_and(admits),
+        }
+    }
+
+    /// Returns the [`stable_hash`](crate::stable_hash) of every key, in order: quicker than to read every entry.
+    pub fn hashes(&self) -> impl Iterator<Item = u64> + use<'a, K, V> {
+        let tier = self.tier;
+        tier.slots().map(|slot| slot.hash)
+    }
+
+    /// Returns runs of candidates whose weights are nearly the same: at least half of `below`, and below it.
+    pub fn weight_classes(&self) -> impl Iterator<Item = WeightClass> + use<'a, K, V> {
+        let mut end = 0;
+        self.tier.classes().map(move |class| {
+            let start = end;
+            end += class.slots.len();
+            WeightClass { below: class.below, indices: start..end }
+        })
+    }
+}
+
+impl<K, V> fmt::Debug for Candidates<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Candidates").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// A run of candidates with nearly the same weight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WeightClass {
+    /// A power of two: every weight is below it, and at least half of it.
+    pub below: u64,
+    /// Which candidates.
+    pub indices: Range<usize>,
+}
