@@ -84,8 +84,8 @@ impl Registration {
         if alive { Ok(()) } else { Err(RegisterError::Deregistered(self.path.clone())) }
     }
 
-    /// Waits until the instance is registered with the latest record, however long that takes: two round trips from an
-    /// [`update`](Self::update) on while the link is up and nothing refuses it. Watch [`statuses`](Self::statuses) beside it
+    /// Waits until the instance is registered with the latest record, however long that takes: one round trip from an
+    /// [`update`](Self::update) on where the link is up, no other is on its way, and nothing refuses it. Watch [`statuses`](Self::statuses) beside it
     /// where a link that is down, a conflict or a trouble should end the wait.
     ///
     /// # Errors

@@ -33,8 +33,8 @@ pub const OWNER_PREFIX: &str = "owner.";
 /// The data is `{"Weight":100,"Tags":{"zone":"a"}}`: compact, weight first, tags sorted by key. The facts
 /// about the owner are tags, too: `owner.incarnation`, `owner.host`, `owner.boot-id`, `owner.netns` (inode
 /// number), `owner.pid`, `owner.started` (milliseconds since 1970 UTC) and `owner.bound`. An instance that is draining has
-/// the tag `owner.draining` with the value `true`, 24 bytes more at most, and any other has none: readers that do not know it take it
-/// for a tag.
+/// the tag `owner.draining` with the value `true`, which takes 24 bytes, and any other has none: readers that do not know
+/// it take it for a tag.
 ///
 /// A name is read in any spelling of an endpoint, and written in one. Data may be empty, as the servers of the
 /// tutorial leave it, or anything else: an invalid part has its default and causes a [`Remark`](crate::Remark). Field

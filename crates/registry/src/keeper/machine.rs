@@ -45,10 +45,9 @@ impl Machine {
         }
     }
 
-    /// The record that the znode is known to have, if it is the wanted one.
+    /// The record that the znode is known to have, if it is registered and that is the wanted one.
     pub(super) fn on_znode(&self) -> Option<&Record> {
-        let written = self.work.known.written.as_ref().filter(|_| self.work.is_registered());
-        written.map(|written| &written.record)
+        self.work.on_znode()
     }
 
     /// Whether any connection of the link will do: to leave, it need not be prepared.

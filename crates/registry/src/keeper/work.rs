@@ -12,7 +12,7 @@ use super::known::{Known, Next, Scene};
 use super::pace::HOLDER_UPDATED;
 use crate::readiness::{ConnectionId, Ready};
 use crate::status::{Status, Trouble};
-use crate::wish::Wish;
+use crate::wish::{Record, Wish};
 
 /// The stage of a keeper. Every variant says what is true while it lasts.
 #[derive(Debug)]
@@ -60,6 +60,14 @@ impl Work {
 
     pub(super) fn is_registered(&self) -> bool {
         matches!(self.stage, Stage::Registered { .. })
+    }
+
+    /// The record that the znode is known to have, if it is registered and that is the wanted one.
+    pub(super) fn on_znode(&self) -> Option<&Record> {
+        // An earlier update may be on its way.
+        let is_written = matches!(&self.stage, Stage::Asking { request, .. } if request.is_write());
+        let standing = self.known.standing().filter(|_| self.status.is_registered() && !is_written)?;
+        Some(&standing.record).filter(|record| self.wish.is_for(record))
     }
 
     /// Where a decision is made, for a connection.
