@@ -114,7 +114,13 @@ fn follow(zk: &Server) -> (Zk, Discovery) {
     (link, discovery)
 }
 
-/// How often a request about a znode went by, and where the first of all leaves is among the requests.
+/// Waits until a server knows that its instances are registered: that is after the znodes are there, once it watches them.
+async fn knows_that_it_is_registered(server: &Process, instances: usize) {
+    let known = async || server.err().matches("report: registered ").count() == instances;
+    eventually("it knows that it is registered", known).await;
+}
+
+/// How often each znode was written before the first of them left. None was after that.
 fn writes_before_the_first_leave(through: &Proxy, ports: &[u16]) -> Vec<usize> {
     let requests = through.requests();
     let is_leave = |seen: &Seen| matches!(seen.op, Op::Multi | Op::Delete | Op::CloseSession);
@@ -140,7 +146,7 @@ async fn a_server_says_that_it_is_draining_while_it_still_answers_and_then_leave
     let file = format!("[server]\nports = {ports:?}\nsettle = '3s'\n");
     bed.write("config/daytime.toml", &file);
     let server = bed.server_with(&["--zookeeper", bed.hosts()]);
-    bed.registered(&ports).await;
+    knows_that_it_is_registered(&server, ports.len()).await;
     let (_link, discovery) = follow(&zk);
     let mut views = discovery.views();
     let with_records = |view: &Arc<View>| {
@@ -199,7 +205,7 @@ async fn a_server_that_cannot_say_that_it_is_draining_stops_in_time_all_the_same
     ] {
         let port = free_port();
         let server = bed.server(&[port]);
-        bed.registered(&[port]).await;
+        knows_that_it_is_registered(&server, 1).await;
         match trouble {
             "no reply" => drop(through.on(Match::op(Op::SetData), Action::SwallowReply)),
             "no reply ever again" => through.hang().await.unwrap(),

@@ -47,7 +47,10 @@ impl Machine {
 
     /// The record that the znode is known to have, if it is registered and that is the wanted one.
     pub(super) fn on_znode(&self) -> Option<&Record> {
-        self.work.on_znode()
+        let work = &self.work;
+        let stands = work.status.is_registered() && !work.stage.is_writing();
+        let record = work.known.standing().map(|written| &written.record);
+        record.filter(|record| stands && work.wish.is_for(record))
     }
 
     /// Whether any connection of the link will do: to leave, it need not be prepared.

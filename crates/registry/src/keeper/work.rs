@@ -12,7 +12,7 @@ use super::known::{Known, Next, Scene};
 use super::pace::HOLDER_UPDATED;
 use crate::readiness::{ConnectionId, Ready};
 use crate::status::{Status, Trouble};
-use crate::wish::{Record, Wish};
+use crate::wish::Wish;
 
 /// The stage of a keeper. Every variant says what is true while it lasts.
 #[derive(Debug)]
@@ -33,6 +33,13 @@ pub(super) enum Stage {
     Over,
 }
 
+impl Stage {
+    /// Whether a request is under way after which the znode may be another one.
+    pub(super) fn is_writing(&self) -> bool {
+        matches!(self, Self::Asking { request, .. } if request.is_write())
+    }
+}
+
 /// What a keeper is at.
 #[derive(Debug)]
 pub(super) struct Work {
@@ -40,7 +47,7 @@ pub(super) struct Work {
     pub(super) wish: Wish,
     pub(super) known: Known,
     /// True at any time: each change of it says what has become known.
-    status: Status,
+    pub(super) status: Status,
     /// The connection in use, and what it is prepared for.
     pub(super) on: Option<ConnectionId>,
     pub(super) ready: Option<Ready>,
@@ -60,14 +67,6 @@ impl Work {
 
     pub(super) fn is_registered(&self) -> bool {
         matches!(self.stage, Stage::Registered { .. })
-    }
-
-    /// The record that the znode is known to have, if it is registered and that is the wanted one.
-    pub(super) fn on_znode(&self) -> Option<&Record> {
-        // An earlier update may be on its way.
-        let is_written = matches!(&self.stage, Stage::Asking { request, .. } if request.is_write());
-        let standing = self.known.standing().filter(|_| self.status.is_registered() && !is_written)?;
-        Some(&standing.record).filter(|record| self.wish.is_for(record))
     }
 
     /// Where a decision is made, for a connection.
