@@ -1,6 +1,7 @@
 //! Chooses which of a set of endpoints to call, and avoids those that fail.
 
 mod balancer;
+mod call;
 mod candidates;
 mod chunked;
 mod config;
@@ -20,6 +21,10 @@ mod strategy;
 mod table;
 
 pub use balancer::{Balancer, EndpointStatus};
+pub use call::{
+    Answered, Attempt, Budget, BudgetError, CallConfig, CallError, Caller, Classify, GaveUp,
+    MAX_LISTED_ATTEMPTS, Target,
+};
 pub use candidates::{Candidates, WeightClass};
 pub use config::{Config, ConfigError};
 pub use ejection::Ejection;
