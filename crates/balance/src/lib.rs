@@ -18,6 +18,7 @@ mod picker;
 mod reader;
 mod rng;
 mod strategy;
+mod sync;
 mod table;
 
 pub use balancer::{Balancer, EndpointStatus};
