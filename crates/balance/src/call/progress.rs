@@ -118,7 +118,8 @@ impl Progress {
             // All have been tried.
             PickError::AllExcluded => self.nobody,
         };
-        self.round_left = (self.rules.max_refused - self.refused).div_ceil(ROUNDS_LEFT);
+        let left = self.rules.max_refused.saturating_sub(self.refused);
+        self.round_left = left.div_ceil(ROUNDS_LEFT);
         let pause = self.pause;
         self.pause = LONGEST_PAUSE.min(pause * 2);
         pause
@@ -136,6 +137,8 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const IDEMPOTENT: Rules = Rules { max_attempts: 16, max_refused: 1024, is_idempotent: true };
@@ -214,5 +217,51 @@ mod tests {
             passed += progress.nobody(PickError::AllExcluded);
         }
         assert!(count < 1024, "{count}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_call_exceeds_its_bounds_whatever_happens(
+            (max_attempts, max_refused) in (1..20_u32, 1..40_u32),
+            is_idempotent: bool,
+            events in prop::collection::vec((0..8_usize, any::<bool>(), any::<bool>()), 1..200),
+        ) {
+            let mut progress = Progress::new(Rules { max_attempts, max_refused, is_idempotent });
+            let (mut sent, mut refused, mut paid, mut had_effect) = (0_u32, 0, 0, false);
+            for (failure, hedges, pauses) in events {
+                prop_assert!(!had_effect || is_idempotent, "nothing follows what may have had an effect");
+                if pauses {
+                    progress.nobody(PickError::AllExcluded);
+                }
+                prop_assert!(!(pauses && progress.is_round_over()), "a round has at least one attempt");
+                progress.started();
+                let in_race = hedges && progress.may_hedge();
+                if in_race {
+                    progress.started();
+                    paid += 1;
+                }
+                // The last one is an error without a failure.
+                let failure = Failure::ALL.get(failure).copied();
+                let had_no_effect = failure.is_some_and(Failure::had_no_effect);
+                let failed = Failed { failure, may_retry: true, had_no_effect };
+                had_effect |= !had_no_effect;
+                let mut next = progress.failed(failed, in_race);
+                for _ in 0..=u32::from(in_race) {
+                    refused += u32::from(failure == Some(Failure::Refused));
+                    sent += u32::from(!failure.is_some_and(Failure::was_not_sent));
+                }
+                if in_race {
+                    prop_assert_eq!(next, Next::Wait);
+                    next = progress.failed(failed, false);
+                }
+                prop_assert!(sent <= 1 + paid, "{sent} attempts for {paid} retries of the budget");
+                prop_assert!(sent <= max_attempts && refused <= max_refused + 1);
+                match next {
+                    Next::Retry { costs } => paid += u32::from(costs),
+                    Next::GiveUp(_) => break,
+                    Next::Wait => prop_assert!(false, "for nobody"),
+                }
+            }
+        }
     }
 }
