@@ -1,6 +1,7 @@
 //! Chooses which of a set of endpoints to call, and avoids those that fail.
 
 mod balancer;
+mod call;
 mod candidates;
 mod chunked;
 mod config;
@@ -17,9 +18,11 @@ mod picker;
 mod reader;
 mod rng;
 mod strategy;
+mod sync;
 mod table;
 
 pub use balancer::{Balancer, EndpointStatus};
+pub use call::{Budget, BudgetError};
 pub use candidates::{Candidates, WeightClass};
 pub use config::{Config, ConfigError};
 pub use ejection::Ejection;

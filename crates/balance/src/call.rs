@@ -1,0 +1,5 @@
+//! Calls: the budget of their retries.
+
+mod budget;
+
+pub use budget::{Budget, BudgetError};
