@@ -117,8 +117,8 @@ where
     /// Meant for people: it allocates and takes the lock.
     #[must_use]
     pub fn status(&self) -> Vec<EndpointStatus<K>> {
-        let now_ms = self.shared.now_ms();
         let members = self.shared.members.lock();
+        let now_ms = self.shared.now_ms();
         let status = |(entry, health, ejections): (&Arc<Entry<K, V>>, _, _)| EndpointStatus {
             key: entry.key().clone(),
             weight: entry.weight(),
@@ -133,14 +133,23 @@ where
 impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
     /// Changes the members, and publishes what has come of it.
     fn change<T>(&self, change: impl FnOnce(&mut Members<K, V>, u64) -> T) -> T {
-        let now_ms = self.now_ms();
         let mut members = self.members.lock();
+        // With the lock: so the members' time does not go backwards.
+        let now_ms = self.now_ms();
         let outcome = change(&mut members, now_ms);
-        self.table.store(Arc::new(members.table()));
-        self.head.next_trial_ms.store(members.next_trial_ms().unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.head.version.fetch_add(1, Ordering::Release);
+        // Most reports change no table, and then no reader has to load one.
+        let old = members.take_changed().then(|| {
+            let old = self.table.swap(Arc::new(members.table(now_ms)));
+            self.head.version.fetch_add(1, Ordering::Release);
+            old
+        });
+        self.publish_next_trial(&members);
         let out = members.out() as u64;
-        metrics::out_of_service(self.counted.swap(out, Ordering::Relaxed), out);
+        let counted = self.counted.swap(out, Ordering::Relaxed);
+        // What follows may take long: a recorder, and the end of a hundred thousand entries.
+        drop(members);
+        metrics::out_of_service(counted, out);
+        drop(old);
         outcome
     }
 
@@ -149,12 +158,15 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
         &self,
         wanted: &dyn Fn(&Entry<K, V>) -> bool,
     ) -> Option<(Arc<Entry<K, V>>, Ticket)> {
-        let now_ms = self.now_ms();
         let mut members = self.members.lock();
-        let trial = members.start_trial(wanted, now_ms);
+        let trial = members.start_trial(wanted, self.now_ms());
         // The table stays: it does not say who is being tried.
-        self.head.next_trial_ms.store(members.next_trial_ms().unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.publish_next_trial(&members);
         trial
+    }
+
+    fn publish_next_trial(&self, members: &Members<K, V>) {
+        self.head.next_trial_ms.store(members.next_trial_ms().unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
@@ -204,7 +216,7 @@ where
     }
 
     fn gave_up(&self, key: &K, state: &Arc<State>, ticket: Ticket) {
-        self.change(|members, _| members.gave_up(key, state, ticket));
+        self.change(|members, now_ms| members.gave_up(key, state, ticket, now_ms));
     }
 
     fn decay(&self) -> Duration {

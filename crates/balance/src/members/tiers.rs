@@ -34,10 +34,14 @@ impl<K, V> Tiers<K, V> {
         Place { standing, bits, index: class.len() - 1 }
     }
 
-    pub(super) fn set(&mut self, place: Place, slot: Slot<K, V>) {
-        if let Some(class) = self.classes.get_mut(&(place.standing, place.bits)) {
-            class.set(place.index, slot);
+    /// Replaces the entry at a place. Returns whether it is another one.
+    pub(super) fn set(&mut self, place: Place, slot: Slot<K, V>) -> bool {
+        let Some(class) = self.classes.get_mut(&(place.standing, place.bits)) else { return false };
+        if class.get(place.index).is_none_or(|old| Arc::ptr_eq(&old.entry, &slot.entry)) {
+            return false;
         }
+        class.set(place.index, slot);
+        true
     }
 
     /// Removes the endpoint at a place. Returns the one that is there now, if there is one.
@@ -70,5 +74,12 @@ impl<K, V> Tiers<K, V> {
         }
         let tier = |standing| Tier::new(standing, classes((standing, 0)..=(standing, u32::MAX)));
         Standing::ALL.into_iter().filter_map(tier).collect()
+    }
+}
+
+#[cfg(test)]
+impl<K, V> Tiers<K, V> {
+    pub(super) fn get(&self, place: Place) -> Option<&Slot<K, V>> {
+        self.classes.get(&(place.standing, place.bits))?.get(place.index)
     }
 }
