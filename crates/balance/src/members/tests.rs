@@ -343,7 +343,7 @@ fn seen(table: &Table<u32, Value>) -> Result<Seen, TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn the_set_is_what_a_simple_model_of_it_is(
@@ -355,12 +355,16 @@ proptest! {
             run.make(step)?;
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     /// The same with a set that is never small, in which nearly everything fails, so that there are many ejections and trials.
     #[test]
     fn trials_are_those_of_a_simple_model(
         failures in prop::collection::vec((any::<Index>(), prop::sample::select(&Failure::ALL[..])), 12..24),
-        steps in prop::collection::vec(step(), 40..160),
+        steps in prop::collection::vec(step(), 40..100),
     ) {
         let mut run = Run::new(&Config::default());
         let whole = |incarnation| Value {
