@@ -144,7 +144,7 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
             old
         });
         self.publish_next_trial(&members);
-        let out = members.out() as u64;
+        let out = members.known.out() as u64;
         let counted = self.counted.swap(out, Ordering::Relaxed);
         // What follows may take long: a recorder, and the end of a hundred thousand entries.
         drop(members);
@@ -159,14 +159,14 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
         wanted: &dyn Fn(&Entry<K, V>) -> bool,
     ) -> Option<(Arc<Entry<K, V>>, Ticket)> {
         let mut members = self.members.lock();
-        let trial = members.start_trial(wanted, self.now_ms());
+        let trial = members.known.start_trial(wanted, self.now_ms());
         // The table stays: it does not say who is being tried.
         self.publish_next_trial(&members);
         trial
     }
 
     fn publish_next_trial(&self, members: &Members<K, V>) {
-        self.head.next_trial_ms.store(members.next_trial_ms().unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.head.next_trial_ms.store(members.known.next_trial_ms().unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
@@ -197,18 +197,19 @@ where
     }
 
     fn failed(&self, key: &K, state: &Arc<State>, generation: u16, failure: Failure, took: Duration) {
-        if self.change(|members, now_ms| members.failed(key, state, generation, failure, took, now_ms)) {
+        if self.change(|members, now_ms| members.known.failed(key, state, generation, failure, took, now_ms))
+        {
             metrics::ejection(failure);
         }
     }
 
     fn recovered(&self, key: &K, state: &Arc<State>, ticket: Ticket) {
-        self.change(|members, now_ms| members.recovered(key, state, ticket, now_ms));
+        self.change(|members, now_ms| members.known.recovered(key, state, ticket, now_ms));
     }
 
     fn failed_again(&self, key: &K, state: &Arc<State>, ticket: Ticket, failure: Failure, took: Duration) {
         let again = |members: &mut Members<K, V>, now_ms| {
-            members.failed_again(key, state, ticket, failure, took, now_ms)
+            members.known.failed_again(key, state, ticket, failure, took, now_ms)
         };
         if self.change(again) {
             metrics::ejection(failure);
@@ -216,7 +217,7 @@ where
     }
 
     fn gave_up(&self, key: &K, state: &Arc<State>, ticket: Ticket) {
-        self.change(|members, now_ms| members.gave_up(key, state, ticket, now_ms));
+        self.change(|members, now_ms| members.known.gave_up(key, state, ticket, now_ms));
     }
 
     fn decay(&self) -> Duration {

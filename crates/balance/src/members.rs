@@ -3,9 +3,9 @@
 mod absent;
 mod counts;
 mod health;
+mod known;
 mod listed;
 mod member;
-mod reports;
 mod subset;
 #[cfg(test)]
 mod tests;
@@ -15,7 +15,6 @@ mod trials;
 use std::hash::Hash;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use indexmap::IndexMap;
 
@@ -26,9 +25,8 @@ use crate::hash::stable_hash;
 use crate::info::EndpointInfo;
 use crate::rng::Rng;
 use crate::table::{Facts, Standing, Table};
-use absent::Absent;
 use health::Identity;
-use listed::Listed;
+use known::{Known, millis};
 use member::{Member, Traits};
 
 pub use absent::{MAX_ABSENT, MEMORY};
@@ -49,9 +47,7 @@ pub enum Change<K, V> {
 pub(crate) struct Members<K, V> {
     config: Arc<Config>,
     reports: Weak<dyn Reports<K>>,
-    rng: Rng,
-    listed: Listed<K, V>,
-    absent: Absent<K>,
+    pub(crate) known: Known<K, V>,
     is_synced: bool,
     /// Whether the set is not that of the last table any more.
     is_changed: bool,
@@ -60,24 +56,15 @@ pub(crate) struct Members<K, V> {
 
 impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
     pub(crate) fn new(config: Arc<Config>, reports: Weak<dyn Reports<K>>, rng: Rng) -> Self {
-        let listed = Listed::new(config.subset);
-        Self {
-            config,
-            reports,
-            rng,
-            listed,
-            absent: Absent::default(),
-            is_synced: false,
-            is_changed: false,
-            slow_until_ms: 0,
-        }
+        let known = Known::new(&config, rng);
+        Self { config, reports, known, is_synced: false, is_changed: false, slow_until_ms: 0 }
     }
 
     /// Replaces the whole set. Of a repeated key the last value counts, and the others are not looked at.
     pub(crate) fn replace(&mut self, set: Vec<(K, V)>, now_ms: u64) {
         let set: IndexMap<K, V> = set.into_iter().collect();
         // In the order of the set, not of a hash: what a seed does must not depend on it.
-        let gone = self.listed.members().keys().filter(|key| !set.contains_key(*key));
+        let gone = self.known.listed.members().keys().filter(|key| !set.contains_key(*key));
         let gone: Vec<_> = gone.cloned().map(Change::Remove).collect();
         self.apply(
             gone.into_iter().chain(set.into_iter().map(|(key, value)| Change::Insert(key, value))),
@@ -87,16 +74,16 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
 
     /// Makes some changes, in order.
     pub(crate) fn apply(&mut self, changes: impl IntoIterator<Item = Change<K, V>>, now_ms: u64) {
-        self.absent.forget_old(now_ms);
+        self.known.absent.forget_old(now_ms);
         // Nobody is new where all are.
-        let is_in_use = self.is_synced && !self.listed.members().is_empty();
+        let is_in_use = self.is_synced && !self.known.listed.members().is_empty();
         (self.is_synced, self.is_changed) = (true, true);
         for change in changes {
             match change {
                 Change::Insert(key, value) => self.insert(key, value, is_in_use, now_ms),
                 Change::Remove(key) => {
-                    if let Some(identity) = self.listed.remove(&key) {
-                        self.absent.remember(key, identity, now_ms);
+                    if let Some(identity) = self.known.listed.remove(&key) {
+                        self.known.absent.remember(key, identity, now_ms);
                     }
                 }
             }
@@ -105,12 +92,12 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
 
     /// Whether the table has changed since the last question.
     pub(crate) fn take_changed(&mut self) -> bool {
-        self.listed.take_changed() | std::mem::take(&mut self.is_changed)
+        self.known.listed.take_changed() | std::mem::take(&mut self.is_changed)
     }
 
     /// Makes the table that readers pick from.
     pub(crate) fn table(&self, now_ms: u64) -> Table<K, V> {
-        let tiers = self.listed.tiers();
+        let tiers = self.known.listed.tiers();
         let count = |is_counted: fn(Standing) -> bool| -> usize {
             Standing::ALL.into_iter().filter(|s| is_counted(*s)).map(|s| tiers.count(s)).sum()
         };
@@ -121,22 +108,17 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
             && !panics
             && tiers.count(Standing::Preferred) > 0
             && tiers.count(Standing::InService) > 0;
-        let counts = self.listed.counts();
+        let counts = self.known.listed.counts();
         Table {
             tiers: tiers.snapshot(panics),
             spill: if can_spill { counts.spill() } else { 0.0 },
             slow_until_ms: if self.slow_until_ms > now_ms { self.slow_until_ms } else { 0 },
             facts: Facts {
                 is_synced: self.is_synced,
-                listed: self.listed.members().len(),
+                listed: self.known.listed.members().len(),
                 mismatched: counts.mismatched,
             },
         }
-    }
-
-    /// How many endpoints of the set are out of service.
-    pub(crate) fn out(&self) -> usize {
-        self.listed.counts().out
     }
 
     /// All endpoints, with their health and the number of ejections in a row.
@@ -144,7 +126,7 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
         &self,
         now_ms: u64,
     ) -> impl ExactSizeIterator<Item = (&Arc<Entry<K, V>>, Health, u32)> {
-        self.listed.members().values().map(move |Member { entry, identity, .. }| {
+        self.known.listed.members().values().map(move |Member { entry, identity, .. }| {
             let (health, ejections) = identity.health(now_ms);
             (entry, health, ejections)
         })
@@ -152,20 +134,20 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
 
     fn insert(&mut self, key: K, value: V, is_in_use: bool, now_ms: u64) {
         let incarnation = value.incarnation();
-        let kept = match self.listed.identity(&key) {
+        let kept = match self.known.listed.identity(&key) {
             Some(identity) if identity.is_same(incarnation) => {
                 identity.incarnation = incarnation.or(identity.incarnation);
                 let state = Arc::clone(&identity.state);
                 let (entry, traits) = self.entry(key, value, state);
-                self.listed.set_value(entry, traits);
+                self.known.listed.set_value(entry, traits);
                 return;
             }
             // Another process: nothing that is known of the one before is true of it.
             Some(_) => {
-                self.listed.remove(&key);
+                self.known.listed.remove(&key);
                 None
             }
-            None => self.absent.take(&key).filter(|identity| identity.is_same(incarnation)),
+            None => self.known.absent.take(&key).filter(|identity| identity.is_same(incarnation)),
         };
         let is_new = kept.is_none();
         let mut identity = kept.unwrap_or_else(|| Identity::new(incarnation));
@@ -175,7 +157,7 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
             self.slow_until_ms = now_ms.saturating_add(millis(self.config.slow_start));
         }
         let (entry, traits) = self.entry(key, value, Arc::clone(&identity.state));
-        self.listed.insert(entry, traits, identity);
+        self.known.listed.insert(entry, traits, identity);
     }
 
     fn entry(&self, key: K, value: V, state: Arc<State>) -> (Arc<Entry<K, V>>, Traits) {
@@ -184,9 +166,4 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
         let traits = Traits::new(&self.config, &entry);
         (Arc::new(entry), traits)
     }
-}
-
-/// A duration in whole milliseconds, rounded up: what lasts is over when its time is.
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

@@ -252,7 +252,7 @@ impl Run {
 
     fn start_trial(&mut self, not: u16) -> Result<(), TestCaseError> {
         let wanted = |key: u32| not >> key & 1 == 0;
-        let trial = self.members.start_trial(&|entry| wanted(*entry.key()), self.now);
+        let trial = self.members.known.start_trial(&|entry| wanted(*entry.key()), self.now);
         self.model.expire(self.now);
         let due = self.model.longest_waiting(wanted, self.now).filter(|_| self.model.running() < 8);
         prop_assert_eq!(trial.is_some(), due.is_some());
@@ -274,7 +274,7 @@ impl Run {
             (Report::Succeed, ticket) => {
                 match ticket {
                     Ticket::InService { generation } => state.outcomes.record_success(generation),
-                    ticket => _ = self.members.recovered(key, state, ticket, now),
+                    ticket => _ = self.members.known.recovered(key, state, ticket, now),
                 }
                 self.model.succeed(*key, call.process, call.why, now);
             }
@@ -282,15 +282,15 @@ impl Run {
                 let took = Duration::from_millis(took);
                 let ejected = match ticket {
                     Ticket::InService { generation } => {
-                        self.members.failed(key, state, generation, failure, took, now)
+                        self.members.known.failed(key, state, generation, failure, took, now)
                     }
-                    ticket => self.members.failed_again(key, state, ticket, failure, took, now),
+                    ticket => self.members.known.failed_again(key, state, ticket, failure, took, now),
                 };
                 let expected = self.model.fail(*key, call.process, call.why, failure, took, now);
                 prop_assert_eq!(ejected, expected);
             }
             (Report::Drop, Ticket::Trial { number }) => {
-                self.members.gave_up(key, state, call.ticket, now);
+                self.members.known.gave_up(key, state, call.ticket, now);
                 self.model.drop_trial(*key, call.process, number, now);
             }
             (Report::Drop, _) => {}
@@ -308,14 +308,14 @@ impl Run {
         let healths = self.members.healths(self.now);
         let healths: BTreeMap<_, _> = healths.map(|(entry, health, n)| (*entry.key(), (health, n))).collect();
         prop_assert_eq!(healths, self.model.healths(self.now));
-        prop_assert_eq!(self.members.out(), self.model.out());
-        prop_assert_eq!(self.members.next_trial_ms(), self.model.next_trial());
+        prop_assert_eq!(self.members.known.out(), self.model.out());
+        prop_assert_eq!(self.members.known.next_trial_ms(), self.model.next_trial());
         let since =
             |entry: &Entry<_, _>| entry.state.newcomer_since_ms.load(std::sync::atomic::Ordering::Relaxed);
         let newcomers = self.members.healths(self.now).map(|(entry, ..)| (*entry.key(), since(entry)));
         let expected = self.model.listed.iter().map(|(key, _, process)| (*key, process.newcomer_since));
         prop_assert_eq!(newcomers.collect::<BTreeMap<_, _>>(), expected.collect());
-        self.members.listed.check();
+        self.members.known.listed.check();
         Ok(())
     }
 }
@@ -391,7 +391,7 @@ fn only_so_many_absent_endpoints_are_remembered_and_those_that_left_first_are_fo
     for index in 0..=more {
         fail(&mut members, index, Failure::Timeout, 1);
     }
-    assert_eq!(members.out(), more as usize + 1);
+    assert_eq!(members.known.out(), more as usize + 1);
     (0..more).for_each(|key| members.apply([Change::Remove(key)], 2));
     members.apply((0..more).map(|key| Change::Insert(key, ())), 3);
     let healths = members.healths(3).map(|(entry, health, _)| (*entry.key(), health));
@@ -402,7 +402,7 @@ fn only_so_many_absent_endpoints_are_remembered_and_those_that_left_first_are_fo
 fn fail<V: EndpointInfo>(members: &mut Members<u32, V>, key: u32, failure: Failure, now_ms: u64) {
     let entry = Arc::clone(members.healths(now_ms).nth(key as usize).unwrap().0);
     let generation = entry.state.outcomes.generation();
-    assert!(members.failed(entry.key(), &entry.state, generation, failure, Duration::ZERO, now_ms));
+    assert!(members.known.failed(entry.key(), &entry.state, generation, failure, Duration::ZERO, now_ms));
 }
 
 #[test]
@@ -412,12 +412,14 @@ fn a_trial_that_nobody_settles_leaves_its_place_to_others_that_have_waited_longe
     (0..20).for_each(|key| fail(&mut members, key, Failure::Timeout, 0));
     let any = |_: &Entry<u32, ()>| true;
     let trials = |members: &mut Members<u32, ()>, now_ms| -> Vec<u32> {
-        std::iter::from_fn(|| members.start_trial(&any, now_ms)).map(|(entry, _)| *entry.key()).collect()
+        std::iter::from_fn(|| members.known.start_trial(&any, now_ms))
+            .map(|(entry, _)| *entry.key())
+            .collect()
     };
     let first = trials(&mut members, 1000);
     assert_eq!(first.len(), MAX_TRIALS);
     // No pick takes the lock before one of them is over.
-    assert_eq!(members.next_trial_ms(), Some(31_000));
+    assert_eq!(members.known.next_trial_ms(), Some(31_000));
     assert_eq!(trials(&mut members, 30_999), []);
     let second = trials(&mut members, 31_000);
     assert_eq!(second.len(), MAX_TRIALS);
@@ -431,9 +433,9 @@ fn a_trial_that_is_given_up_lets_others_have_theirs() {
     (0..3).for_each(|key| fail(&mut members, key, Failure::Timeout, 0));
     let mut tried = std::collections::BTreeSet::new();
     for now_ms in 1000..1003 {
-        let (entry, ticket) = members.start_trial(&|_| true, now_ms).unwrap();
+        let (entry, ticket) = members.known.start_trial(&|_| true, now_ms).unwrap();
         tried.insert(*entry.key());
-        members.gave_up(entry.key(), &entry.state, ticket, now_ms);
+        members.known.gave_up(entry.key(), &entry.state, ticket, now_ms);
     }
     assert_eq!(tried.len(), 3);
 }
@@ -443,11 +445,11 @@ fn a_failure_as_a_last_resort_does_not_end_the_trial_that_is_under_way() {
     let mut members = members::<()>(&Config::default());
     members.replace(vec![(0, ())], 0);
     fail(&mut members, 0, Failure::Timeout, 0);
-    let (entry, trial) = members.start_trial(&|_| true, 1000).unwrap();
+    let (entry, trial) = members.known.start_trial(&|_| true, 1000).unwrap();
     let last_resort = Ticket::LastResort { generation: entry.state.outcomes.generation() };
-    members.failed_again(&0, &entry.state, last_resort, Failure::Refused, Duration::ZERO, 1001);
-    assert!(members.start_trial(&|_| true, 1002).is_none());
-    assert!(members.recovered(&0, &entry.state, trial, 1003));
+    members.known.failed_again(&0, &entry.state, last_resort, Failure::Refused, Duration::ZERO, 1001);
+    assert!(members.known.start_trial(&|_| true, 1002).is_none());
+    assert!(members.known.recovered(&0, &entry.state, trial, 1003));
 }
 
 #[test]
@@ -455,15 +457,15 @@ fn a_trial_survives_a_short_absence_and_its_report_counts() {
     let mut members = members::<()>(&Config::default());
     members.replace(vec![(0, ()), (1, ())], 0);
     fail(&mut members, 0, Failure::Timeout, 0);
-    let (entry, trial) = members.start_trial(&|_| true, 1000).unwrap();
+    let (entry, trial) = members.known.start_trial(&|_| true, 1000).unwrap();
     members.apply([Change::Remove(0)], 1001);
-    assert_eq!(members.next_trial_ms(), None);
+    assert_eq!(members.known.next_trial_ms(), None);
     members.apply([Change::Insert(0, ())], 1002);
-    assert!(members.start_trial(&|_| true, 1003).is_none(), "there is one trial at a time");
+    assert!(members.known.start_trial(&|_| true, 1003).is_none(), "there is one trial at a time");
     members.apply([Change::Remove(0)], 1004);
-    assert!(members.recovered(&0, &entry.state, trial, 1005));
+    assert!(members.known.recovered(&0, &entry.state, trial, 1005));
     members.apply([Change::Insert(0, ())], 1006);
-    assert_eq!(members.out(), 0);
+    assert_eq!(members.known.out(), 0);
 }
 
 #[test]
@@ -473,12 +475,12 @@ fn a_report_that_changes_nothing_makes_no_new_table() {
     assert!(members.take_changed());
     let entry = Arc::clone(members.healths(0).next().unwrap().0);
     let generation = entry.state.outcomes.generation();
-    assert!(!members.failed(&0, &entry.state, generation, Failure::Overloaded, Duration::ZERO, 1));
+    assert!(!members.known.failed(&0, &entry.state, generation, Failure::Overloaded, Duration::ZERO, 1));
     assert!(!members.take_changed());
     fail(&mut members, 0, Failure::Timeout, 2);
     assert!(members.take_changed());
-    let (entry, trial) = members.start_trial(&|_| true, 1000).unwrap();
-    members.gave_up(&0, &entry.state, trial, 1001);
+    let (entry, trial) = members.known.start_trial(&|_| true, 1000).unwrap();
+    members.known.gave_up(&0, &entry.state, trial, 1001);
     assert!(!members.take_changed());
 }
 
@@ -490,11 +492,11 @@ fn an_endpoint_that_is_not_to_be_called_waits_for_no_trial() {
     members.replace(vec![(0, value(false)), (1, value(false))], 0);
     fail(&mut members, 0, Failure::Timeout, 0);
     members.apply([Change::Insert(0, value(true))], 1);
-    assert_eq!(members.next_trial_ms(), None);
-    assert!(members.start_trial(&|_| true, 1000).is_none());
-    assert_eq!(members.out(), 1);
+    assert_eq!(members.known.next_trial_ms(), None);
+    assert!(members.known.start_trial(&|_| true, 1000).is_none());
+    assert_eq!(members.known.out(), 1);
     members.apply([Change::Insert(0, value(false))], 2000);
-    assert_eq!(*members.start_trial(&|_| true, 2000).unwrap().0.key(), 0);
+    assert_eq!(*members.known.start_trial(&|_| true, 2000).unwrap().0.key(), 0);
 }
 
 #[test]
@@ -512,7 +514,7 @@ fn of_a_repeated_key_the_last_value_counts_and_no_other_is_looked_at() {
     fail(&mut members, 0, Failure::Timeout, 0);
     // In between is the value of another process, of which nothing is known.
     members.replace(vec![(0, value(8)), (1, value(1)), (0, value(7))], 1);
-    assert_eq!(members.out(), 1);
+    assert_eq!(members.known.out(), 1);
 }
 
 #[test]

@@ -1,19 +1,39 @@
-//! What calls tell of endpoints.
+//! The endpoints that something is known of, and what reports of calls make of them.
 
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::absent::Absent;
 use super::health::Identity;
+use super::listed::Listed;
 use super::trials::Out;
-use super::{Members, millis};
-use crate::ejection::Verdict;
+use crate::config::Config;
+use crate::ejection::{Ejection, Verdict};
 use crate::endpoint::State;
 use crate::entry::{Entry, Ticket};
 use crate::failure::Failure;
-use crate::info::EndpointInfo;
+use crate::rng::Rng;
 
-impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
+/// The endpoints of the set, and those that left it a short while ago: a report counts for both.
+pub(crate) struct Known<K, V> {
+    ejection: Ejection,
+    rng: Rng,
+    pub(super) listed: Listed<K, V>,
+    pub(super) absent: Absent<K>,
+}
+
+impl<K: Eq + Hash + Clone, V> Known<K, V> {
+    pub(super) fn new(config: &Config, rng: Rng) -> Self {
+        let ejection = config.ejection.clone();
+        Self { ejection, rng, listed: Listed::new(config.subset), absent: Absent::default() }
+    }
+
+    /// How many endpoints of the set are out of service.
+    pub(crate) fn out(&self) -> usize {
+        self.listed.counts().out
+    }
+
     /// A call in service failed. Returns whether the endpoint is ejected for it.
     pub(crate) fn failed(
         &mut self,
@@ -29,7 +49,7 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
             return false;
         }
         let (out, listed) = (self.out(), self.listed.members().len());
-        let ejection = &self.config.ejection;
+        let ejection = &self.ejection;
         match ejection.verdict(failure, history) {
             Verdict::Keep => return false,
             Verdict::EjectWithinCap if (out + 1) as f64 > ejection.max_share * listed as f64 => return false,
@@ -117,12 +137,12 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
     }
 
     fn eject(&mut self, key: &K, state: &Arc<State>, failure: Failure, took: Duration, now_ms: u64) {
-        let cap_ms = millis(self.config.ejection.cap);
+        let cap_ms = millis(self.ejection.cap);
         let Some(identity) = self.identity(key, state) else { return };
         let is_forgotten = identity.out.is_none() && now_ms.saturating_sub(identity.returned_ms) >= cap_ms;
         identity.ejections = if is_forgotten { 1 } else { identity.ejections.saturating_add(1) };
         let ejections = identity.ejections;
-        let time = self.config.ejection.time(ejections, took, &mut self.rng);
+        let time = self.ejection.time(ejections, took, &mut self.rng);
         let out = Out::new(now_ms.saturating_add(millis(time)), failure == Failure::Refused);
         self.set_out(key, state, Some(out));
     }
@@ -141,4 +161,9 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
         let listed = self.listed.identity(key);
         listed.or_else(|| self.absent.get_mut(key)).filter(|identity| Arc::ptr_eq(&identity.state, state))
     }
+}
+
+/// A duration in whole milliseconds, rounded up: what lasts is over when its time is.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
