@@ -138,8 +138,8 @@ where
     /// Meant for people: it allocates and takes the lock.
     #[must_use]
     pub fn status(&self) -> Vec<EndpointStatus<K>> {
-        let now_ms = self.shared.now_ms();
         let members = self.shared.members.lock();
+        let now_ms = self.shared.now_ms();
         let status = |(entry, health, ejections): (&Arc<Entry<K, V>>, _, _)| EndpointStatus {
             key: entry.key().clone(),
             weight: entry.weight(),
@@ -154,23 +154,27 @@ where
 impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
     /// Changes the members, and publishes what has come of it.
     fn change<T>(&self, change: impl FnOnce(&mut Members<K, V>, u64) -> T) -> T {
-        let now_ms = self.now_ms();
         let mut members = self.members.lock();
+        // With the lock: so the members' time does not go backwards.
+        let now_ms = self.now_ms();
         let outcome = change(&mut members, now_ms);
-        self.table.store(Arc::new(members.table()));
+        // Most reports change no table, and then no reader has to load one.
+        let old = members.take_changed().then(|| {
+            let old = self.table.swap(Arc::new(members.table(now_ms)));
+            self.head.version.fetch_add(1, Ordering::Release);
+            old
+        });
         self.publish_trials(&members);
-        self.head.version.fetch_add(1, Ordering::Release);
+        let out = members.known.out() as u64;
+        let counted = self.counted.swap(out, Ordering::Relaxed);
+        // What follows may take long: a recorder, and the end of a hundred thousand entries.
+        drop(members);
+        metrics::out_of_service(counted, out);
+        drop(old);
         if self.probes.drivers.load(Ordering::Relaxed) > 0 {
             self.probes.changed.notify_waiters();
         }
         outcome
-    }
-
-    fn publish_trials(&self, members: &Members<K, V>) {
-        self.probes.next_due_ms.store(members.next_trial_ms().unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.publish_next_trial();
-        let out = members.out() as u64;
-        metrics::out_of_service(self.counted.swap(out, Ordering::Relaxed), out);
     }
 
     /// Starts the trial that has waited longest.
@@ -178,12 +182,21 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
         &self,
         wanted: &dyn Fn(&Entry<K, V>) -> bool,
     ) -> Option<(Arc<Entry<K, V>>, Ticket)> {
-        let now_ms = self.now_ms();
         let mut members = self.members.lock();
-        let trial = members.start_trial(wanted, now_ms);
+        let trial = members.known.start_trial(wanted, self.now_ms());
         // The table stays: it does not say who is being tried.
         self.publish_trials(&members);
+        let out = members.known.out() as u64;
+        let counted = self.counted.swap(out, Ordering::Relaxed);
+        drop(members);
+        metrics::out_of_service(counted, out);
         trial
+    }
+
+    fn publish_trials(&self, members: &Members<K, V>) {
+        let next_ms = members.known.next_trial_ms().unwrap_or(u64::MAX);
+        self.probes.next_due_ms.store(next_ms, Ordering::Relaxed);
+        self.publish_next_trial();
     }
 }
 
@@ -251,18 +264,19 @@ where
     }
 
     fn failed(&self, key: &K, state: &Arc<State>, generation: u16, failure: Failure, took: Duration) {
-        if self.change(|members, now_ms| members.failed(key, state, generation, failure, took, now_ms)) {
+        if self.change(|members, now_ms| members.known.failed(key, state, generation, failure, took, now_ms))
+        {
             metrics::ejection(failure);
         }
     }
 
     fn recovered(&self, key: &K, state: &Arc<State>, ticket: Ticket) {
-        self.change(|members, now_ms| members.recovered(key, state, ticket, now_ms));
+        self.change(|members, now_ms| members.known.recovered(key, state, ticket, now_ms));
     }
 
     fn failed_again(&self, key: &K, state: &Arc<State>, ticket: Ticket, failure: Failure, took: Duration) {
         let again = |members: &mut Members<K, V>, now_ms| {
-            members.failed_again(key, state, ticket, failure, took, now_ms)
+            members.known.failed_again(key, state, ticket, failure, took, now_ms)
         };
         if self.change(again) {
             metrics::ejection(failure);
@@ -270,7 +284,7 @@ where
     }
 
     fn gave_up(&self, key: &K, state: &Arc<State>, ticket: Ticket) {
-        self.change(|members, _| members.gave_up(key, state, ticket));
+        self.change(|members, now_ms| members.known.gave_up(key, state, ticket, now_ms));
     }
 
     fn decay(&self) -> Duration {

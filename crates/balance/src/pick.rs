@@ -127,6 +127,13 @@ impl<K, V> Pick<K, V> {
     }
 }
 
+#[cfg(test)]
+impl<K, V> Pick<K, V> {
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+}
+
 impl<K, V> Drop for Pick<K, V> {
     fn drop(&mut self) {
         if let Ticket::Trial { .. } = self.ticket {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::balancer::{Balancer, Shared};
 use crate::candidates::Candidates;
+use crate::config::Config;
 use crate::entry::Entry;
 use crate::hash::stable_hash;
 use crate::info::EndpointInfo;
@@ -18,7 +19,7 @@ use crate::pick::Pick;
 use crate::picker::{Context, Picker};
 use crate::rng::Rng;
 use crate::strategy::StrategyPicker;
-use crate::table::{Table, Tier};
+use crate::table::{Slot, Standing, Table, Tier};
 
 /// How many proposals of the picker are looked at before all endpoints are.
 const PROPOSALS: usize = 8;
@@ -218,7 +219,10 @@ where
             return None;
         }
         self.since_trial = 0;
-        let wanted = |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry));
+        let limit = self.shared.config.max_in_flight.unwrap_or(u32::MAX);
+        let wanted = |entry: &Entry<K, V>| {
+            wish.wanted.is_none_or(|wanted| wanted(entry)) && entry.in_flight() < limit
+        };
         let (entry, ticket) = self.shared.start_trial(&wanted)?;
         Some(Pick::trial(entry, ticket))
     }
@@ -236,20 +240,21 @@ where
         self.version = self.shared.head.version();
         self.table = self.shared.table();
         self.is_slow = self.table.slow_until_ms > 0;
-        let is_simple =
-            self.table.spill == 0.0 && !self.is_slow && self.shared.config.max_in_flight.is_none();
-        self.simple = self.table.tiers.first().filter(|_| is_simple).cloned();
+        self.simple = self.table.simple(&self.shared.config).filter(|_| !self.is_slow);
     }
 
     /// Looks through the tiers for an endpoint that may be used. Returns the numbers of its tier and its own.
     fn search(&mut self, wish: &Wish<'_, K, V>) -> Result<(usize, usize), PickError> {
-        let Self { shared, table, picker, rng, is_slow, whim, .. } = self;
+        let Self { shared, table, simple, picker, rng, is_slow, whim, .. } = self;
         let config = &*shared.config;
         let limit = config.max_in_flight.unwrap_or(u32::MAX);
         let wanted = |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry));
         let admits = |entry: &Entry<K, V>| wanted(entry) && entry.in_flight() < limit;
         let now_ms = if *is_slow || picker.measures_latency() { shared.now_ms() } else { 0 };
-        *is_slow &= now_ms < table.slow_until_ms;
+        if *is_slow && now_ms >= table.slow_until_ms {
+            *is_slow = false;
+            *simple = table.simple(config);
+        }
         let slow_start =
             (*is_slow && !picker.is_by_key()).then_some(SlowStart { time: config.slow_start, now_ms });
         // A part of the keys spills over, or of the readers that stay with one endpoint: not now one call, now another.
@@ -261,9 +266,15 @@ where
         let first = usize::from(spills);
         let order = [first, 1 - first].into_iter().chain(2..table.tiers.len());
         for number in order.filter(|number| *number < table.tiers.len()) {
-            let candidates = Candidates::new(&table.tiers[number], Some(&admits));
-            let context = &mut Context { rng, key: wish.key, now_ms };
-            if let Some(index) = propose(picker, &candidates, context, slow_start) {
+            let tier = &table.tiers[number];
+            let index = if tier.standing == Standing::Refused {
+                soonest(tier, &admits)
+            } else {
+                let candidates = Candidates::new(tier, Some(&admits));
+                let context = &mut Context { rng, key: wish.key, now_ms };
+                propose(picker, &candidates, context, slow_start)
+            };
+            if let Some(index) = index {
                 return Ok((number, index));
             }
         }
@@ -273,6 +284,14 @@ where
         let is_any = table.tiers.iter().flat_map(Tier::slots).any(|slot| wanted(&slot.entry));
         Err(if is_any { PickError::Saturated } else { PickError::AllExcluded })
     }
+}
+
+/// Finds the endpoint whose ejection ends soonest: where nothing listens, something may listen first where it has been tried
+/// longest ago. No strategy has a say in this.
+fn soonest<K, V>(tier: &Tier<K, V>, admits: &dyn Fn(&Entry<K, V>) -> bool) -> Option<usize> {
+    let admitted = tier.slots().enumerate().filter(|(_, slot)| admits(&slot.entry));
+    let until_ms = |slot: &Slot<K, V>| slot.entry.state.until_ms.load(Ordering::Relaxed);
+    admitted.min_by_key(|(_, slot)| until_ms(slot)).map(|(index, _)| index)
 }
 
 /// Chooses an endpoint of one tier.
@@ -372,6 +391,14 @@ pub enum PickError {
     /// Every endpoint has as many calls in flight as it may have.
     #[error("all endpoints are at their limit of calls in flight")]
     Saturated,
+}
+
+impl<K, V> Table<K, V> {
+    /// The tier that every pick is made from and of which every entry may be used, if there is one and no slow start.
+    fn simple(&self, config: &Config) -> Option<Tier<K, V>> {
+        let is_simple = self.spill == 0.0 && config.max_in_flight.is_none();
+        self.tiers.first().filter(|tier| is_simple && tier.standing != Standing::Refused).cloned()
+    }
 }
 
 impl PickError {

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+/// The longest time that is taken: beyond it, one would rather restart the caller.
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(3600);
+
 /// A number out of range.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
