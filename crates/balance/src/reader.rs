@@ -57,11 +57,14 @@ pub struct Reader<K, V, P = StrategyPicker> {
     since_trial: u32,
 }
 
+/// Which endpoints are wanted.
+pub(crate) type Wanted<'a, K, V> = &'a dyn Fn(&Entry<K, V>) -> bool;
+
 /// Which endpoint a pick wants.
-pub(crate) struct Wish<'a, K> {
+pub(crate) struct Wish<'a, K, V> {
     pub(crate) key: Option<u64>,
     /// `None`: any.
-    pub(crate) wanted: Option<&'a dyn Fn(&K) -> bool>,
+    pub(crate) wanted: Option<Wanted<'a, K, V>>,
 }
 
 impl<K, V> Balancer<K, V>
@@ -134,7 +137,7 @@ where
     /// Chooses an endpoint for a call that the [`Pick`] stands for. Takes no lock and allocates nothing, but to start a trial,
     /// and writes to the memory of the chosen endpoint only.
     ///
-    /// While endpoints wait for a trial, one pick in 20 is one.
+    /// While endpoints wait for a trial, one pick in 20 is one, unless the balancer is [probed](Balancer::probe).
     ///
     /// # Errors
     /// As [`choose`](Self::choose).
@@ -156,10 +159,10 @@ where
     /// # Errors
     /// As [`choose`](Self::choose), and [`PickError::AllExcluded`].
     pub fn pick_where(&mut self, wanted: impl Fn(&K) -> bool) -> Result<Pick<K, V>, PickError> {
-        self.pick_by(&Wish { key: None, wanted: Some(&wanted) }, true)
+        self.pick_by(&Wish { key: None, wanted: Some(&|entry| wanted(entry.key())) }, true)
     }
 
-    pub(crate) fn pick_by(&mut self, wish: &Wish<'_, K>, may_try: bool) -> Result<Pick<K, V>, PickError> {
+    pub(crate) fn pick_by(&mut self, wish: &Wish<'_, K, V>, may_try: bool) -> Result<Pick<K, V>, PickError> {
         self.refresh();
         if may_try && let Some(trial) = self.trial(wish) {
             return Ok(trial);
@@ -195,8 +198,17 @@ where
         Err(PickError::Saturated)
     }
 
+    /// The balancer's side of it.
+    pub(crate) fn shared(&self) -> &Arc<Shared<K, V>> {
+        &self.shared
+    }
+
+    pub(crate) fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+
     /// A trial, if one is due and this pick may be one.
-    fn trial(&mut self, wish: &Wish<'_, K>) -> Option<Pick<K, V>> {
+    fn trial(&mut self, wish: &Wish<'_, K, V>) -> Option<Pick<K, V>> {
         let next_ms = self.shared.head.next_trial_ms();
         if next_ms == u64::MAX {
             return None;
@@ -206,7 +218,7 @@ where
             return None;
         }
         self.since_trial = 0;
-        let wanted = |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry.key()));
+        let wanted = |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry));
         let (entry, ticket) = self.shared.start_trial(&wanted)?;
         Some(Pick::trial(entry, ticket))
     }
@@ -230,11 +242,11 @@ where
     }
 
     /// Looks through the tiers for an endpoint that may be used. Returns the numbers of its tier and its own.
-    fn search(&mut self, wish: &Wish<'_, K>) -> Result<(usize, usize), PickError> {
+    fn search(&mut self, wish: &Wish<'_, K, V>) -> Result<(usize, usize), PickError> {
         let Self { shared, table, picker, rng, is_slow, whim, .. } = self;
         let config = &*shared.config;
         let limit = config.max_in_flight.unwrap_or(u32::MAX);
-        let wanted = |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry.key()));
+        let wanted = |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry));
         let admits = |entry: &Entry<K, V>| wanted(entry) && entry.in_flight() < limit;
         let now_ms = if *is_slow || picker.measures_latency() { shared.now_ms() } else { 0 };
         *is_slow &= now_ms < table.slow_until_ms;
