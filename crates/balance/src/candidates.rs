@@ -2,21 +2,25 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 use crate::entry::Entry;
 use crate::table::Tier;
+
+/// Whether a call may use an endpoint.
+type Admits<'a, K, V> = &'a dyn Fn(&Entry<K, V>) -> bool;
 
 /// The endpoints that a [`Picker`](crate::Picker) chooses from, numbered from 0 to `len() - 1`: one tier of a set.
 ///
 /// Most of them may be used; [`admits`](Self::admits) tells. A number means another endpoint when the set has changed.
 pub struct Candidates<'a, K, V> {
     tier: &'a Tier<K, V>,
-    admits: Option<&'a dyn Fn(&Entry<K, V>) -> bool>,
+    admits: Option<Admits<'a, K, V>>,
 }
 
 impl<'a, K, V> Candidates<'a, K, V> {
     #[inline]
-    pub(crate) fn new(tier: &'a Tier<K, V>, admits: Option<&'a dyn Fn(&Entry<K, V>) -> bool>) -> Self {
+    pub(crate) fn new(tier: &'a Tier<K, V>, admits: Option<Admits<'a, K, V>>) -> Self {
         Self { tier, admits }
     }
 
@@ -35,6 +39,20 @@ impl<'a, K, V> Candidates<'a, K, V> {
         self.tier.slot(index).map(|slot| &*slot.entry)
     }
 
+    /// Returns how many calls of this balancer are in flight to one of them, without reading the entry.
+    #[inline]
+    #[must_use]
+    pub fn in_flight(&self, index: usize) -> Option<u32> {
+        self.tier.slot(index).map(|slot| slot.entry.state.in_flight.count())
+    }
+
+    /// Returns the [`latency`](Entry::latency) of one of them, without reading the entry.
+    #[inline]
+    #[must_use]
+    pub fn latency(&self, index: usize, now_ms: u64, decay: Duration) -> Option<f32> {
+        self.tier.slot(index).map(|slot| slot.entry.state.latency.value(now_ms, decay))
+    }
+
     /// Returns whether one of them may be used: the call has not tried it, and it is not at its limit of calls in flight.
     ///
     /// A picker need not ask: if it chooses one that may not be used, it is asked again, a few times.
@@ -47,19 +65,41 @@ impl<'a, K, V> Candidates<'a, K, V> {
         }
     }
 
+    /// Returns the [`stable_hash`](crate::stable_hash) of the key of one of them, without reading the entry.
+    #[inline]
+    #[must_use]
+    pub fn hash(&self, index: usize) -> Option<u64> {
+        self.tier.slot(index).map(|slot| slot.hash)
+    }
+
+    /// Returns all of them in order: quicker than one by one.
+    pub fn iter(&self) -> impl Iterator<Item = &'a Entry<K, V>> + use<'a, K, V> {
+        let tier = self.tier;
+        tier.slots().map(|slot| &*slot.entry)
+    }
+
     /// Returns the [`stable_hash`](crate::stable_hash) of every key, in order: quicker than to read every entry.
     pub fn hashes(&self) -> impl Iterator<Item = u64> + use<'a, K, V> {
         let tier = self.tier;
         tier.slots().map(|slot| slot.hash)
     }
 
-    /// Returns runs of candidates whose weights are nearly the same: at least half of `below`, and below it.
+    /// Returns the sum of all weights.
+    #[inline]
+    #[must_use]
+    pub fn total_weight(&self) -> u64 {
+        self.tier.total
+    }
+
+    /// Returns runs of candidates whose weights are nearly the same: at least half of `below`, and below it. There are few runs,
+    /// however many candidates.
+    #[inline]
     pub fn weight_classes(&self) -> impl Iterator<Item = WeightClass> + use<'a, K, V> {
         let mut end = 0;
         self.tier.classes().map(move |class| {
             let start = end;
             end += class.slots.len();
-            WeightClass { below: class.below, indices: start..end }
+            WeightClass { below: class.below, total: class.total, indices: start..end }
         })
     }
 }
@@ -76,6 +116,8 @@ impl<K, V> fmt::Debug for Candidates<'_, K, V> {
 pub struct WeightClass {
     /// A power of two: every weight is below it, and at least half of it.
     pub below: u64,
+    /// The sum of their weights.
+    pub total: u64,
     /// Which candidates.
     pub indices: Range<usize>,
 }

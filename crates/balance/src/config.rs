@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::ejection::Ejection;
 use crate::strategy::Strategy;
 
-use error::MAX_TIME;
+pub(crate) use error::MAX_TIME;
 
 pub use error::ConfigError;
 

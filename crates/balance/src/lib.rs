@@ -1,6 +1,7 @@
 //! Chooses which of a set of endpoints to call, and avoids those that fail.
 
 mod balancer;
+mod call;
 mod candidates;
 mod chunked;
 mod config;
@@ -17,9 +18,14 @@ mod picker;
 mod reader;
 mod rng;
 mod strategy;
+mod sync;
 mod table;
 
 pub use balancer::{Balancer, EndpointStatus};
+pub use call::{
+    Answered, Attempt, Budget, BudgetError, CallConfig, CallError, Caller, Classify, GaveUp,
+    MAX_LISTED_ATTEMPTS, Target,
+};
 pub use candidates::{Candidates, WeightClass};
 pub use config::{Config, ConfigError};
 pub use ejection::Ejection;
@@ -29,7 +35,7 @@ pub use hash::stable_hash;
 pub use info::EndpointInfo;
 pub use members::{Change, Health, MAX_ABSENT, MEMORY};
 pub use pick::Pick;
-pub use picker::{Context, Picker, Random, RoundRobin};
+pub use picker::{Context, LeastLoaded, PeakEwma, Picker, Random, Rendezvous, RoundRobin, Sticky, Weighted};
 pub use reader::{PickError, Reader};
 pub use rng::Rng;
 pub use strategy::{Strategy, StrategyPicker, UnknownStrategy};

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::entry::{Entry, Ticket};
 use crate::failure::Failure;
+use crate::metrics;
 
 /// A picked endpoint, which counts as one call in flight until this value is dropped.
 ///
@@ -77,20 +78,15 @@ impl<K, V> Pick<K, V> {
 
     /// Reports that the call succeeded.
     #[inline]
-    pub fn succeed(self) {
-        let state = &self.entry.state;
+    pub fn succeed(mut self) {
         match self.ticket {
-            Ticket::InService { generation } => state.outcomes.record_success(generation),
-            ticket => {
-                if let Some(reports) = self.entry.reports.upgrade() {
-                    reports.recovered(self.entry.key(), state, ticket);
-                }
-            }
+            Ticket::InService { generation } => self.entry.state.outcomes.record_success(generation),
+            ticket => self.recover(ticket),
         }
         if let Some(began) = self.began
             && let Some(reports) = self.entry.reports.upgrade()
         {
-            state.latency.record(began.elapsed(), reports.now_ms(), reports.decay());
+            self.entry.state.latency.record(began.elapsed(), reports.now_ms(), reports.decay());
         }
     }
 
@@ -99,18 +95,33 @@ impl<K, V> Pick<K, V> {
     /// How long it took is known only if [`began_at`](Self::began_at) was called or the picker looks at latencies: an ejection is
     /// never shorter than that.
     pub fn fail(mut self, failure: Failure) {
-        let (entry, ticket) = (&self.entry, self.ticket);
         let took = self.began.map_or(Duration::ZERO, |began| began.elapsed());
+        let entry = &self.entry;
         if let Some(reports) = entry.reports.upgrade() {
-            match ticket {
+            match self.ticket {
                 Ticket::InService { generation } => {
                     reports.failed(entry.key(), &entry.state, generation, failure, took);
                 }
                 ticket => reports.failed_again(entry.key(), &entry.state, ticket, failure, took),
             }
         }
-        // It is settled.
-        if let Ticket::Trial { .. } = ticket {
+        self.settled(Err(failure));
+    }
+
+    /// An endpoint that is out of service has answered.
+    #[cold]
+    fn recover(&mut self, ticket: Ticket) {
+        if let Some(reports) = self.entry.reports.upgrade() {
+            reports.recovered(self.entry.key(), &self.entry.state, ticket);
+        }
+        self.entry.note_answer();
+        self.settled(Ok(()));
+    }
+
+    /// Notes that a trial, if it is one, has been decided: its end says nothing more.
+    fn settled(&mut self, outcome: Result<(), Failure>) {
+        if let Ticket::Trial { .. } = self.ticket {
+            metrics::trial(Some(outcome));
             self.ticket = Ticket::LastResort { generation: 0 };
         }
     }
@@ -125,11 +136,11 @@ impl<K, V> Pick<K, V> {
 
 impl<K, V> Drop for Pick<K, V> {
     fn drop(&mut self) {
-        if let Ticket::Trial { .. } = self.ticket
-            && let Some(reports) = self.entry.reports.upgrade()
-        {
-            // After a report there is no such trial any more, and this changes nothing.
-            reports.gave_up(self.entry.key(), &self.entry.state, self.ticket);
+        if let Ticket::Trial { .. } = self.ticket {
+            metrics::trial(None);
+            if let Some(reports) = self.entry.reports.upgrade() {
+                reports.gave_up(self.entry.key(), &self.entry.state, self.ticket);
+            }
         }
         self.entry.state.in_flight.end();
     }

@@ -52,15 +52,20 @@ pub struct Reader<K, V, P = StrategyPicker> {
     /// Whether somebody's slow start may not be over.
     is_slow: bool,
     rng: Rng,
+    /// A random number for life.
+    whim: u64,
     picker: P,
     since_trial: u32,
 }
 
+/// Which endpoints are wanted.
+pub(crate) type Wanted<'a, K, V> = &'a dyn Fn(&Entry<K, V>) -> bool;
+
 /// Which endpoint a pick wants.
-pub(crate) struct Wish<'a, K> {
+pub(crate) struct Wish<'a, K, V> {
     pub(crate) key: Option<u64>,
     /// `None`: any.
-    pub(crate) wanted: Option<&'a dyn Fn(&K) -> bool>,
+    pub(crate) wanted: Option<Wanted<'a, K, V>>,
 }
 
 impl<K, V> Balancer<K, V>
@@ -77,8 +82,10 @@ where
     /// Makes a reader with any picker.
     #[must_use]
     pub fn reader_with<P: Picker<K, V>>(&self, picker: P) -> Reader<K, V, P> {
+        let mut rng = self.shared.next_rng();
         let mut reader = Reader {
-            rng: self.shared.next_rng(),
+            whim: rng.next_u64(),
+            rng,
             shared: Arc::clone(&self.shared),
             version: 0,
             table: Arc::default(),
@@ -110,7 +117,9 @@ where
             Some(tier) => {
                 let now_ms = if self.picker.measures_latency() { self.shared.now_ms() } else { 0 };
                 let context = &mut Context { rng: &mut self.rng, key: None, now_ms };
-                self.picker.pick(&Candidates::new(tier, None), context)
+                let index = self.picker.pick(&Candidates::new(tier, None), context);
+                // A picker may be anybody's.
+                index.filter(|index| *index < tier.len)
             }
             None => None,
         };
@@ -129,7 +138,7 @@ where
     /// Chooses an endpoint for a call that the [`Pick`] stands for. Takes no lock and allocates nothing, but to start a trial,
     /// and writes to the memory of the chosen endpoint only.
     ///
-    /// While endpoints wait for a trial, one pick in 20 is one.
+    /// While endpoints wait for a trial, one pick in 20 is one, unless the balancer is [probed](Balancer::probe).
     ///
     /// # Errors
     /// As [`choose`](Self::choose).
@@ -151,10 +160,10 @@ where
     /// # Errors
     /// As [`choose`](Self::choose), and [`PickError::AllExcluded`].
     pub fn pick_where(&mut self, wanted: impl Fn(&K) -> bool) -> Result<Pick<K, V>, PickError> {
-        self.pick_by(&Wish { key: None, wanted: Some(&wanted) }, true)
+        self.pick_by(&Wish { key: None, wanted: Some(&|entry| wanted(entry.key())) }, true)
     }
 
-    pub(crate) fn pick_by(&mut self, wish: &Wish<'_, K>, may_try: bool) -> Result<Pick<K, V>, PickError> {
+    pub(crate) fn pick_by(&mut self, wish: &Wish<'_, K, V>, may_try: bool) -> Result<Pick<K, V>, PickError> {
         self.refresh();
         if may_try && let Some(trial) = self.trial(wish) {
             return Ok(trial);
@@ -190,8 +199,17 @@ where
         Err(PickError::Saturated)
     }
 
+    /// The balancer's side of it.
+    pub(crate) fn shared(&self) -> &Arc<Shared<K, V>> {
+        &self.shared
+    }
+
+    pub(crate) fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+
     /// A trial, if one is due and this pick may be one.
-    fn trial(&mut self, wish: &Wish<'_, K>) -> Option<Pick<K, V>> {
+    fn trial(&mut self, wish: &Wish<'_, K, V>) -> Option<Pick<K, V>> {
         let next_ms = self.shared.head.next_trial_ms();
         if next_ms == u64::MAX {
             return None;
@@ -203,7 +221,7 @@ where
         self.since_trial = 0;
         let limit = self.shared.config.max_in_flight.unwrap_or(u32::MAX);
         let wanted = |entry: &Entry<K, V>| {
-            wish.wanted.is_none_or(|wanted| wanted(entry.key())) && entry.in_flight() < limit
+            wish.wanted.is_none_or(|wanted| wanted(entry)) && entry.in_flight() < limit
         };
         let (entry, ticket) = self.shared.start_trial(&wanted)?;
         Some(Pick::trial(entry, ticket))
@@ -226,11 +244,11 @@ where
     }
 
     /// Looks through the tiers for an endpoint that may be used. Returns the numbers of its tier and its own.
-    fn search(&mut self, wish: &Wish<'_, K>) -> Result<(usize, usize), PickError> {
-        let Self { shared, table, simple, picker, rng, is_slow, .. } = self;
+    fn search(&mut self, wish: &Wish<'_, K, V>) -> Result<(usize, usize), PickError> {
+        let Self { shared, table, simple, picker, rng, is_slow, whim, .. } = self;
         let config = &*shared.config;
         let limit = config.max_in_flight.unwrap_or(u32::MAX);
-        let wanted = |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry.key()));
+        let wanted = |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry));
         let admits = |entry: &Entry<K, V>| wanted(entry) && entry.in_flight() < limit;
         let now_ms = if *is_slow || picker.measures_latency() { shared.now_ms() } else { 0 };
         if *is_slow && now_ms >= table.slow_until_ms {
@@ -239,7 +257,12 @@ where
         }
         let slow_start =
             (*is_slow && !picker.is_by_key()).then_some(SlowStart { time: config.slow_start, now_ms });
-        let spills = table.spill > 0.0 && table.tiers.len() > 1 && rng.unit() < table.spill;
+        // A part of the keys spills over, or of the readers that stay with one endpoint: not now one call, now another.
+        let mut draw = || match picker.is_by_key() {
+            true => Rng::new(wish.key.unwrap_or(*whim)).unit(),
+            false => rng.unit(),
+        };
+        let spills = table.spill > 0.0 && table.tiers.len() > 1 && draw() < table.spill;
         let first = usize::from(spills);
         let order = [first, 1 - first].into_iter().chain(2..table.tiers.len());
         for number in order.filter(|number| *number < table.tiers.len()) {
@@ -280,10 +303,14 @@ fn propose<K, V>(
 ) -> Option<usize> {
     let mut second_best = None;
     for _ in 0..PROPOSALS {
-        let index = picker.pick(candidates, context).filter(|index| candidates.admits(*index));
+        let index = picker.pick(candidates, context);
+        // To ask again one that has no choice would take its time again.
         let Some((index, entry)) = index.and_then(|index| Some((index, candidates.get(index)?))) else {
-            continue;
+            break;
         };
+        if !candidates.admits(index) {
+            continue;
+        }
         let share = slow_start.map_or(1.0, |slow_start| slow_start.share(entry));
         if share >= 1.0 || context.rng.unit() < share {
             return Some(index);
@@ -325,6 +352,8 @@ impl<K, V, P: Clone> Clone for Reader<K, V, P> {
             simple: self.simple.clone(),
             is_slow: self.is_slow,
             rng: self.shared.next_rng(),
+            // It comes with the picker, which may stay with an endpoint for it.
+            whim: self.whim,
             picker: self.picker.clone(),
             since_trial: 0,
         }

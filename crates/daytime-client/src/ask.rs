@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use balance::{Balancer, CallConfig};
-use daytime_config::{ClientConfig, error_chain};
+use balance::{Balancer, CallConfig, Caller, Target};
+use daytime_config::{ClientConfig, ClientSettings, error_chain};
 use discovery::{Discovery, Members, View};
 use instance::Endpoint;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::debug;
 use zk_core::Zk;
 
-use crate::connect;
+use crate::connect::{self, AttemptError};
 use crate::error::Error;
+use crate::feed::{Server, feed};
 use crate::link::{self, Link};
 use crate::metrics;
 use crate::output::{line, print_error};
@@ -20,10 +21,13 @@ use crate::sigusr1::Release;
 /// While it waits, the client prints the reason at least this often.
 const REMINDER: Duration = Duration::from_secs(5);
 
+/// The tag that says in which zone a server is.
+const ZONE_TAG: &str = "zone";
+
 pub(crate) async fn run(config: ClientConfig, link: &Link, release: &mut Release) -> Result<(), Error> {
     let zk = link.start(&config.zookeeper)?;
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
-    let balancer = Balancer::new(balance::Config::new(config.client.strategy));
+    let balancer = Balancer::new(balancing(&config.client));
 
     let outcome = ask(zk, &discovery, &config, &balancer, release).await;
     discovery.shutdown().await;
@@ -35,7 +39,7 @@ async fn ask(
     zk: &Zk,
     discovery: &Discovery,
     config: &ClientConfig,
-    balancer: &Balancer<Endpoint>,
+    balancer: &Balancer<Endpoint, Server>,
     release: &mut Release,
 ) -> Result<(), Error> {
     tokio::select! {
@@ -51,18 +55,25 @@ async fn ask(
     }
 }
 
-/// Passes every new set of instances to the balancer.
-async fn feed(balancer: &Balancer<Endpoint>, discovery: &Discovery) {
-    let mut views = discovery.views();
-    loop {
-        let snapshot = views.borrow_and_update().snapshot.clone();
-        if let Some(snapshot) = snapshot {
-            balancer.update(snapshot.endpoints().cloned());
-        }
-        if views.changed().await.is_err() {
-            return;
-        }
+/// How to choose among the servers.
+fn balancing(settings: &ClientSettings) -> balance::Config {
+    let mut config = balance::Config::new(settings.strategy);
+    if let Some(zone) = &settings.zone {
+        config = config.with_zone(ZONE_TAG, zone);
     }
+    for (tag, value) in &settings.labels {
+        config = config.with_label(tag, value);
+    }
+    if settings.subset > 0 {
+        config = config.with_subset(settings.subset, &hash_key(settings)).expect("the size is at least 1");
+    }
+    config.with_slow_start(settings.slow_start).expect("the schema has the range of the library")
+}
+
+/// The name by which this client goes: as configured, or that of the machine.
+fn hash_key(settings: &ClientSettings) -> String {
+    let machine = || nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned());
+    settings.hash_key.clone().unwrap_or_else(|| machine().unwrap_or_default())
 }
 
 /// Waits for the first instance, and prints the reason of the wait.
@@ -118,43 +129,55 @@ fn reason(view: &View, config: &ClientConfig) -> String {
 }
 
 async fn rounds(
-    balancer: &Balancer<Endpoint>,
+    balancer: &Balancer<Endpoint, Server>,
     discovery: &Discovery,
     config: &ClientConfig,
 ) -> Result<(), Error> {
     let settings = &config.client;
+    let caller = Caller::new(balancer.reader(), limits(settings));
+    let outcome = make_rounds(&caller, discovery, settings).await;
+    caller.shutdown().await;
+    outcome
+}
+
+fn limits(settings: &ClientSettings) -> CallConfig {
     let limits = CallConfig::new(settings.attempt_timeout, settings.timeout)
+        .and_then(|limits| limits.with_connect(settings.connect_timeout))
         .expect("the configuration makes an attempt no longer than its request");
+    match settings.hedge {
+        Some(after) => limits.with_hedge(after),
+        None => limits,
+    }
+}
+
+async fn make_rounds(
+    caller: &Caller<Endpoint, Server>,
+    discovery: &Discovery,
+    settings: &ClientSettings,
+) -> Result<(), Error> {
+    let hash_key = hash_key(settings);
     let mut pace = (!settings.interval.is_zero()).then(|| {
         let mut pace = interval(settings.interval);
         // No burst of quick rounds after a slow one.
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pace
     });
+    // To ask for the time twice does no harm: an ejected server is tried beside a round, and not in its way.
+    let attempt = {
+        let discovery = discovery.clone();
+        move |target: Target<Endpoint, Server>| attempt(target, discovery.clone())
+    };
     let mut failed = 0;
     for round in 1..=settings.rounds {
         if let Some(pace) = &mut pace {
             pace.tick().await;
         }
-        let answer = balance::call(balancer, &limits, |endpoint| {
-            let (endpoint, discovery) = (endpoint.clone(), discovery.clone());
-            async move {
-                let answer = connect::request(&endpoint, settings.connect_timeout).await;
-                if let Err(error) = &answer {
-                    debug!(%endpoint, %error, "attempt failed");
-                    if error.is_refused() {
-                        discovery.report_refused(&endpoint);
-                    }
-                }
-                answer
-            }
-        });
         let began = Instant::now();
-        let answer = answer.await;
+        let answer = caller.call_idempotent_for(&hash_key, attempt.clone()).await;
         metrics::request(answer.is_ok(), began.elapsed());
         match answer {
             Ok(answered) => {
-                debug!(endpoint = %answered.key, attempts = answered.attempts, "round answered");
+                debug!(endpoint = %answered.key(), attempts = answered.attempts, "round answered");
                 line(answered.value)?;
             }
             Err(error) => {
@@ -167,4 +190,17 @@ async fn rounds(
         0 => Ok(()),
         _ => Err(Error::Rounds { failed, rounds: settings.rounds }),
     }
+}
+
+/// Asks one server.
+async fn attempt(target: Target<Endpoint, Server>, discovery: Discovery) -> Result<String, AttemptError> {
+    let endpoint = target.key();
+    let answer = connect::request(endpoint, target.connect_timeout()).await;
+    if let Err(error) = &answer {
+        debug!(%endpoint, %error, "attempt failed");
+        if error.is_refused() {
+            discovery.report_refused(endpoint);
+        }
+    }
+    answer
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use balance::{Classify, Failure};
 use instance::{Endpoint, Host};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 /// The longest answer that is read, in bytes. A daytime line is much shorter.
@@ -16,6 +16,9 @@ const LONGEST: u64 = 4 * 1024;
 /// Why one attempt failed. The message includes the cause, so there is no `source`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AttemptError {
+    /// The server's name could not be resolved.
+    #[error("cannot resolve the name: {0}")]
+    Resolve(io::Error),
     /// The server could not be connected to.
     #[error("cannot connect: {0}")]
     Connect(io::Error),
@@ -55,7 +58,8 @@ impl Classify for AttemptError {
         match self {
             // An error of this machine (no file descriptor, no name service) is no failure of the server.
             Self::Connect(error) | Self::Read(error) => error.failure(),
-            Self::ConnectTimeout(_) => Some(Failure::Timeout),
+            // Only this name may be wrong. If no name can be resolved, all such servers look bad, and are tried all the same.
+            Self::Resolve(_) | Self::ConnectTimeout(_) => Some(Failure::Unreachable),
             Self::Answer(_) => Some(Failure::Incomplete),
         }
     }
@@ -72,13 +76,18 @@ impl AttemptError {
 pub(crate) async fn request(endpoint: &Endpoint, connect_timeout: Duration) -> Result<String, AttemptError> {
     let connecting = async {
         match endpoint.host() {
-            Host::Name(name) => TcpStream::connect((name.as_str(), endpoint.port())).await,
+            Host::Name(name) => {
+                let found = lookup_host((name.as_str(), endpoint.port())).await;
+                let addresses: Vec<_> = found.map_err(AttemptError::Resolve)?.collect();
+                TcpStream::connect(&*addresses).await
+            }
             Host::V4(ip) => TcpStream::connect((*ip, endpoint.port())).await,
             Host::V6(ip) => TcpStream::connect((*ip, endpoint.port())).await,
         }
+        .map_err(AttemptError::Connect)
     };
     let stream = match timeout(connect_timeout, connecting).await {
-        Ok(connected) => connected.map_err(AttemptError::Connect)?,
+        Ok(connected) => connected?,
         Err(_) => return Err(AttemptError::ConnectTimeout(connect_timeout)),
     };
     let mut answer = Vec::new();

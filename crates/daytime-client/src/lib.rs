@@ -15,6 +15,7 @@ mod cli;
 mod connect;
 mod doctor;
 mod error;
+mod feed;
 mod link;
 mod list;
 mod metrics;

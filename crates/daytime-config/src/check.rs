@@ -27,7 +27,10 @@ pub(crate) const PATH: &str = "the path of a file";
 pub(crate) const NO_PASSWORD_HERE: &str = "a password does not belong in this file, which is copied, shown and \
      committed; set the variable DAYTIME_ZOOKEEPER_PASSWORD, or name a file of its own with password_file";
 pub(crate) const SERVER_VERSION: &str = r#""auto" or "before-3.6""#;
-pub(crate) const STRATEGY: &str = r#""random" or "round-robin""#;
+pub(crate) const STRATEGY: &str = r#"the name of a strategy such as "random""#;
+pub(crate) const HASH_KEY: &str = "a string that names this client";
+pub(crate) const ZONE: &str = r#"the name of a zone such as "eu-west-1a""#;
+pub(crate) const LABEL: &str = r#"a tag and its value such as "version=2""#;
 pub(crate) const HOST: &str = r#"a string such as "127.0.0.1:2181""#;
 
 /// Shows text on one line, in quotes, shortened, and without what may be a password.
@@ -221,6 +224,31 @@ pub(crate) fn boolean(text: &str) -> Result<bool, String> {
 
 pub(crate) fn strategy(text: &str) -> Result<Strategy, String> {
     text.parse::<Strategy>().map_err(|error| error.to_string())
+}
+
+/// Reads a name that is not empty.
+pub(crate) fn name(text: &str, expected: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err(format!("expected {expected}, found {}", quote(text))),
+        name => Ok(name.to_owned()),
+    }
+}
+
+/// Reads a tag and the value that it must have.
+pub(crate) fn label(text: &str) -> Result<(String, String), String> {
+    match text.trim().split_once('=') {
+        Some((tag, value)) if !tag.is_empty() && !text.contains(',') => Ok((tag.to_owned(), value.to_owned())),
+        _ => Err(format!("expected {LABEL}, found {}", quote(text))),
+    }
+}
+
+/// Reads a list of labels.
+pub(crate) fn labels(text: &str) -> Result<Vec<(String, String)>, String> {
+    text.split(',').map(label).collect()
+}
+
+pub(crate) fn subset(text: &str) -> Result<usize, String> {
+    integer(text, &crate::schema::SUBSET).map(|size| usize::try_from(size).expect("a million fits everywhere"))
 }
 
 /// Reads a whole connect string.

@@ -234,6 +234,25 @@ impl Walk<'_> {
             }
             "interval" => self.duration(item, schema::INTERVAL, &mut into.interval),
             "strategy" => self.text(item, check::STRATEGY, check::strategy, &mut into.strategy),
+            "hash_key" => {
+                let name = |text: &str| check::name(text, check::HASH_KEY).map(Some);
+                self.text(item, check::HASH_KEY, name, &mut into.hash_key);
+            }
+            "zone" => {
+                let name = |text: &str| check::name(text, check::ZONE).map(Some);
+                self.text(item, check::ZONE, name, &mut into.zone);
+            }
+            "labels" => self.labels(item, &mut into.labels),
+            "subset" => {
+                let size = check::integer_value(item.value.get_ref(), &schema::SUBSET);
+                let size = size.map(|size| usize::try_from(size).expect("a million fits everywhere"));
+                self.set(item, size, &mut into.subset);
+            }
+            "slow_start" => self.duration(item, schema::SLOW_START, &mut into.slow_start),
+            "hedge" => {
+                let hedge = |text: &str| check::duration(text, &schema::HEDGE).map(Some);
+                self.text(item, check::DURATION, hedge, &mut into.hedge);
+            }
             "timeout" => self.duration(item, schema::TIMEOUT, &mut into.timeout),
             "attempt_timeout" => self.duration(item, schema::TIMEOUT, &mut into.attempt_timeout),
             "connect_timeout" => self.duration(item, schema::TIMEOUT, &mut into.connect_timeout),
@@ -380,6 +399,21 @@ impl Walk<'_> {
         match wrong.filter(|_| entries.is_some()) {
             // Every entry is valid, but the list is not.
             Some(wrong) => self.set(item, Err(wrong), sourced),
+            None => sourced.refuse(),
+        }
+    }
+
+    fn labels(&mut self, item: &Item<'_, '_>, sourced: &mut Sourced<Vec<(String, String)>>) {
+        let DeValue::Array(values) = item.value.get_ref() else {
+            let found = check::describe(item.value.get_ref());
+            let message = format!("expected an array such as [\"version=2\"], found {found}");
+            return self.set(item, Err(message), sourced);
+        };
+        let labels = self.elements(item, values.iter(), |value, _: &[(String, String)], _| {
+            check::label(text(value, check::LABEL)?)
+        });
+        match labels {
+            Some(labels) => self.set(item, Ok(labels), sourced),
             None => sourced.refuse(),
         }
     }

@@ -67,6 +67,14 @@ impl Environment {
         let interval = |text: &str| check::duration(text, &schema::INTERVAL);
         reader.read("DAYTIME_INTERVAL", "client.interval", interval, &mut into.interval);
         reader.read("DAYTIME_STRATEGY", "client.strategy", check::strategy, &mut into.strategy);
+        let hash_key = |text: &str| check::name(text, check::HASH_KEY).map(Some);
+        reader.read("DAYTIME_HASH_KEY", "client.hash_key", hash_key, &mut into.hash_key);
+        let zone = |text: &str| check::name(text, check::ZONE).map(Some);
+        reader.read("DAYTIME_ZONE", "client.zone", zone, &mut into.zone);
+        reader.read("DAYTIME_LABELS", "client.labels", check::labels, &mut into.labels);
+        reader.read("DAYTIME_SUBSET", "client.subset", check::subset, &mut into.subset);
+        let hedge = |text: &str| check::duration(text, &schema::HEDGE).map(Some);
+        reader.read("DAYTIME_HEDGE", "client.hedge", hedge, &mut into.hedge);
         let timeout = |text: &str| check::duration(text, &schema::TIMEOUT);
         reader.read("DAYTIME_TIMEOUT", "client.timeout", timeout, &mut into.timeout);
         let wait = |text: &str| check::duration(text, &schema::WAIT);

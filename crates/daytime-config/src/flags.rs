@@ -92,10 +92,38 @@ pub struct ClientFlags {
     #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(interval), verbatim_doc_comment)]
     pub interval: Option<Duration>,
 
-    /// How to pick a server: random or round-robin
+    /// How to pick a server: random, round-robin, weighted, least-loaded,
+    /// peak-ewma, rendezvous (by --hash-key) or sticky
     /// [env: DAYTIME_STRATEGY] [key: client.strategy] [default: random]
     #[arg(long, global = true, value_name = "NAME", value_parser = Checked(check::strategy), verbatim_doc_comment)]
     pub strategy: Option<Strategy>,
+
+    /// Name of this client, by which rendezvous and --subset go
+    /// [env: DAYTIME_HASH_KEY] [key: client.hash_key]
+    /// [default: the name of this machine]
+    #[arg(long, global = true, value_name = "NAME", value_parser = Checked(hash_key), verbatim_doc_comment)]
+    pub hash_key: Option<String>,
+
+    /// Prefer servers whose tag zone has this value
+    /// [env: DAYTIME_ZONE] [key: client.zone] [default: no zone]
+    #[arg(long, global = true, value_name = "NAME", value_parser = Checked(zone), verbatim_doc_comment)]
+    pub zone: Option<String>,
+
+    /// Ask only servers whose tag TAG has this value; by commas or repeated
+    /// flags
+    /// [env: DAYTIME_LABELS] [key: client.labels] [default: any server]
+    #[arg(long, global = true, value_name = "TAG=VALUE", value_parser = Checked(check::label), value_delimiter = ',', verbatim_doc_comment)]
+    pub label: Vec<(String, String)>,
+
+    /// Prefer so many servers, others for each client; 0 for all
+    /// [env: DAYTIME_SUBSET] [key: client.subset] [default: 0]
+    #[arg(long, global = true, value_name = "N", value_parser = Checked(check::subset), verbatim_doc_comment)]
+    pub subset: Option<usize>,
+
+    /// Ask another server, too, after this time without an answer, 1ms to 1h
+    /// [env: DAYTIME_HEDGE] [key: client.hedge] [default: never]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(hedge), verbatim_doc_comment)]
+    pub hedge: Option<Duration>,
 
     /// Time limit of one request, retries included, 10ms to 1h
     /// [env: DAYTIME_TIMEOUT] [key: client.timeout] [default: 5s]
@@ -166,6 +194,18 @@ fn interval(text: &str) -> Result<Duration, String> {
     check::duration(text, &schema::INTERVAL)
 }
 
+fn hash_key(text: &str) -> Result<String, String> {
+    check::name(text, check::HASH_KEY)
+}
+
+fn zone(text: &str) -> Result<String, String> {
+    check::name(text, check::ZONE)
+}
+
+fn hedge(text: &str) -> Result<Duration, String> {
+    check::duration(text, &schema::HEDGE)
+}
+
 fn timeout(text: &str) -> Result<Duration, String> {
     check::duration(text, &schema::TIMEOUT)
 }
@@ -221,6 +261,16 @@ impl ClientFlags {
         let interval = self.interval.map(|time| check::in_range(time, &schema::INTERVAL));
         apply(interval, "--interval", "client.interval", &mut into.interval, diagnostics);
         apply(self.strategy.map(Ok), "--strategy", "client.strategy", &mut into.strategy, diagnostics);
+        let name = self.hash_key.as_ref().map(|name| check::name(name, check::HASH_KEY).map(Some));
+        apply(name, "--hash-key", "client.hash_key", &mut into.hash_key, diagnostics);
+        let zone = self.zone.as_ref().map(|zone| check::name(zone, check::ZONE).map(Some));
+        apply(zone, "--zone", "client.zone", &mut into.zone, diagnostics);
+        let labels = (!self.label.is_empty()).then(|| Ok(self.label.clone()));
+        apply(labels, "--label", "client.labels", &mut into.labels, diagnostics);
+        let subset = self.subset.map(|size| check::subset(&size.to_string()));
+        apply(subset, "--subset", "client.subset", &mut into.subset, diagnostics);
+        let hedge = self.hedge.map(|time| check::in_range(time, &schema::HEDGE).map(Some));
+        apply(hedge, "--hedge", "client.hedge", &mut into.hedge, diagnostics);
         let timeout = self.timeout.map(|time| check::in_range(time, &schema::TIMEOUT));
         apply(timeout, "--timeout", "client.timeout", &mut into.timeout, diagnostics);
         let wait = self.wait.map(|time| check::in_range(time, &schema::WAIT));

@@ -14,7 +14,24 @@ pub(crate) const SECTIONS: [(&str, &[&str]); 8] = [
         "server",
         &["host", "ports", "udp", "advertise", "max_connections", "connection_timeout", "settle", "grace"],
     ),
-    ("client", &["rounds", "interval", "strategy", "timeout", "attempt_timeout", "connect_timeout", "wait"]),
+    (
+        "client",
+        &[
+            "rounds",
+            "interval",
+            "strategy",
+            "hash_key",
+            "zone",
+            "labels",
+            "subset",
+            "slow_start",
+            "timeout",
+            "attempt_timeout",
+            "connect_timeout",
+            "hedge",
+            "wait",
+        ],
+    ),
     ("metrics", &["listen"]),
 ];
 
@@ -22,6 +39,8 @@ pub(crate) const PORTS: RangeInclusive<u64> = 1..=65535;
 pub(crate) const PORT_COUNT: RangeInclusive<usize> = 1..=64;
 pub(crate) const MAX_CONNECTIONS: RangeInclusive<u64> = 1..=1_000_000;
 pub(crate) const ROUNDS: RangeInclusive<u64> = 1..=u64::MAX;
+/// 0 means the whole set.
+pub(crate) const SUBSET: RangeInclusive<u64> = 0..=1_000_000;
 
 pub(crate) const SESSION_TIMEOUT: RangeInclusive<Duration> = millis(1_000, HOUR);
 pub(crate) const CONNECTION_TIMEOUT: RangeInclusive<Duration> = millis(100, 60_000);
@@ -30,6 +49,8 @@ pub(crate) const GRACE: RangeInclusive<Duration> = millis(0, 60_000);
 pub(crate) const INTERVAL: RangeInclusive<Duration> = millis(0, HOUR);
 /// For the whole request, one attempt, and connecting.
 pub(crate) const TIMEOUT: RangeInclusive<Duration> = millis(10, HOUR);
+pub(crate) const SLOW_START: RangeInclusive<Duration> = millis(0, HOUR);
+pub(crate) const HEDGE: RangeInclusive<Duration> = millis(1, HOUR);
 pub(crate) const WAIT: RangeInclusive<Duration> = millis(100, 24 * HOUR);
 
 const HOUR: u64 = 3_600_000;

@@ -106,6 +106,12 @@ pub(crate) struct Client {
     pub(crate) rounds: Sourced<u64>,
     pub(crate) interval: Sourced<Duration>,
     pub(crate) strategy: Sourced<Strategy>,
+    pub(crate) hash_key: Sourced<Option<String>>,
+    pub(crate) zone: Sourced<Option<String>>,
+    pub(crate) labels: Sourced<Vec<(String, String)>>,
+    pub(crate) subset: Sourced<usize>,
+    pub(crate) slow_start: Sourced<Duration>,
+    pub(crate) hedge: Sourced<Option<Duration>>,
     pub(crate) timeout: Sourced<Duration>,
     pub(crate) attempt_timeout: Sourced<Duration>,
     pub(crate) connect_timeout: Sourced<Duration>,
@@ -225,7 +231,12 @@ impl Settings {
     }
 
     pub(crate) fn client_config(self) -> ClientConfig {
-        let records = match self.discovery.records.value {
+        // Weights and tags are in the records.
+        let client = &self.client;
+        let needs_records = client.strategy.value.needs_records()
+            || client.zone.value.is_some()
+            || !client.labels.value.is_empty();
+        let records = match self.discovery.records.value || needs_records {
             true => discovery::Records::Read,
             false => discovery::Records::NamesOnly,
         };
@@ -277,6 +288,12 @@ impl Settings {
             rounds: client.rounds.value,
             interval: client.interval.value,
             strategy: client.strategy.value,
+            hash_key: client.hash_key.value.clone(),
+            zone: client.zone.value.clone(),
+            labels: client.labels.value.clone(),
+            subset: client.subset.value,
+            slow_start: client.slow_start.value,
+            hedge: client.hedge.value,
             timeout: client.timeout.value,
             attempt_timeout: client.attempt_timeout.value,
             connect_timeout: client.connect_timeout.value,

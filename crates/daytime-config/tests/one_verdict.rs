@@ -251,12 +251,18 @@ const SOCKETS: &[&str] = &[
     " off",
 ];
 
-const NAMES: &[&str] = &["random", "round-robin", "Random", " random", "random ", "round_robin", "best", "0"];
+const LABELS: &[&str] = &[
+    "version=2", "version=2,zone=a", "a=", "a=b=c", " a=b ", "a = b", "=b", "a", "a=b,", ",a=b", "", " ", "ü=é", ",",
+];
+
+const WORDS: &[&str] = &["a", " a ", "a b", "ü", " ", "\t", "a,b", "0"];
+
+const NAMES: &[&str] = &["random", "round-robin", "weighted", "least-loaded", "peak-ewma", "rendezvous", "sticky", "Random", " random", "random ", "round_robin", "best", "0"];
 
 #[test]
 fn flag_variable_and_file_accept_the_same_values() {
     use Kind::{Bare, BareList, Text, TextList};
-    let table: [(&str, &str, &str, Kind, &[&str]); 16] = [
+    let table: [(&str, &str, &str, Kind, &[&str]); 21] = [
         ("--zookeeper", "ZOOKEEPER", "zookeeper.hosts", TextList, HOSTS),
         ("--root", "ROOT", "zookeeper.root", Text, PATHS),
         ("--session-timeout", "SESSION_TIMEOUT", "zookeeper.session_timeout", Text, DURATIONS),
@@ -271,6 +277,11 @@ fn flag_variable_and_file_accept_the_same_values() {
         ("--rounds", "ROUNDS", "client.rounds", Bare, INTEGERS),
         ("--interval", "INTERVAL", "client.interval", Text, DURATIONS),
         ("--strategy", "STRATEGY", "client.strategy", Text, NAMES),
+        ("--hash-key", "HASH_KEY", "client.hash_key", Text, WORDS),
+        ("--zone", "ZONE", "client.zone", Text, WORDS),
+        ("--label", "LABELS", "client.labels", TextList, LABELS),
+        ("--subset", "SUBSET", "client.subset", Bare, INTEGERS),
+        ("--hedge", "HEDGE", "client.hedge", Text, DURATIONS),
         ("--timeout", "TIMEOUT", "client.timeout", Text, DURATIONS),
         ("--wait", "WAIT", "client.wait", Text, DURATIONS),
     ];

@@ -41,6 +41,11 @@ advertise = "file"
 rounds = 11
 interval = "11ms"
 strategy = "round-robin"
+hash_key = "file"
+zone = "file"
+labels = ["version=11"]
+subset = 11
+hedge = "11ms"
 timeout = "11s"
 wait = "11s"
 "#;
@@ -188,6 +193,11 @@ fn each_layer_of_the_client_beats_the_one_below() {
         ("DAYTIME_ROUNDS", "12"),
         ("DAYTIME_INTERVAL", "12ms"),
         ("DAYTIME_STRATEGY", "random"),
+        ("DAYTIME_HASH_KEY", "env"),
+        ("DAYTIME_ZONE", "env"),
+        ("DAYTIME_LABELS", "version=12,track=env"),
+        ("DAYTIME_SUBSET", "12"),
+        ("DAYTIME_HEDGE", "12ms"),
         ("DAYTIME_TIMEOUT", "12s"),
         ("DAYTIME_WAIT", "12s"),
     ];
@@ -200,6 +210,18 @@ fn each_layer_of_the_client_beats_the_one_below() {
             "13ms",
             "--strategy",
             "round-robin",
+            "--hash-key",
+            "flag",
+            "--zone",
+            "flag",
+            "--label",
+            "version=13",
+            "--label",
+            "a=b,c=d",
+            "--subset",
+            "13",
+            "--hedge",
+            "13ms",
             "--timeout",
             "13s",
             "--wait",
@@ -221,6 +243,36 @@ fn each_layer_of_the_client_beats_the_one_below() {
     assert_eq!(view(client(&[], &file).unwrap()), (11, 11, Strategy::RoundRobin, 11, 11));
     assert_eq!(view(client(&variables, &file).unwrap()), (12, 12, Strategy::Random, 12, 12));
     assert_eq!(view(client(&variables, &flags).unwrap()), (13, 13, Strategy::RoundRobin, 13, 13));
+
+    let choice = |config: ClientConfig| {
+        let client = config.client;
+        let labels: Vec<_> = client.labels.iter().map(|(tag, value)| format!("{tag}={value}")).collect();
+        let hedge = client.hedge.map(|time| time.as_millis());
+        format!("{:?} {:?} {labels:?} {} {hedge:?}", client.hash_key, client.zone, client.subset)
+    };
+    assert_eq!(choice(client(&[], &[]).unwrap()), "None None [] 0 None");
+    let by_file = choice(client(&[], &file).unwrap());
+    assert_eq!(by_file, r#"Some("file") Some("file") ["version=11"] 11 Some(11)"#);
+    let by_environment = choice(client(&variables, &file).unwrap());
+    assert_eq!(by_environment, r#"Some("env") Some("env") ["version=12", "track=env"] 12 Some(12)"#);
+    let by_flag = choice(client(&variables, &flags).unwrap());
+    assert_eq!(by_flag, r#"Some("flag") Some("flag") ["version=13", "a=b", "c=d"] 13 Some(13)"#);
+}
+
+#[test]
+fn records_are_read_where_the_choice_of_a_server_needs_them_and_only_there() {
+    let names = discovery::Config::new("/go_servers".parse().unwrap());
+    let records = names.clone().with_records(discovery::Records::Read);
+    let reads = |arguments: &[&str]| {
+        let found = client(&[], arguments).unwrap().discovery;
+        assert!(found == names || found == records);
+        found == records
+    };
+    for strategy in Strategy::ALL {
+        assert_eq!(reads(&["--strategy", strategy.name()]), strategy == Strategy::Weighted, "{strategy}");
+    }
+    assert!(reads(&["--zone", "a"]) && reads(&["--label", "version=2"]));
+    assert!(!reads(&["--subset", "7", "--hash-key", "a", "--hedge", "1s"]));
 }
 
 #[test]
@@ -355,7 +407,7 @@ fn the_values_of_flags_are_checked_when_they_are_parsed() {
         ("--session-timeout", "10", "expected a duration such as \"250ms\" or \"10s\", found \"10\""),
         ("--rounds", "0", "expected an integer of at least 1, found 0"),
         ("--interval", "2h", "expected a duration from 0s to 1h"),
-        ("--strategy", "best", "expected one of: random, round-robin"),
+        ("--strategy", "best", "expected one of: random, round-robin, weighted"),
         ("--timeout", "1ms", "expected a duration from 10ms to 1h"),
         ("--wait", "x", "expected a duration"),
     ];

@@ -73,6 +73,14 @@ pub enum ConfigError {
         /// How long an attempt lasts.
         attempt: Duration,
     },
+    /// A hedge that begins at once, or when the attempt is over.
+    #[error("a hedge begins after {after:?}, expected 1ms to {attempt:?} (one attempt)")]
+    Hedge {
+        /// After which time it would begin.
+        after: Duration,
+        /// How long an attempt lasts.
+        attempt: Duration,
+    },
     /// A call without attempts.
     #[error("a call has 0 attempts, expected at least 1")]
     Attempts,

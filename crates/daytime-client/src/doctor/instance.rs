@@ -33,7 +33,7 @@ fn hint(error: &AttemptError, endpoint: &Endpoint) -> String {
         format!("is {endpoint} the address that this machine should call? See --advertise of daytime-server")
     };
     match error {
-        AttemptError::Connect(error) => match Cause::of(error).hint(endpoint) {
+        AttemptError::Resolve(error) | AttemptError::Connect(error) => match Cause::of(error).hint(endpoint) {
             Some(hint) => format!("{hint}; {}", address()),
             None => address(),
         },
