@@ -220,9 +220,8 @@ where
         }
         self.since_trial = 0;
         let limit = self.shared.config.max_in_flight.unwrap_or(u32::MAX);
-        let wanted = |entry: &Entry<K, V>| {
-            wish.wanted.is_none_or(|wanted| wanted(entry)) && entry.in_flight() < limit
-        };
+        let wanted =
+            |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry)) && entry.in_flight() < limit;
         let (entry, ticket) = self.shared.start_trial(&wanted)?;
         Some(Pick::trial(entry, ticket))
     }

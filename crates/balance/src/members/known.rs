@@ -77,7 +77,8 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
             return false;
         }
         identity.returned_ms = now_ms;
-        state.outcomes.close(state.outcomes.generation());
+        // It is closed under the lock only: no other is in between.
+        let _ = state.outcomes.close(state.outcomes.generation());
         self.set_out(key, state, None);
         true
     }
