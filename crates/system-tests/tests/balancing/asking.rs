@@ -7,9 +7,10 @@ use tokio::time::Instant;
 use zk_testing::{SOON, holds_within};
 
 /// Every strategy that `daytime-client` knows.
-pub(crate) const STRATEGIES: [&str; 2] = ["random", "round-robin"];
+pub(crate) const STRATEGIES: [&str; 7] =
+    ["random", "round-robin", "weighted", "least-loaded", "peak-ewma", "rendezvous", "sticky"];
 /// Those of the default run.
-pub(crate) const QUICK_STRATEGIES: &[&str] = &["random", "round-robin"];
+pub(crate) const QUICK_STRATEGIES: &[&str] = &["random", "rendezvous"];
 
 /// The time limits of a client's rounds.
 #[derive(Clone, Copy, Debug)]
