@@ -2,21 +2,25 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 use crate::entry::Entry;
 use crate::table::Tier;
+
+/// Whether a call may use an endpoint.
+type Admits<'a, K, V> = &'a dyn Fn(&Entry<K, V>) -> bool;
 
 /// The endpoints that a [`Picker`](crate::Picker) chooses from, numbered from 0 to `len() - 1`: one tier of a set.
 ///
 /// Most of them may be used; [`admits`](Self::admits) tells. A number means another endpoint when the set has changed.
 pub struct Candidates<'a, K, V> {
     tier: &'a Tier<K, V>,
-    admits: Option<&'a dyn Fn(&Entry<K, V>) -> bool>,
+    admits: Option<Admits<'a, K, V>>,
 }
 
 impl<'a, K, V> Candidates<'a, K, V> {
     #[inline]
-    pub(crate) fn new(tier: &'a Tier<K, V>, admits: Option<&'a dyn Fn(&Entry<K, V>) -> bool>) -> Self {
+    pub(crate) fn new(tier: &'a Tier<K, V>, admits: Option<Admits<'a, K, V>>) -> Self {
         Self { tier, admits }
     }
 
@@ -33,6 +37,20 @@ impl<'a, K, V> Candidates<'a, K, V> {
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&'a Entry<K, V>> {
         self.tier.slot(index).map(|slot| &*slot.entry)
+    }
+
+    /// Returns how many calls of this balancer are in flight to one of them, without reading the entry.
+    #[inline]
+    #[must_use]
+    pub fn in_flight(&self, index: usize) -> Option<u32> {
+        self.tier.slot(index).map(|slot| slot.state.in_flight.count())
+    }
+
+    /// Returns the [`latency`](Entry::latency) of one of them, without reading the entry.
+    #[inline]
+    #[must_use]
+    pub fn latency(&self, index: usize, now_ms: u64, decay: Duration) -> Option<f32> {
+        self.tier.slot(index).map(|slot| slot.state.latency.value(now_ms, decay))
     }
 
     /// Returns whether one of them may be used: the call has not tried it, and it is not at its limit of calls in flight.

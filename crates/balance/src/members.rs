@@ -256,7 +256,7 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
     fn settle(&mut self, key: &K) {
         let Some(member) = self.members.get_mut(key) else { return };
         let target = member.target(&self.config);
-        let slot = Slot { entry: Arc::clone(&member.entry), hash: member.entry.hash() };
+        let slot = Slot::new(&member.entry);
         match (member.place, target) {
             (Some(place), Some((standing, bits))) if (place.standing, place.bits) == (standing, bits) => {
                 self.tiers.set(place, slot);
