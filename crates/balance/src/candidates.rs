@@ -65,19 +65,41 @@ impl<'a, K, V> Candidates<'a, K, V> {
         }
     }
 
+    /// Returns the [`stable_hash`](crate::stable_hash) of the key of one of them, without reading the entry.
+    #[inline]
+    #[must_use]
+    pub fn hash(&self, index: usize) -> Option<u64> {
+        self.tier.slot(index).map(|slot| slot.hash)
+    }
+
+    /// Returns all of them in order: quicker than one by one.
+    pub fn iter(&self) -> impl Iterator<Item = &'a Entry<K, V>> + use<'a, K, V> {
+        let tier = self.tier;
+        tier.slots().map(|slot| &*slot.entry)
+    }
+
     /// Returns the [`stable_hash`](crate::stable_hash) of every key, in order: quicker than to read every entry.
     pub fn hashes(&self) -> impl Iterator<Item = u64> + use<'a, K, V> {
         let tier = self.tier;
         tier.slots().map(|slot| slot.hash)
     }
 
-    /// Returns runs of candidates whose weights are nearly the same: at least half of `below`, and below it.
+    /// Returns the sum of all weights.
+    #[inline]
+    #[must_use]
+    pub fn total_weight(&self) -> u64 {
+        self.tier.total
+    }
+
+    /// Returns runs of candidates whose weights are nearly the same: at least half of `below`, and below it. There are few runs,
+    /// however many candidates.
+    #[inline]
     pub fn weight_classes(&self) -> impl Iterator<Item = WeightClass> + use<'a, K, V> {
         let mut end = 0;
         self.tier.classes().map(move |class| {
             let start = end;
             end += class.slots.len();
-            WeightClass { below: class.below, indices: start..end }
+            WeightClass { below: class.below, total: class.total, indices: start..end }
         })
     }
 }
@@ -94,6 +116,8 @@ impl<K, V> fmt::Debug for Candidates<'_, K, V> {
 pub struct WeightClass {
     /// A power of two: every weight is below it, and at least half of it.
     pub below: u64,
+    /// The sum of their weights.
+    pub total: u64,
     /// Which candidates.
     pub indices: Range<usize>,
 }

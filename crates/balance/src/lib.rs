@@ -32,7 +32,7 @@ pub use hash::stable_hash;
 pub use info::EndpointInfo;
 pub use members::{Change, Health, MAX_ABSENT, MEMORY};
 pub use pick::Pick;
-pub use picker::{Context, Picker, Random, RoundRobin};
+pub use picker::{Context, LeastLoaded, PeakEwma, Picker, Random, Rendezvous, RoundRobin, Sticky, Weighted};
 pub use reader::{PickError, Reader};
 pub use rng::Rng;
 pub use strategy::{Strategy, StrategyPicker, UnknownStrategy};

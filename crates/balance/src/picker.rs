@@ -1,13 +1,24 @@
 //! The strategies, one file each.
 
+mod least_loaded;
+mod peak_ewma;
 mod random;
+mod rendezvous;
 mod round_robin;
+mod sticky;
+mod two_choices;
+mod weighted;
 
 use crate::candidates::Candidates;
 use crate::rng::Rng;
 
+pub use least_loaded::LeastLoaded;
+pub use peak_ewma::PeakEwma;
 pub use random::Random;
+pub use rendezvous::Rendezvous;
 pub use round_robin::RoundRobin;
+pub use sticky::Sticky;
+pub use weighted::Weighted;
 
 /// Chooses one of several endpoints. Each reader has one of its own, which may keep what it likes from pick to pick.
 ///
@@ -27,7 +38,7 @@ pub use round_robin::RoundRobin;
 pub trait Picker<K, V> {
     /// Chooses one of the candidates by its number, or `None` to let the reader choose at random.
     ///
-    /// It is asked up to eight times for one pick, if it chooses one that is not admitted
+    /// A number out of range counts as `None`. It is asked up to eight times for one pick, if it chooses one that is not admitted
     /// ([`Candidates::admits`]) or that has no full share yet (slow start).
     fn pick(&mut self, candidates: &Candidates<'_, K, V>, context: &mut Context<'_>) -> Option<usize>;
 

@@ -53,6 +53,8 @@ pub struct Reader<K, V, P = StrategyPicker> {
     /// Whether somebody's slow start may not be over.
     is_slow: bool,
     rng: Rng,
+    /// A random number for life.
+    whim: u64,
     picker: P,
     since_trial: u32,
 }
@@ -82,8 +84,10 @@ where
     /// Makes a reader with any picker.
     #[must_use]
     pub fn reader_with<P: Picker<K, V>>(&self, picker: P) -> Reader<K, V, P> {
+        let mut rng = self.shared.next_rng();
         let mut reader = Reader {
-            rng: self.shared.next_rng(),
+            whim: rng.next_u64(),
+            rng,
             shared: Arc::clone(&self.shared),
             version: 0,
             table: Arc::default(),
@@ -244,7 +248,7 @@ where
     #[inline(never)]
     fn search(&mut self, wish: &Wish<'_, K>) -> Result<&Slot<K, V>, PickError> {
         self.end_slow_start();
-        let Self { shared, table, picker, rng, is_slow, .. } = self;
+        let Self { shared, table, picker, rng, is_slow, whim, .. } = self;
         let config = &*shared.config;
         let limit = config.max_in_flight.unwrap_or(u32::MAX);
         let wanted = |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry.key()));
@@ -252,7 +256,12 @@ where
         let now_ms = if *is_slow || picker.measures_latency() { shared.now_ms() } else { 0 };
         let slow_start =
             (*is_slow && !picker.is_by_key()).then_some(SlowStart { time: config.slow_start, now_ms });
-        let spills = table.spill > 0.0 && table.tiers.len() > 1 && rng.unit() < table.spill;
+        // A part of the keys spills over, or of the readers that stay with one endpoint: not now one call, now another.
+        let mut draw = || match picker.is_by_key() {
+            true => Rng::new(wish.key.unwrap_or(*whim)).unit(),
+            false => rng.unit(),
+        };
+        let spills = table.spill > 0.0 && table.tiers.len() > 1 && draw() < table.spill;
         let first = usize::from(spills);
         let order = [first, 1 - first].into_iter().chain(2..table.tiers.len());
         for number in order.filter(|number| *number < table.tiers.len()) {
@@ -281,10 +290,14 @@ fn propose<K, V>(
 ) -> Option<usize> {
     let mut second_best = None;
     for _ in 0..PROPOSALS {
-        let index = picker.pick(candidates, context).filter(|index| candidates.admits(*index));
+        let index = picker.pick(candidates, context);
+        // To ask again one that has no choice would take its time again.
         let Some((index, entry)) = index.and_then(|index| Some((index, candidates.get(index)?))) else {
-            continue;
+            break;
         };
+        if !candidates.admits(index) {
+            continue;
+        }
         let share = slow_start.map_or(1.0, |slow_start| slow_start.share(entry));
         if share >= 1.0 || context.rng.unit() < share {
             return Some(index);
@@ -326,6 +339,8 @@ impl<K, V, P: Clone> Clone for Reader<K, V, P> {
             simple: self.simple.clone(),
             is_slow: self.is_slow,
             rng: self.shared.next_rng(),
+            // It comes with the picker, which may stay with an endpoint for it.
+            whim: self.whim,
             picker: self.picker.clone(),
             since_trial: 0,
         }

@@ -25,8 +25,14 @@ impl Rng {
     /// Draws an index below `end`; 0 if `end` is 0.
     #[inline]
     pub fn below(&mut self, end: usize) -> usize {
+        self.below_u64(end as u64) as usize
+    }
+
+    /// Draws a number below `end`; 0 if `end` is 0.
+    #[inline]
+    pub(crate) fn below_u64(&mut self, end: u64) -> u64 {
         // The high half of the product. The bias is below `end` in 2^64.
-        ((u128::from(self.next_u64()) * end as u128) >> 64) as usize
+        ((u128::from(self.next_u64()) * u128::from(end)) >> 64) as u64
     }
 
     /// Draws a number from 0, included, to 1, excluded.

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::candidates::Candidates;
-use crate::picker::{Context, Picker, Random, RoundRobin};
+use crate::picker::{
+    Context, LeastLoaded, PeakEwma, Picker, Random, Rendezvous, RoundRobin, Sticky, Weighted,
+};
 
 /// How a reader chooses among the endpoints in service.
 ///
@@ -14,24 +16,50 @@ use crate::picker::{Context, Picker, Random, RoundRobin};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// `random`: [`Random`].
+    /// `random`: [`Random`], each endpoint with the same probability.
     #[default]
     Random,
-    /// `round-robin`: [`RoundRobin`].
+    /// `round-robin`: [`RoundRobin`], one endpoint after the other, beginning anywhere.
     RoundRobin,
+    /// `weighted`: [`Weighted`], in proportion to the weights.
+    Weighted,
+    /// `least-loaded`: [`LeastLoaded`], of two random endpoints the one with fewer calls in flight.
+    LeastLoaded,
+    /// `peak-ewma`: [`PeakEwma`], of two random endpoints the one that is quicker for its load.
+    PeakEwma,
+    /// `rendezvous`: [`Rendezvous`], each key at the same endpoint, with bounded load.
+    Rendezvous,
+    /// `sticky`: [`Sticky`], a random endpoint for as long as it is in service.
+    Sticky,
 }
 
 impl Strategy {
     /// All strategies.
-    pub const ALL: [Self; 2] = [Self::Random, Self::RoundRobin];
+    pub const ALL: [Self; 7] = [
+        Self::Random,
+        Self::RoundRobin,
+        Self::Weighted,
+        Self::LeastLoaded,
+        Self::PeakEwma,
+        Self::Rendezvous,
+        Self::Sticky,
+    ];
 
     /// The names of all strategies.
-    pub const NAMES: [&'static str; 2] = ["random", "round-robin"];
+    pub const NAMES: [&'static str; 7] =
+        ["random", "round-robin", "weighted", "least-loaded", "peak-ewma", "rendezvous", "sticky"];
 
     /// Returns the name.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::NAMES[self as usize]
+    }
+
+    /// Returns whether its picks depend on weights, which only records tell: where nothing but the names of endpoints is read, all
+    /// weights are the same.
+    #[must_use]
+    pub fn needs_records(self) -> bool {
+        matches!(self, Self::Weighted)
     }
 
     /// Makes a picker.
@@ -40,6 +68,11 @@ impl Strategy {
         match self {
             Self::Random => StrategyPicker::Random(Random),
             Self::RoundRobin => StrategyPicker::RoundRobin(RoundRobin::default()),
+            Self::Weighted => StrategyPicker::Weighted(Weighted),
+            Self::LeastLoaded => StrategyPicker::LeastLoaded(LeastLoaded),
+            Self::PeakEwma => StrategyPicker::PeakEwma(PeakEwma::default()),
+            Self::Rendezvous => StrategyPicker::Rendezvous(Rendezvous::default()),
+            Self::Sticky => StrategyPicker::Sticky(Sticky::default()),
         }
     }
 }
@@ -75,15 +108,47 @@ pub enum StrategyPicker {
     Random(Random),
     /// Of [`Strategy::RoundRobin`].
     RoundRobin(RoundRobin),
+    /// Of [`Strategy::Weighted`].
+    Weighted(Weighted),
+    /// Of [`Strategy::LeastLoaded`].
+    LeastLoaded(LeastLoaded),
+    /// Of [`Strategy::PeakEwma`].
+    PeakEwma(PeakEwma),
+    /// Of [`Strategy::Rendezvous`].
+    Rendezvous(Rendezvous),
+    /// Of [`Strategy::Sticky`].
+    Sticky(Sticky),
+}
+
+/// Calls a method of whichever picker it is.
+macro_rules! forward {
+    ($self:ident, $picker:ident => $call:expr) => {
+        match $self {
+            Self::Random($picker) => $call,
+            Self::RoundRobin($picker) => $call,
+            Self::Weighted($picker) => $call,
+            Self::LeastLoaded($picker) => $call,
+            Self::PeakEwma($picker) => $call,
+            Self::Rendezvous($picker) => $call,
+            Self::Sticky($picker) => $call,
+        }
+    };
 }
 
 impl<K, V> Picker<K, V> for StrategyPicker {
     #[inline]
     fn pick(&mut self, candidates: &Candidates<'_, K, V>, context: &mut Context<'_>) -> Option<usize> {
-        match self {
-            Self::Random(picker) => picker.pick(candidates, context),
-            Self::RoundRobin(picker) => picker.pick(candidates, context),
-        }
+        forward!(self, picker => picker.pick(candidates, context))
+    }
+
+    #[inline]
+    fn measures_latency(&self) -> bool {
+        forward!(self, picker => Picker::<K, V>::measures_latency(picker))
+    }
+
+    #[inline]
+    fn is_by_key(&self) -> bool {
+        forward!(self, picker => Picker::<K, V>::is_by_key(picker))
     }
 }
 

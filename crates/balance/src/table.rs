@@ -55,12 +55,14 @@ impl Standing {
 pub(crate) struct Class<K, V> {
     /// Weights are below this power of two, and at least half of it.
     pub(crate) below: u64,
+    /// The sum of the weights.
+    pub(crate) total: u64,
     pub(crate) slots: Chunked<Slot<K, V>>,
 }
 
 impl<K, V> Clone for Class<K, V> {
     fn clone(&self) -> Self {
-        Self { below: self.below, slots: self.slots.clone() }
+        Self { below: self.below, total: self.total, slots: self.slots.clone() }
     }
 }
 
@@ -72,19 +74,21 @@ pub(crate) struct Tier<K, V> {
     pub(crate) first: Class<K, V>,
     pub(crate) others: Arc<[Class<K, V>]>,
     pub(crate) len: usize,
+    /// The sum of the weights.
+    pub(crate) total: u64,
 }
 
 impl<K, V> Clone for Tier<K, V> {
     fn clone(&self) -> Self {
-        let Self { standing, ref first, ref others, len } = *self;
-        Self { standing, first: first.clone(), others: Arc::clone(others), len }
+        let Self { standing, ref first, ref others, len, total } = *self;
+        Self { standing, first: first.clone(), others: Arc::clone(others), len, total }
     }
 }
 
 impl<K, V> Default for Tier<K, V> {
     fn default() -> Self {
-        let first = Class { below: 1, slots: Chunked::default() };
-        Self { standing: Standing::Preferred, first, others: Arc::new([]), len: 0 }
+        let first = Class { below: 1, total: 0, slots: Chunked::default() };
+        Self { standing: Standing::Preferred, first, others: Arc::new([]), len: 0, total: 0 }
     }
 }
 
@@ -95,7 +99,8 @@ impl<K, V> Tier<K, V> {
         let first = classes.next()?;
         let others: Arc<[_]> = classes.collect();
         let len = first.slots.len() + others.iter().map(|class| class.slots.len()).sum::<usize>();
-        Some(Self { standing, first, others, len })
+        let total = first.total + others.iter().map(|class| class.total).sum::<u64>();
+        Some(Self { standing, first, others, len, total })
     }
 
     #[inline]

@@ -18,7 +18,7 @@ pub(super) struct Place {
 
 /// The tiers, which share all that does not change with the tables made of them.
 pub(super) struct Tiers<K, V> {
-    classes: BTreeMap<(Standing, u32), Chunked<Slot<K, V>>>,
+    classes: BTreeMap<(Standing, u32), Class<K, V>>,
 }
 
 impl<K, V> Default for Tiers<K, V> {
@@ -29,39 +29,39 @@ impl<K, V> Default for Tiers<K, V> {
 
 impl<K, V> Tiers<K, V> {
     pub(super) fn add(&mut self, standing: Standing, bits: u32, slot: Slot<K, V>) -> Place {
-        let class = self.classes.entry((standing, bits)).or_default();
-        class.push(slot);
-        Place { standing, bits, index: class.len() - 1 }
+        let new = || Class { below: 1 << bits, total: 0, slots: Chunked::default() };
+        let class = self.classes.entry((standing, bits)).or_insert_with(new);
+        class.total += weight(&slot);
+        class.slots.push(slot);
+        Place { standing, bits, index: class.slots.len() - 1 }
     }
 
     pub(super) fn set(&mut self, place: Place, slot: Slot<K, V>) {
         if let Some(class) = self.classes.get_mut(&(place.standing, place.bits)) {
-            class.set(place.index, slot);
+            class.total -= class.slots.get(place.index).map_or(0, weight);
+            class.total += weight(&slot);
+            class.slots.set(place.index, slot);
         }
     }
 
     /// Removes the endpoint at a place. Returns the one that is there now, if there is one.
     pub(super) fn remove(&mut self, place: Place) -> Option<Arc<Entry<K, V>>> {
         let class = self.classes.get_mut(&(place.standing, place.bits))?;
-        let moved = class.swap_remove(place.index).map(|slot| Arc::clone(&slot.entry));
-        if class.len() == 0 {
+        class.total -= class.slots.get(place.index).map_or(0, weight);
+        let moved = class.slots.swap_remove(place.index).map(|slot| Arc::clone(&slot.entry));
+        if class.slots.len() == 0 {
             self.classes.remove(&(place.standing, place.bits));
         }
         moved
     }
 
     pub(super) fn count(&self, standing: Standing) -> usize {
-        self.classes.range((standing, 0)..=(standing, u32::MAX)).map(|(_, class)| class.len()).sum()
+        self.classes.range((standing, 0)..=(standing, u32::MAX)).map(|(_, class)| class.slots.len()).sum()
     }
 
     /// The tiers that are not empty. If `panics`, all but the refused ones are one tier.
     pub(super) fn snapshot(&self, panics: bool) -> Vec<Tier<K, V>> {
-        let classes = |range| {
-            self.classes.range(range).map(|((_, bits), slots): (&(Standing, u32), &Chunked<_>)| Class {
-                below: 1 << bits,
-                slots: slots.clone(),
-            })
-        };
+        let classes = |range| self.classes.range::<(Standing, u32), _>(range).map(|(_, class)| class.clone());
         if panics {
             let all = classes((Standing::Preferred, 0)..=(Standing::Suspect, u32::MAX));
             let refused = classes((Standing::Refused, 0)..=(Standing::Refused, u32::MAX));
@@ -71,4 +71,8 @@ impl<K, V> Tiers<K, V> {
         let tier = |standing| Tier::new(standing, classes((standing, 0)..=(standing, u32::MAX)));
         Standing::ALL.into_iter().filter_map(tier).collect()
     }
+}
+
+fn weight<K, V>(slot: &Slot<K, V>) -> u64 {
+    u64::from(slot.entry.weight())
 }
