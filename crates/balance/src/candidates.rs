@@ -18,6 +18,14 @@ pub struct Candidates<'a, K, V> {
     admits: Option<Admits<'a, K, V>>,
 }
 
+impl<K, V> Clone for Candidates<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Candidates<'_, K, V> {}
+
 impl<'a, K, V> Candidates<'a, K, V> {
     #[inline]
     pub(crate) fn new(tier: &'a Tier<K, V>, admits: Option<Admits<'a, K, V>>) -> Self {
