@@ -8,7 +8,7 @@ use std::thread;
 use balance::{Balancer, Change, Config, EndpointInfo, Failure, Health, Pick, Reader, Strategy};
 
 const READERS: usize = 4;
-const PICKS: u32 = 2_000;
+const PICKS: u32 = 1_000;
 const KEYS: u32 = 64;
 
 /// Says which key it belongs to.
