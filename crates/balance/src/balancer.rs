@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::config::Config;
@@ -39,6 +40,24 @@ pub(crate) struct Shared<K, V> {
     readers: AtomicU64,
     /// How many endpoints the gauge counts.
     counted: AtomicU64,
+    pub(crate) probes: Probes,
+}
+
+/// What the drivers of probes and the balancer share.
+#[derive(Debug)]
+pub(crate) struct Probes {
+    /// How many drivers there are: with one, neither picks nor calls start trials. Changes under the lock of the members.
+    drivers: AtomicU64,
+    /// When the next trial is due, whoever starts it. Changes under the same lock.
+    next_due_ms: AtomicU64,
+    /// Told of each change while there are drivers, and of the end. Apart, as a driver does not keep the balancer.
+    pub(crate) changed: Arc<Notify>,
+}
+
+impl Default for Probes {
+    fn default() -> Self {
+        Self { drivers: AtomicU64::new(0), next_due_ms: AtomicU64::new(u64::MAX), changed: Arc::default() }
+    }
 }
 
 /// What every pick reads, on a cache line that only a change of the set writes.
@@ -47,7 +66,8 @@ pub(crate) struct Shared<K, V> {
 pub(crate) struct Head {
     /// Counts tables.
     version: AtomicU64,
-    /// When the next trial may start, in milliseconds of the balancer's clock; `u64::MAX` if nobody is ejected.
+    /// When a pick or a call may start the next trial, in milliseconds of the balancer's clock; `u64::MAX` if nobody is ejected,
+    /// or probes do it.
     next_trial_ms: AtomicU64,
 }
 
@@ -84,6 +104,7 @@ where
                 seed,
                 readers: AtomicU64::new(0),
                 counted: AtomicU64::new(0),
+                probes: Probes::default(),
             }
         });
         Self { shared }
@@ -115,8 +136,8 @@ where
     /// Meant for people: it allocates and takes the lock.
     #[must_use]
     pub fn status(&self) -> Vec<EndpointStatus<K>> {
-        let now_ms = self.shared.now_ms();
         let members = self.shared.members.lock();
+        let now_ms = self.shared.now_ms();
         let status = |(entry, health, ejections): (&Arc<Entry<K, V>>, _, _)| EndpointStatus {
             key: entry.key().clone(),
             weight: entry.weight(),
@@ -131,14 +152,26 @@ where
 impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
     /// Changes the members, and publishes what has come of it.
     fn change<T>(&self, change: impl FnOnce(&mut Members<K, V>, u64) -> T) -> T {
-        let now_ms = self.now_ms();
         let mut members = self.members.lock();
+        // With the lock: so the members' time does not go backwards.
+        let now_ms = self.now_ms();
         let outcome = change(&mut members, now_ms);
-        self.table.store(Arc::new(members.table()));
-        self.head.next_trial_ms.store(members.next_trial_ms().unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.head.version.fetch_add(1, Ordering::Release);
-        let out = members.out() as u64;
-        metrics::out_of_service(self.counted.swap(out, Ordering::Relaxed), out);
+        // Most reports change no table, and then no reader has to load one.
+        let old = members.take_changed().then(|| {
+            let old = self.table.swap(Arc::new(members.table(now_ms)));
+            self.head.version.fetch_add(1, Ordering::Release);
+            old
+        });
+        self.publish_trials(&members);
+        let out = members.known.out() as u64;
+        let counted = self.counted.swap(out, Ordering::Relaxed);
+        // What follows may take long: a recorder, and the end of a hundred thousand entries.
+        drop(members);
+        metrics::out_of_service(counted, out);
+        drop(old);
+        if self.probes.drivers.load(Ordering::Relaxed) > 0 {
+            self.probes.changed.notify_waiters();
+        }
         outcome
     }
 
@@ -147,12 +180,21 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
         &self,
         wanted: &dyn Fn(&Entry<K, V>) -> bool,
     ) -> Option<(Arc<Entry<K, V>>, Ticket)> {
-        let now_ms = self.now_ms();
         let mut members = self.members.lock();
-        let trial = members.start_trial(wanted, now_ms);
+        let trial = members.known.start_trial(wanted, self.now_ms());
         // The table stays: it does not say who is being tried.
-        self.head.next_trial_ms.store(members.next_trial_ms().unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.publish_trials(&members);
+        let out = members.known.out() as u64;
+        let counted = self.counted.swap(out, Ordering::Relaxed);
+        drop(members);
+        metrics::out_of_service(counted, out);
         trial
+    }
+
+    fn publish_trials(&self, members: &Members<K, V>) {
+        let next_ms = members.known.next_trial_ms().unwrap_or(u64::MAX);
+        self.probes.next_due_ms.store(next_ms, Ordering::Relaxed);
+        self.publish_next_trial();
     }
 }
 
@@ -165,6 +207,43 @@ impl<K, V> Shared<K, V> {
     /// Milliseconds from the balancer's start to a moment.
     pub(crate) fn ms_at(&self, at: Instant) -> u64 {
         u64::try_from(at.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether a call or a pick may start a trial now, if there is room for one.
+    #[inline]
+    pub(crate) fn is_trial_due(&self) -> bool {
+        let next_ms = self.head.next_trial_ms();
+        next_ms < u64::MAX && next_ms <= self.now_ms()
+    }
+
+    /// When the next trial is due for a driver of probes: a moment that may be past. `None` if nobody is ejected.
+    pub(crate) fn next_probe(&self) -> Option<Instant> {
+        match self.probes.next_due_ms.load(Ordering::Relaxed) {
+            u64::MAX => None,
+            next_ms => self.start.checked_add(Duration::from_millis(next_ms)),
+        }
+    }
+
+    /// From now on probes decide on ejected endpoints, until as many calls of `end_probes`.
+    pub(crate) fn begin_probes(&self) {
+        let _lock = self.members.lock();
+        self.probes.drivers.fetch_add(1, Ordering::Relaxed);
+        self.publish_next_trial();
+    }
+
+    pub(crate) fn end_probes(&self) {
+        let _lock = self.members.lock();
+        self.probes.drivers.fetch_sub(1, Ordering::Relaxed);
+        self.publish_next_trial();
+    }
+
+    /// Under the lock.
+    fn publish_next_trial(&self) {
+        let next_ms = match self.probes.drivers.load(Ordering::Relaxed) {
+            0 => self.probes.next_due_ms.load(Ordering::Relaxed),
+            _ => u64::MAX,
+        };
+        self.head.next_trial_ms.store(next_ms, Ordering::Relaxed);
     }
 
     pub(crate) fn table(&self) -> Arc<Table<K, V>> {
@@ -188,18 +267,19 @@ where
     }
 
     fn failed(&self, key: &K, state: &Arc<State>, generation: u16, failure: Failure, took: Duration) {
-        if self.change(|members, now_ms| members.failed(key, state, generation, failure, took, now_ms)) {
+        if self.change(|members, now_ms| members.known.failed(key, state, generation, failure, took, now_ms))
+        {
             metrics::ejection(failure);
         }
     }
 
     fn recovered(&self, key: &K, state: &Arc<State>, ticket: Ticket) {
-        self.change(|members, now_ms| members.recovered(key, state, ticket, now_ms));
+        self.change(|members, now_ms| members.known.recovered(key, state, ticket, now_ms));
     }
 
     fn failed_again(&self, key: &K, state: &Arc<State>, ticket: Ticket, failure: Failure, took: Duration) {
         let again = |members: &mut Members<K, V>, now_ms| {
-            members.failed_again(key, state, ticket, failure, took, now_ms)
+            members.known.failed_again(key, state, ticket, failure, took, now_ms)
         };
         if self.change(again) {
             metrics::ejection(failure);
@@ -207,13 +287,14 @@ where
     }
 
     fn gave_up(&self, key: &K, state: &Arc<State>, ticket: Ticket) {
-        self.change(|members, _| members.gave_up(key, state, ticket));
+        self.change(|members, now_ms| members.known.gave_up(key, state, ticket, now_ms));
     }
 }
 
 impl<K, V> Drop for Shared<K, V> {
     fn drop(&mut self) {
         metrics::out_of_service(*self.counted.get_mut(), 0);
+        self.probes.changed.notify_waiters();
     }
 }
 

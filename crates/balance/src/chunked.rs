@@ -84,6 +84,14 @@ impl<T: Clone> Chunked<T> {
 }
 
 #[cfg(test)]
+impl<T> Chunked<T> {
+    /// Where the chunks are: a test sees which are shared.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = usize> {
+        self.chunks.iter().map(|chunk| Arc::as_ptr(chunk) as usize)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

@@ -1,17 +1,15 @@
 //! The configuration of a balancer.
 
-mod error;
+pub(crate) mod error;
 
 use std::time::Duration;
 
 use crate::ejection::Ejection;
 use crate::strategy::Strategy;
 
-pub use error::ConfigError;
-pub(crate) use error::share;
+pub(crate) use error::MAX_TIME;
 
-/// The longest time that is taken: beyond it, one would rather restart the caller.
-pub(crate) const MAX_TIME: Duration = Duration::from_secs(3600);
+pub use error::ConfigError;
 
 /// Which endpoints a [`Balancer`](crate::Balancer) prefers, how it picks among them, and when it ejects one.
 ///

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{ConfigError, MAX_TIME, share};
+use crate::config::error::{ConfigError, MAX_TIME, share};
 use crate::endpoint::History;
 use crate::failure::Failure;
 use crate::rng::Rng;

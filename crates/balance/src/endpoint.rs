@@ -11,7 +11,7 @@ mod outcomes;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 pub(crate) use in_flight::InFlight;
 pub(crate) use latency::Latency;
@@ -35,4 +35,6 @@ pub(crate) struct State {
     pub(crate) newcomer_since_ms: AtomicU64,
     /// When its ejection ends, in milliseconds of the balancer's clock; 0 in service.
     pub(crate) until_ms: AtomicU64,
+    /// Whether a call or a trial was ever answered.
+    pub(crate) has_answered: AtomicBool,
 }

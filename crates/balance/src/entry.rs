@@ -1,6 +1,7 @@
 //! One endpoint of a set.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -104,6 +105,25 @@ impl<K, V> Entry<K, V> {
     #[must_use]
     pub fn latency(&self, now_ms: u64, decay: Duration) -> f32 {
         self.state.latency.value(now_ms, decay)
+    }
+}
+
+impl<K, V: EndpointInfo> Entry<K, V> {
+    /// Whether it is in service, and known to answer: not only not known to fail.
+    pub(crate) fn is_proven(&self) -> bool {
+        let state = &self.state;
+        state.has_answered.load(Ordering::Relaxed)
+            && state.until_ms.load(Ordering::Relaxed) == 0
+            && !self.value.is_held()
+    }
+}
+
+impl<K, V> Entry<K, V> {
+    pub(crate) fn note_answer(&self) {
+        // Written once: the line is every caller's.
+        if !self.state.has_answered.load(Ordering::Relaxed) {
+            self.state.has_answered.store(true, Ordering::Relaxed);
+        }
     }
 }
 

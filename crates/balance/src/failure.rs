@@ -7,7 +7,7 @@ use thiserror::Error;
 /// | failure | of HTTP and gRPC | retried | a retry costs budget | ejects |
 /// | --- | --- | --- | --- | --- |
 /// | `Refused` | connection refused | always: nothing was sent | no | at the first |
-/// | `Unreachable` | no route, no name, no connection in time | always: nothing was sent | yes | at the first |
+/// | `Unreachable` | no route, no name, no connection in time | always: nothing was sent | no | at the first |
 /// | `Timeout` | no answer in time | idempotent calls | yes | at the first |
 /// | `Reset` | the connection broke | idempotent calls | yes | at the first |
 /// | `Incomplete` | the answer ended early or made no sense | idempotent calls | yes | at the first |
@@ -65,6 +65,12 @@ impl Failure {
             Self::Unavailable => "unavailable",
             Self::Overloaded => "overloaded",
         }
+    }
+
+    /// Returns whether the operation was not even sent: a retry elsewhere is then no more load than the call itself.
+    #[must_use]
+    pub fn was_not_sent(self) -> bool {
+        matches!(self, Self::Refused | Self::Unreachable)
     }
 
     /// Returns whether the operation certainly had no effect: a call that must not be repeated may be tried elsewhere.

@@ -22,7 +22,10 @@ mod sync;
 mod table;
 
 pub use balancer::{Balancer, EndpointStatus};
-pub use call::{Budget, BudgetError};
+pub use call::{
+    Answered, Attempt, Budget, BudgetError, CallConfig, CallError, Caller, Classify, GaveUp,
+    MAX_LISTED_ATTEMPTS, Target,
+};
 pub use candidates::{Candidates, WeightClass};
 pub use config::{Config, ConfigError};
 pub use ejection::Ejection;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::endpoint::State;
 use crate::entry::{DECAY, Entry, Ticket};
 use crate::failure::Failure;
+use crate::metrics;
 use crate::table::Slot;
 
 /// A picked endpoint, which counts as one call in flight until this value is dropped.
@@ -49,7 +50,7 @@ impl<K, V> Pick<K, V> {
     /// Counts a call in flight.
     #[inline]
     pub(crate) fn begin(slot: &Slot<K, V>, began: Option<Began>) -> Self {
-        let ticket = Self::ticket(slot);
+        let ticket = Self::ticket_of(slot);
         slot.entry.state.in_flight.begin();
         Self { entry: Arc::clone(&slot.entry), ticket, began }
     }
@@ -58,7 +59,7 @@ impl<K, V> Pick<K, V> {
     #[inline]
     pub(crate) fn begin_within(limit: Option<u32>, slot: &Slot<K, V>, began: Option<Began>) -> Option<Self> {
         let Some(limit) = limit else { return Some(Self::begin(slot, began)) };
-        let ticket = Self::ticket(slot);
+        let ticket = Self::ticket_of(slot);
         let begins = slot.state.in_flight.try_begin(limit);
         begins.then(|| Self { entry: Arc::clone(&slot.entry), ticket, began })
     }
@@ -66,7 +67,7 @@ impl<K, V> Pick<K, V> {
     // Before anything is written: the processor waits at a write that threads share, but not at reads. So what is read of the
     // state here and of the entry after it comes from far at the same time.
     #[inline]
-    fn ticket(slot: &Slot<K, V>) -> Ticket {
+    fn ticket_of(slot: &Slot<K, V>) -> Ticket {
         let generation = slot.state.outcomes.generation();
         match slot.state.until_ms.load(Ordering::Relaxed) {
             0 => Ticket::InService { generation },
@@ -111,31 +112,13 @@ impl<K, V> Pick<K, V> {
 
     /// Reports that the call succeeded.
     #[inline]
-    pub fn succeed(self) {
-        let state = &self.entry.state;
+    pub fn succeed(mut self) {
         match self.ticket {
-            Ticket::InService { generation } => state.outcomes.record_success(generation),
+            Ticket::InService { generation } => self.entry.state.outcomes.record_success(generation),
             ticket => self.recover(ticket),
         }
         if let Some(began) = self.began {
-            began.record(state);
-        }
-    }
-
-    /// An endpoint that is out of service has answered.
-    #[cold]
-    fn recover(&self, ticket: Ticket) {
-        if let Some(reports) = self.entry.reports.upgrade() {
-            reports.recovered(self.entry.key(), &self.entry.state, ticket);
-        }
-    }
-
-    /// A trial has ended, with or without a report.
-    #[cold]
-    fn end_trial(&self) {
-        if let Some(reports) = self.entry.reports.upgrade() {
-            // After a report there is no such trial any more, and this changes nothing.
-            reports.gave_up(self.entry.key(), &self.entry.state, self.ticket);
+            began.record(&self.entry.state);
         }
     }
 
@@ -144,20 +127,51 @@ impl<K, V> Pick<K, V> {
     /// How long it took is known only if [`began_at`](Self::began_at) was called or the picker looks at latencies: an ejection is
     /// never shorter than that.
     pub fn fail(mut self, failure: Failure) {
-        let (entry, ticket) = (&self.entry, self.ticket);
         let took = self.began.map_or(Duration::ZERO, |began| began.elapsed());
+        let entry = &self.entry;
         if let Some(reports) = entry.reports.upgrade() {
-            match ticket {
+            match self.ticket {
                 Ticket::InService { generation } => {
                     reports.failed(entry.key(), &entry.state, generation, failure, took);
                 }
                 ticket => reports.failed_again(entry.key(), &entry.state, ticket, failure, took),
             }
         }
-        // It is settled.
-        if let Ticket::Trial { .. } = ticket {
+        self.settled(Err(failure));
+    }
+
+    /// An endpoint that is out of service has answered.
+    #[cold]
+    fn recover(&mut self, ticket: Ticket) {
+        if let Some(reports) = self.entry.reports.upgrade() {
+            reports.recovered(self.entry.key(), &self.entry.state, ticket);
+        }
+        self.entry.note_answer();
+        self.settled(Ok(()));
+    }
+
+    /// A trial has ended without a report.
+    #[cold]
+    fn give_up(&self) {
+        metrics::trial(None);
+        if let Some(reports) = self.entry.reports.upgrade() {
+            reports.gave_up(self.entry.key(), &self.entry.state, self.ticket);
+        }
+    }
+
+    /// Notes that a trial, if it is one, has been decided: its end says nothing more.
+    fn settled(&mut self, outcome: Result<(), Failure>) {
+        if let Ticket::Trial { .. } = self.ticket {
+            metrics::trial(Some(outcome));
             self.ticket = Ticket::LastResort { generation: 0 };
         }
+    }
+}
+
+#[cfg(test)]
+impl<K, V> Pick<K, V> {
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.ticket
     }
 }
 
@@ -165,7 +179,7 @@ impl<K, V> Drop for Pick<K, V> {
     #[inline]
     fn drop(&mut self) {
         if let Ticket::Trial { .. } = self.ticket {
-            self.end_trial();
+            self.give_up();
         }
         self.entry.state.in_flight.end();
     }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::balancer::{Balancer, Shared};
 use crate::candidates::Candidates;
+use crate::config::Config;
 use crate::entry::Entry;
 use crate::hash::stable_hash;
 use crate::info::EndpointInfo;
@@ -18,7 +19,7 @@ use crate::pick::{Began, Pick};
 use crate::picker::{Context, Picker};
 use crate::rng::Rng;
 use crate::strategy::StrategyPicker;
-use crate::table::{Slot, Table, Tier};
+use crate::table::{Slot, Standing, Table, Tier};
 
 /// How many proposals of the picker are looked at before all endpoints are.
 const PROPOSALS: usize = 8;
@@ -59,14 +60,17 @@ pub struct Reader<K, V, P = StrategyPicker> {
     since_trial: u32,
 }
 
+/// Which endpoints are wanted.
+pub(crate) type Wanted<'a, K, V> = &'a dyn Fn(&Entry<K, V>) -> bool;
+
 /// Which endpoint a pick wants.
-pub(crate) struct Wish<'a, K> {
+pub(crate) struct Wish<'a, K, V> {
     pub(crate) key: Option<u64>,
     /// `None`: any.
-    pub(crate) wanted: Option<&'a dyn Fn(&K) -> bool>,
+    pub(crate) wanted: Option<Wanted<'a, K, V>>,
 }
 
-impl<K> Wish<'_, K> {
+impl<K, V> Wish<'_, K, V> {
     pub(crate) const ANY: Self = Self { key: None, wanted: None };
 }
 
@@ -127,7 +131,7 @@ where
     /// Chooses an endpoint for a call that the [`Pick`] stands for. Takes no lock and allocates nothing, but to start a trial,
     /// and writes to the memory of the chosen endpoint only.
     ///
-    /// While endpoints wait for a trial, one pick in 20 is one.
+    /// While endpoints wait for a trial, one pick in 20 is one, unless the balancer is [probed](Balancer::probe).
     ///
     /// # Errors
     /// As [`choose`](Self::choose).
@@ -149,11 +153,11 @@ where
     /// # Errors
     /// As [`choose`](Self::choose), and [`PickError::AllExcluded`].
     pub fn pick_where(&mut self, wanted: impl Fn(&K) -> bool) -> Result<Pick<K, V>, PickError> {
-        self.pick_by(&Wish { wanted: Some(&wanted), ..Wish::ANY }, true)
+        self.pick_by(&Wish { wanted: Some(&|entry| wanted(entry.key())), ..Wish::ANY }, true)
     }
 
     #[inline]
-    pub(crate) fn pick_by(&mut self, wish: &Wish<'_, K>, may_try: bool) -> Result<Pick<K, V>, PickError> {
+    pub(crate) fn pick_by(&mut self, wish: &Wish<'_, K, V>, may_try: bool) -> Result<Pick<K, V>, PickError> {
         self.refresh();
         if may_try
             && self.shared.head.next_trial_ms() != u64::MAX
@@ -189,7 +193,11 @@ where
     }
 
     #[inline(never)]
-    fn pick_by_search(&mut self, wish: &Wish<'_, K>, began: Option<Began>) -> Result<Pick<K, V>, PickError> {
+    fn pick_by_search(
+        &mut self,
+        wish: &Wish<'_, K, V>,
+        began: Option<Began>,
+    ) -> Result<Pick<K, V>, PickError> {
         let limit = self.shared.config.max_in_flight;
         for _ in 0..PROPOSALS {
             let slot = self.search(wish)?;
@@ -201,15 +209,26 @@ where
         Err(PickError::Saturated)
     }
 
+    /// The balancer's side of it.
+    pub(crate) fn shared(&self) -> &Arc<Shared<K, V>> {
+        &self.shared
+    }
+
+    pub(crate) fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+
     /// A trial, if one is due and this pick may be one.
     #[inline(never)]
-    fn trial(&mut self, wish: &Wish<'_, K>) -> Option<Pick<K, V>> {
+    fn trial(&mut self, wish: &Wish<'_, K, V>) -> Option<Pick<K, V>> {
         self.since_trial += 1;
         if self.since_trial < PICKS_PER_TRIAL || self.shared.now_ms() < self.shared.head.next_trial_ms() {
             return None;
         }
         self.since_trial = 0;
-        let wanted = |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry.key()));
+        let limit = self.shared.config.max_in_flight.unwrap_or(u32::MAX);
+        let wanted =
+            |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry)) && entry.in_flight() < limit;
         let (entry, ticket) = self.shared.start_trial(&wanted)?;
         Some(Pick::trial(entry, ticket))
     }
@@ -227,33 +246,22 @@ where
         self.version = self.shared.head.version();
         self.table = self.shared.table();
         self.is_slow = self.table.slow_until_ms > 0;
-        self.look_for_simple();
-    }
-
-    fn look_for_simple(&mut self) {
-        let is_simple =
-            self.table.spill == 0.0 && !self.is_slow && self.shared.config.max_in_flight.is_none();
-        self.simple = self.table.tiers.first().filter(|_| is_simple).cloned().unwrap_or_default();
-    }
-
-    /// Ends the slow start when the last one is over.
-    fn end_slow_start(&mut self) {
-        if self.is_slow && self.shared.now_ms() >= self.table.slow_until_ms {
-            self.is_slow = false;
-            self.look_for_simple();
-        }
+        self.simple = if self.is_slow { Tier::default() } else { self.table.simple(&self.shared.config) };
     }
 
     /// Looks through the tiers for an endpoint that may be used.
     #[inline(never)]
-    fn search(&mut self, wish: &Wish<'_, K>) -> Result<&Slot<K, V>, PickError> {
-        self.end_slow_start();
-        let Self { shared, table, picker, rng, is_slow, whim, .. } = self;
+    fn search(&mut self, wish: &Wish<'_, K, V>) -> Result<&Slot<K, V>, PickError> {
+        let Self { shared, table, simple, picker, rng, is_slow, whim, .. } = self;
         let config = &*shared.config;
         let limit = config.max_in_flight.unwrap_or(u32::MAX);
-        let wanted = |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry.key()));
+        let wanted = |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry));
         let admits = |entry: &Entry<K, V>| wanted(entry) && entry.in_flight() < limit;
         let now_ms = if *is_slow || picker.measures_latency() { shared.now_ms() } else { 0 };
+        if *is_slow && now_ms >= table.slow_until_ms {
+            *is_slow = false;
+            *simple = table.simple(config);
+        }
         let slow_start =
             (*is_slow && !picker.is_by_key()).then_some(SlowStart { time: config.slow_start, now_ms });
         // A part of the keys spills over, or of the readers that stay with one endpoint: not now one call, now another.
@@ -266,9 +274,13 @@ where
         let order = [first, 1 - first].into_iter().chain(2..table.tiers.len());
         for number in order.filter(|number| *number < table.tiers.len()) {
             let tier = &table.tiers[number];
-            let candidates = Candidates::new(tier, Some(&admits));
-            let context = &mut Context { rng, key: wish.key, now_ms };
-            let index = propose(picker, &candidates, context, slow_start);
+            let index = if tier.standing == Standing::Refused {
+                soonest(tier, &admits)
+            } else {
+                let candidates = Candidates::new(tier, Some(&admits));
+                let context = &mut Context { rng, key: wish.key, now_ms };
+                propose(picker, &candidates, context, slow_start)
+            };
             if let Some(slot) = index.and_then(|index| tier.slot(index)) {
                 return Ok(slot);
             }
@@ -279,6 +291,14 @@ where
         let is_any = table.tiers.iter().flat_map(Tier::slots).any(|slot| wanted(&slot.entry));
         Err(if is_any { PickError::Saturated } else { PickError::AllExcluded })
     }
+}
+
+/// Finds the endpoint whose ejection ends soonest: where nothing listens, something may listen first where it has been tried
+/// longest ago. No strategy has a say in this.
+fn soonest<K, V>(tier: &Tier<K, V>, admits: &dyn Fn(&Entry<K, V>) -> bool) -> Option<usize> {
+    let admitted = tier.slots().enumerate().filter(|(_, slot)| admits(&slot.entry));
+    let until_ms = |slot: &Slot<K, V>| slot.entry.state.until_ms.load(Ordering::Relaxed);
+    admitted.min_by_key(|(_, slot)| until_ms(slot)).map(|(index, _)| index)
 }
 
 /// Chooses an endpoint of one tier.
@@ -378,6 +398,16 @@ pub enum PickError {
     /// Every endpoint has as many calls in flight as it may have.
     #[error("all endpoints are at their limit of calls in flight")]
     Saturated,
+}
+
+impl<K, V> Table<K, V> {
+    /// The tier that every pick is made from and of which every entry may be used, if there is one and no slow start; else an
+    /// empty one.
+    fn simple(&self, config: &Config) -> Tier<K, V> {
+        let is_simple = self.spill == 0.0 && config.max_in_flight.is_none();
+        let first = self.tiers.first().filter(|tier| is_simple && tier.standing != Standing::Refused);
+        first.cloned().unwrap_or_default()
+    }
 }
 
 impl PickError {

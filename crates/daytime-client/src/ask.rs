@@ -145,7 +145,7 @@ fn limits(settings: &ClientSettings) -> CallConfig {
         .and_then(|limits| limits.with_connect(settings.connect_timeout))
         .expect("the configuration makes an attempt no longer than its request");
     match settings.hedge {
-        Some(after) => limits.with_hedge(after),
+        Some(after) => limits.with_hedge_after(after).expect("the schema has the range of the library"),
         None => limits,
     }
 }

@@ -39,9 +39,10 @@ Log:
   is lost, and nothing else. Standard output is not used.
 
 Signals:
-  SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM, SIGXCPU and SIGPWR stop the server: it deregisters, serves on for a \
-  moment (server.settle, 300ms by default), finishes open connections (server.grace, 2s by default), closes the \
-  ZooKeeper session and exits.
+  SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM, SIGXCPU and SIGPWR stop the server: it writes into its records that it is \
+  draining, leaves readers a moment to see that (500ms at most in all), deregisters, serves on for a moment \
+  (server.settle, 300ms by default), finishes open connections (server.grace, 2s by default), closes the ZooKeeper \
+  session and exits.
   Signals within 1s of the first belong to the same stop. A later one ends the server within 500ms, with as much of \
   the above as that time allows.
   A signal that was ignored at the start, such as SIGHUP under nohup, stays ignored. SIGUSR1 and SIGUSR2 do nothing.

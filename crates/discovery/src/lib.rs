@@ -55,8 +55,8 @@
 //! Discovery holds instances when more than half of those that were there a second ago, and at least three, are not
 //! there any more ([`MassDisappearance`] sets share, number and time), or when the first list of a new session lacks more
 //! than half, however few: such removals are ZooKeeper's fault more often than the servers'. Held instances stay in the
-//! set, counted in [`View::held`]; those that go meanwhile are held, too. Instances that have come within that second
-//! neither count nor are held, and leaves that were told do not count.
+//! set, and [`View::held_endpoints`] names them: callers do well to try the others first. Those that go meanwhile are held,
+//! too. Instances that have come within that second neither count nor are held, and leaves that were told do not count.
 //!
 //! All removals that have not settled count at once, so pieces that arrive within the settling time of the first are
 //! held as a whole. When pieces arrive later, at most half of the set goes before the rest is held. The hold of an

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use instance::Endpoint;
 use tokio::time::Instant;
 
 use crate::snapshot::Snapshot;
@@ -16,6 +17,7 @@ pub struct View {
     /// Whether the set is followed.
     pub freshness: Freshness,
     /// How many instances of the set are held: ZooKeeper does not list them any more, which is not believed yet.
+    /// [`held_endpoints`](Self::held_endpoints) has their endpoints.
     pub held: usize,
     /// How many children of the root are skipped because they are no instances: names that are no endpoint, or one
     /// by which a caller would reach itself (`0.0.0.0`, `::`). Counted up to a thousand; each is logged once.
@@ -27,6 +29,8 @@ pub struct View {
     /// Why the set is not followed although the link works: missing rights, for example. Discovery tries again
     /// at least once a second. Errors of the link are in [`zk_core::State`]. In the last view: why discovery has ended.
     pub trouble: Option<Arc<str>>,
+    /// The endpoints of the held instances, sorted; `None` where there are none. As many as `held`.
+    held_endpoints: Option<Arc<[Endpoint]>>,
 }
 
 /// Whether a view is followed.
@@ -58,7 +62,24 @@ pub enum Members<'a> {
 impl View {
     pub(crate) fn not_synced() -> Self {
         let freshness = Freshness::Stale { since: Instant::now() };
-        Self { snapshot: None, freshness, held: 0, skipped: 0, unreadable: 0, trouble: None }
+        Self {
+            snapshot: None,
+            freshness,
+            held: 0,
+            skipped: 0,
+            unreadable: 0,
+            trouble: None,
+            held_endpoints: None,
+        }
+    }
+
+    /// Takes over the endpoints that are held, which are sorted.
+    pub(crate) fn set_held<'a>(&mut self, endpoints: impl Iterator<Item = &'a Endpoint> + Clone) {
+        if !endpoints.clone().eq(self.held_endpoints()) {
+            let endpoints: Arc<[_]> = endpoints.cloned().collect();
+            self.held = endpoints.len();
+            self.held_endpoints = Some(endpoints).filter(|endpoints| !endpoints.is_empty());
+        }
     }
 
     /// Returns what is known about the members.
@@ -68,6 +89,20 @@ impl View {
             Some(snapshot) if snapshot.is_empty() => Members::Empty,
             Some(snapshot) => Members::Set(snapshot),
         }
+    }
+
+    /// Returns the endpoints of the held instances, sorted: the snapshot has them, and ZooKeeper does not list them any
+    /// more. Call the others first. Empty while nothing is held.
+    ///
+    /// A reader of [`views`](crate::Discovery::views) is woken when others are held than before, also where the set and
+    /// the number stay the same.
+    pub fn held_endpoints(&self) -> &[Endpoint] {
+        self.held_endpoints.as_deref().unwrap_or_default()
+    }
+
+    /// Returns whether the instance at an endpoint is held: in time that grows with the logarithm of [`held`](Self::held).
+    pub fn is_held(&self, endpoint: &Endpoint) -> bool {
+        self.held_endpoints().binary_search(endpoint).is_ok()
     }
 
     /// Returns whether the set is followed right now.

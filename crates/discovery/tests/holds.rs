@@ -11,6 +11,7 @@ use common::{
     serve_with_proxy, start, view_where,
 };
 use discovery::Config;
+use instance::Endpoint;
 use tokio::time::{Instant, sleep};
 use zk_testing::raw::{self, MultiOp};
 
@@ -19,6 +20,10 @@ on_both_watches! {
     fault_34_a_held_instance_that_refuses_a_connection_goes_at_once,
     fault_34_a_hold_begins_again_after_an_outage,
     without_a_link_only_the_operator_removes_held_instances,
+}
+
+fn endpoint(port: u16) -> Endpoint {
+    format!("127.0.0.1:{port}").parse().unwrap()
 }
 
 const TEN: [u16; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
@@ -44,10 +49,13 @@ async fn fault_34_instances_that_go_in_one_transaction_are_held_as_a_whole(watch
     remove_eight(&observer).await;
     let held = view_where(&discovery, "all of them held", |view| view.held == 8).await;
     assert_eq!(held.snapshot, before.snapshot);
+    assert!(held.held_endpoints().iter().map(Endpoint::port).eq(1..=8));
+    assert!(held.is_held(&endpoint(8)) && !held.is_held(&endpoint(9)) && !held.is_held(&endpoint(11)));
     // A view with held instances is live, and the operator may release them.
     assert!(held.is_live());
     discovery.release_held();
-    ports_become(&discovery, &[9, 10]).await;
+    let view = ports_become(&discovery, &[9, 10]).await;
+    assert_eq!((view.held, view.held_endpoints()), (0, &[][..]));
 }
 
 async fn fault_34_a_held_instance_that_refuses_a_connection_goes_at_once(watches: Watches) {
@@ -61,10 +69,11 @@ async fn fault_34_a_held_instance_that_refuses_a_connection_goes_at_once(watches
     view_where(&discovery, "held", |view| view.held == 8).await;
     // A listed instance refuses first, and stays.
     for port in [9, 3] {
-        discovery.report_refused(&format!("127.0.0.1:{port}").parse().unwrap());
+        discovery.report_refused(&endpoint(port));
     }
     let view = ports_become(&discovery, &[1, 2, 4, 5, 6, 7, 8, 9, 10]).await;
     assert_eq!(view.held, 7);
+    assert!(view.is_held(&endpoint(1)) && !view.is_held(&endpoint(3)));
 }
 
 const HOLD: Duration = Duration::from_secs(2);
@@ -99,7 +108,7 @@ async fn without_a_link_only_the_operator_removes_held_instances(watches: Watche
     proxy.refuse().await;
     becomes_stale(&discovery).await;
     // Without a link a refused connection removes nothing, and the time of the hold stops.
-    discovery.report_refused(&"127.0.0.1:1".parse().unwrap());
+    discovery.report_refused(&endpoint(1));
     sleep(HOLD + Duration::from_millis(500)).await;
     assert_eq!(ports(&discovery.view()).unwrap(), TEN);
     discovery.release_held();

@@ -15,6 +15,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Instance::new("10.0.0.7:8897".parse()?).with_weight(50).with_tag("zone", "a").with_owner(owner);
     let written = Plain.encode(&instance)?;
     println!("written  {}  {}", written.segment, String::from_utf8_lossy(&written.data));
+    let leaving = Plain.encode(&instance.with_draining(true))?;
+    println!("draining {}  {}", leaving.segment, String::from_utf8_lossy(&leaving.data));
 
     let invalid: [(&str, &[u8]); 6] = [
         ("127.0.0.1:8897", b""),

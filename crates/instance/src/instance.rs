@@ -10,7 +10,7 @@ pub const DEFAULT_WEIGHT: u32 = 100;
 /// The largest weight that is written; reading takes any `u32`.
 pub const MAX_WEIGHT: u32 = 1_000_000;
 
-/// One registered instance: its endpoint, its weight, its tags and the owner that wrote it.
+/// One registered instance: its endpoint, its weight, its tags, whether it is draining, and the owner that wrote it.
 ///
 /// Nothing is checked here beyond the endpoint: a [`Format`](crate::Format) refuses what it cannot write.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,15 +18,16 @@ pub struct Instance {
     endpoint: Endpoint,
     weight: u32,
     tags: BTreeMap<String, String>,
+    draining: bool,
     /// Boxed, as it is large and many instances have none.
     owner: Option<Box<Owner>>,
 }
 
 impl Instance {
-    /// Describes an instance with [`DEFAULT_WEIGHT`], no tags and no known owner.
+    /// Describes an instance with [`DEFAULT_WEIGHT`], no tags and no known owner, and that is not draining.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, weight: DEFAULT_WEIGHT, tags: BTreeMap::new(), owner: None }
+        Self { endpoint, weight: DEFAULT_WEIGHT, tags: BTreeMap::new(), draining: false, owner: None }
     }
 
     /// Sets the weight: its share of the calls relative to the weights of the others, 0 to [`MAX_WEIGHT`].
@@ -49,6 +50,13 @@ impl Instance {
     #[must_use]
     pub fn with_tags(mut self, tags: BTreeMap<String, String>) -> Self {
         self.tags = tags;
+        self
+    }
+
+    /// Says whether it is draining: about to leave. It still answers, and asks callers to send nothing new.
+    #[must_use]
+    pub fn with_draining(mut self, draining: bool) -> Self {
+        self.draining = draining;
         self
     }
 
@@ -81,6 +89,12 @@ impl Instance {
     #[must_use]
     pub fn tag(&self, key: &str) -> Option<&str> {
         self.tags.get(key).map(String::as_str)
+    }
+
+    /// Returns whether it is draining: about to leave, so that nothing new should be sent to it.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining
     }
 
     /// Returns the owner that wrote it; `None` if the record names none, or an invalid one.

@@ -20,7 +20,7 @@
 //! - [`Endpoint`]: an address and a port that can be called, with exactly one form, as it names a znode. Port 0,
 //!   `0.0.0.0` and `::` (by which a caller reaches itself) are no endpoints: they can neither be registered nor
 //!   found.
-//! - [`Instance`]: an endpoint with its weight, its tags and the [`Owner`] that wrote it.
+//! - [`Instance`]: an endpoint with its weight, its tags, whether it is draining, and the [`Owner`] that wrote it.
 //! - [`Format`]: writes an instance as a znode's name and data, and reads it. Writing is strict: every reader
 //!   understands the result, or an error names what is invalid. Reading is tolerant: a name that is an endpoint, in
 //!   any spelling, is an instance whatever its data; [`Remark`]s report the parts of the data that are invalid (16 at

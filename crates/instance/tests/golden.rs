@@ -51,3 +51,10 @@ fn the_facts_about_the_owner_keep_their_bytes() {
     let instance = Instance::new(endpoint("10.0.0.7:8897")).with_tag("zone", "eu-1a").with_owner(owner);
     assert_golden(instance, "10.0.0.7:8897", include_bytes!("golden/owner.json"));
 }
+
+#[test]
+fn a_draining_instance_keeps_its_bytes() {
+    let owner = Owner::new(Incarnation::from_bytes([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]));
+    let instance = Instance::new(endpoint("10.0.0.7:8897")).with_tag("zone", "eu-1a").with_owner(owner);
+    assert_golden(instance.with_draining(true), "10.0.0.7:8897", include_bytes!("golden/draining.json"));
+}

@@ -260,6 +260,29 @@ fn the_valid_fields_of_an_invalid_record_are_kept() {
 }
 
 #[test]
+fn an_instance_is_draining_only_if_its_tag_says_true() {
+    for owner in ["", ",\"owner.incarnation\":\"000102030405060708090a0b0c0d0e0f\""] {
+        let read_as = |value: &str| {
+            read(format!(r#"{{"Weight":7,"Tags":{{"owner.draining":{value}{owner}}}}}"#).as_bytes())
+        };
+        let Decoded { instance, remarks } = read_as("\"true\"");
+        assert!(instance.is_draining() && instance.tags().is_empty() && remarks.is_empty(), "{remarks:?}");
+        assert_eq!((instance.weight(), instance.owner().is_some()), (7, !owner.is_empty()));
+        for value in ["false", "", "True", "1", " true", "yes"] {
+            let Decoded { instance, remarks } = read_as(&format!("\"{value}\""));
+            assert!(!instance.is_draining(), "{value:?}");
+            assert_eq!(instance.tag("owner.draining"), Some(value), "it is not lost");
+            assert_eq!(remarks, [Remark::OwnerFact { key: "owner.draining" }], "{value:?}");
+            assert_eq!((instance.weight(), instance.owner().is_some()), (7, !owner.is_empty()));
+        }
+        let Decoded { instance, remarks } = read_as("true");
+        assert!(!instance.is_draining());
+        let found = JsonType::Bool;
+        assert_eq!(remarks, [Remark::TagValue { key: "owner.draining".into(), found }]);
+    }
+}
+
+#[test]
 fn remarks_are_bounded_in_number_and_length() {
     let tags: Vec<String> = (0..1000).map(|n| format!(r#""{n:04}{}":1"#, "k".repeat(40))).collect();
     let data = format!(r#"{{"{}":0,"Tags":{{{}}}}}"#, "f".repeat(5000), tags.join(","));

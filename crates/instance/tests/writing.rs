@@ -18,7 +18,7 @@ fn the_format_can_be_chosen_at_run_time() {
 
 #[test]
 fn a_tag_with_an_invalid_key_is_refused_with_the_key_in_the_error() {
-    for key in ["owner.host", "owner.", "owner.team"] {
+    for key in ["owner.host", "owner.", "owner.team", "owner.draining"] {
         let refused = EncodeError::ReservedKey { key: key.into() };
         assert_eq!(Plain.encode(&plain().with_tag(key, "x")), Err(refused));
     }
@@ -35,6 +35,12 @@ fn the_weight_has_a_limit() {
     assert!(Plain.encode(&plain().with_weight(MAX_WEIGHT)).is_ok());
     let refused = EncodeError::Weight { weight: MAX_WEIGHT + 1 };
     assert_eq!(Plain.encode(&plain().with_weight(MAX_WEIGHT + 1)), Err(refused));
+}
+
+#[test]
+fn an_instance_that_is_not_draining_any_more_is_written_as_before() {
+    let back = plain().with_draining(true).with_draining(false);
+    assert_eq!(Plain.encode(&back), Plain.encode(&plain()));
 }
 
 #[test]
@@ -73,10 +79,11 @@ prop_compose! {
         port in 1..=u16::MAX,
         weight in 0..=MAX_WEIGHT,
         tags in prop::collection::btree_map("[a-zA-Z0-9. ü]{1,10}", ".{0,20}", 0..8),
+        draining: bool,
         owner in prop::option::of(owners()),
     ) -> Instance {
         let endpoint = Endpoint::new(Host::V6(ip.into()), port).expect("an address that can be called");
-        let mut instance = Instance::new(endpoint).with_weight(weight).with_tags(tags);
+        let mut instance = Instance::new(endpoint).with_weight(weight).with_tags(tags).with_draining(draining);
         if let Some(owner) = owner { instance = instance.with_owner(owner); }
         instance
     }
@@ -107,7 +114,7 @@ proptest! {
 
     #[test]
     fn any_data_like_a_record_is_read_as_an_instance(
-        data in "\\{\"(Weight|weight|Tags)\":[-0-9.e\"a-z\\[\\{]{0,8}(,\"Tags\":\\{\"owner.[a-z]{0,4}\":\"[^\"]{0,8}\"\\})?\\}"
+        data in "\\{\"(Weight|weight|Tags)\":[-0-9.e\"a-z\\[\\{]{0,8}(,\"Tags\":\\{\"owner.([a-z]{0,4}|draining)\":\"[^\"]{0,8}\"\\})?\\}"
     ) {
         let decoded = Plain.decode("127.0.0.1:8897", data.as_bytes()).unwrap();
         prop_assert!(decoded.remarks.iter().all(|remark| !remark.to_string().contains('\n')));

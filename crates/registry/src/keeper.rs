@@ -48,7 +48,7 @@ use crate::readiness::{ConnectionId, Readiness};
 use crate::shared::Shared;
 use crate::singleflight::Ticket;
 use crate::status::Status;
-use crate::wish::Wish;
+use crate::wish::{Record, Wish};
 use io::{Effect, Input, Moment, Permit, Reply, Request};
 use known::Known;
 use machine::Machine;
@@ -87,17 +87,25 @@ struct Keeper {
     _registrar: watch::Receiver<()>,
 }
 
-/// Starts the task that keeps the znode, and returns its status. The task ends when the instance is deregistered and the
+/// What a keeper publishes.
+pub(crate) struct Published {
+    pub(crate) status: watch::Receiver<Status>,
+    /// The record that the znode is known to have; `None` while a change is on its way, or nothing is known.
+    pub(crate) on_znode: watch::Receiver<Option<Record>>,
+}
+
+/// Starts the task that keeps the znode. The task ends when the instance is deregistered and the
 /// znode is gone, or when the link is closed. Its registrar waits for that: see [`Shared::tasks`].
-pub(crate) fn spawn(shared: Arc<Shared>, name: Name) -> watch::Receiver<Status> {
+pub(crate) fn spawn(shared: Arc<Shared>, name: Name) -> Published {
     let Name { path, inbox, claim, mut wish, registrar } = name;
     let (status, status_rx) = watch::channel(Status::Pending { trouble: None });
+    let (on_znode, on_znode_rx) = watch::channel(None);
     shared.context.metrics.begin(&status.borrow());
     let pace = Pace::new(shared.zk.sources().rng(), shared.config.audit_interval());
     let known = Known::new(path.clone(), claim, Watching::new(inbox.counts()), pace);
     let machine = Machine::new(wish.borrow_and_update().clone(), known);
     let (span, tasks) = (info_span!("keeper", %path), shared.tasks.clone());
-    let reporter = Reporter { shared: shared.clone(), path: path.clone(), status };
+    let reporter = Reporter { shared: shared.clone(), path: path.clone(), status, on_znode };
     let keeper = Keeper {
         path,
         counted: inbox.counts(),
@@ -116,7 +124,7 @@ pub(crate) fn spawn(shared: Arc<Shared>, name: Name) -> watch::Receiver<Status> 
         shared,
     };
     tasks.spawn(keeper.run().instrument(span));
-    status_rx
+    Published { status: status_rx, on_znode: on_znode_rx }
 }
 
 impl Keeper {
@@ -129,6 +137,7 @@ impl Keeper {
                 }
                 self.perform(effect);
             }
+            self.reporter.confirm(self.machine.on_znode());
             let input = self.next_input().await;
             trace!(?input, "input");
             let moment = self.moment();

@@ -36,7 +36,7 @@
 //! | znode of another owner | never touches it: [`Status::Conflict`] names the holder, and two rivals never fight. Takes the name once it is free: at once by watch, or, if the event was lost, after 1 s at first and one audit interval at last |
 //! | an ACL denies a request | reports [`TroubleKind::Denied`] and retries within 1 s; no other registration is affected |
 //! | the server closes the connection on a write | reports [`TroubleKind::CutOff`] and writes more and more rarely; each attempt costs the link a reconnect, and no other znode changes |
-//! | [`Registration::update`], however often | writes the latest record at once, with the version that is known: it is on the znode within two round trips, if no other client writes |
+//! | [`Registration::update`], however often | writes the latest record at once, with the version that is known: it is on the znode within two round trips, if no other client writes; [`Registration::updated`] waits for that |
 //! | [`Registration::deregister`] | deletes the znode at once, whatever else is under way, and tells that it was meant: see "A deletion that is told" |
 //!
 //! * [`Registration::status`] is true at any time: [`Status::Registered`] only while the znode is known to exist, the link is
@@ -45,7 +45,7 @@
 //! * The znode is EPHEMERAL, owned by the process's one session, and named `root/host:port`, in the endpoint's one
 //!   form. It has the configured ACL ([`Config::with_acl`]), as have the root and its parents where they were
 //!   missing; znodes that exist keep theirs.
-//! * Weight and tags change in place. A deregistered instance stays deregistered.
+//! * Weight, tags and whether an instance is draining change in place. A deregistered instance stays deregistered.
 //! * A task that ends early (a panic in a [`Format`](instance::Format), a runtime that is dropped) leaves its registrations
 //!   [`Status::Abandoned`], and no call waits for it. [`Registrar::shutdown`] waits for the end of all tasks.
 //! * With [`Zk::start_on`](zk_core::Zk::start_on), the same seed and the same ensemble give the same requests.

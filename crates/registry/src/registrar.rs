@@ -16,7 +16,7 @@ use zk_core::Zk;
 use crate::config::Config;
 use crate::decide::Claim;
 use crate::error::{RegisterError, ShutdownError};
-use crate::keeper::{self, Name};
+use crate::keeper::{self, Name, Published};
 use crate::process;
 use crate::registration::Registration;
 use crate::shared::Shared;
@@ -121,8 +121,8 @@ impl Registrar {
         let registrar = task.get_or_insert_with(|| task::spawn(shared)).clone();
         let claim = Claim::new(owner.clone(), is_vouched);
         let name = Name { path: path.clone(), inbox, claim, wish, registrar };
-        let status = keeper::spawn(shared.clone(), name);
-        Ok(Registration { shared: shared.clone(), path, owner, wish: wish_tx, status })
+        let Published { status, on_znode } = keeper::spawn(shared.clone(), name);
+        Ok(Registration { shared: shared.clone(), path, owner, wish: wish_tx, status, on_znode })
     }
 
     /// Deregisters every instance of this registrar, also those whose [`Registration`] was dropped, and waits until they

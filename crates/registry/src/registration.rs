@@ -11,7 +11,7 @@ use zk_core::ZnodePath;
 use crate::error::{DeregisterError, RegisterError};
 use crate::shared::Shared;
 use crate::status::Status;
-use crate::wish::Wish;
+use crate::wish::{Record, Wish};
 
 /// A declared instance, kept registered until it is deregistered.
 ///
@@ -23,6 +23,8 @@ pub struct Registration {
     pub(crate) owner: Owner,
     pub(crate) wish: watch::Sender<Wish>,
     pub(crate) status: watch::Receiver<Status>,
+    /// The record that the znode is known to have; `None` while a change is on its way, or nothing is known.
+    pub(crate) on_znode: watch::Receiver<Option<Record>>,
 }
 
 impl Registration {
@@ -57,9 +59,9 @@ impl Registration {
         }
     }
 
-    /// Changes weight and tags in place. Returns at once: the znode follows within two round trips while the link is up,
-    /// and every later registration in another session has the new ones. Of updates that come faster, the latest is
-    /// written.
+    /// Changes the record in place: weight, tags, whether it is draining. Returns at once: the znode follows within two round
+    /// trips while the link is up, and every later registration in another session has the new record. Of updates that come
+    /// faster, the latest is written. [`updated`](Self::updated) waits for it.
     ///
     /// # Errors
     /// [`RegisterError`], if the instance cannot be written, has another endpoint, or was deregistered.
@@ -80,6 +82,34 @@ impl Registration {
             changed
         });
         if alive { Ok(()) } else { Err(RegisterError::Deregistered(self.path.clone())) }
+    }
+
+    /// Waits until the instance is registered with the latest record, however long that takes: one round trip from an
+    /// [`update`](Self::update) on where the link is up, no other is on its way, and nothing refuses it. Watch [`statuses`](Self::statuses) beside it
+    /// where a link that is down, a conflict or a trouble should end the wait.
+    ///
+    /// # Errors
+    /// [`RegisterError::Deregistered`] if the instance is deregistered or abandoned, or the link is closed, before.
+    ///
+    /// # Cancel safety
+    /// Safe: the update goes on.
+    pub async fn updated(&self) -> Result<(), RegisterError> {
+        let (mut wish, mut on_znode) = (self.wish.subscribe(), self.on_znode.clone());
+        loop {
+            // Also an update that takes back another one, of which the keeper has learned nothing, changes what is awaited.
+            let wanted = wish.borrow_and_update().clone();
+            if on_znode.borrow_and_update().as_ref().is_some_and(|record| wanted.is_for(record)) {
+                return Ok(());
+            }
+            tokio::select! {
+                changed = on_znode.changed() => {
+                    // The keeper has ended.
+                    changed.map_err(|_| RegisterError::Deregistered(self.path.clone()))?;
+                }
+                // It does not fail: its sender is in `self`.
+                _ = wish.changed() => {}
+            }
+        }
     }
 
     /// Deletes the znode, and waits until the ensemble has confirmed the deletion: one round trip while it is registered,

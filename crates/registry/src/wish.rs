@@ -17,6 +17,13 @@ pub(crate) enum Wish {
     Absent,
 }
 
+impl Wish {
+    /// Whether a znode with this record is what is wanted.
+    pub(crate) fn is_for(&self, record: &Record) -> bool {
+        matches!(self, Self::Present(wanted) if wanted == record)
+    }
+}
+
 impl From<Vec<u8>> for Record {
     fn from(data: Vec<u8>) -> Self {
         Self(data.into())

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use in_virtual_time::*;
 use instance::Instance;
-use registry::{Registration, Socket, Status, TroubleKind};
+use registry::{RegisterError, Registration, Socket, Status, TroubleKind};
 use simulation::{Fault, Match, Verb, Version};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{ErrorKind, EventKind};
@@ -100,6 +100,91 @@ async fn an_update_costs_a_write_where_events_overtake_replies() {
     for registration in &registrations {
         assert_eq!(service.about(registration, mark), [Verb::SetData]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn updates_of_all_are_pipelined_and_awaited_for_a_round_trip() {
+    for count in KINDS {
+        let service = Service::on(even());
+        let registrations = service.registered(0..count).await;
+        let mark = service.mark();
+        let started = Instant::now();
+        for (i, registration) in registrations.iter().enumerate() {
+            registration.update(instance(i).with_weight(7)).unwrap();
+        }
+        for registration in &registrations {
+            registration.updated().await.unwrap();
+            assert_eq!(service.weight(registration), Some(7));
+        }
+        // 256 at a time.
+        let turns = if count == 1 { 1 } else { 2 };
+        assert_eq!(started.elapsed(), turns * ROUND_TRIP, "{count}");
+        for registration in &registrations {
+            let seen = service.about(registration, mark);
+            assert_eq!(seen.iter().filter(|verb| **verb == Verb::SetData).count(), 1, "{seen:?}");
+            timeout(Duration::from_millis(1), registration.updated()).await.expect("at once").unwrap();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_is_awaited_through_whatever_delays_it() {
+    for count in KINDS {
+        let service = Service::on(even());
+        let registrations = service.registered(0..count).await;
+        let one = &registrations[0];
+        let waits = Duration::from_secs(30);
+
+        service.ensemble.refuse_connects(true);
+        service.ensemble.cut();
+        one.update(instance(0).with_weight(7)).unwrap();
+        timeout(waits, one.updated()).await.expect_err("there is no link");
+        service.ensemble.refuse_connects(false);
+        timeout(SOON, one.updated()).await.unwrap().unwrap();
+        assert_eq!((service.weight(one), one.status().is_registered()), (Some(7), true));
+
+        // While an update is on its way nothing is the latest, though the one before is on the znode.
+        let held = service.ensemble.fault(Verb::SetData, Fault::Hold);
+        one.update(instance(0).with_weight(8)).unwrap();
+        held.wait_fired().await;
+        one.update(instance(0).with_weight(7)).unwrap();
+        timeout(ROUND_TRIP, one.updated()).await.expect_err("the other one has no reply");
+        held.release();
+        timeout(SOON, one.updated()).await.unwrap().unwrap();
+        assert_eq!(service.weight(one), Some(7));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_awaits_an_update_that_is_taken_back_at_once_waits_for_nothing() {
+    let service = Service::on(even());
+    let one = service.registered(0..1).await.remove(0);
+    let mark = service.mark();
+    one.update(instance(0).with_weight(7)).unwrap();
+    let waits = async {
+        tokio::join!(one.updated(), async {
+            // The wait has begun, and the keeper has not been woken yet.
+            one.update(instance(0)).unwrap();
+        })
+        .0
+    };
+    timeout(ROUND_TRIP, waits).await.expect("at once").unwrap();
+    assert_eq!(service.about(&one, mark), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_an_update_ends_with_the_registration() {
+    let service = Service::on(even());
+    let one = service.registered(0..1).await.remove(0);
+    let stuck = service.ensemble.fault(Match::verb(Verb::SetData).always(), Fault::Refuse(ErrorKind::Busy));
+    one.update(instance(0).with_weight(7)).unwrap();
+    let (updated, left) = tokio::join!(one.updated(), async {
+        stuck.wait_fired().await;
+        one.deregister(SOON).await
+    });
+    left.unwrap();
+    assert!(matches!(updated, Err(RegisterError::Deregistered(_))), "{updated:?}");
+    assert!(matches!(one.updated().await, Err(RegisterError::Deregistered(_))));
 }
 
 // === Leaving ===

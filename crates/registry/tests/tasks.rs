@@ -43,6 +43,7 @@ async fn assert_abandoned(registration: &Registration) {
     assert_eq!(timeout(SOON, is_final).await.unwrap(), Status::Abandoned);
     let waits = async {
         assert!(matches!(registration.registered().await, Err(RegisterError::Deregistered(_))));
+        assert!(matches!(registration.updated().await, Err(RegisterError::Deregistered(_))));
         registration.deregister(SOON).await.unwrap_err();
     };
     timeout(Duration::from_millis(1), waits).await.expect("at once");

@@ -5,15 +5,19 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use discovery::{Change, Discovery, Records, Snapshot, View};
+use instance::Instance;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use system_tests::{Process, TestBed, free_port, free_ports, name};
 use test_zookeeper::Server;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use zk_testing::proxy::{Action, Match, Op, Proxy};
+use zk_core::Zk;
+use zk_testing::proxy::{Action, Match, Op, Proxy, Seen};
 use zk_testing::{SESSION, SOON, eventually, holds_within, raw};
 
 /// How long an orderly end may take.
@@ -98,6 +102,132 @@ async fn every_stop_signal_deregisters_the_server_and_closes_its_session() {
     }
     no_session_but(&before, &zk, "a server").await;
     bed.observer.until("none", AT_ONCE, |nodes| nodes.is_empty()).await.unwrap();
+}
+
+/// Follows the records of the root.
+fn follow(zk: &Server) -> (Zk, Discovery) {
+    let link = Zk::start(zk_core::Config::new(&zk.connect_string()).unwrap()).unwrap();
+    let config = discovery::Config::new("/go_servers".parse().unwrap()).with_records(Records::Read);
+    // One-shot watches do not see that a leave is told.
+    let config = config.with_hold(Duration::ZERO).unwrap();
+    let discovery = Discovery::start(link.clone(), config);
+    (link, discovery)
+}
+
+/// Waits until a server knows that its instances are registered: that is after the znodes are there, once it watches them.
+async fn knows_that_it_is_registered(server: &Process, instances: usize) {
+    let known = async || server.err().matches("report: registered ").count() == instances;
+    eventually("it knows that it is registered", known).await;
+}
+
+/// How often each znode was written before the first of them left. None was after that.
+fn writes_before_the_first_leave(through: &Proxy, ports: &[u16]) -> Vec<usize> {
+    let requests = through.requests();
+    let is_leave = |seen: &Seen| matches!(seen.op, Op::Multi | Op::Delete | Op::CloseSession);
+    let first = requests.iter().position(is_leave).unwrap();
+    let of = |requests: &[Seen], path: &str| {
+        requests.iter().filter(|seen| seen.op == Op::SetData && seen.path.as_deref() == Some(path)).count()
+    };
+    let paths: Vec<_> = ports.iter().map(|port| format!("/go_servers/{}", name(*port))).collect();
+    for path in &paths {
+        assert_eq!(of(&requests[first..], path), 0, "{path} is written as it leaves: {requests:?}");
+    }
+    paths.iter().map(|path| of(&requests[..first], path)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_says_that_it_is_draining_while_it_still_answers_and_then_leaves() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (zk, bed) = bed().await;
+    let through = Proxy::start(zk.addr()).await.unwrap();
+    let bed = bed.through(through.addr());
+    let ports = free_ports(3);
+    // A third of it, and not more than half a second, is the time that a busy machine has to notice.
+    let file = format!("[server]\nports = {ports:?}\nsettle = '3s'\n");
+    bed.write("config/daytime.toml", &file);
+    let server = bed.server_with(&["--zookeeper", bed.hosts()]);
+    knows_that_it_is_registered(&server, ports.len()).await;
+    let (_link, discovery) = follow(&zk);
+    let mut views = discovery.views();
+    let with_records = |view: &Arc<View>| {
+        let instances = view.snapshot.iter().flat_map(|set| set.instances());
+        instances.filter(|instance| instance.owner().is_some()).count() == ports.len()
+    };
+    timeout(SOON, views.wait_for(with_records)).await.expect("all with their records").unwrap();
+    let mut changes = discovery.changes();
+    let Some(Change::Reset(before)) = changes.next().await else { panic!("the whole set first") };
+    through.clear();
+
+    server.signal(Signal::SIGTERM);
+    let (mut draining, mut gone) = (BTreeSet::new(), BTreeSet::new());
+    while gone.len() < ports.len() {
+        match timeout(SOON, changes.next()).await.expect("another change").unwrap() {
+            Change::Updated { old, new } => {
+                assert!(new.is_draining(), "{new:?}");
+                assert_eq!(old, *before.get(old.endpoint()).unwrap());
+                assert_eq!(Instance::clone(&new).with_draining(false), *old, "nothing else changes");
+                assert!(gone.is_empty(), "all say so before one leaves");
+                draining.insert(new.endpoint().port());
+            }
+            Change::Removed(last) => {
+                assert!(last.is_draining() && draining.contains(&last.endpoint().port()), "{last:?}");
+                TcpStream::connect(("127.0.0.1", last.endpoint().port())).await.expect("it settles");
+                gone.insert(last.endpoint().port());
+            }
+            // A busy machine may miss a view.
+            Change::Reset(set) => {
+                let of = |set: &Snapshot| set.endpoints().map(|one| one.port()).collect::<BTreeSet<_>>();
+                draining.extend(set.instances().filter(|one| one.is_draining()).map(|i| i.endpoint().port()));
+                gone.extend(of(&before).difference(&of(&set)));
+            }
+            Change::Added(instance) => panic!("{instance:?}"),
+        }
+    }
+    assert_eq!(draining.len(), ports.len(), "{draining:?}");
+    let exit = server.exit(ORDERLY).await.unwrap();
+    assert_eq!(exit.code, Some(0), "{}", exit.err);
+    assert_eq!(writes_before_the_first_leave(&through, &ports), [1, 1, 1], "one write each");
+}
+
+/// No reply, a refusal, no link: the stop takes its time, and no instance stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_cannot_say_that_it_is_draining_stops_in_time_all_the_same() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (zk, bed) = bed().await;
+    let through = Proxy::start(zk.addr()).await.unwrap();
+    let bed = bed.through(through.addr());
+    let by_hand = raw::Client::connect(zk.addr(), Duration::from_secs(4)).await.unwrap();
+    for (trouble, logged) in [
+        ("no reply", "leave not announced in the records: no reply in time"),
+        ("no reply ever again", "leave not announced in the records: no reply in time"),
+        ("the write is denied", "leave announced in the records written=0"),
+        ("no link", "leave announced in the records written=0"),
+    ] {
+        let port = free_port();
+        let server = bed.server(&[port]);
+        knows_that_it_is_registered(&server, 1).await;
+        match trouble {
+            "no reply" => drop(through.on(Match::op(Op::SetData), Action::SwallowReply)),
+            "no reply ever again" => through.hang().await.unwrap(),
+            "the write is denied" => {
+                let all_but_write = raw::permission::ALL & !raw::permission::WRITE;
+                let acl = raw::Acl::new(all_but_write, "world", "anyone");
+                by_hand.set_acl(&format!("/go_servers/{}", name(port)), &[acl]).await.unwrap();
+            }
+            _ => {
+                through.refuse().await;
+                server.until_logged("connection lost").await;
+            }
+        }
+        server.signal(Signal::SIGTERM);
+        let exit = server.exit(ORDERLY).await.unwrap_or_else(|late| panic!("{trouble}: {late}"));
+        assert_eq!(exit.code, Some(0), "{trouble}: {}", exit.err);
+        assert!(exit.err.contains(logged), "{trouble}: {}", exit.err);
+        through.pass().await.unwrap();
+        // With its session, where nothing else was possible.
+        let gone = bed.observer.until("none", SOON, |nodes| nodes.is_empty()).await;
+        gone.unwrap_or_else(|left| panic!("{trouble}: {left}"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+/// The longest time that is taken: beyond it, one would rather restart the caller.
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(3600);
+
 /// A number out of range.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
@@ -67,6 +70,14 @@ pub enum ConfigError {
     Connect {
         /// How long connecting would last.
         connect: Duration,
+        /// How long an attempt lasts.
+        attempt: Duration,
+    },
+    /// A hedge that begins at once, or when the attempt is over.
+    #[error("a hedge begins after {after:?}, expected 1ms to {attempt:?} (one attempt)")]
+    Hedge {
+        /// After which time it would begin.
+        after: Duration,
         /// How long an attempt lasts.
         attempt: Duration,
     },

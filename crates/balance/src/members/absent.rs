@@ -5,7 +5,6 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use super::health::Identity;
-use super::millis;
 
 /// For how long an endpoint that left is remembered, in case it comes back.
 pub const MEMORY: Duration = Duration::from_secs(60);
@@ -51,7 +50,7 @@ impl<K: Eq + Hash + Clone> Absent<K> {
     }
 
     pub(super) fn forget_old(&mut self, now_ms: u64) {
-        let oldest = now_ms.saturating_sub(millis(MEMORY));
+        let oldest = now_ms.saturating_sub(MEMORY.as_millis() as u64);
         while self.left.first_key_value().is_some_and(|(_, (at_ms, _))| *at_ms < oldest) {
             self.forget_first();
         }

@@ -36,12 +36,16 @@ impl<K, V> Tiers<K, V> {
         Place { standing, bits, index: class.slots.len() - 1 }
     }
 
-    pub(super) fn set(&mut self, place: Place, slot: Slot<K, V>) {
-        if let Some(class) = self.classes.get_mut(&(place.standing, place.bits)) {
-            class.total -= class.slots.get(place.index).map_or(0, weight);
-            class.total += weight(&slot);
-            class.slots.set(place.index, slot);
+    /// Replaces the entry at a place. Returns whether it is another one.
+    pub(super) fn set(&mut self, place: Place, slot: Slot<K, V>) -> bool {
+        let Some(class) = self.classes.get_mut(&(place.standing, place.bits)) else { return false };
+        let Some(old) = class.slots.get(place.index) else { return false };
+        if Arc::ptr_eq(&old.entry, &slot.entry) {
+            return false;
         }
+        class.total = class.total - weight(old) + weight(&slot);
+        class.slots.set(place.index, slot);
+        true
     }
 
     /// Removes the endpoint at a place. Returns the one that is there now, if there is one.
@@ -75,4 +79,11 @@ impl<K, V> Tiers<K, V> {
 
 fn weight<K, V>(slot: &Slot<K, V>) -> u64 {
     u64::from(slot.entry.weight())
+}
+
+#[cfg(test)]
+impl<K, V> Tiers<K, V> {
+    pub(super) fn get(&self, place: Place) -> Option<&Slot<K, V>> {
+        self.classes.get(&(place.standing, place.bits))?.slots.get(place.index)
+    }
 }

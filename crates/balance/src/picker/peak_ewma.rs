@@ -19,7 +19,7 @@ const PENALTY: f32 = (u64::MAX / 4) as f32;
 #[derive(Clone, Copy, Debug)]
 pub struct PeakEwma {
     /// In which time the latency of an endpoint without calls falls to 37 %; 10 s by default, as in Finagle. The shorter, the sooner one
-    /// that was slow is looked at again.
+    /// that was slow is looked at again. Answers are averaged over 10 s in any case: readers share that average.
     pub decay: Duration,
 }
 

@@ -149,13 +149,9 @@ impl Removals {
         );
     }
 
-    /// The instances that are held: to be believed when the operator says so.
-    pub(super) fn held_endpoints(&self) -> Vec<Endpoint> {
-        self.pending
-            .iter()
-            .filter(|(_, removal)| removal.held)
-            .map(|(endpoint, _)| endpoint.clone())
-            .collect()
+    /// The instances that are held, sorted.
+    pub(super) fn held_endpoints(&self) -> impl Iterator<Item = &Endpoint> + Clone {
+        self.pending.iter().filter(|(_, removal)| removal.held).map(|(endpoint, _)| endpoint)
     }
 
     pub(super) fn is_held(&self, endpoint: &Endpoint) -> bool {
@@ -186,7 +182,7 @@ impl Removals {
     }
 
     pub(super) fn held(&self) -> usize {
-        self.pending.values().filter(|removal| removal.held).count()
+        self.held_endpoints().count()
     }
 
     pub(super) fn total_held(&self) -> u64 {

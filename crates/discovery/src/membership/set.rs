@@ -172,7 +172,8 @@ impl Set {
 
     /// Removes all held instances.
     pub(crate) fn release_held(&mut self) {
-        for endpoint in self.removals.held_endpoints() {
+        let held: Vec<_> = self.held_endpoints().cloned().collect();
+        for endpoint in held {
             self.remove(&endpoint);
         }
     }
@@ -190,6 +191,11 @@ impl Set {
     /// How many shown instances are held.
     pub(crate) fn held(&self) -> usize {
         self.removals.held()
+    }
+
+    /// The endpoints of the shown instances that are held, sorted.
+    pub(crate) fn held_endpoints(&self) -> impl Iterator<Item = &Endpoint> + Clone {
+        self.removals.held_endpoints()
     }
 
     /// How many removals were held so far.

@@ -46,11 +46,11 @@ pub(crate) struct Published(pub(crate) Arc<View>);
 impl fmt::Debug for Published {
     // Without moments, which differ from run to run.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let View { snapshot, freshness, held, skipped, unreadable, trouble } = &*self.0;
+        let View { snapshot, freshness, skipped, unreadable, trouble, .. } = &*self.0;
         f.debug_struct("View")
             .field("snapshot", snapshot)
             .field("live", &matches!(freshness, Freshness::Live { .. }))
-            .field("held", held)
+            .field("held", &self.0.held_endpoints())
             .field("skipped", skipped)
             .field("unreadable", unreadable)
             .field("trouble", trouble)

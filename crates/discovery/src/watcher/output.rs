@@ -91,7 +91,7 @@ impl Output {
                 self.next.snapshot = Some(Arc::new(Snapshot::new(revision, instances)));
             }
         }
-        self.next.held = membership.set.held();
+        self.next.set_held(membership.set.held_endpoints());
         self.next.skipped = membership.skipped();
         self.next.unreadable = membership.unreadable();
         let held_since = membership.set.total_held() - self.removals_held;

@@ -1,5 +1,6 @@
 //! The default format: the name is the endpoint, the data is the JSON of Kitex.
 
+mod draining;
 mod owner;
 mod read;
 mod remarks;
@@ -23,14 +24,17 @@ pub const MAX_READ: usize = 64 * 1024;
 /// The most remarks about one record; one more counts the rest.
 pub const MAX_REMARKS: usize = 16;
 
-/// The prefix of the tags with the facts about the [`Owner`](crate::Owner). It is reserved.
+/// The prefix of the tags with the facts about the [`Owner`](crate::Owner), and with what it says of the instance. It is
+/// reserved.
 pub const OWNER_PREFIX: &str = "owner.";
 
 /// The default format: a znode named by its endpoint, with the JSON that Kitex clients read.
 ///
 /// The data is `{"Weight":100,"Tags":{"zone":"a"}}`: compact, weight first, tags sorted by key. The facts
 /// about the owner are tags, too: `owner.incarnation`, `owner.host`, `owner.boot-id`, `owner.netns` (inode
-/// number), `owner.pid`, `owner.started` (milliseconds since 1970 UTC) and `owner.bound`.
+/// number), `owner.pid`, `owner.started` (milliseconds since 1970 UTC) and `owner.bound`. An instance that is draining has
+/// the tag `owner.draining` with the value `true`, which takes 24 bytes, and any other has none: readers that do not know
+/// it take it for a tag.
 ///
 /// A name is read in any spelling of an endpoint, and written in one. Data may be empty, as the servers of the
 /// tutorial leave it, or anything else: an invalid part has its default and causes a [`Remark`](crate::Remark). Field
@@ -66,6 +70,7 @@ impl Format for Plain {
                 tags.insert(key, fact);
             }
         }
+        tags.extend(draining::tag(instance));
         let record = Record { weight: instance.weight(), tags };
         let data = serde_json::to_vec(&record).expect("a map with string keys and values is always JSON");
         if data.len() > MAX_DATA {

@@ -54,7 +54,7 @@ pub enum Remark {
     },
     /// Facts about an owner without an incarnation; they stay among the tags.
     OwnerWithoutIncarnation,
-    /// A fact about the owner is invalid; it stays among the tags.
+    /// A fact about the owner is invalid, or what it says of the instance; it stays among the tags.
     OwnerFact {
         /// The key of the tag.
         key: &'static str,

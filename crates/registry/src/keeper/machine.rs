@@ -13,7 +13,7 @@ use super::reply::Replied;
 use super::work::{Stage, Work};
 use crate::readiness::Ready;
 use crate::status::{Status, Trouble};
-use crate::wish::Wish;
+use crate::wish::{Record, Wish};
 
 /// How long a leave waits for the reply to an earlier request of its znode. Then it looks: on the same connection the
 /// look comes after that request.
@@ -43,6 +43,14 @@ impl Machine {
             Stage::Conflict { until } | Stage::Waiting { until } => Some(until),
             Stage::Unready | Stage::Queued | Stage::Over => None,
         }
+    }
+
+    /// The record that the znode is known to have, if it is registered and that is the wanted one.
+    pub(super) fn on_znode(&self) -> Option<&Record> {
+        let work = &self.work;
+        let stands = work.status.is_registered() && !work.stage.is_writing();
+        let record = work.known.standing().map(|written| &written.record);
+        record.filter(|record| stands && work.wish.is_for(record))
     }
 
     /// Whether any connection of the link will do: to leave, it need not be prepared.

@@ -10,12 +10,14 @@ use super::io::Fact;
 use crate::log_limiter::limited;
 use crate::shared::Shared;
 use crate::status::Status;
+use crate::wish::Record;
 
 /// Publishes the status of one registration.
 pub(super) struct Reporter {
     pub(super) shared: Arc<Shared>,
     pub(super) path: ZnodePath,
     pub(super) status: watch::Sender<Status>,
+    pub(super) on_znode: watch::Sender<Option<Record>>,
 }
 
 impl Reporter {
@@ -49,10 +51,22 @@ impl Reporter {
         });
     }
 
+    /// Publishes the record that the znode is known to have.
+    pub(super) fn confirm(&self, record: Option<&Record>) {
+        self.on_znode.send_if_modified(|known| {
+            let is_new = known.as_ref() != record;
+            if is_new {
+                *known = record.cloned();
+            }
+            is_new
+        });
+    }
+
     /// Releases the name, then reports the final status, so that an observer of the status can register the name again.
     pub(super) fn finish(&self, end: Status) {
         self.shared.context.names.release(&self.path, end == Status::Abandoned);
         self.report(end, None);
+        self.confirm(None);
     }
 
     /// Counts and logs what has happened.

@@ -33,6 +33,13 @@ pub(super) enum Stage {
     Over,
 }
 
+impl Stage {
+    /// Whether a request is under way after which the znode may be another one.
+    pub(super) fn is_writing(&self) -> bool {
+        matches!(self, Self::Asking { request, .. } if request.is_write())
+    }
+}
+
 /// What a keeper is at.
 #[derive(Debug)]
 pub(super) struct Work {
@@ -40,7 +47,7 @@ pub(super) struct Work {
     pub(super) wish: Wish,
     pub(super) known: Known,
     /// True at any time: each change of it says what has become known.
-    status: Status,
+    pub(super) status: Status,
     /// The connection in use, and what it is prepared for.
     pub(super) on: Option<ConnectionId>,
     pub(super) ready: Option<Ready>,

@@ -173,9 +173,10 @@ impl World {
         let instances = set.instances();
         let shown: BTreeMap<_, _> =
             instances.iter().map(|one| (one.endpoint().port(), one.weight())).collect();
-        let held = set.held() > 0;
         for number in 1..=3 {
             let (is_shown, was_shown) = (shown.contains_key(&number), self.shown.contains_key(&number));
+            let held = set.held_endpoints().any(|endpoint| endpoint.port() == number);
+            assert!(!held || (is_shown && self.since(number).is_none()), "{number} is held");
             match (self.since(number), self.gone.get(&number)) {
                 (Some(_), _) if !self.records => assert!(is_shown, "{number} stands"),
                 (Some(since), _) => {

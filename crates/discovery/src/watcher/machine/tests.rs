@@ -401,6 +401,37 @@ fn a_held_instance_that_refuses_goes_only_while_the_root_is_followed() {
 }
 
 #[test]
+fn a_view_says_which_instances_are_held_and_another_follows_when_these_are_others() {
+    fn held(effect: Effect) -> Option<Vec<u16>> {
+        let Effect::Publish(Published(view)) = effect else { return None };
+        let all = view.snapshot.as_ref().unwrap().endpoints();
+        let held: Vec<_> = all.filter(|one| view.is_held(one)).map(|one| one.port()).collect();
+        assert!(view.held_endpoints().iter().map(|one| one.port()).eq(held.iter().copied()));
+        assert_eq!(view.held, held.len());
+        Some(held)
+    }
+    let mut walk = Walk::following(holds(), &[1, 2, 3, 4]);
+    let published = |walk: &mut Walk| -> Vec<Vec<u16>> {
+        walk.machine.advance(walk.now, MAX_BATCH);
+        std::iter::from_fn(|| walk.machine.poll_effect()).filter_map(held).collect()
+    };
+    (1..=3).for_each(|port| walk.deleted(port, false));
+    walk.pass(SETTLE);
+    assert_eq!(published(&mut walk), [[1, 2, 3]]);
+    // One comes back at the moment at which another one has settled: the same set, and as many are held.
+    walk.deleted(4, false);
+    walk.pass(SETTLE);
+    walk.created(1);
+    assert_eq!(published(&mut walk), [[2, 3, 4]]);
+    walk.pass(SETTLE);
+    assert_eq!(published(&mut walk), [[0; 0]; 0], "nothing has changed");
+    walk.update(Update::Down);
+    assert_eq!(published(&mut walk), [[2, 3, 4]], "a stale view still says so");
+    walk.machine.handle(Input::Release, walk.now);
+    assert_eq!(published(&mut walk), [[0; 0]]);
+}
+
+#[test]
 fn an_operator_releases_held_instances_in_every_stage() {
     let mut walk = holding();
     walk.machine.handle(Input::Release, walk.now);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::OWNER_PREFIX;
+use super::draining::DRAINING;
 use super::remarks::Remarks;
 use crate::quoted::shorten;
 use crate::{Incarnation, Owner, Remark};
@@ -37,7 +38,7 @@ pub(super) fn facts(owner: &Owner) -> impl Iterator<Item = (&'static str, Cow<'_
 
 /// Moves the facts out of the tags into an owner, if there is an incarnation.
 pub(super) fn take(tags: &mut BTreeMap<String, String>, remarks: &mut Remarks) -> Option<Owner> {
-    if !tags.keys().any(|key| key.starts_with(OWNER_PREFIX)) {
+    if !tags.keys().any(|key| key.starts_with(OWNER_PREFIX) && key != DRAINING) {
         return None;
     }
     let Some(incarnation) = take_fact::<Incarnation>(tags, INCARNATION, remarks) else {
@@ -63,7 +64,7 @@ pub(super) fn take(tags: &mut BTreeMap<String, String>, remarks: &mut Remarks) -
     if let Some(bound) = take_fact(tags, BOUND, remarks) {
         owner = owner.with_bound(bound);
     }
-    let known = [INCARNATION, HOST, BOOT_ID, NETNS, PID, STARTED, BOUND];
+    let known = [INCARNATION, HOST, BOOT_ID, NETNS, PID, STARTED, BOUND, DRAINING];
     for key in tags.keys().filter(|key| key.starts_with(OWNER_PREFIX)) {
         // A known key that is left has an invalid value, and its remark already.
         if !known.contains(&key.as_str()) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::remarks::Remarks;
-use super::{Decoded, MAX_READ, owner};
+use super::{Decoded, MAX_READ, draining, owner};
 use crate::quoted::shorten;
 use crate::{DEFAULT_WEIGHT, Endpoint, Instance, JsonType, Remark};
 
@@ -16,6 +16,7 @@ pub(super) fn instance(endpoint: Endpoint, data: &[u8]) -> Decoded {
     if let Some(mut fields) = object(data, &mut remarks) {
         instance = instance.with_weight(weight(take_field(&mut fields, "Weight"), &mut remarks));
         let mut tags = tags(take_field(&mut fields, "Tags"), &mut remarks);
+        instance = instance.with_draining(draining::take(&mut tags, &mut remarks));
         if let Some(owner) = owner::take(&mut tags, &mut remarks) {
             instance = instance.with_owner(owner);
         }

@@ -1,0 +1,169 @@
+//! The endpoints that something is known of, and what reports of calls make of them.
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::absent::Absent;
+use super::health::Identity;
+use super::listed::Listed;
+use super::trials::Out;
+use crate::config::Config;
+use crate::ejection::{Ejection, Verdict};
+use crate::endpoint::State;
+use crate::entry::{Entry, Ticket};
+use crate::failure::Failure;
+use crate::rng::Rng;
+
+/// The endpoints of the set, and those that left it a short while ago: a report counts for both.
+pub(crate) struct Known<K, V> {
+    ejection: Ejection,
+    rng: Rng,
+    pub(super) listed: Listed<K, V>,
+    pub(super) absent: Absent<K>,
+}
+
+impl<K: Eq + Hash + Clone, V> Known<K, V> {
+    pub(super) fn new(config: &Config, rng: Rng) -> Self {
+        let ejection = config.ejection.clone();
+        Self { ejection, rng, listed: Listed::new(config.subset), absent: Absent::default() }
+    }
+
+    /// How many endpoints of the set are out of service.
+    pub(crate) fn out(&self) -> usize {
+        self.listed.counts().out
+    }
+
+    /// A call in service failed. Returns whether the endpoint is ejected for it.
+    pub(crate) fn failed(
+        &mut self,
+        key: &K,
+        state: &Arc<State>,
+        generation: u16,
+        failure: Failure,
+        took: Duration,
+        now_ms: u64,
+    ) -> bool {
+        let Some(history) = state.outcomes.record_failure(generation) else { return false };
+        if self.identity(key, state).is_none_or(|identity| identity.out.is_some()) {
+            return false;
+        }
+        let (out, listed) = (self.out(), self.listed.members().len());
+        let ejection = &self.ejection;
+        match ejection.verdict(failure, history) {
+            Verdict::Keep => return false,
+            Verdict::EjectWithinCap if (out + 1) as f64 > ejection.max_share * listed as f64 => return false,
+            Verdict::Eject | Verdict::EjectWithinCap => {}
+        }
+        // A hundred calls that fail at the same time are one failure: the first one closes the generation.
+        if !state.outcomes.close(generation) {
+            return false;
+        }
+        self.eject(key, state, failure, took, now_ms);
+        true
+    }
+
+    /// A trial, or a call because all look bad, succeeded. Returns whether the endpoint is back in service.
+    pub(crate) fn recovered(&mut self, key: &K, state: &Arc<State>, ticket: Ticket, now_ms: u64) -> bool {
+        let Some(identity) = self.identity(key, state) else { return false };
+        let Some(out) = &identity.out else { return false };
+        let is_current = match ticket {
+            Ticket::Trial { number } => out.is_trial(number),
+            Ticket::LastResort { generation } | Ticket::InService { generation } => {
+                generation == state.outcomes.generation()
+            }
+        };
+        if !is_current {
+            return false;
+        }
+        identity.returned_ms = now_ms;
+        state.outcomes.close(state.outcomes.generation());
+        self.set_out(key, state, None);
+        true
+    }
+
+    /// A trial, or a call because all look bad, failed. Returns whether the endpoint is ejected, or ejected again, for it.
+    pub(crate) fn failed_again(
+        &mut self,
+        key: &K,
+        state: &Arc<State>,
+        ticket: Ticket,
+        failure: Failure,
+        took: Duration,
+        now_ms: u64,
+    ) -> bool {
+        let Some(identity) = self.identity(key, state) else { return false };
+        match (ticket, &mut identity.out) {
+            (Ticket::Trial { number }, Some(out)) if out.is_trial(number) => {
+                self.eject(key, state, failure, took, now_ms);
+                true
+            }
+            (Ticket::LastResort { generation }, Some(out)) if generation == state.outcomes.generation() => {
+                // No trial: only the kind of failure is new, and a trial that is under way goes on.
+                out.is_refused = failure == Failure::Refused;
+                self.listed.edit(key, |_| ());
+                false
+            }
+            // Picked at the very moment when it came back into service.
+            (Ticket::LastResort { generation }, None) => {
+                self.failed(key, state, generation, failure, took, now_ms)
+            }
+            _ => false,
+        }
+    }
+
+    /// A trial ended without a report: the next one may start.
+    pub(crate) fn gave_up(&mut self, key: &K, state: &Arc<State>, ticket: Ticket, now_ms: u64) {
+        let Ticket::Trial { number } = ticket else { return };
+        let out = self.identity(key, state).and_then(|identity| identity.out.as_mut());
+        let Some(out) = out.filter(|out| out.is_trial(number)) else { return };
+        out.end_trial(now_ms);
+        self.listed.requeue(key);
+    }
+
+    /// Starts the trial that has waited longest, of an endpoint that is `wanted`, unless there are enough.
+    pub(crate) fn start_trial(
+        &mut self,
+        wanted: &dyn Fn(&Entry<K, V>) -> bool,
+        now_ms: u64,
+    ) -> Option<(Arc<Entry<K, V>>, Ticket)> {
+        let (entry, number) = self.listed.start_trial(wanted, now_ms)?;
+        Some((entry, Ticket::Trial { number }))
+    }
+
+    /// When the next trial may start.
+    pub(crate) fn next_trial_ms(&self) -> Option<u64> {
+        self.listed.trials().next_ms()
+    }
+
+    fn eject(&mut self, key: &K, state: &Arc<State>, failure: Failure, took: Duration, now_ms: u64) {
+        let cap_ms = millis(self.ejection.cap);
+        let Some(identity) = self.identity(key, state) else { return };
+        let is_forgotten = identity.out.is_none() && now_ms.saturating_sub(identity.returned_ms) >= cap_ms;
+        identity.ejections = if is_forgotten { 1 } else { identity.ejections.saturating_add(1) };
+        let ejections = identity.ejections;
+        let time = self.ejection.time(ejections, took, &mut self.rng);
+        let out = Out::new(now_ms.saturating_add(millis(time)), failure == Failure::Refused);
+        self.set_out(key, state, Some(out));
+    }
+
+    /// Takes an endpoint into service or out of it, or begins another ejection.
+    fn set_out(&mut self, key: &K, state: &Arc<State>, out: Option<Out>) {
+        if self.listed.is(key, state) {
+            self.listed.set_out(key, out);
+        } else if let Some(identity) = self.identity(key, state) {
+            identity.set_out(out);
+        }
+    }
+
+    /// The identity that a report is about, also if it has left: not that of a later process with the same key.
+    fn identity(&mut self, key: &K, state: &Arc<State>) -> Option<&mut Identity> {
+        let listed = self.listed.identity(key);
+        listed.or_else(|| self.absent.get_mut(key)).filter(|identity| Arc::ptr_eq(&identity.state, state))
+    }
+}
+
+/// A duration in whole milliseconds, rounded up: what lasts is over when its time is.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}

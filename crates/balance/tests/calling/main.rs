@@ -1,0 +1,13 @@
+//! Calls that try other endpoints, in paused time.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+mod evidence;
+mod hedging;
+mod limits;
+mod probing;
+mod retries;
+mod rounds;
+mod threads;
+mod trials;
