@@ -182,12 +182,8 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
     ) -> Option<(Arc<Entry<K, V>>, Ticket)> {
         let mut members = self.members.lock();
         let trial = members.known.start_trial(wanted, self.now_ms());
-        // The table stays: it does not say who is being tried.
+        // The table and the gauge stay: neither says who is being tried.
         self.publish_trials(&members);
-        let out = members.known.out() as u64;
-        let counted = self.counted.swap(out, Ordering::Relaxed);
-        drop(members);
-        metrics::out_of_service(counted, out);
         trial
     }
 

@@ -58,7 +58,9 @@ impl Config {
     /// Prefers the endpoints whose tag `tag` has the value `zone`.
     ///
     /// While fewer than 1 / 1.4 of the zone's endpoints are in service, a part of the calls spills over to the others: with a
-    /// share `s` in service, 1.4 `s` of the calls stay. With nobody of the zone in service, all go to the others.
+    /// share `s` in service, 1.4 `s` of the calls stay. With nobody of the zone in service, all go to the others. Endpoints that
+    /// [drain](crate::EndpointInfo::is_draining) or have the weight 0 do not count; [held](crate::EndpointInfo::is_held) ones count
+    /// as out of service.
     #[must_use]
     pub fn with_zone(mut self, tag: impl Into<String>, zone: impl Into<String>) -> Self {
         self.zone = Some(Zone { tag: tag.into(), name: zone.into() });

@@ -59,7 +59,8 @@ impl Ejection {
     /// Sets for how long the first ejection lasts, 200 ms by default; the time doubles with each further one, up to `cap`, 10 s by
     /// default, and begins anew after `cap` in service.
     ///
-    /// Each time varies by a quarter, at the cap too, and is never shorter than what the attempt took that failed.
+    /// Each time varies by a quarter, at the cap too, and is never shorter than the wait for an answer or a connection that did not
+    /// come.
     ///
     /// # Errors
     /// [`ConfigError`], unless 1 ms <= `base` <= `cap` <= 1 h.
@@ -97,7 +98,7 @@ impl Ejection {
         }
     }
 
-    /// For how long the `times`th ejection in a row lasts, after an attempt that took `cost`.
+    /// For how long the `times`th ejection in a row lasts, after a wait in vain of `cost`.
     pub(crate) fn time(&self, times: u32, cost: Duration, rng: &mut Rng) -> Duration {
         let doublings = times.saturating_sub(1).min(31);
         let time = self.base.saturating_mul(1 << doublings).min(self.cap);

@@ -79,6 +79,11 @@ impl Failure {
         matches!(self, Self::Refused | Self::Unreachable | Self::Overloaded)
     }
 
+    /// Whether the caller has waited in vain all the time that the attempt took.
+    pub(crate) fn is_by_time(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Timeout)
+    }
+
     /// Returns whether the endpoint gave no proper answer at all. A soft failure, the opposite, is an answer: another
     /// call may well succeed.
     #[must_use]

@@ -68,7 +68,11 @@ impl Lines {
     }
 
     fn get(&self) -> Vec<(Instant, String)> {
-        self.lines.lock().clone()
+        self.from(0)
+    }
+
+    fn from(&self, first: usize) -> Vec<(Instant, String)> {
+        self.lines.lock().get(first..).unwrap_or_default().to_vec()
     }
 }
 
@@ -126,6 +130,11 @@ impl Process {
         self.out.get()
     }
 
+    /// The lines on standard output but so many: for a test that follows a program which prints much.
+    pub fn out_from(&self, first: usize) -> Vec<(Instant, String)> {
+        self.out.from(first)
+    }
+
     /// Its log so far, which is its standard error.
     pub fn err(&self) -> String {
         let lines: Vec<_> = self.err.get().into_iter().map(|(_, line)| line).collect();
@@ -135,6 +144,11 @@ impl Process {
     /// The lines of its log so far, with the moment of each.
     pub fn log(&self) -> Vec<(Instant, String)> {
         self.err.get()
+    }
+
+    /// The lines of its log but so many.
+    pub fn log_from(&self, first: usize) -> Vec<(Instant, String)> {
+        self.err.from(first)
     }
 
     /// Whether its log contains a text.

@@ -46,6 +46,7 @@ impl Latency {
     }
 
     /// Returns whether a call was measured: to tell an endpoint of which nothing is known from a fast one.
+    #[cfg(test)]
     pub(crate) fn is_known(&self) -> bool {
         self.read().is_known()
     }

@@ -30,6 +30,7 @@ impl Outcomes {
     }
 
     /// Returns how the last calls of the present generation went.
+    #[cfg(test)]
     pub(crate) fn history(&self) -> History {
         self.read().history()
     }

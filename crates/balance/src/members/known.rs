@@ -77,7 +77,8 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
             return false;
         }
         identity.returned_ms = now_ms;
-        state.outcomes.close(state.outcomes.generation());
+        // It is closed under the lock only: no other is in between.
+        state.outcomes.next_generation();
         self.set_out(key, state, None);
         true
     }
@@ -142,7 +143,9 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
         let is_forgotten = identity.out.is_none() && now_ms.saturating_sub(identity.returned_ms) >= cap_ms;
         identity.ejections = if is_forgotten { 1 } else { identity.ejections.saturating_add(1) };
         let ejections = identity.ejections;
-        let time = self.ejection.time(ejections, took, &mut self.rng);
+        // A call that is reset after an hour has not waited for an hour.
+        let cost = if failure.is_by_time() { took } else { Duration::ZERO };
+        let time = self.ejection.time(ejections, cost, &mut self.rng);
         let out = Out::new(now_ms.saturating_add(millis(time)), failure == Failure::Refused);
         self.set_out(key, state, Some(out));
     }

@@ -372,6 +372,11 @@ proptest! {
             run.make(Step::Pick(index))?;
             run.make(Step::Settle(index, Report::Fail(failure, 0)))?;
         }
+        // As many trials as there may be, if so many endpoints are out of service.
+        run.make(Step::Pass(13_000))?;
+        for _ in 0..KEYS {
+            run.make(Step::Try { not: 0 })?;
+        }
         for step in steps {
             if !matches!(step, Step::Replace(_)) {
                 run.make(step)?;
