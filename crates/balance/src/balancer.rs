@@ -21,9 +21,6 @@ use crate::metrics;
 use crate::rng::Rng;
 use crate::table::Table;
 
-/// For how long a latency counts: within it, a sample loses two thirds of its weight. As in Finagle.
-pub(crate) const DECAY: Duration = Duration::from_secs(10);
-
 /// A set of endpoints, and the health of each. Clones share everything.
 ///
 /// A key is what a caller needs for a call; endpoints with equal keys are the same endpoint. The value is what is known about
@@ -80,6 +77,7 @@ impl Head {
         self.version.load(Ordering::Acquire)
     }
 
+    #[inline]
     pub(crate) fn next_trial_ms(&self) -> u64 {
         self.next_trial_ms.load(Ordering::Relaxed)
     }
@@ -199,7 +197,12 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
 impl<K, V> Shared<K, V> {
     /// Milliseconds since the balancer's start.
     pub(crate) fn now_ms(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.ms_at(Instant::now())
+    }
+
+    /// Milliseconds from the balancer's start to a moment.
+    pub(crate) fn ms_at(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Whether a call or a pick may start a trial now, if there is room for one.
@@ -255,8 +258,8 @@ where
     K: Eq + Hash + Clone + Send + Sync,
     V: EndpointInfo + Send + Sync,
 {
-    fn now_ms(&self) -> u64 {
-        Shared::now_ms(self)
+    fn ms_at(&self, at: Instant) -> u64 {
+        Shared::ms_at(self, at)
     }
 
     fn failed(&self, key: &K, state: &Arc<State>, generation: u16, failure: Failure, took: Duration) {
@@ -281,10 +284,6 @@ where
 
     fn gave_up(&self, key: &K, state: &Arc<State>, ticket: Ticket) {
         self.change(|members, now_ms| members.known.gave_up(key, state, ticket, now_ms));
-    }
-
-    fn decay(&self) -> Duration {
-        DECAY
     }
 }
 

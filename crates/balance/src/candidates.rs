@@ -18,6 +18,14 @@ pub struct Candidates<'a, K, V> {
     admits: Option<Admits<'a, K, V>>,
 }
 
+impl<K, V> Clone for Candidates<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Candidates<'_, K, V> {}
+
 impl<'a, K, V> Candidates<'a, K, V> {
     #[inline]
     pub(crate) fn new(tier: &'a Tier<K, V>, admits: Option<Admits<'a, K, V>>) -> Self {
@@ -43,14 +51,14 @@ impl<'a, K, V> Candidates<'a, K, V> {
     #[inline]
     #[must_use]
     pub fn in_flight(&self, index: usize) -> Option<u32> {
-        self.tier.slot(index).map(|slot| slot.entry.state.in_flight.count())
+        self.tier.slot(index).map(|slot| slot.state.in_flight.count())
     }
 
     /// Returns the [`latency`](Entry::latency) of one of them, without reading the entry.
     #[inline]
     #[must_use]
     pub fn latency(&self, index: usize, now_ms: u64, decay: Duration) -> Option<f32> {
-        self.tier.slot(index).map(|slot| slot.entry.state.latency.value(now_ms, decay))
+        self.tier.slot(index).map(|slot| slot.state.latency.value(now_ms, decay))
     }
 
     /// Returns whether one of them may be used: the call has not tried it, and it is not at its limit of calls in flight.

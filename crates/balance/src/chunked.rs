@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use arrayvec::ArrayVec;
-
-/// How many elements share an allocation: a change copies one chunk and the list of chunks, 600 pointers of 100,000.
+/// How many elements share an allocation: a change copies one chunk and the list of chunks, 400 pointers of 100,000.
 /// Reading costs one load more than from a slice. (A tree of smaller chunks would copy less and cost a pick more.)
 const CHUNK: usize = 256;
 
-type Chunk<T> = ArrayVec<T, CHUNK>;
+/// The first elements are there. Of a fixed length: to read one takes no look at a length.
+type Chunk<T> = [Option<T>; CHUNK];
 
-/// A vector that is cheap to clone, and to change after that. All chunks but the last are full.
+/// A vector that is cheap to clone, and to change after that. All chunks but the last are full, and none is empty.
 #[derive(Debug)]
 pub(crate) struct Chunked<T> {
     chunks: Arc<[Arc<Chunk<T>>]>,
@@ -37,32 +36,27 @@ impl<T> Chunked<T> {
 
     #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
-        self.chunks.get(index / CHUNK)?.get(index % CHUNK)
+        self.chunks.get(index / CHUNK)?[index % CHUNK].as_ref()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.chunks.iter().flat_map(|chunk| chunk.iter())
+        self.chunks.iter().flat_map(|chunk| chunk.iter().flatten())
     }
 }
 
 impl<T: Clone> Chunked<T> {
     pub(crate) fn set(&mut self, index: usize, element: T) {
-        if let Some(chunk) = Arc::make_mut(&mut self.chunks).get_mut(index / CHUNK)
-            && let Some(old) = Arc::make_mut(chunk).get_mut(index % CHUNK)
-        {
-            *old = element;
+        if index < self.len {
+            self.replace(index, Some(element));
         }
     }
 
     pub(crate) fn push(&mut self, element: T) {
-        match Arc::make_mut(&mut self.chunks).get_mut(self.len / CHUNK) {
-            Some(chunk) => Arc::make_mut(chunk).push(element),
-            None => {
-                let mut chunk = Chunk::new();
-                chunk.push(element);
-                self.chunks = self.chunks.iter().cloned().chain([Arc::new(chunk)]).collect();
-            }
+        if self.len.is_multiple_of(CHUNK) {
+            let chunk = Arc::new([const { None }; CHUNK]);
+            self.chunks = self.chunks.iter().cloned().chain([chunk]).collect();
         }
+        self.replace(self.len, Some(element));
         self.len += 1;
     }
 
@@ -71,19 +65,21 @@ impl<T: Clone> Chunked<T> {
         if index >= self.len {
             return None;
         }
-        let chunks = Arc::make_mut(&mut self.chunks);
-        let last = Arc::make_mut(chunks.last_mut()?);
-        let element = last.pop()?;
-        let is_empty = last.is_empty();
         self.len -= 1;
-        if is_empty {
+        let last = self.replace(self.len, None);
+        if self.len.is_multiple_of(CHUNK) {
             self.chunks = self.chunks.iter().take(self.len / CHUNK).cloned().collect();
         }
         if index == self.len {
             return None;
         }
-        self.set(index, element);
+        self.replace(index, last);
         self.get(index)
+    }
+
+    fn replace(&mut self, index: usize, element: Option<T>) -> Option<T> {
+        let chunk = Arc::make_mut(&mut self.chunks).get_mut(index / CHUNK)?;
+        std::mem::replace(&mut Arc::make_mut(chunk)[index % CHUNK], element)
     }
 }
 

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::entry::{Entry, Ticket};
+use crate::endpoint::State;
+use crate::entry::{DECAY, Entry, Ticket};
 use crate::failure::Failure;
 use crate::metrics;
+use crate::table::Slot;
 
 /// A picked endpoint, which counts as one call in flight until this value is dropped.
 ///
@@ -19,26 +21,58 @@ use crate::metrics;
 pub struct Pick<K, V> {
     entry: Arc<Entry<K, V>>,
     ticket: Ticket,
-    /// When the call began, if somebody looked.
-    began: Option<Instant>,
+    began: Option<Began>,
+}
+
+/// When a call began, if somebody looked.
+#[derive(Clone, Copy)]
+pub(crate) struct Began {
+    pub(crate) at: Instant,
+    /// The same in milliseconds of the balancer's clock. Kept, as to ask the balancer at the end of each call would write to
+    /// its reference count, and so would all other threads.
+    pub(crate) ms: u64,
+}
+
+impl Began {
+    fn elapsed(self) -> Duration {
+        self.at.elapsed()
+    }
+
+    /// Notes how long the call took, which ends now.
+    #[inline(never)]
+    fn record(self, state: &State) {
+        let took = self.elapsed();
+        state.latency.record(took, self.ms.saturating_add(took.as_millis() as u64), DECAY);
+    }
 }
 
 impl<K, V> Pick<K, V> {
+    /// Counts a call in flight.
+    #[inline]
+    pub(crate) fn begin(slot: &Slot<K, V>, began: Option<Began>) -> Self {
+        let ticket = Self::ticket_of(slot);
+        slot.entry.state.in_flight.begin();
+        Self { entry: Arc::clone(&slot.entry), ticket, began }
+    }
+
     /// Counts a call in flight; `None` if the limit is reached.
     #[inline]
-    pub(crate) fn begin(entry: &Arc<Entry<K, V>>, limit: Option<u32>) -> Option<Self> {
-        let state = &entry.state;
-        match limit {
-            None => state.in_flight.begin(),
-            Some(limit) if state.in_flight.try_begin(limit) => {}
-            Some(_) => return None,
-        }
-        let generation = state.outcomes.generation();
-        let ticket = match state.until_ms.load(Ordering::Relaxed) {
+    pub(crate) fn begin_within(limit: Option<u32>, slot: &Slot<K, V>, began: Option<Began>) -> Option<Self> {
+        let Some(limit) = limit else { return Some(Self::begin(slot, began)) };
+        let ticket = Self::ticket_of(slot);
+        let begins = slot.state.in_flight.try_begin(limit);
+        begins.then(|| Self { entry: Arc::clone(&slot.entry), ticket, began })
+    }
+
+    // Before anything is written: the processor waits at a write that threads share, but not at reads. So what is read of the
+    // state here and of the entry after it comes from far at the same time.
+    #[inline]
+    fn ticket_of(slot: &Slot<K, V>) -> Ticket {
+        let generation = slot.state.outcomes.generation();
+        match slot.state.until_ms.load(Ordering::Relaxed) {
             0 => Ticket::InService { generation },
             _ => Ticket::LastResort { generation },
-        };
-        Some(Self { entry: Arc::clone(entry), ticket, began: None })
+        }
     }
 
     pub(crate) fn trial(entry: Arc<Entry<K, V>>, ticket: Ticket) -> Self {
@@ -48,7 +82,7 @@ impl<K, V> Pick<K, V> {
 
     /// Measures the latency from this moment on; by default it is measured only for pickers that look at it.
     pub fn began_at(mut self, at: Instant) -> Self {
-        self.began = Some(at);
+        self.began = self.entry.reports.upgrade().map(|reports| Began { at, ms: reports.ms_at(at) });
         self
     }
 
@@ -83,10 +117,8 @@ impl<K, V> Pick<K, V> {
             Ticket::InService { generation } => self.entry.state.outcomes.record_success(generation),
             ticket => self.recover(ticket),
         }
-        if let Some(began) = self.began
-            && let Some(reports) = self.entry.reports.upgrade()
-        {
-            self.entry.state.latency.record(began.elapsed(), reports.now_ms(), reports.decay());
+        if let Some(began) = self.began {
+            began.record(&self.entry.state);
         }
     }
 
@@ -118,6 +150,15 @@ impl<K, V> Pick<K, V> {
         self.settled(Ok(()));
     }
 
+    /// A trial has ended without a report.
+    #[cold]
+    fn give_up(&self) {
+        metrics::trial(None);
+        if let Some(reports) = self.entry.reports.upgrade() {
+            reports.gave_up(self.entry.key(), &self.entry.state, self.ticket);
+        }
+    }
+
     /// Notes that a trial, if it is one, has been decided: its end says nothing more.
     fn settled(&mut self, outcome: Result<(), Failure>) {
         if let Ticket::Trial { .. } = self.ticket {
@@ -135,12 +176,10 @@ impl<K, V> Pick<K, V> {
 }
 
 impl<K, V> Drop for Pick<K, V> {
+    #[inline]
     fn drop(&mut self) {
         if let Ticket::Trial { .. } = self.ticket {
-            metrics::trial(None);
-            if let Some(reports) = self.entry.reports.upgrade() {
-                reports.gave_up(self.entry.key(), &self.entry.state, self.ticket);
-            }
+            self.give_up();
         }
         self.entry.state.in_flight.end();
     }

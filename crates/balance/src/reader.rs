@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::entry::Entry;
 use crate::hash::stable_hash;
 use crate::info::EndpointInfo;
-use crate::pick::Pick;
+use crate::pick::{Began, Pick};
 use crate::picker::{Context, Picker};
 use crate::rng::Rng;
 use crate::strategy::StrategyPicker;
@@ -43,12 +43,14 @@ const FIRST_SHARE: f64 = 0.1;
 /// assert_ne!(first, second);
 /// # Ok::<(), balance::PickError>(())
 /// ```
+// Cache lines of its own: the next one in memory may be another thread's.
+#[repr(align(64))]
 pub struct Reader<K, V, P = StrategyPicker> {
     shared: Arc<Shared<K, V>>,
     version: u64,
     table: Arc<Table<K, V>>,
-    /// The first tier, if every pick is made from it and every entry of it may be used.
-    simple: Option<Tier<K, V>>,
+    /// The first tier, if every pick is made from it and every entry of it may be used; else an empty one.
+    simple: Tier<K, V>,
     /// Whether somebody's slow start may not be over.
     is_slow: bool,
     rng: Rng,
@@ -66,6 +68,10 @@ pub(crate) struct Wish<'a, K, V> {
     pub(crate) key: Option<u64>,
     /// `None`: any.
     pub(crate) wanted: Option<Wanted<'a, K, V>>,
+}
+
+impl<K, V> Wish<'_, K, V> {
+    pub(crate) const ANY: Self = Self { key: None, wanted: None };
 }
 
 impl<K, V> Balancer<K, V>
@@ -89,7 +95,7 @@ where
             shared: Arc::clone(&self.shared),
             version: 0,
             table: Arc::default(),
-            simple: None,
+            simple: Tier::default(),
             is_slow: false,
             picker,
             since_trial: 0,
@@ -110,29 +116,16 @@ where
     ///
     /// # Errors
     /// [`PickError`]. Ejected endpoints are no error: when all look bad, one of them is chosen.
-    #[inline]
+    // It is a few dozen instructions, and a call of it that is not inlined takes as long as they do.
+    #[inline(always)]
     pub fn choose(&mut self) -> Result<&Entry<K, V>, PickError> {
         self.refresh();
-        let simple = match &self.simple {
-            Some(tier) => {
-                let now_ms = if self.picker.measures_latency() { self.shared.now_ms() } else { 0 };
-                let context = &mut Context { rng: &mut self.rng, key: None, now_ms };
-                let index = self.picker.pick(&Candidates::new(tier, None), context);
-                // A picker may be anybody's.
-                index.filter(|index| *index < tier.len)
-            }
-            None => None,
+        let now_ms = if self.picker.measures_latency() { self.shared.now_ms() } else { 0 };
+        let slot = match self.propose_simple(None, now_ms) {
+            Some(index) => self.simple.slot(index),
+            None => Some(self.search(&Wish::ANY)?),
         };
-        let (tier, index) = match simple {
-            Some(index) => (0, index),
-            None => self.search(&Wish { key: None, wanted: None })?,
-        };
-        let tier = if tier == 0 && self.simple.is_some() {
-            self.simple.as_ref()
-        } else {
-            self.table.tiers.get(tier)
-        };
-        tier.and_then(|tier| tier.slot(index)).map(|slot| &*slot.entry).ok_or(PickError::NoInstances)
+        slot.map(|slot| &*slot.entry).ok_or(PickError::NoInstances)
     }
 
     /// Chooses an endpoint for a call that the [`Pick`] stands for. Takes no lock and allocates nothing, but to start a trial,
@@ -144,7 +137,7 @@ where
     /// As [`choose`](Self::choose).
     #[inline]
     pub fn pick(&mut self) -> Result<Pick<K, V>, PickError> {
-        self.pick_by(&Wish { key: None, wanted: None }, true)
+        self.pick_by(&Wish::ANY, true)
     }
 
     /// As [`pick`](Self::pick), for a call that belongs to `key`: strategies that go by a key send equal keys to one endpoint.
@@ -152,7 +145,7 @@ where
     /// # Errors
     /// As [`choose`](Self::choose).
     pub fn pick_for<Q: Hash + ?Sized>(&mut self, key: &Q) -> Result<Pick<K, V>, PickError> {
-        self.pick_by(&Wish { key: Some(stable_hash(key)), wanted: None }, true)
+        self.pick_by(&Wish { key: Some(stable_hash(key)), ..Wish::ANY }, true)
     }
 
     /// As [`pick`](Self::pick), among the endpoints for which `wanted` returns true.
@@ -160,39 +153,56 @@ where
     /// # Errors
     /// As [`choose`](Self::choose), and [`PickError::AllExcluded`].
     pub fn pick_where(&mut self, wanted: impl Fn(&K) -> bool) -> Result<Pick<K, V>, PickError> {
-        self.pick_by(&Wish { key: None, wanted: Some(&|entry| wanted(entry.key())) }, true)
+        self.pick_by(&Wish { wanted: Some(&|entry| wanted(entry.key())), ..Wish::ANY }, true)
     }
 
+    #[inline]
     pub(crate) fn pick_by(&mut self, wish: &Wish<'_, K, V>, may_try: bool) -> Result<Pick<K, V>, PickError> {
         self.refresh();
-        if may_try && let Some(trial) = self.trial(wish) {
+        if may_try
+            && self.shared.head.next_trial_ms() != u64::MAX
+            && let Some(trial) = self.trial(wish)
+        {
             return Ok(trial);
         }
-        let began = self.picker.measures_latency().then(Instant::now);
+        let began = self.picker.measures_latency().then(|| {
+            let at = Instant::now();
+            Began { at, ms: self.shared.ms_at(at) }
+        });
+        if wish.wanted.is_none() {
+            let now_ms = began.map_or(0, |began| began.ms);
+            if let Some(slot) =
+                self.propose_simple(wish.key, now_ms).and_then(|index| self.simple.slot(index))
+            {
+                return Ok(Pick::begin(slot, began));
+            }
+        }
+        self.pick_by_search(wish, began)
+    }
+
+    /// Proposes one of the first tier, if every pick is made from it.
+    #[inline]
+    fn propose_simple(&mut self, key: Option<u64>, now_ms: u64) -> Option<usize> {
+        let tier = &self.simple;
+        if tier.len == 0 {
+            return None;
+        }
+        let context = &mut Context { rng: &mut self.rng, key, now_ms };
+        // A picker may be anybody's.
+        self.picker.pick(&Candidates::new(tier, None), context).filter(|index| *index < tier.len)
+    }
+
+    #[inline(never)]
+    fn pick_by_search(
+        &mut self,
+        wish: &Wish<'_, K, V>,
+        began: Option<Began>,
+    ) -> Result<Pick<K, V>, PickError> {
         let limit = self.shared.config.max_in_flight;
         for _ in 0..PROPOSALS {
-            let entry = match &self.simple {
-                Some(tier) if wish.wanted.is_none() => {
-                    let now_ms = if began.is_some() { self.shared.now_ms() } else { 0 };
-                    let context = &mut Context { rng: &mut self.rng, key: wish.key, now_ms };
-                    let index = self.picker.pick(&Candidates::new(tier, None), context);
-                    index.and_then(|index| tier.slot(index)).map(|slot| &slot.entry)
-                }
-                _ => None,
-            };
-            let entry = match entry {
-                Some(entry) => entry,
-                None => {
-                    let (tier, index) = self.search(wish)?;
-                    let slot = self.table.tiers.get(tier).and_then(|tier| tier.slot(index));
-                    &slot.ok_or(PickError::NoInstances)?.entry
-                }
-            };
+            let slot = self.search(wish)?;
             // Another thread may have reached the limit in between.
-            if let Some(mut pick) = Pick::begin(entry, limit) {
-                if let Some(began) = began {
-                    pick = pick.began_at(began);
-                }
+            if let Some(pick) = Pick::begin_within(limit, slot, began) {
                 return Ok(pick);
             }
         }
@@ -209,13 +219,10 @@ where
     }
 
     /// A trial, if one is due and this pick may be one.
+    #[inline(never)]
     fn trial(&mut self, wish: &Wish<'_, K, V>) -> Option<Pick<K, V>> {
-        let next_ms = self.shared.head.next_trial_ms();
-        if next_ms == u64::MAX {
-            return None;
-        }
         self.since_trial += 1;
-        if self.since_trial < PICKS_PER_TRIAL || self.shared.now_ms() < next_ms {
+        if self.since_trial < PICKS_PER_TRIAL || self.shared.now_ms() < self.shared.head.next_trial_ms() {
             return None;
         }
         self.since_trial = 0;
@@ -239,11 +246,12 @@ where
         self.version = self.shared.head.version();
         self.table = self.shared.table();
         self.is_slow = self.table.slow_until_ms > 0;
-        self.simple = self.table.simple(&self.shared.config).filter(|_| !self.is_slow);
+        self.simple = if self.is_slow { Tier::default() } else { self.table.simple(&self.shared.config) };
     }
 
-    /// Looks through the tiers for an endpoint that may be used. Returns the numbers of its tier and its own.
-    fn search(&mut self, wish: &Wish<'_, K, V>) -> Result<(usize, usize), PickError> {
+    /// Looks through the tiers for an endpoint that may be used.
+    #[inline(never)]
+    fn search(&mut self, wish: &Wish<'_, K, V>) -> Result<&Slot<K, V>, PickError> {
         let Self { shared, table, simple, picker, rng, is_slow, whim, .. } = self;
         let config = &*shared.config;
         let limit = config.max_in_flight.unwrap_or(u32::MAX);
@@ -273,8 +281,8 @@ where
                 let context = &mut Context { rng, key: wish.key, now_ms };
                 propose(picker, &candidates, context, slow_start)
             };
-            if let Some(index) = index {
-                return Ok((number, index));
+            if let Some(slot) = index.and_then(|index| tier.slot(index)) {
+                return Ok(slot);
             }
         }
         if table.tiers.is_empty() {
@@ -393,10 +401,12 @@ pub enum PickError {
 }
 
 impl<K, V> Table<K, V> {
-    /// The tier that every pick is made from and of which every entry may be used, if there is one and no slow start.
-    fn simple(&self, config: &Config) -> Option<Tier<K, V>> {
+    /// The tier that every pick is made from and of which every entry may be used, if there is one and no slow start; else an
+    /// empty one.
+    fn simple(&self, config: &Config) -> Tier<K, V> {
         let is_simple = self.spill == 0.0 && config.max_in_flight.is_none();
-        self.tiers.first().filter(|tier| is_simple && tier.standing != Standing::Refused).cloned()
+        let first = self.tiers.first().filter(|tier| is_simple && tier.standing != Standing::Refused);
+        first.cloned().unwrap_or_default()
     }
 }
 

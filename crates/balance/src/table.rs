@@ -3,18 +3,26 @@
 use std::sync::Arc;
 
 use crate::chunked::Chunked;
+use crate::endpoint::State;
 use crate::entry::Entry;
 
-/// An entry, with the hash of its key beside the pointer: a search by hash reads no entry.
+/// An entry, and beside the pointer what is read of many to choose one: a search by hash, or by calls in flight, reads no entry.
 #[derive(Debug)]
 pub(crate) struct Slot<K, V> {
     pub(crate) entry: Arc<Entry<K, V>>,
+    pub(crate) state: Arc<State>,
     pub(crate) hash: u64,
+}
+
+impl<K, V> Slot<K, V> {
+    pub(crate) fn new(entry: &Arc<Entry<K, V>>) -> Self {
+        Self { entry: Arc::clone(entry), state: Arc::clone(&entry.state), hash: entry.hash() }
+    }
 }
 
 impl<K, V> Clone for Slot<K, V> {
     fn clone(&self) -> Self {
-        Self { entry: Arc::clone(&self.entry), hash: self.hash }
+        Self { entry: Arc::clone(&self.entry), state: Arc::clone(&self.state), hash: self.hash }
     }
 }
 
@@ -77,6 +85,13 @@ impl<K, V> Clone for Tier<K, V> {
     }
 }
 
+impl<K, V> Default for Tier<K, V> {
+    fn default() -> Self {
+        let first = Class { below: 1, total: 0, slots: Chunked::default() };
+        Self { standing: Standing::Preferred, first, others: Arc::new([]), len: 0, total: 0 }
+    }
+}
+
 impl<K, V> Tier<K, V> {
     /// Makes a tier of at least one class.
     pub(crate) fn new(standing: Standing, classes: impl IntoIterator<Item = Class<K, V>>) -> Option<Self> {
@@ -96,6 +111,7 @@ impl<K, V> Tier<K, V> {
         }
     }
 
+    #[cold]
     fn slot_of_others(&self, index: usize) -> Option<&Slot<K, V>> {
         let mut index = index.checked_sub(self.first.slots.len())?;
         for class in &*self.others {

@@ -1,4 +1,4 @@
-//! Threads that pick and report while others change the set; and the metrics of what comes of it.
+//! Threads that report at the same time; and the metrics of what comes of it.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -6,10 +6,9 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use balance::{Balancer, Change, Config, Failure, Health, PickError, Strategy};
+use balance::{Balancer, Config, Failure, Health, Strategy};
 use common::{balancer, status};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
@@ -51,50 +50,6 @@ fn calls_that_fail_at_the_same_time_are_one_ejection() {
         let found = metrics(&snapshotter);
         assert_eq!(found.get("balance_ejections_total{cause=timeout}"), Some(&1.0));
         assert_eq!(found.get("balance_ejected{}"), Some(&1.0));
-    }
-}
-
-#[test]
-fn no_pick_fails_and_none_stays_in_flight_while_sets_are_swapped() {
-    const PICKERS: usize = 4;
-    const KEYS: u32 = 64;
-    for strategy in Strategy::ALL {
-        let balancer = balancer(Config::new(strategy), 0..KEYS);
-        let running = AtomicUsize::new(PICKERS);
-        thread::scope(|scope| {
-            for picker in 0..PICKERS as u32 {
-                let (balancer, running) = (&balancer, &running);
-                scope.spawn(move || {
-                    let mut reader = balancer.reader();
-                    for n in 0..1000 {
-                        assert!(*reader.choose().expect("no set is empty").key() < KEYS);
-                        let pick = reader.pick().expect("no set is empty");
-                        match (n + picker) % 7 {
-                            0 => pick.fail(Failure::Refused),
-                            1 => pick.fail(Failure::Timeout),
-                            2 => drop(pick),
-                            _ => pick.succeed(),
-                        }
-                        match reader.pick_where(|key| *key != 0) {
-                            Ok(pick) => assert_ne!(*pick.key(), 0),
-                            Err(error) => assert_eq!(error, PickError::AllExcluded),
-                        }
-                    }
-                    running.fetch_sub(1, Ordering::Release);
-                });
-            }
-            // Sets of all lengths under the pickers, with endpoint 0 in each of them.
-            let mut len = 0;
-            while running.load(Ordering::Acquire) > 0 {
-                len = len % KEYS + 1;
-                balancer.update((0..len).rev().map(|key| (key, ())));
-                balancer.apply([Change::Insert(KEYS - 1, ()), Change::Remove(len)]);
-            }
-        });
-        balancer.update((0..KEYS).map(|key| (key, ())));
-        let status = balancer.status();
-        assert_eq!(status.len(), KEYS as usize);
-        assert!(status.iter().all(|status| status.in_flight == 0), "{status:?}");
     }
 }
 

@@ -10,11 +10,13 @@ pub(crate) struct InFlight(AtomicU32);
 
 impl InFlight {
     /// Returns how many calls are in flight.
+    #[inline]
     pub(crate) fn count(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 
     /// Begins a call, whatever the number of others: one addition.
+    #[inline]
     pub(crate) fn begin(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -23,6 +25,7 @@ impl InFlight {
     ///
     /// Returns whether the call may be made. The limit holds among concurrent callers as well, as long as all of them
     /// ask: to add first and take back what is too much would refuse callers for which there is room.
+    #[inline]
     #[must_use]
     pub(crate) fn try_begin(&self, limit: u32) -> bool {
         let mut count = self.0.load(Ordering::Relaxed);
@@ -36,6 +39,7 @@ impl InFlight {
     }
 
     /// Ends a call that was begun.
+    #[inline]
     pub(crate) fn end(&self) {
         let before = self.0.fetch_sub(1, Ordering::Relaxed);
         debug_assert_ne!(before, 0, "only a call that was begun ends");

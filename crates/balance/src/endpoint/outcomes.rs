@@ -24,6 +24,7 @@ pub(crate) struct Outcomes(AtomicU64);
 
 impl Outcomes {
     /// Returns the generation, for the report of a call that begins now.
+    #[inline]
     pub(crate) fn generation(&self) -> u16 {
         self.read().generation
     }
@@ -38,6 +39,7 @@ impl Outcomes {
     ///
     /// Nothing is written where it would change nothing: the report is late, or none of the remembered calls failed. So
     /// the threads that call a healthy endpoint do not take this word from one another.
+    #[inline]
     pub(crate) fn record_success(&self, generation: u16) {
         self.change(|bits| bits.succeeded(generation));
     }
@@ -64,11 +66,13 @@ impl Outcomes {
         self.change(|bits| Some(bits.next()));
     }
 
+    #[inline]
     fn read(&self) -> Bits {
         Bits::unpack(self.0.load(Ordering::Relaxed))
     }
 
     /// Makes a transition, unless it is `None`. Returns what it led to.
+    #[inline]
     fn change(&self, transition: impl Fn(Bits) -> Option<Bits>) -> Option<Bits> {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
@@ -106,11 +110,13 @@ impl Bits {
         u64::from(self.generation) << WINDOW | u64::from(self.window)
     }
 
+    #[inline]
     pub(super) fn unpack(word: u64) -> Self {
         Self { generation: (word >> WINDOW) as u16, window: word as u32 }
     }
 
     /// A success; `None` if it changes nothing.
+    #[inline]
     pub(super) fn succeeded(self, generation: u16) -> Option<Self> {
         (self.generation == generation && self.window != 0)
             .then_some(Self { window: self.window << 1, ..self })

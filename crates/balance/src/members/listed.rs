@@ -166,7 +166,7 @@ impl<K: Eq + Hash + Clone, V> Listed<K, V> {
     fn settle(&mut self, key: &K) {
         let Some(member) = self.members.get_mut(key) else { return };
         let (before, target) = (member.place, member.target());
-        let slot = Slot { entry: Arc::clone(&member.entry), hash: member.entry.hash() };
+        let slot = Slot::new(&member.entry);
         let mut left = None;
         match (before, target) {
             (None, None) => {}

@@ -60,16 +60,13 @@ impl EndpointInfo for Value {
 struct Nobody;
 
 impl Reports<u32> for Nobody {
-    fn now_ms(&self) -> u64 {
+    fn ms_at(&self, _: tokio::time::Instant) -> u64 {
         unreachable!()
     }
     fn failed(&self, _: &u32, _: &Arc<State>, _: u16, _: Failure, _: Duration) {}
     fn recovered(&self, _: &u32, _: &Arc<State>, _: Ticket) {}
     fn failed_again(&self, _: &u32, _: &Arc<State>, _: Ticket, _: Failure, _: Duration) {}
     fn gave_up(&self, _: &u32, _: &Arc<State>, _: Ticket) {}
-    fn decay(&self) -> Duration {
-        unreachable!()
-    }
 }
 
 fn members<V: EndpointInfo>(config: &Config) -> Members<u32, V> {
@@ -237,8 +234,8 @@ impl Run {
             return Ok(());
         }
         let entry = Arc::clone(&index.get(&slots).entry);
-        let pick = crate::pick::Pick::begin(&entry, None);
-        let ticket = pick.expect("there is no limit").ticket();
+        let pick = crate::pick::Pick::begin(&crate::table::Slot::new(&entry), None);
+        let ticket = pick.ticket();
         let found = self.model.listed.iter().find(|(key, ..)| key == entry.key());
         let (_, _, process) = found.expect("it is in the set");
         let why = match (ticket, &process.out) {
