@@ -57,7 +57,7 @@ impl Ejection {
     }
 
     /// Sets for how long the first ejection lasts, 200 ms by default; the time doubles with each further one, up to `cap`, 10 s by
-    /// default, and begins anew after `cap` in service.
+    /// default, and begins anew after twice the last ejection's time in service.
     ///
     /// Each time varies by a quarter, at the cap too, and is never shorter than the wait for an answer or a connection that did not
     /// come.

@@ -30,15 +30,24 @@ pub(super) struct Identity {
     pub(super) incarnation: Option<u128>,
     /// `None` in service.
     pub(super) out: Option<Out>,
-    /// How many ejections in a row: with less than the cap in service between them.
+    /// How many ejections in a row.
     pub(super) ejections: u32,
-    /// When it came back into service.
-    pub(super) returned_ms: u64,
+    /// How long the last one was to last.
+    pub(super) ejected_for_ms: u64,
+    /// When it has been in service for twice as long: an ejection after that is the first in a row.
+    pub(super) redeemed_ms: u64,
 }
 
 impl Identity {
     pub(super) fn new(incarnation: Option<u128>) -> Self {
-        Self { state: Arc::default(), incarnation, out: None, ejections: 0, returned_ms: 0 }
+        Self {
+            state: Arc::default(),
+            incarnation,
+            out: None,
+            ejections: 0,
+            ejected_for_ms: 0,
+            redeemed_ms: 0,
+        }
     }
 
     /// Whether a process of this incarnation is the same, as far as both are known.

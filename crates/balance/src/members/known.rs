@@ -76,7 +76,7 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
         if !is_current {
             return false;
         }
-        identity.returned_ms = now_ms;
+        identity.redeemed_ms = now_ms.saturating_add(identity.ejected_for_ms.saturating_mul(2));
         // It is closed under the lock only: no other is in between.
         state.outcomes.next_generation();
         self.set_out(key, state, None);
@@ -138,15 +138,18 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
     }
 
     fn eject(&mut self, key: &K, state: &Arc<State>, failure: Failure, took: Duration, now_ms: u64) {
-        let cap_ms = millis(self.ejection.cap);
         let Some(identity) = self.identity(key, state) else { return };
-        let is_forgotten = identity.out.is_none() && now_ms.saturating_sub(identity.returned_ms) >= cap_ms;
+        let is_forgotten = identity.out.is_none() && now_ms >= identity.redeemed_ms;
         identity.ejections = if is_forgotten { 1 } else { identity.ejections.saturating_add(1) };
         let ejections = identity.ejections;
         // A call that is reset after an hour has not waited for an hour.
         let cost = if failure.is_by_time() { took } else { Duration::ZERO };
         let time = self.ejection.time(ejections, cost, &mut self.rng);
-        let out = Out::new(now_ms.saturating_add(millis(time)), failure == Failure::Refused);
+        let time_ms = millis(time);
+        let out = Out::new(now_ms.saturating_add(time_ms), failure == Failure::Refused);
+        if let Some(identity) = self.identity(key, state) {
+            identity.ejected_for_ms = time_ms;
+        }
         self.set_out(key, state, Some(out));
     }
 

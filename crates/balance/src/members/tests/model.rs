@@ -22,7 +22,8 @@ pub(super) struct Process {
     /// How often it was ejected or came back.
     pub(super) turns: u64,
     ejections: u32,
-    returned: u64,
+    redeemed: u64,
+    ejected_for: u64,
     pub(super) out: Option<Out>,
 }
 
@@ -107,7 +108,8 @@ impl Model {
                 outcomes: vec![],
                 turns: 0,
                 ejections: 0,
-                returned: 0,
+                redeemed: 0,
+                ejected_for: 0,
                 out: None,
             }
         });
@@ -139,7 +141,7 @@ impl Model {
         };
         if back {
             process.out = None;
-            process.returned = now;
+            process.redeemed = now + 2 * process.ejected_for;
             process.turns += 1;
             process.outcomes.clear();
         }
@@ -181,11 +183,10 @@ impl Model {
         if !ejects {
             return false;
         }
-        let cap = ejection.cap.as_millis() as u64;
         if process.out.is_none() {
             process.turns += 1;
             process.outcomes.clear();
-            if now - process.returned >= cap {
+            if now >= process.redeemed {
                 process.ejections = 0;
             }
         }
@@ -195,9 +196,13 @@ impl Model {
         for _ in 1..ejections {
             time = (time * 2).min(ejection.cap);
         }
-        let time = time.mul_f64(0.75 + self.rng.unit() / 2.0).max(took);
-        let until = now + time.as_nanos().div_ceil(1_000_000) as u64;
+        let waited =
+            if matches!(failure, Failure::Timeout | Failure::Unreachable) { took } else { Duration::ZERO };
+        let time = time.mul_f64(0.75 + self.rng.unit() / 2.0).max(waited);
+        let time = time.as_nanos().div_ceil(1_000_000) as u64;
+        let until = now + time;
         let process = self.process(key, id).unwrap();
+        process.ejected_for = time;
         process.out = Some(Out { until, refused: failure == Failure::Refused, due: until, trial: None });
         true
     }
