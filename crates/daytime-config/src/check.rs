@@ -237,7 +237,9 @@ pub(crate) fn name(text: &str, expected: &str) -> Result<String, String> {
 /// Reads a tag and the value that it must have.
 pub(crate) fn label(text: &str) -> Result<(String, String), String> {
     match text.trim().split_once('=') {
-        Some((tag, value)) if !tag.is_empty() && !text.contains(',') => Ok((tag.to_owned(), value.to_owned())),
+        Some((tag, value)) if !tag.is_empty() && !text.contains(',') => {
+            Ok((tag.to_owned(), value.to_owned()))
+        }
         _ => Err(format!("expected {LABEL}, found {}", quote(text))),
     }
 }
@@ -248,7 +250,8 @@ pub(crate) fn labels(text: &str) -> Result<Vec<(String, String)>, String> {
 }
 
 pub(crate) fn subset(text: &str) -> Result<usize, String> {
-    integer(text, &crate::schema::SUBSET).map(|size| usize::try_from(size).expect("a million fits everywhere"))
+    integer(text, &crate::schema::SUBSET)
+        .map(|size| usize::try_from(size).expect("a million fits everywhere"))
 }
 
 /// Reads a whole connect string.

@@ -101,7 +101,12 @@ fn a_value_of_the_wrong_type_is_described() {
         ),
         ("[client]\nhash_key = 7\n", 2, "client.hash_key", "found the integer 7"),
         ("[client]\nzone = ['a']\n", 2, "client.zone", "\"eu-west-1a\", found an array"),
-        ("[client]\nlabels = 'a=b'\n", 2, "client.labels", "an array such as [\"version=2\"], found the string"),
+        (
+            "[client]\nlabels = 'a=b'\n",
+            2,
+            "client.labels",
+            "an array such as [\"version=2\"], found the string",
+        ),
         ("[client]\nlabels = ['a=b',\n 7]\n", 3, "client.labels[1]", "found the integer 7"),
         ("[client]\nlabels = ['a=b', 'c']\n", 2, "client.labels[1]", "\"version=2\", found \"c\""),
         ("[client]\nsubset = '5'\n", 2, "client.subset", "from 0 to 1000000, found the string"),

@@ -252,12 +252,39 @@ const SOCKETS: &[&str] = &[
 ];
 
 const LABELS: &[&str] = &[
-    "version=2", "version=2,zone=a", "a=", "a=b=c", " a=b ", "a = b", "=b", "a", "a=b,", ",a=b", "", " ", "ü=é", ",",
+    "version=2",
+    "version=2,zone=a",
+    "a=",
+    "a=b=c",
+    " a=b ",
+    "a = b",
+    "=b",
+    "a",
+    "a=b,",
+    ",a=b",
+    "",
+    " ",
+    "ü=é",
+    ",",
 ];
 
 const WORDS: &[&str] = &["a", " a ", "a b", "ü", " ", "\t", "a,b", "0"];
 
-const NAMES: &[&str] = &["random", "round-robin", "weighted", "least-loaded", "peak-ewma", "rendezvous", "sticky", "Random", " random", "random ", "round_robin", "best", "0"];
+const NAMES: &[&str] = &[
+    "random",
+    "round-robin",
+    "weighted",
+    "least-loaded",
+    "peak-ewma",
+    "rendezvous",
+    "sticky",
+    "Random",
+    " random",
+    "random ",
+    "round_robin",
+    "best",
+    "0",
+];
 
 #[test]
 fn flag_variable_and_file_accept_the_same_values() {

@@ -33,10 +33,12 @@ fn hint(error: &AttemptError, endpoint: &Endpoint) -> String {
         format!("is {endpoint} the address that this machine should call? See --advertise of daytime-server")
     };
     match error {
-        AttemptError::Resolve(error) | AttemptError::Connect(error) => match Cause::of(error).hint(endpoint) {
-            Some(hint) => format!("{hint}; {}", address()),
-            None => address(),
-        },
+        AttemptError::Resolve(error) | AttemptError::Connect(error) => {
+            match Cause::of(error).hint(endpoint) {
+                Some(hint) => format!("{hint}; {}", address()),
+                None => address(),
+            }
+        }
         AttemptError::ConnectTimeout(_) => format!("no response from {endpoint}; {}", address()),
         AttemptError::Read(_) => {
             format!("{endpoint} accepts connections and closes them: see the log of the program there")
