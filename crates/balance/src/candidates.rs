@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::entry::Entry;
+use crate::rng::Rng;
 use crate::table::Tier;
 
 /// Whether a call may use an endpoint.
@@ -40,6 +41,13 @@ impl<'a, K, V> Candidates<'a, K, V> {
         self.tier.len
     }
 
+    /// Returns which tier of the set they are, 0 to 4, the best first: a picker that keeps a position keeps one for each.
+    #[inline]
+    #[must_use]
+    pub fn tier(&self) -> usize {
+        self.tier.standing as usize
+    }
+
     /// Returns one of them.
     #[inline]
     #[must_use]
@@ -71,6 +79,13 @@ impl<'a, K, V> Candidates<'a, K, V> {
             None => true,
             Some(admits) => self.get(index).is_some_and(admits),
         }
+    }
+
+    /// Any of those that may be used. Takes time in proportion to the set.
+    pub(crate) fn any_admitted(&self, rng: &mut Rng) -> Option<usize> {
+        let admitted = (0..self.len()).filter(|index| self.admits(*index));
+        let nth = rng.below(admitted.clone().count());
+        admitted.clone().nth(nth)
     }
 
     /// Returns the [`stable_hash`](crate::stable_hash) of the key of one of them, without reading the entry.

@@ -17,6 +17,7 @@ mod pick;
 mod picker;
 mod reader;
 mod rng;
+mod shared;
 mod strategy;
 mod sync;
 mod table;

@@ -32,6 +32,8 @@ use member::{Member, Traits};
 pub use absent::{MAX_ABSENT, MEMORY};
 pub use health::Health;
 
+pub(crate) use trials::QueuePlace;
+
 /// A change of the set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change<K, V> {
@@ -60,9 +62,8 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
         Self { config, reports, known, is_synced: false, is_changed: false, slow_until_ms: 0 }
     }
 
-    /// Replaces the whole set. Of a repeated key the last value counts, and the others are not looked at.
-    pub(crate) fn replace(&mut self, set: Vec<(K, V)>, now_ms: u64) {
-        let set: IndexMap<K, V> = set.into_iter().collect();
+    /// Replaces the whole set.
+    pub(crate) fn replace(&mut self, set: IndexMap<K, V>, now_ms: u64) {
         // In the order of the set, not of a hash: what a seed does must not depend on it.
         let gone = self.known.listed.members().keys().filter(|key| !set.contains_key(*key));
         let gone: Vec<_> = gone.cloned().map(Change::Remove).collect();

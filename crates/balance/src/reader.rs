@@ -1,34 +1,37 @@
 //! Picks from the current set.
 
+mod error;
+mod search;
+mod slow_start;
+mod trial_turn;
+mod view;
+mod wish;
+
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::balancer::{Balancer, Shared};
+use crate::balancer::Balancer;
 use crate::candidates::Candidates;
-use crate::config::Config;
 use crate::entry::Entry;
 use crate::hash::stable_hash;
 use crate::info::EndpointInfo;
 use crate::pick::{Began, Pick};
 use crate::picker::{Context, Picker};
 use crate::rng::Rng;
+use crate::shared::Shared;
 use crate::strategy::StrategyPicker;
-use crate::table::{Slot, Standing, Table, Tier};
+use crate::table::Slot;
+use search::{PROPOSALS, Search};
+use slow_start::SlowStart;
+use trial_turn::TrialTurn;
+use view::View;
 
-/// How many proposals of the picker are looked at before all endpoints are.
-const PROPOSALS: usize = 8;
+pub use error::PickError;
 
-/// One pick in so many may be a trial, while anybody is in service.
-const PICKS_PER_TRIAL: u32 = 20;
-
-/// The share of calls with which a newcomer begins its slow start.
-const FIRST_SHARE: f64 = 0.1;
+pub(crate) use wish::{Wanted, Wish};
 
 /// Picks from the set of a [`Balancer`]: one for each task or thread, with a picker and random numbers of its own, so that a
 /// pick writes to nothing that another thread reads. A clone begins with other random numbers.
@@ -47,31 +50,12 @@ const FIRST_SHARE: f64 = 0.1;
 #[repr(align(64))]
 pub struct Reader<K, V, P = StrategyPicker> {
     shared: Arc<Shared<K, V>>,
-    version: u64,
-    table: Arc<Table<K, V>>,
-    /// The first tier, if every pick is made from it and every entry of it may be used; else an empty one.
-    simple: Tier<K, V>,
-    /// Whether somebody's slow start may not be over.
-    is_slow: bool,
+    view: View<K, V>,
     rng: Rng,
     /// A random number for life.
     whim: u64,
     picker: P,
-    since_trial: u32,
-}
-
-/// Which endpoints are wanted.
-pub(crate) type Wanted<'a, K, V> = &'a dyn Fn(&Entry<K, V>) -> bool;
-
-/// Which endpoint a pick wants.
-pub(crate) struct Wish<'a, K, V> {
-    pub(crate) key: Option<u64>,
-    /// `None`: any.
-    pub(crate) wanted: Option<Wanted<'a, K, V>>,
-}
-
-impl<K, V> Wish<'_, K, V> {
-    pub(crate) const ANY: Self = Self { key: None, wanted: None };
+    turn: TrialTurn,
 }
 
 impl<K, V> Balancer<K, V>
@@ -89,19 +73,9 @@ where
     #[must_use]
     pub fn reader_with<P: Picker<K, V>>(&self, picker: P) -> Reader<K, V, P> {
         let mut rng = self.shared.next_rng();
-        let mut reader = Reader {
-            whim: rng.next_u64(),
-            rng,
-            shared: Arc::clone(&self.shared),
-            version: 0,
-            table: Arc::default(),
-            simple: Tier::default(),
-            is_slow: false,
-            picker,
-            since_trial: 0,
-        };
-        reader.reload();
-        reader
+        let whim = rng.next_u64();
+        let turn = TrialTurn::new(&mut rng);
+        Reader { shared: Arc::clone(&self.shared), view: View::new(&self.shared), rng, whim, picker, turn }
     }
 }
 
@@ -119,10 +93,10 @@ where
     // It is a few dozen instructions, and a call of it that is not inlined takes as long as they do.
     #[inline(always)]
     pub fn choose(&mut self) -> Result<&Entry<K, V>, PickError> {
-        self.refresh();
+        self.view.refresh(&self.shared);
         let now_ms = if self.picker.measures_latency() { self.shared.now_ms() } else { 0 };
         let slot = match self.propose_simple(None, now_ms) {
-            Some(index) => self.simple.slot(index),
+            Some(index) => self.view.simple.slot(index),
             None => Some(self.search(&Wish::ANY)?),
         };
         slot.map(|slot| &*slot.entry).ok_or(PickError::NoInstances)
@@ -158,7 +132,7 @@ where
 
     #[inline]
     pub(crate) fn pick_by(&mut self, wish: &Wish<'_, K, V>, may_try: bool) -> Result<Pick<K, V>, PickError> {
-        self.refresh();
+        self.view.refresh(&self.shared);
         if may_try
             && self.shared.head.next_trial_ms() != u64::MAX
             && let Some(trial) = self.trial(wish)
@@ -172,7 +146,7 @@ where
         if wish.wanted.is_none() {
             let now_ms = began.map_or(0, |began| began.ms);
             if let Some(slot) =
-                self.propose_simple(wish.key, now_ms).and_then(|index| self.simple.slot(index))
+                self.propose_simple(wish.key, now_ms).and_then(|index| self.view.simple.slot(index))
             {
                 return Ok(Pick::begin(slot, began));
             }
@@ -183,7 +157,7 @@ where
     /// Proposes one of the first tier, if every pick is made from it.
     #[inline]
     fn propose_simple(&mut self, key: Option<u64>, now_ms: u64) -> Option<usize> {
-        let tier = &self.simple;
+        let tier = &self.view.simple;
         if tier.len == 0 {
             return None;
         }
@@ -221,148 +195,53 @@ where
     /// A trial, if one is due and this pick may be one.
     #[inline(never)]
     fn trial(&mut self, wish: &Wish<'_, K, V>) -> Option<Pick<K, V>> {
-        self.since_trial += 1;
-        if self.since_trial < PICKS_PER_TRIAL || self.shared.now_ms() < self.shared.head.next_trial_ms() {
+        let Self { shared, turn, .. } = self;
+        if !turn.comes() {
             return None;
         }
-        self.since_trial = 0;
-        let limit = self.shared.config.max_in_flight.unwrap_or(u32::MAX);
-        let wanted =
-            |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry)) && entry.in_flight() < limit;
-        let (entry, ticket) = self.shared.start_trial(&wanted)?;
-        Some(Pick::trial(entry, ticket))
-    }
-
-    #[inline]
-    fn refresh(&mut self) {
-        if self.shared.head.version() != self.version {
-            self.reload();
+        let now_ms = shared.now_ms();
+        if now_ms < shared.head.next_trial_ms() {
+            turn.wait(now_ms);
+            return None;
         }
-    }
-
-    #[cold]
-    fn reload(&mut self) {
-        // First the number: if a table follows in between, the next pick loads it.
-        self.version = self.shared.head.version();
-        self.table = self.shared.table();
-        self.is_slow = self.table.slow_until_ms > 0;
-        self.simple = if self.is_slow { Tier::default() } else { self.table.simple(&self.shared.config) };
+        turn.taken(now_ms);
+        let limit = shared.config.max_in_flight.unwrap_or(u32::MAX);
+        let wanted = |entry: &Entry<K, V>| wish.wants(entry) && entry.in_flight() < limit;
+        let (entry, ticket) = shared.start_trial_after(&mut turn.place, &wanted)?;
+        Some(Pick::trial(entry, ticket))
     }
 
     /// Looks through the tiers for an endpoint that may be used.
     #[inline(never)]
     fn search(&mut self, wish: &Wish<'_, K, V>) -> Result<&Slot<K, V>, PickError> {
-        let Self { shared, table, simple, picker, rng, is_slow, whim, .. } = self;
+        let Self { shared, view, picker, rng, whim, .. } = self;
         let config = &*shared.config;
-        let limit = config.max_in_flight.unwrap_or(u32::MAX);
-        let wanted = |entry: &Entry<K, V>| wish.wanted.is_none_or(|wanted| wanted(entry));
-        let admits = |entry: &Entry<K, V>| wanted(entry) && entry.in_flight() < limit;
-        let now_ms = if *is_slow || picker.measures_latency() { shared.now_ms() } else { 0 };
-        if *is_slow && now_ms >= table.slow_until_ms {
-            *is_slow = false;
-            *simple = table.simple(config);
-        }
-        let slow_start =
-            (*is_slow && !picker.is_by_key()).then_some(SlowStart { time: config.slow_start, now_ms });
-        // A part of the keys spills over, or of the readers that stay with one endpoint: not now one call, now another.
-        let mut draw = || match picker.is_by_key() {
-            true => Rng::new(wish.key.unwrap_or(*whim)).unit(),
-            false => rng.unit(),
+        let now_ms = if view.is_slow || picker.measures_latency() { shared.now_ms() } else { 0 };
+        view.end_slow_start(config, now_ms);
+        let is_slow = view.is_slow && !picker.is_by_key();
+        let search = Search {
+            table: &view.table,
+            wish,
+            limit: config.max_in_flight.unwrap_or(u32::MAX),
+            slow_start: is_slow.then_some(SlowStart { time: config.slow_start, now_ms }),
+            whim: *whim,
+            now_ms,
         };
-        let spills = table.spill > 0.0 && table.tiers.len() > 1 && draw() < table.spill;
-        let first = usize::from(spills);
-        let order = [first, 1 - first].into_iter().chain(2..table.tiers.len());
-        for number in order.filter(|number| *number < table.tiers.len()) {
-            let tier = &table.tiers[number];
-            let index = if tier.standing == Standing::Refused {
-                soonest(tier, &admits)
-            } else {
-                let candidates = Candidates::new(tier, Some(&admits));
-                let context = &mut Context { rng, key: wish.key, now_ms };
-                propose(picker, &candidates, context, slow_start)
-            };
-            if let Some(slot) = index.and_then(|index| tier.slot(index)) {
-                return Ok(slot);
-            }
-        }
-        if table.tiers.is_empty() {
-            return Err(PickError::of_empty(table));
-        }
-        let is_any = table.tiers.iter().flat_map(Tier::slots).any(|slot| wanted(&slot.entry));
-        Err(if is_any { PickError::Saturated } else { PickError::AllExcluded })
-    }
-}
-
-/// Finds the endpoint whose ejection ends soonest: where nothing listens, something may listen first where it has been tried
-/// longest ago. No strategy has a say in this.
-fn soonest<K, V>(tier: &Tier<K, V>, admits: &dyn Fn(&Entry<K, V>) -> bool) -> Option<usize> {
-    let admitted = tier.slots().enumerate().filter(|(_, slot)| admits(&slot.entry));
-    let until_ms = |slot: &Slot<K, V>| slot.entry.state.until_ms.load(Ordering::Relaxed);
-    admitted.min_by_key(|(_, slot)| until_ms(slot)).map(|(index, _)| index)
-}
-
-/// Chooses an endpoint of one tier.
-fn propose<K, V>(
-    picker: &mut impl Picker<K, V>,
-    candidates: &Candidates<'_, K, V>,
-    context: &mut Context<'_>,
-    slow_start: Option<SlowStart>,
-) -> Option<usize> {
-    let mut second_best = None;
-    for _ in 0..PROPOSALS {
-        let index = picker.pick(candidates, context);
-        // To ask again one that has no choice would take its time again.
-        let Some((index, entry)) = index.and_then(|index| Some((index, candidates.get(index)?))) else {
-            break;
-        };
-        if !candidates.admits(index) {
-            continue;
-        }
-        let share = slow_start.map_or(1.0, |slow_start| slow_start.share(entry));
-        if share >= 1.0 || context.rng.unit() < share {
-            return Some(index);
-        }
-        second_best = Some(index);
-    }
-    second_best.or_else(|| {
-        let admitted = (0..candidates.len()).filter(|index| candidates.admits(*index));
-        let nth = context.rng.below(admitted.clone().count());
-        admitted.clone().nth(nth)
-    })
-}
-
-/// How newcomers come to their full share.
-#[derive(Clone, Copy)]
-struct SlowStart {
-    time: Duration,
-    now_ms: u64,
-}
-
-impl SlowStart {
-    /// Which share of its calls an endpoint gets: all but newcomers get all.
-    fn share<K, V>(self, entry: &Entry<K, V>) -> f64 {
-        let since_ms = entry.state.newcomer_since_ms.load(Ordering::Relaxed);
-        if since_ms == 0 {
-            return 1.0;
-        }
-        let passed = self.now_ms.saturating_sub(since_ms) as f64 / 1000.0;
-        (passed / self.time.as_secs_f64()).max(FIRST_SHARE)
+        search.find(picker, rng, || shared.now_ms())
     }
 }
 
 impl<K, V, P: Clone> Clone for Reader<K, V, P> {
     fn clone(&self) -> Self {
+        let mut rng = self.shared.next_rng();
         Self {
             shared: Arc::clone(&self.shared),
-            version: self.version,
-            table: Arc::clone(&self.table),
-            simple: self.simple.clone(),
-            is_slow: self.is_slow,
-            rng: self.shared.next_rng(),
+            view: self.view.clone(),
+            turn: TrialTurn::new(&mut rng),
+            rng,
             // It comes with the picker, which may stay with an endpoint for it.
             whim: self.whim,
             picker: self.picker.clone(),
-            since_trial: 0,
         }
     }
 }
@@ -371,53 +250,7 @@ impl<K, V, P: fmt::Debug> fmt::Debug for Reader<K, V, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader")
             .field("picker", &self.picker)
-            .field("endpoints", &self.table.facts.listed)
+            .field("endpoints", &self.view.table.facts.listed)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why there is nothing to pick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum PickError {
-    /// The set of endpoints is not known yet.
-    #[error("the endpoints are not known yet")]
-    NotSynced,
-    /// The set of endpoints is known, and empty.
-    #[error("there are no endpoints")]
-    NoInstances,
-    /// No endpoint has the labels that the configuration asks for.
-    #[error("no endpoint has the labels that are asked for")]
-    NoMatch,
-    /// Every endpoint is draining or has the weight 0.
-    #[error("all endpoints are draining or have the weight 0")]
-    AllClosed,
-    /// The caller excludes all endpoints.
-    #[error("all endpoints are excluded")]
-    AllExcluded,
-    /// Every endpoint has as many calls in flight as it may have.
-    #[error("all endpoints are at their limit of calls in flight")]
-    Saturated,
-}
-
-impl<K, V> Table<K, V> {
-    /// The tier that every pick is made from and of which every entry may be used, if there is one and no slow start; else an
-    /// empty one.
-    fn simple(&self, config: &Config) -> Tier<K, V> {
-        let is_simple = self.spill == 0.0 && config.max_in_flight.is_none();
-        let first = self.tiers.first().filter(|tier| is_simple && tier.standing != Standing::Refused);
-        first.cloned().unwrap_or_default()
-    }
-}
-
-impl PickError {
-    fn of_empty<K, V>(table: &Table<K, V>) -> Self {
-        let facts = table.facts;
-        match facts {
-            _ if !facts.is_synced => Self::NotSynced,
-            _ if facts.listed == 0 => Self::NoInstances,
-            _ if facts.listed == facts.mismatched => Self::NoMatch,
-            _ => Self::AllClosed,
-        }
     }
 }

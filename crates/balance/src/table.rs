@@ -41,6 +41,9 @@ pub(crate) enum Standing {
     Refused,
 }
 
+/// How many tiers there are at most.
+pub(crate) const TIERS: usize = Standing::ALL.len();
+
 impl Standing {
     pub(crate) const ALL: [Self; 5] =
         [Self::Preferred, Self::InService, Self::Held, Self::Suspect, Self::Refused];

@@ -83,3 +83,13 @@ proptest! {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_a_repeated_key_the_last_value_counts_and_no_other_is_looked_at() {
+    let balancer = Balancer::new(Config::default());
+    balancer.update([(0, Value::of(7)), (1, Value::of(1))]);
+    fail(&mut balancer.reader(), 0, Failure::Timeout);
+    // In between is the value of another process, of which nothing is known.
+    balancer.update([(0, Value::of(8)), (1, Value::of(1)), (0, Value::of(7))]);
+    assert!(matches!(status(&balancer, 0).health, Health::Ejected { .. }));
+}

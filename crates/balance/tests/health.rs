@@ -99,7 +99,7 @@ async fn an_ejection_is_never_shorter_than_what_the_failure_took() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trial_that_nobody_settles_expires_and_its_report_comes_too_late() {
+async fn a_trial_that_nobody_settles_expires_and_makes_room_for_another() {
     let (balancer, mut reader) = two();
     pick(&mut reader).unwrap().fail(Failure::Timeout);
     advance(Duration::from_millis(250)).await;
@@ -109,7 +109,7 @@ async fn a_trial_that_nobody_settles_expires_and_its_report_comes_too_late() {
     advance(Duration::from_millis(1)).await;
     let next = pick(&mut reader).unwrap();
     assert!(next.is_trial());
-    lost.succeed();
+    drop(lost);
     assert_eq!(status(&balancer, OBSERVED).health, Health::OnProbation { trial: true });
     next.succeed();
     assert_eq!(status(&balancer, OBSERVED).health, Health::InService);
@@ -236,4 +236,18 @@ async fn health_belongs_to_an_incarnation() {
     balancer.apply([Change::Remove(OBSERVED)]);
     set(Value::of(9));
     assert_eq!(status(&balancer, OBSERVED).health, Health::InService);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cap_on_soft_ejections_is_a_share_of_those_that_may_be_called() {
+    let config = Config::default().with_label("version", "2");
+    let balancer = Balancer::new(config);
+    let of = |version| Value::default().with_tag("version", version);
+    balancer.update((0..100).map(|key| (key, of(if key < 4 { "2" } else { "1" }))));
+    let mut reader = balancer.reader();
+    for key in 0..4 {
+        (0..5).for_each(|_| fail(&mut reader, key, Failure::Unavailable));
+    }
+    let is_in_service = |key: &u32| status(&balancer, *key).health == Health::InService;
+    assert_eq!((0..4).filter(is_in_service).count(), 2);
 }

@@ -126,7 +126,7 @@ fn hedges_and_trials_are_counted_apart() {
         let trial = async || {
             tokio::time::sleep(Duration::from_millis(20_000)).await;
             let mut reader = balancer.reader();
-            (0..20).map(|_| reader.pick().unwrap()).last().filter(balance::Pick::is_trial).unwrap()
+            (0..20).map(|_| reader.pick().unwrap()).find(balance::Pick::is_trial).unwrap()
         };
         trial().await.fail(Failure::Reset);
         drop(trial().await);

@@ -103,6 +103,22 @@ async fn when_all_refused_the_one_to_return_soonest_is_picked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn when_all_refused_and_all_ejections_are_over_each_of_them_is_picked() {
+    // Not always the same one: the others may be back.
+    for strategy in Strategy::ALL {
+        let balancer = balancer(Config::new(strategy), 0..3);
+        let mut reader = balancer.reader();
+        (0..3).for_each(|key| fail(&mut reader, key, Failure::Refused));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let counts = count(&mut reader, 3000);
+        assert!(
+            (0..3).all(|key| (900..1100).contains(counts.get(&key).unwrap_or(&0))),
+            "{strategy}: {counts:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_success_when_all_look_bad_counts_at_once() {
     for failure in [Failure::Timeout, Failure::Refused] {
         let balancer = balancer(Config::default(), 0..3);

@@ -50,6 +50,20 @@ async fn a_zone_with_a_share_s_in_service_keeps_1_4_s_of_the_calls() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn round_robin_meets_all_endpoints_to_which_calls_spill_over() {
+    let (balancer, mut reader) = zones(Strategy::RoundRobin);
+    // The others are many more than those of the zone.
+    balancer.apply((20..200).map(|key| Change::Insert(key, in_zone(key))));
+    (0..6).for_each(|key| fail(&mut reader, key, Failure::Timeout));
+    let counts = count(&mut reader, 20_000);
+    for range in [6..10, 10..200] {
+        let counts: Vec<_> = range.clone().map(|key| counts.get(&key).copied().unwrap_or(0)).collect();
+        let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+        assert!(most - least <= 1, "{range:?}: {least} to {most}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_nobody_of_the_zone_in_service_all_calls_go_to_the_others() {
     for failure in [Failure::Timeout, Failure::Refused] {
         let (balancer, mut reader) = zones(Strategy::Random);
@@ -125,6 +139,20 @@ fn a_client_uses_its_subset_and_with_nobody_of_it_in_service_the_whole_set() {
     fail(&mut reader, first[0], Failure::Timeout);
     let rest: Vec<u32> = (0..30).filter(|key| !mine.contains(key)).collect();
     assert_eq!(count(&mut reader, 5000).into_keys().collect::<Vec<_>>(), rest);
+}
+
+#[test]
+fn endpoints_that_take_no_calls_take_no_place_in_a_subset() {
+    let balancer = Balancer::new(Config::default().with_subset(3, "me").unwrap());
+    balancer.update((0..30).map(|key| (key, Value::default())));
+    let mut reader = balancer.reader();
+    let before = chosen(&mut reader);
+    balancer
+        .apply([Change::Insert(before[0], Value::draining()), Change::Insert(before[1], Value::weighing(0))]);
+    let during = chosen(&mut reader);
+    assert!(during.len() == 3 && during.contains(&before[2]), "{before:?} {during:?}");
+    balancer.apply(before[..2].iter().map(|key| Change::Insert(*key, Value::default())));
+    assert_eq!(chosen(&mut reader), before);
 }
 
 #[test]

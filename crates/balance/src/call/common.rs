@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use super::config::CallConfig;
 use super::fair_time::FairTime;
 use super::trials::Trials;
-use crate::balancer::Shared;
 use crate::reader::Reader;
+use crate::shared::Shared;
 
 /// What the calls of a caller share.
 pub(super) struct Common<K, V, P> {

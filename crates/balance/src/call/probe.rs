@@ -13,10 +13,11 @@ use super::classify::Classify;
 use super::config::CallConfig;
 use super::race::{Finish, Race};
 use super::target::Target;
-use crate::balancer::{Balancer, Shared};
+use crate::balancer::Balancer;
 use crate::failure::Failure;
 use crate::info::EndpointInfo;
 use crate::pick::Pick;
+use crate::shared::Shared;
 
 /// How many probes a driver runs at a time.
 const MAX_PROBES: usize = 8;

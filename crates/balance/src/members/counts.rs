@@ -10,6 +10,10 @@ const OVERPROVISIONING: f64 = 1.4;
 pub(super) struct Counts {
     /// Out of service.
     pub(super) out: usize,
+    /// Have the labels and take new calls.
+    pub(super) open: usize,
+    /// Of these, out of service.
+    pub(super) open_out: usize,
     /// Without the labels.
     pub(super) mismatched: usize,
     /// In the zone, and take new calls.
@@ -22,6 +26,8 @@ impl Counts {
     pub(super) fn add(&mut self, traits: Traits, is_in_service: bool) {
         let one = Self::of(traits, is_in_service);
         self.out += one.out;
+        self.open += one.open;
+        self.open_out += one.open_out;
         self.mismatched += one.mismatched;
         self.zone_open += one.zone_open;
         self.zone_in_service += one.zone_in_service;
@@ -31,18 +37,23 @@ impl Counts {
     pub(super) fn subtract(&mut self, traits: Traits, is_in_service: bool) {
         let one = Self::of(traits, is_in_service);
         self.out -= one.out;
+        self.open -= one.open;
+        self.open_out -= one.open_out;
         self.mismatched -= one.mismatched;
         self.zone_open -= one.zone_open;
         self.zone_in_service -= one.zone_in_service;
     }
 
     fn of(traits: Traits, is_in_service: bool) -> Self {
-        let is_open = traits.in_zone && traits.matches && traits.is_open;
+        let is_open = traits.matches && traits.is_open;
+        let is_zone = traits.in_zone && is_open;
         Self {
             out: usize::from(!is_in_service),
             mismatched: usize::from(!traits.matches),
-            zone_open: usize::from(is_open),
-            zone_in_service: usize::from(is_open && is_in_service && !traits.is_held),
+            open: usize::from(is_open),
+            open_out: usize::from(is_open && !is_in_service),
+            zone_open: usize::from(is_zone),
+            zone_in_service: usize::from(is_zone && is_in_service && !traits.is_held),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::absent::Absent;
 use super::health::Identity;
 use super::listed::Listed;
-use super::trials::Out;
+use super::trials::{Out, QueuePlace};
 use crate::config::Config;
 use crate::ejection::{Ejection, Verdict};
 use crate::endpoint::State;
@@ -48,11 +48,12 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
         if self.identity(key, state).is_none_or(|identity| identity.out.is_some()) {
             return false;
         }
-        let (out, listed) = (self.out(), self.listed.members().len());
+        let counts = self.listed.counts();
+        let (out, all) = (counts.open_out + 1, counts.open);
         let ejection = &self.ejection;
         match ejection.verdict(failure, history) {
             Verdict::Keep => return false,
-            Verdict::EjectWithinCap if (out + 1) as f64 > ejection.max_share * listed as f64 => return false,
+            Verdict::EjectWithinCap if out as f64 > ejection.max_share * all as f64 => return false,
             Verdict::Eject | Verdict::EjectWithinCap => {}
         }
         // A hundred calls that fail at the same time are one failure: the first one closes the generation.
@@ -68,7 +69,7 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
         let Some(identity) = self.identity(key, state) else { return false };
         let Some(out) = &identity.out else { return false };
         let is_current = match ticket {
-            Ticket::Trial { number } => out.is_trial(number),
+            Ticket::Trial { number } => out.may_recover(number),
             Ticket::LastResort { generation } | Ticket::InService { generation } => {
                 generation == state.outcomes.generation()
             }
@@ -95,7 +96,7 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
     ) -> bool {
         let Some(identity) = self.identity(key, state) else { return false };
         match (ticket, &mut identity.out) {
-            (Ticket::Trial { number }, Some(out)) if out.is_trial(number) => {
+            (Ticket::Trial { number }, Some(out)) if out.may_fail(number) => {
                 self.eject(key, state, failure, took, now_ms);
                 true
             }
@@ -122,13 +123,24 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
         self.listed.requeue(key);
     }
 
-    /// Starts the trial that has waited longest, of an endpoint that is `wanted`, unless there are enough.
+    /// The endpoint that is to be tried next, of those behind a place in the queue. `None` if there is none, or as many are tried as may
+    /// be at a time.
+    pub(crate) fn next_due(
+        &mut self,
+        place: Option<QueuePlace>,
+        now_ms: u64,
+    ) -> Option<(QueuePlace, Arc<Entry<K, V>>)> {
+        self.listed.next_due(place, now_ms)
+    }
+
+    /// Starts the trial of an endpoint, if it is due and there are not enough.
     pub(crate) fn start_trial(
         &mut self,
-        wanted: &dyn Fn(&Entry<K, V>) -> bool,
+        key: &K,
+        state: &Arc<State>,
         now_ms: u64,
     ) -> Option<(Arc<Entry<K, V>>, Ticket)> {
-        let (entry, number) = self.listed.start_trial(wanted, now_ms)?;
+        let (entry, number) = self.listed.start_trial(key, state, now_ms)?;
         Some((entry, Ticket::Trial { number }))
     }
 

@@ -8,16 +8,13 @@ use indexmap::IndexMap;
 use super::counts::Counts;
 use super::health::Identity;
 use super::member::{Member, Traits};
-use super::subset::{Rank, SubsetMembers};
+use super::subset::SubsetMembers;
 use super::tiers::{Place, Tiers};
-use super::trials::{Out, Trials};
+use super::trials::{Out, QueuePlace, Trials};
 use crate::config::Subset;
 use crate::endpoint::State;
 use crate::entry::Entry;
 use crate::table::Slot;
-
-/// How many endpoints that are due are looked at for one to try.
-const MAX_LOOKED_AT: usize = 64;
 
 /// The endpoints of the set, each in its tier.
 ///
@@ -129,28 +126,38 @@ impl<K: Eq + Hash + Clone, V> Listed<K, V> {
         self.settle(key);
     }
 
-    /// Starts the trial that has waited longest, of an endpoint that is `wanted`, unless there are enough. Returns its number.
+    /// The endpoint that is to be tried next, of those behind a place in the queue.
+    pub(super) fn next_due(
+        &mut self,
+        place: Option<QueuePlace>,
+        now_ms: u64,
+    ) -> Option<(QueuePlace, Arc<Entry<K, V>>)> {
+        self.expire_trials(now_ms);
+        let (place, key) = self.trials.next_due(place, now_ms)?;
+        Some((place, Arc::clone(&self.members.get(key)?.entry)))
+    }
+
+    /// Starts the trial of an endpoint, if it is due and there are not enough. Returns its number.
     pub(super) fn start_trial(
         &mut self,
-        wanted: &dyn Fn(&Entry<K, V>) -> bool,
+        key: &K,
+        state: &Arc<State>,
         now_ms: u64,
     ) -> Option<(Arc<Entry<K, V>>, u64)> {
-        // First of all: those whose time is over make room, wherever they stand.
+        self.expire_trials(now_ms);
+        let member = self.members.get_mut(key).filter(|member| Arc::ptr_eq(&member.identity.state, state))?;
+        let number = self.trials.start(member.identity.out.as_mut()?, key, now_ms)?;
+        Some((Arc::clone(&member.entry), number))
+    }
+
+    /// Ends the trials whose time is over: they make room, wherever they stand.
+    fn expire_trials(&mut self, now_ms: u64) {
         while let Some((at_ms, key)) = self.trials.pop_expired(now_ms) {
             if let Some(out) = self.identity(&key).and_then(|identity| identity.out.as_mut()) {
                 out.end_trial(at_ms);
             }
             self.requeue(&key);
         }
-        if self.trials.is_full() {
-            return None;
-        }
-        let is_wanted = |key: &&K| self.members.get(*key).is_some_and(|member| wanted(&member.entry));
-        // Few are not wanted: those that a call has tried.
-        let key = self.trials.due(now_ms).take(MAX_LOOKED_AT).find(is_wanted)?.clone();
-        let member = self.members.get_mut(&key)?;
-        let number = self.trials.start(member.identity.out.as_mut()?, &key, now_ms);
-        Some((Arc::clone(&member.entry), number))
     }
 
     /// Lets an endpoint wait for its next trial.
@@ -203,17 +210,7 @@ impl<K: Eq + Hash + Clone, V> Listed<K, V> {
     /// Gives an endpoint its place in the order that the subset is the head of.
     fn rank(&mut self, key: &K, hash: u64, before: Option<Traits>, now: Option<Traits>) {
         let Some(subset) = &mut self.subset else { return };
-        let client = subset.client();
-        let rank = |traits: Option<Traits>| {
-            traits.filter(|traits| traits.matches).map(|traits| Rank::new(client, hash, traits.in_zone))
-        };
-        let (before, now) = (rank(before), rank(now));
-        if before == now {
-            return;
-        }
-        let mut changed = before.map(|before| subset.remove(&before)).unwrap_or_default();
-        changed.extend(now.map(|now| subset.insert(now, key.clone())).unwrap_or_default());
-        for (key, in_subset) in changed {
+        for (key, in_subset) in subset.change(key, hash, before, now) {
             self.edit(&key, |member| member.traits.in_subset = in_subset);
         }
     }

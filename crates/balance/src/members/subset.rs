@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use super::member::Traits;
 use crate::config::Subset;
 use crate::hash::mix;
 
 /// The place of an endpoint in the order of one client: rendezvous hashing (Thaler and Ravishankar 1998), as in gRPC's proposal
 /// A68. Those of the zone come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rank {
+struct Rank {
     is_remote: bool,
     score: u64,
     hash: u64,
 }
 
 impl Rank {
-    pub(super) fn new(client: u64, hash: u64, in_zone: bool) -> Self {
+    fn new(client: u64, hash: u64, in_zone: bool) -> Self {
         Self { is_remote: !in_zone, score: mix(client, hash), hash }
     }
 }
@@ -33,12 +34,28 @@ impl<K: Clone> SubsetMembers<K> {
         Self { size, client, inside: BTreeMap::new(), outside: BTreeMap::new() }
     }
 
-    pub(super) fn client(&self) -> u64 {
-        self.client
+    /// Adds an endpoint, removes it, or moves it, as what it is has changed. Returns those that are inside now, or not any more.
+    pub(super) fn change(
+        &mut self,
+        key: &K,
+        hash: u64,
+        before: Option<Traits>,
+        now: Option<Traits>,
+    ) -> Vec<(K, bool)> {
+        // One that takes no calls takes no place.
+        let is_open = |traits: &Traits| traits.matches && traits.is_open;
+        let rank = |traits: Traits| Rank::new(self.client, hash, traits.in_zone);
+        let (before, now) = (before.filter(is_open).map(rank), now.filter(is_open).map(rank));
+        if before == now {
+            return Vec::new();
+        }
+        let mut changed = before.map(|before| self.remove(&before)).unwrap_or_default();
+        changed.extend(now.map(|now| self.insert(now, key.clone())).unwrap_or_default());
+        changed
     }
 
     /// Adds an endpoint. Returns those that are inside now, or not any more.
-    pub(super) fn insert(&mut self, rank: Rank, key: K) -> Vec<(K, bool)> {
+    fn insert(&mut self, rank: Rank, key: K) -> Vec<(K, bool)> {
         let is_inside = self.inside.len() < self.size
             || self.inside.last_key_value().is_some_and(|(last, _)| rank < *last);
         if !is_inside {
@@ -57,7 +74,7 @@ impl<K: Clone> SubsetMembers<K> {
     }
 
     /// Removes an endpoint. Returns those that are inside now, or not any more.
-    pub(super) fn remove(&mut self, rank: &Rank) -> Vec<(K, bool)> {
+    fn remove(&mut self, rank: &Rank) -> Vec<(K, bool)> {
         self.outside.remove(rank);
         let Some(key) = self.inside.remove(rank) else { return Vec::new() };
         let mut changed = vec![(key, false)];

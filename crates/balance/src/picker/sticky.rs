@@ -2,6 +2,10 @@
 
 use super::{Context, Picker};
 use crate::candidates::Candidates;
+use crate::rng::Rng;
+
+/// How many are drawn before all are looked at.
+const DRAWS: usize = 8;
 
 /// Picks a random endpoint, and stays with it as long as it is in service and may be used; then another random one.
 ///
@@ -32,17 +36,19 @@ impl Home {
     }
 }
 
+/// Any that may be used. It has to be one: to stay there.
+#[inline(never)]
+fn any<K, V>(candidates: &Candidates<'_, K, V>, rng: &mut Rng) -> Option<usize> {
+    let drawn = (0..DRAWS).map(|_| rng.below(candidates.len())).find(|index| candidates.admits(*index));
+    drawn.or_else(|| candidates.any_admitted(rng))
+}
+
 impl<K, V> Picker<K, V> for Sticky {
     #[inline]
     fn pick(&mut self, candidates: &Candidates<'_, K, V>, context: &mut Context<'_>) -> Option<usize> {
         let index = match self.home.and_then(|home| home.find(candidates)) {
             Some(index) if candidates.admits(index) => index,
-            // Any but this one.
-            Some(index) if candidates.len() > 1 => {
-                let other = context.rng.below(candidates.len() - 1);
-                other + usize::from(other >= index)
-            }
-            _ => context.rng.below(candidates.len()),
+            _ => any(candidates, context.rng)?,
         };
         self.home = candidates.hash(index).map(|hash| Home { hash, index });
         Some(index)

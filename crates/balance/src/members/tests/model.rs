@@ -34,6 +34,8 @@ pub(super) struct Out {
     pub(super) due: u64,
     /// Its number and its end.
     pub(super) trial: Option<(u64, u64)>,
+    /// The numbers of all trials of this ejection.
+    pub(super) trials: Vec<u64>,
 }
 
 /// Why something was picked.
@@ -136,7 +138,7 @@ impl Model {
                 false
             }
             (Why::LastResort { turns }, Some(_)) => turns == process.turns,
-            (Why::Trial { number }, Some(out)) => out.trial.is_some_and(|trial| trial.0 == number),
+            (Why::Trial { number }, Some(out)) => out.trials.contains(&number),
             (_, None) => false,
         };
         if back {
@@ -157,8 +159,8 @@ impl Model {
         took: Duration,
         now: u64,
     ) -> bool {
-        let (ejection, listed) = (self.config.ejection.clone(), self.listed.len());
-        let gone = self.out();
+        let ejection = self.config.ejection.clone();
+        let (gone, callable) = (self.tried().count(), self.callable().count());
         let Some(process) = self.process(key, id) else { return false };
         let ejects = match (why, &mut process.out) {
             (Why::InService { turns }, None) if turns == process.turns => {
@@ -170,14 +172,16 @@ impl Model {
                 } else {
                     let soft = !failure.is_hard() && row >= ejection.consecutive_soft as usize;
                     (soft || last as f64 / 32.0 >= ejection.failure_share)
-                        && (gone + 1) as f64 / listed as f64 <= ejection.max_share
+                        && (gone + 1) as f64 <= ejection.max_share * callable as f64
                 }
             }
             (Why::LastResort { turns }, Some(out)) if turns == process.turns => {
                 out.refused = failure == Failure::Refused;
                 false
             }
-            (Why::Trial { number }, Some(out)) => out.trial.is_some_and(|trial| trial.0 == number),
+            (Why::Trial { number }, Some(out)) => {
+                out.trials.contains(&number) && out.trial.is_none_or(|trial| trial.0 == number)
+            }
             _ => false,
         };
         if !ejects {
@@ -203,7 +207,13 @@ impl Model {
         let until = now + time;
         let process = self.process(key, id).unwrap();
         process.ejected_for = time;
-        process.out = Some(Out { until, refused: failure == Failure::Refused, due: until, trial: None });
+        process.out = Some(Out {
+            until,
+            refused: failure == Failure::Refused,
+            due: until,
+            trial: None,
+            trials: vec![],
+        });
         true
     }
 
@@ -230,10 +240,13 @@ impl Model {
         }
     }
 
+    fn callable(&self) -> impl Iterator<Item = &(u32, Value, Process)> {
+        self.listed.iter().filter(|(_, value, _)| callable(&self.config, value))
+    }
+
     /// Those that may be called and are out of service.
     fn tried(&self) -> impl Iterator<Item = (u32, &Out)> {
-        let callable = self.listed.iter().filter(|(_, value, _)| callable(&self.config, value));
-        callable.filter_map(|(key, _, process)| Some((*key, process.out.as_ref()?)))
+        self.callable().filter_map(|(key, _, process)| Some((*key, process.out.as_ref()?)))
     }
 
     pub(super) fn running(&self) -> usize {
@@ -281,8 +294,8 @@ impl Model {
 
     fn subset(&self) -> Option<Vec<u32>> {
         let subset = self.config.subset?;
-        let matching = self.listed.iter().filter(|(_, value, _)| matches(&self.config, value));
-        let mut ranked: Vec<_> = matching
+        let mut ranked: Vec<_> = self
+            .callable()
             .map(|(key, value, _)| (!self.in_zone(value), mix(subset.client, stable_hash(key)), *key))
             .collect();
         ranked.sort_unstable();
