@@ -52,21 +52,21 @@ impl<'a, K, V> Candidates<'a, K, V> {
     #[inline]
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&'a Entry<K, V>> {
-        self.tier.slot(index).map(|slot| &*slot.entry)
+        self.tier.entry(index).map(|entry| &**entry)
     }
 
     /// Returns how many calls of this balancer are in flight to one of them, without reading the entry.
     #[inline]
     #[must_use]
     pub fn in_flight(&self, index: usize) -> Option<u32> {
-        self.tier.slot(index).map(|slot| slot.state.in_flight.count())
+        self.tier.state(index).map(|state| state.in_flight.count())
     }
 
     /// Returns the [`latency`](Entry::latency) of one of them, without reading the entry.
     #[inline]
     #[must_use]
     pub fn latency(&self, index: usize, now_ms: u64, decay: Duration) -> Option<f32> {
-        self.tier.slot(index).map(|slot| slot.state.latency.value(now_ms, decay))
+        self.tier.state(index).map(|state| state.latency.value(now_ms, decay))
     }
 
     /// Returns whether one of them may be used: the call has not tried it, and it is not at its limit of calls in flight.
@@ -98,13 +98,13 @@ impl<'a, K, V> Candidates<'a, K, V> {
     /// Returns all of them in order: quicker than one by one.
     pub fn iter(&self) -> impl Iterator<Item = &'a Entry<K, V>> + use<'a, K, V> {
         let tier = self.tier;
-        tier.slots().map(|slot| &*slot.entry)
+        tier.slots().map(|slot| &**slot.entry)
     }
 
     /// Returns the [`stable_hash`](crate::stable_hash) of every key, in order: quicker than to read every entry.
     pub fn hashes(&self) -> impl Iterator<Item = u64> + use<'a, K, V> {
         let tier = self.tier;
-        tier.slots().map(|slot| slot.hash)
+        tier.hashes()
     }
 
     /// Returns the sum of all weights.

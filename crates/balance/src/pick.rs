@@ -49,25 +49,29 @@ impl Began {
 impl<K, V> Pick<K, V> {
     /// Counts a call in flight.
     #[inline]
-    pub(crate) fn begin(slot: &Slot<K, V>, began: Option<Began>) -> Self {
+    pub(crate) fn begin(slot: Slot<'_, K, V>, began: Option<Began>) -> Self {
         let ticket = Self::ticket_of(slot);
         slot.entry.state.in_flight.begin();
-        Self { entry: Arc::clone(&slot.entry), ticket, began }
+        Self { entry: Arc::clone(slot.entry), ticket, began }
     }
 
     /// Counts a call in flight; `None` if the limit is reached.
     #[inline]
-    pub(crate) fn begin_within(limit: Option<u32>, slot: &Slot<K, V>, began: Option<Began>) -> Option<Self> {
+    pub(crate) fn begin_within(
+        limit: Option<u32>,
+        slot: Slot<'_, K, V>,
+        began: Option<Began>,
+    ) -> Option<Self> {
         let Some(limit) = limit else { return Some(Self::begin(slot, began)) };
         let ticket = Self::ticket_of(slot);
         let begins = slot.state.in_flight.try_begin(limit);
-        begins.then(|| Self { entry: Arc::clone(&slot.entry), ticket, began })
+        begins.then(|| Self { entry: Arc::clone(slot.entry), ticket, began })
     }
 
     // Before anything is written: the processor waits at a write that threads share, but not at reads. So what is read of the
     // state here and of the entry after it comes from far at the same time.
     #[inline]
-    fn ticket_of(slot: &Slot<K, V>) -> Ticket {
+    fn ticket_of(slot: Slot<'_, K, V>) -> Ticket {
         let generation = slot.state.outcomes.generation();
         match slot.state.until_ms.load(Ordering::Relaxed) {
             0 => Ticket::InService { generation },

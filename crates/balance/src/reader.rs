@@ -95,11 +95,11 @@ where
     pub fn choose(&mut self) -> Result<&Entry<K, V>, PickError> {
         self.view.refresh(&self.shared);
         let now_ms = if self.picker.measures_latency() { self.shared.now_ms() } else { 0 };
-        let slot = match self.propose_simple(None, now_ms) {
-            Some(index) => self.view.simple.slot(index),
-            None => Some(self.search(&Wish::ANY)?),
+        let entry = match self.propose_simple(None, now_ms) {
+            Some(index) => self.view.simple.entry(index),
+            None => Some(self.search(&Wish::ANY)?.entry),
         };
-        slot.map(|slot| &*slot.entry).ok_or(PickError::NoInstances)
+        entry.map(|entry| &**entry).ok_or(PickError::NoInstances)
     }
 
     /// Chooses an endpoint for a call that the [`Pick`] stands for. Takes no lock and allocates nothing, but to start a trial,
@@ -213,7 +213,7 @@ where
 
     /// Looks through the tiers for an endpoint that may be used.
     #[inline(never)]
-    fn search(&mut self, wish: &Wish<'_, K, V>) -> Result<&Slot<K, V>, PickError> {
+    fn search(&mut self, wish: &Wish<'_, K, V>) -> Result<Slot<'_, K, V>, PickError> {
         let Self { shared, view, picker, rng, whim, .. } = self;
         let config = &*shared.config;
         let now_ms = if view.is_slow || picker.measures_latency() { shared.now_ms() } else { 0 };

@@ -2,27 +2,89 @@
 
 use std::sync::Arc;
 
-use crate::chunked::Chunked;
+use crate::chunked::{CHUNK, Chunked, Columns};
 use crate::endpoint::State;
 use crate::entry::Entry;
 
 /// An entry, and beside the pointer what is read of many to choose one: a search by hash, or by calls in flight, reads no entry.
-#[derive(Debug)]
-pub(crate) struct Slot<K, V> {
-    pub(crate) entry: Arc<Entry<K, V>>,
-    pub(crate) state: Arc<State>,
-    pub(crate) hash: u64,
+pub(crate) struct Row<K, V> {
+    entry: Arc<Entry<K, V>>,
+    state: Arc<State>,
+    hash: u64,
 }
 
-impl<K, V> Slot<K, V> {
+impl<K, V> Row<K, V> {
     pub(crate) fn new(entry: &Arc<Entry<K, V>>) -> Self {
         Self { entry: Arc::clone(entry), state: Arc::clone(&entry.state), hash: entry.hash() }
     }
+
+    pub(crate) fn entry(&self) -> &Entry<K, V> {
+        &self.entry
+    }
+
+    #[cfg(test)]
+    pub(crate) fn slot(&self) -> Slot<'_, K, V> {
+        Slot { entry: &self.entry, state: &self.state, hash: self.hash }
+    }
 }
 
-impl<K, V> Clone for Slot<K, V> {
+/// A row in its place.
+#[derive(Debug)]
+pub(crate) struct Slot<'a, K, V> {
+    pub(crate) entry: &'a Arc<Entry<K, V>>,
+    pub(crate) state: &'a State,
+    pub(crate) hash: u64,
+}
+
+impl<K, V> Clone for Slot<'_, K, V> {
     fn clone(&self) -> Self {
-        Self { entry: Arc::clone(&self.entry), state: Arc::clone(&self.state), hash: self.hash }
+        *self
+    }
+}
+
+impl<K, V> Copy for Slot<'_, K, V> {}
+
+/// Some rows. A pick that reads the pointers of entries only, or of states only, has three times as many of them in its cache as if
+/// they were side by side.
+#[derive(Debug)]
+pub(crate) struct Slots<K, V> {
+    entries: [Option<Arc<Entry<K, V>>>; CHUNK],
+    states: [Option<Arc<State>>; CHUNK],
+    hashes: [u64; CHUNK],
+}
+
+impl<K, V> Clone for Slots<K, V> {
+    fn clone(&self) -> Self {
+        Self { entries: self.entries.clone(), states: self.states.clone(), hashes: self.hashes }
+    }
+}
+
+impl<K, V> Columns for Slots<K, V> {
+    type Row = Row<K, V>;
+    type Ref<'a>
+        = Slot<'a, K, V>
+    where
+        Self: 'a;
+
+    fn new() -> Self {
+        Self { entries: [const { None }; CHUNK], states: [const { None }; CHUNK], hashes: [0; CHUNK] }
+    }
+
+    #[inline]
+    fn get(&self, at: usize) -> Option<Slot<'_, K, V>> {
+        let (entry, state) = (self.entries[at].as_ref()?, self.states[at].as_ref()?);
+        Some(Slot { entry, state, hash: self.hashes[at] })
+    }
+
+    fn replace(&mut self, at: usize, row: Option<Row<K, V>>) -> Option<Row<K, V>> {
+        let (entry, state, hash) = match row {
+            Some(Row { entry, state, hash }) => (Some(entry), Some(state), hash),
+            None => (None, None, 0),
+        };
+        let entry = std::mem::replace(&mut self.entries[at], entry);
+        let state = std::mem::replace(&mut self.states[at], state);
+        let hash = std::mem::replace(&mut self.hashes[at], hash);
+        Some(Row { entry: entry?, state: state?, hash })
     }
 }
 
@@ -60,7 +122,7 @@ pub(crate) struct Class<K, V> {
     pub(crate) below: u64,
     /// The sum of the weights.
     pub(crate) total: u64,
-    pub(crate) slots: Chunked<Slot<K, V>>,
+    pub(crate) slots: Chunked<Slots<K, V>>,
 }
 
 impl<K, V> Clone for Class<K, V> {
@@ -107,30 +169,58 @@ impl<K, V> Tier<K, V> {
     }
 
     #[inline]
-    pub(crate) fn slot(&self, index: usize) -> Option<&Slot<K, V>> {
-        match self.first.slots.get(index) {
-            Some(slot) => Some(slot),
-            None => self.slot_of_others(index),
+    pub(crate) fn slot(&self, index: usize) -> Option<Slot<'_, K, V>> {
+        self.read(index, |slots, at| slots.get(at))
+    }
+
+    /// As [`slot`](Self::slot), for who reads nothing else of it.
+    #[inline]
+    pub(crate) fn entry(&self, index: usize) -> Option<&Arc<Entry<K, V>>> {
+        self.read(index, |slots, at| slots.entries[at].as_ref())
+    }
+
+    /// As [`slot`](Self::slot), for who reads nothing else of it.
+    #[inline]
+    pub(crate) fn state(&self, index: usize) -> Option<&State> {
+        self.read(index, |slots, at| slots.states[at].as_deref())
+    }
+
+    /// Reads a slot, where there is one: the others of a chunk are empty.
+    #[inline]
+    fn read<'a, T>(&'a self, index: usize, read: impl Fn(&'a Slots<K, V>, usize) -> Option<T>) -> Option<T> {
+        match self.first.slots.at(index).and_then(|(slots, at)| read(slots, at)) {
+            Some(found) => Some(found),
+            None => self.read_others(index, read),
         }
     }
 
     #[cold]
-    fn slot_of_others(&self, index: usize) -> Option<&Slot<K, V>> {
+    fn read_others<'a, T>(
+        &'a self,
+        index: usize,
+        read: impl Fn(&'a Slots<K, V>, usize) -> Option<T>,
+    ) -> Option<T> {
         let mut index = index.checked_sub(self.first.slots.len())?;
         for class in &*self.others {
             match index.checked_sub(class.slots.len()) {
-                None => return class.slots.get(index),
+                None => return class.slots.at(index).and_then(|(slots, at)| read(slots, at)),
                 Some(rest) => index = rest,
             }
         }
         None
     }
 
+    /// The hashes, in order.
+    pub(crate) fn hashes(&self) -> impl Iterator<Item = u64> {
+        let chunks = self.classes().flat_map(|class| class.slots.chunks());
+        chunks.flat_map(|(slots, len)| slots.hashes[..len].iter().copied())
+    }
+
     pub(crate) fn classes(&self) -> impl Iterator<Item = &Class<K, V>> {
         std::iter::once(&self.first).chain(&*self.others)
     }
 
-    pub(crate) fn slots(&self) -> impl Iterator<Item = &Slot<K, V>> {
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot<'_, K, V>> {
         self.classes().flat_map(|class| class.slots.iter())
     }
 }

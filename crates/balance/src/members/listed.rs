@@ -14,7 +14,7 @@ use super::trials::{Out, QueuePlace, Trials};
 use crate::config::Subset;
 use crate::endpoint::State;
 use crate::entry::Entry;
-use crate::table::Slot;
+use crate::table::Row;
 
 /// The endpoints of the set, each in its tier.
 ///
@@ -173,15 +173,15 @@ impl<K: Eq + Hash + Clone, V> Listed<K, V> {
     fn settle(&mut self, key: &K) {
         let Some(member) = self.members.get_mut(key) else { return };
         let (before, target) = (member.place, member.target());
-        let slot = Slot::new(&member.entry);
+        let row = Row::new(&member.entry);
         let mut left = None;
         match (before, target) {
             (None, None) => {}
             (Some(place), Some((standing, bits))) if (place.standing, place.bits) == (standing, bits) => {
-                self.is_changed |= self.tiers.set(place, slot);
+                self.is_changed |= self.tiers.set(place, row);
             }
             (before, target) => {
-                member.place = target.map(|(standing, bits)| self.tiers.add(standing, bits, slot));
+                member.place = target.map(|(standing, bits)| self.tiers.add(standing, bits, row));
                 left = before;
             }
         }
@@ -230,7 +230,7 @@ impl<K: Eq + Hash + Clone + std::fmt::Debug, V> Listed<K, V> {
             assert_eq!(member.place.map(|place| (place.standing, place.bits)), member.target());
             if let Some(place) = member.place {
                 placed += 1;
-                assert!(self.tiers.get(place).is_some_and(|slot| Arc::ptr_eq(&slot.entry, &member.entry)));
+                assert!(self.tiers.get(place).is_some_and(|slot| Arc::ptr_eq(slot.entry, &member.entry)));
             }
             if let Some(out) = &member.identity.out {
                 let is_queued = member.place.is_some();

@@ -250,8 +250,8 @@ impl Run {
         if slots.is_empty() {
             return Ok(());
         }
-        let entry = Arc::clone(&index.get(&slots).entry);
-        let pick = crate::pick::Pick::begin(&crate::table::Slot::new(&entry), None);
+        let entry = Arc::clone(index.get(&slots).entry);
+        let pick = crate::pick::Pick::begin(crate::table::Row::new(&entry).slot(), None);
         let ticket = pick.ticket();
         let found = self.model.listed.iter().find(|(key, ..)| key == entry.key());
         let (_, _, process) = found.expect("it is in the set");
@@ -343,7 +343,7 @@ fn seen(table: &Table<u32, Value>) -> Result<Seen, TestCaseError> {
         for class in tier.classes() {
             prop_assert!(class.slots.len() > 0);
             for slot in class.slots.iter() {
-                let (entry, weight) = (&slot.entry, u64::from(slot.entry.weight()));
+                let (entry, weight) = (slot.entry, u64::from(slot.entry.weight()));
                 prop_assert!(class.below / 2 <= weight && weight < class.below, "{} {}", weight, class.below);
                 prop_assert_eq!(slot.hash, entry.hash());
                 prop_assert_eq!(entries.insert(*entry.key(), entry.value().clone()), None);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::chunked::Chunked;
 use crate::entry::Entry;
-use crate::table::{Class, Slot, Standing, Tier};
+use crate::table::{Class, Row, Standing, Tier};
 
 /// Where an endpoint stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,31 +28,31 @@ impl<K, V> Default for Tiers<K, V> {
 }
 
 impl<K, V> Tiers<K, V> {
-    pub(super) fn add(&mut self, standing: Standing, bits: u32, slot: Slot<K, V>) -> Place {
+    pub(super) fn add(&mut self, standing: Standing, bits: u32, row: Row<K, V>) -> Place {
         let new = || Class { below: 1 << bits, total: 0, slots: Chunked::default() };
         let class = self.classes.entry((standing, bits)).or_insert_with(new);
-        class.total += weight(&slot);
-        class.slots.push(slot);
+        class.total += weight(row.entry());
+        class.slots.push(row);
         Place { standing, bits, index: class.slots.len() - 1 }
     }
 
     /// Replaces the entry at a place. Returns whether it is another one.
-    pub(super) fn set(&mut self, place: Place, slot: Slot<K, V>) -> bool {
+    pub(super) fn set(&mut self, place: Place, row: Row<K, V>) -> bool {
         let Some(class) = self.classes.get_mut(&(place.standing, place.bits)) else { return false };
         let Some(old) = class.slots.get(place.index) else { return false };
-        if Arc::ptr_eq(&old.entry, &slot.entry) {
+        if std::ptr::eq(&**old.entry, row.entry()) {
             return false;
         }
-        class.total = class.total - weight(old) + weight(&slot);
-        class.slots.set(place.index, slot);
+        class.total = class.total - weight(old.entry) + weight(row.entry());
+        class.slots.set(place.index, row);
         true
     }
 
     /// Removes the endpoint at a place. Returns the one that is there now, if there is one.
     pub(super) fn remove(&mut self, place: Place) -> Option<Arc<Entry<K, V>>> {
         let class = self.classes.get_mut(&(place.standing, place.bits))?;
-        class.total -= class.slots.get(place.index).map_or(0, weight);
-        let moved = class.slots.swap_remove(place.index).map(|slot| Arc::clone(&slot.entry));
+        class.total -= class.slots.get(place.index).map_or(0, |slot| weight(slot.entry));
+        let moved = class.slots.swap_remove(place.index).map(|slot| Arc::clone(slot.entry));
         if class.slots.len() == 0 {
             self.classes.remove(&(place.standing, place.bits));
         }
@@ -77,13 +77,13 @@ impl<K, V> Tiers<K, V> {
     }
 }
 
-fn weight<K, V>(slot: &Slot<K, V>) -> u64 {
-    u64::from(slot.entry.weight())
+fn weight<K, V>(entry: &Entry<K, V>) -> u64 {
+    u64::from(entry.weight())
 }
 
 #[cfg(test)]
 impl<K, V> Tiers<K, V> {
-    pub(super) fn get(&self, place: Place) -> Option<&Slot<K, V>> {
+    pub(super) fn get(&self, place: Place) -> Option<crate::table::Slot<'_, K, V>> {
         self.classes.get(&(place.standing, place.bits))?.slots.get(place.index)
     }
 }

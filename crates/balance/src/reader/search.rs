@@ -34,7 +34,7 @@ impl<'t, K, V> Search<'t, '_, K, V> {
         picker: &mut impl Picker<K, V>,
         rng: &mut Rng,
         clock: impl Fn() -> u64,
-    ) -> Result<&'t Slot<K, V>, PickError> {
+    ) -> Result<Slot<'t, K, V>, PickError> {
         let table = self.table;
         let admits = |entry: &Entry<K, V>| self.wish.wants(entry) && entry.in_flight() < self.limit;
         let first = usize::from(self.spills(picker.is_by_key(), rng));
@@ -96,7 +96,7 @@ impl<'t, K, V> Search<'t, '_, K, V> {
         if table.tiers.is_empty() {
             return PickError::of_empty(table);
         }
-        let is_any = table.tiers.iter().flat_map(Tier::slots).any(|slot| self.wish.wants(&slot.entry));
+        let is_any = table.tiers.iter().flat_map(Tier::slots).any(|slot| self.wish.wants(slot.entry));
         if is_any { PickError::Saturated } else { PickError::AllExcluded }
     }
 }
@@ -111,7 +111,7 @@ fn soonest<K, V>(
 ) -> Option<usize> {
     let mut soonest = None;
     let mut equals = 0;
-    for (index, slot) in tier.slots().enumerate().filter(|(_, slot)| admits(&slot.entry)) {
+    for (index, slot) in tier.slots().enumerate().filter(|(_, slot)| admits(slot.entry)) {
         let until_ms = slot.state.until_ms.load(Ordering::Relaxed).max(now_ms);
         match soonest {
             Some((best, _)) if until_ms > best => {}
