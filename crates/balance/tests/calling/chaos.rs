@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::common::ms;
 
 /// How many worlds there are; `CHAOS_WORLDS=10000` searches longer.
-const WORLDS: u64 = 140;
+const WORLDS: u64 = 100;
 
 type Key = u32;
 type To = Target<Key, Info>;

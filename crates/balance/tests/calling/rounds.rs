@@ -341,3 +341,35 @@ async fn those_that_never_answered_are_tried_although_many_that_did_are_ejected(
     });
     assert!(call.await.unwrap().attempts <= 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn draining_and_mixed_sets_have_the_reason_of_what_is_left() {
+    #[derive(Clone, Copy)]
+    struct Info(bool, &'static str);
+    impl balance::EndpointInfo for Info {
+        fn is_draining(&self) -> bool {
+            self.0
+        }
+        fn tag(&self, name: &str) -> Option<&str> {
+            (name == "zone").then_some(self.1)
+        }
+    }
+    let reason = async |set: &[(&'static str, Info)]| {
+        let balancer = Balancer::new(Config::default().with_label("zone", "a").with_seed(1));
+        balancer.update(set.iter().copied());
+        let caller = Caller::new(balancer.reader(), CallConfig::default());
+        let error = caller.call(async |_| Err::<(), _>(Failure::Refused)).await.unwrap_err();
+        (error.reason(), error.to_string())
+    };
+    let (drains, elsewhere, well) = (Info(true, "a"), Info(false, "b"), Info(false, "a"));
+    let all = "all endpoints are draining or have the weight 0 after 5.0s, 0 attempts";
+    assert_eq!(reason(&[("x", drains)]).await, (GaveUp::AllClosed, all.to_owned()));
+    assert_eq!(reason(&[("x", drains), ("y", elsewhere)]).await.0, GaveUp::AllClosed);
+    assert_eq!(reason(&[("x", Info(true, "b")), ("y", elsewhere)]).await.0, GaveUp::NoMatch);
+    let (reason, text) = reason(&[("x", drains), ("y", elsewhere), ("z", well)]).await;
+    assert_eq!(reason, GaveUp::AllRefused);
+    assert!(
+        text.starts_with("all refused after 5.0s, ") && text.contains(", the last at z refused after "),
+        "{text}"
+    );
+}
