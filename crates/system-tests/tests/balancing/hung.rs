@@ -88,21 +88,23 @@ impl Bounds {
     }
 }
 
+/// What `docs/balancing.md` has of a client.
 fn summary(rounds: &[Round]) -> String {
-    let lost: Vec<_> = rounds.iter().enumerate().filter(|(_, round)| round.is_lost()).collect();
+    let first = rounds.iter().position(|round| !round.is_lost()).unwrap_or(rounds.len());
+    // The first that is answered is one of those that find out.
+    let later = rounds.get(first + 1..).unwrap_or_default();
+    let lost = later.iter().filter(|round| round.is_lost()).count();
     let retried = rounds.iter().filter(|round| round.failed_attempts() > 0).count();
-    let most = rounds.iter().map(Round::failed_attempts).max().unwrap_or_default();
-    let took = rounds.iter().map(|round| round.took).max().unwrap_or_default();
-    let text = match lost.last() {
-        Some((_, Round { outcome: Outcome::Lost(line), .. })) => format!(", the last: {line}"),
+    let most = later.iter().map(Round::failed_attempts).max().unwrap_or_default();
+    let longest = later.iter().map(|round| round.took).max().unwrap_or_default();
+    let text = match rounds.iter().rfind(|round| round.is_lost()) {
+        Some(Round { outcome: Outcome::Lost(line), .. }) => format!("; the last lost: {line}"),
         _ => String::new(),
     };
-    let numbers: Vec<_> = lost.iter().map(|(at, _)| at + 1).collect();
     format!(
-        "{} rounds, {} lost {numbers:?}, {retried} retried, at most {most} failed attempts before an answer, \
-         the longest {took:.0?}{text}",
-        rounds.len(),
-        lost.len()
+        "{first} rounds lost before the first answer; of {} after it {lost} lost, at most {most} failed attempts \
+         before an answer, the longest {longest:.0?}; {retried} retried in all{text}",
+        later.len()
     )
 }
 
