@@ -104,7 +104,7 @@ fn summary(rounds: &[Round]) -> String {
     };
     format!(
         "{first} rounds lost before the first answer, {answered:.1?} after the start; of {} after it {lost} lost, \
-         at most {most} failed attempts before an answer, the longest {longest:.0?}; {retried} retried in all{text}",
+         at most {most} failed attempts before an answer, the longest {longest:.1?}; {retried} retried in all{text}",
         later.len()
     )
 }
