@@ -27,7 +27,10 @@ pub(crate) enum Ended {
     /// An error that says nothing about the endpoint.
     Error,
     /// The caller had no time left, before the endpoint had a fair time.
-    CutShort,
+    CutShort {
+        /// Whether it counts as a soft failure nevertheless.
+        is_doubtful: bool,
+    },
 }
 
 impl Ended {
@@ -36,7 +39,7 @@ impl Ended {
             Self::Answered => "answered",
             Self::Failed(failure) => failure.name(),
             Self::Error => "error",
-            Self::CutShort => "cut_short",
+            Self::CutShort { .. } => "cut_short",
         }
     }
 }

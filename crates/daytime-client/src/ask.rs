@@ -16,6 +16,7 @@ use crate::feed::{Server, feed};
 use crate::link::{self, Link};
 use crate::metrics;
 use crate::output::{line, print_error};
+use crate::resolver::Resolver;
 use crate::sigusr1::Release;
 
 /// While it waits, the client prints the reason at least this often.
@@ -28,8 +29,11 @@ pub(crate) async fn run(config: ClientConfig, link: &Link, release: &mut Release
     let zk = link.start(&config.zookeeper)?;
     let discovery = Discovery::start(zk.clone(), config.discovery.clone());
     let balancer = Balancer::new(balancing(&config.client));
+    let caller = Caller::new(balancer.reader(), limits(&config.client));
 
-    let outcome = ask(zk, &discovery, &config, &balancer, release).await;
+    let outcome = ask(zk, &discovery, &config, &balancer, &caller, release).await;
+    // On every way out: a trial beside a round may still run.
+    caller.shutdown().await;
     discovery.shutdown().await;
     outcome
 }
@@ -40,6 +44,7 @@ async fn ask(
     discovery: &Discovery,
     config: &ClientConfig,
     balancer: &Balancer<Endpoint, Server>,
+    caller: &Caller<Endpoint, Server>,
     release: &mut Release,
 ) -> Result<(), Error> {
     tokio::select! {
@@ -51,7 +56,7 @@ async fn ask(
         biased;
         () = feed(balancer, discovery) => Err(Error::not_followed(discovery)),
         never = release.release_on_signal(discovery) => match never {},
-        outcome = rounds(balancer, discovery, config) => outcome,
+        outcome = rounds(caller, discovery, &config.client) => outcome,
     }
 }
 
@@ -128,29 +133,19 @@ fn reason(view: &View, config: &ClientConfig) -> String {
     }
 }
 
-async fn rounds(
-    balancer: &Balancer<Endpoint, Server>,
-    discovery: &Discovery,
-    config: &ClientConfig,
-) -> Result<(), Error> {
-    let settings = &config.client;
-    let caller = Caller::new(balancer.reader(), limits(settings));
-    let outcome = make_rounds(&caller, discovery, settings).await;
-    caller.shutdown().await;
-    outcome
-}
-
 fn limits(settings: &ClientSettings) -> CallConfig {
     let limits = CallConfig::new(settings.attempt_timeout, settings.timeout)
         .and_then(|limits| limits.with_connect(settings.connect_timeout))
         .expect("the configuration makes an attempt no longer than its request");
     match settings.hedge {
-        Some(after) => limits.with_hedge_after(after).expect("the schema has the range of the library"),
+        Some(after) => {
+            limits.with_hedge_after(after).expect("the configuration makes it no longer than an attempt")
+        }
         None => limits,
     }
 }
 
-async fn make_rounds(
+async fn rounds(
     caller: &Caller<Endpoint, Server>,
     discovery: &Discovery,
     settings: &ClientSettings,
@@ -164,8 +159,8 @@ async fn make_rounds(
     });
     // To ask for the time twice does no harm: an ejected server is tried beside a round, and not in its way.
     let attempt = {
-        let discovery = discovery.clone();
-        move |target: Target<Endpoint, Server>| attempt(target, discovery.clone())
+        let (resolver, discovery) = (Resolver::of_system(), discovery.clone());
+        move |target: Target<Endpoint, Server>| attempt(target, resolver.clone(), discovery.clone())
     };
     let mut failed = 0;
     for round in 1..=settings.rounds {
@@ -193,9 +188,13 @@ async fn make_rounds(
 }
 
 /// Asks one server.
-async fn attempt(target: Target<Endpoint, Server>, discovery: Discovery) -> Result<String, AttemptError> {
+async fn attempt(
+    target: Target<Endpoint, Server>,
+    resolver: Resolver,
+    discovery: Discovery,
+) -> Result<String, AttemptError> {
     let endpoint = target.key();
-    let answer = connect::request(endpoint, target.connect_timeout()).await;
+    let answer = connect::request(&resolver, endpoint, target.connect_timeout()).await;
     if let Err(error) = &answer {
         debug!(%endpoint, %error, "attempt failed");
         if error.is_refused() {

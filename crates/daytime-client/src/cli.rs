@@ -34,7 +34,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print the servers that are registered now
+    /// Print the servers that are registered now, with what their records say
     List {
         /// Print one JSON array instead of a table
         #[arg(long)]
@@ -46,7 +46,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print joins, leaves and the state of the link to ZooKeeper, as they happen, until a signal
+    /// Print joins, leaves and the state of the link to ZooKeeper, as they happen, until a signal; changes of records,
+    /// too, where those are read: with records in the file, the strategy weighted, a zone or labels
     Watch {
         /// Print JSON objects, one a line
         #[arg(long)]

@@ -20,6 +20,7 @@ mod link;
 mod list;
 mod metrics;
 mod output;
+mod resolver;
 mod sigusr1;
 mod watch;
 

@@ -131,6 +131,7 @@ impl Row {
             "endpoint": self.instance.endpoint().to_string(),
             "weight": self.instance.weight(),
             "tags": self.instance.tags(),
+            "draining": self.instance.is_draining(),
             "readable": self.stat.is_some(),
             "ephemeral": self.stat.map(|stat| stat.ephemeral_owner.is_some()),
             "session": self.session(),
@@ -161,7 +162,7 @@ fn table(rows: &[Row]) -> Vec<String> {
             owner.and_then(|owner| owner.pid()).map_or_else(dash, |pid| pid.to_string()),
             row.started().unwrap_or_else(dash),
             // The last column, as tags may be long.
-            if row.instance.tags().is_empty() { dash() } else { tags(&row.instance) },
+            Some(tags(&row.instance)).filter(|tags| !tags.is_empty()).unwrap_or_else(dash),
         ]);
     }
     let mut widths = [0; HEAD.len()];

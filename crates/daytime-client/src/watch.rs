@@ -23,11 +23,13 @@ enum Event {
     },
     Joined {
         endpoint: String,
+        /// Known only where records are read.
+        is_draining: bool,
     },
     Left {
         endpoint: String,
     },
-    /// The record has changed; only with `[discovery] records`.
+    /// The record has changed; only where records are read.
     Updated {
         old: Arc<Instance>,
         new: Arc<Instance>,
@@ -143,7 +145,9 @@ impl Printed {
     /// The line for an instance that is registered now, if anything about it is new.
     fn present(&mut self, now: &Arc<Instance>) -> Option<Event> {
         match self.instances.insert(now.endpoint().clone(), now.clone()) {
-            None => Some(Event::Joined { endpoint: now.endpoint().to_string() }),
+            None => {
+                Some(Event::Joined { endpoint: now.endpoint().to_string(), is_draining: now.is_draining() })
+            }
             Some(old) if old == *now => None,
             Some(old) => Some(Event::Updated { old, new: now.clone() }),
         }
@@ -165,12 +169,14 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Link { state } => write!(f, "* {}", link::describe(state)),
-            Self::Joined { endpoint } => write!(f, "+ {endpoint}"),
+            Self::Joined { endpoint, is_draining: false } => write!(f, "+ {endpoint}"),
+            Self::Joined { endpoint, is_draining: true } => write!(f, "+ {endpoint} draining"),
             Self::Left { endpoint } => write!(f, "- {endpoint}"),
             Self::Updated { old, new } => {
                 write!(f, "~ {} weight={}", new.endpoint(), new.weight())?;
-                if !new.tags().is_empty() {
-                    write!(f, " {}", tags(new))?;
+                let tags = tags(new);
+                if !tags.is_empty() {
+                    write!(f, " {tags}")?;
                 }
                 if is_another_process(old, new) {
                     f.write_str(" (another process)")?;
@@ -199,11 +205,18 @@ impl Event {
                 "reconnects": state.reconnects, "session": state.session.map(|session| session.id.to_string()),
                 "trouble": state.trouble.as_ref().map(ToString::to_string),
             }),
-            Self::Joined { endpoint } => json!({"time": time, "event": "joined", "endpoint": endpoint}),
+            Self::Joined { endpoint, is_draining } => {
+                let mut joined = json!({"time": time, "event": "joined", "endpoint": endpoint});
+                // Where nobody has read its record, nobody knows that it is not.
+                if *is_draining {
+                    joined["draining"] = true.into();
+                }
+                joined
+            }
             Self::Left { endpoint } => json!({"time": time, "event": "left", "endpoint": endpoint}),
             Self::Updated { old, new } => json!({
                 "time": time, "event": "updated", "endpoint": new.endpoint().to_string(), "weight": new.weight(),
-                "tags": new.tags(), "another_process": is_another_process(old, new),
+                "tags": new.tags(), "draining": new.is_draining(), "another_process": is_another_process(old, new),
             }),
             Self::Synced { instances } => json!({"time": time, "event": "synced", "instances": instances}),
             Self::Trouble { root, trouble } => json!({
@@ -264,5 +277,28 @@ mod tests {
         let other = Arc::new(Instance::clone(&instance(2)).with_owner(owner));
         let lines: Vec<_> = printed.reset(&[other]).iter().map(ToString::to_string).collect();
         assert_eq!(lines, ["- 127.0.0.1:1", "~ 127.0.0.1:2 weight=100 (another process)"]);
+    }
+
+    #[test]
+    fn an_instance_that_is_draining_shows_as_such() {
+        let json = |event: &Event| event.to_json(Timestamp::UNIX_EPOCH);
+        let leaving = |port| Arc::new(Instance::clone(&instance(port)).with_draining(true));
+        let mut printed = Printed::default();
+        let joined = printed.reset(&[instance(1), leaving(2)]);
+        let lines: Vec<_> = joined.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, ["+ 127.0.0.1:1", "+ 127.0.0.1:2 draining", "= 2 registered"]);
+        assert_eq!(
+            (&json(&joined[0])["draining"], &json(&joined[1])["draining"]),
+            (&json!(null), &json!(true))
+        );
+        let tagged = Arc::new(Instance::clone(&leaving(1)).with_tag("zone", "a"));
+        let updated = printed.apply(Change::Updated { old: instance(1), new: tagged }).remove(0);
+        assert_eq!(updated.to_string(), "~ 127.0.0.1:1 weight=100 draining zone=a");
+        assert_eq!(json(&updated)["draining"], true);
+        let updated = printed.apply(Change::Updated { old: leaving(2), new: instance(2) }).remove(0);
+        assert_eq!(
+            (updated.to_string(), &json(&updated)["draining"]),
+            ("~ 127.0.0.1:2 weight=100".into(), &json!(false))
+        );
     }
 }

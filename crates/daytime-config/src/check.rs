@@ -244,9 +244,25 @@ pub(crate) fn label(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Reads a list of labels.
-pub(crate) fn labels(text: &str) -> Result<Vec<(String, String)>, String> {
-    text.split(',').map(label).collect()
+/// Refuses a label whose tag is among the earlier ones: it has the same value, or no server can have both.
+pub(crate) fn distinct_label(
+    label: (String, String),
+    earlier: &[(String, String)],
+) -> Result<(String, String), String> {
+    match earlier.iter().any(|(tag, _)| *tag == label.0) {
+        true => Err(format!("expected different tags, found {} twice", quote(&label.0))),
+        false => Ok(label),
+    }
+}
+
+/// Refuses a list of labels with one tag twice.
+pub(crate) fn labels(
+    labels: impl IntoIterator<Item = Result<(String, String), String>>,
+) -> Result<Vec<(String, String)>, String> {
+    labels.into_iter().try_fold(Vec::new(), |mut good, label| {
+        good.push(distinct_label(label?, &good)?);
+        Ok(good)
+    })
 }
 
 pub(crate) fn subset(text: &str) -> Result<usize, String> {

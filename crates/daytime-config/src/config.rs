@@ -71,13 +71,13 @@ pub struct ClientSettings {
     pub hash_key: Option<String>,
     /// The zone whose servers are preferred: those whose tag `zone` has this value.
     pub zone: Option<String>,
-    /// Tags and values that a server must have to be asked.
+    /// Tags and values that a server must have to be asked; no tag twice.
     pub labels: Vec<(String, String)>,
     /// How many servers are preferred of a large set, up to 1,000,000; 0, the default, is all.
     pub subset: usize,
     /// The time in which a new server comes to its full share: up to 1 h; zero by default.
     pub slow_start: Duration,
-    /// After which time without an answer another server is asked, too: 1 ms to 1 h; never by default.
+    /// After which time without an answer another server is asked, too: 1 ms to `attempt_timeout`; never by default.
     pub hedge: Option<Duration>,
     /// How long a whole request may take, retries included: 10 ms to 1 h; 5 s by default.
     pub timeout: Duration,

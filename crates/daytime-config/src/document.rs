@@ -285,6 +285,7 @@ impl Walk<'_> {
             ("client", "timeout") => settings.client.timeout.refuse(),
             ("client", "attempt_timeout") => settings.client.attempt_timeout.refuse(),
             ("client", "connect_timeout") => settings.client.connect_timeout.refuse(),
+            ("client", "hedge") => settings.client.hedge.refuse(),
             _ => {}
         }
     }
@@ -409,8 +410,8 @@ impl Walk<'_> {
             let message = format!("expected an array such as [\"version=2\"], found {found}");
             return self.set(item, Err(message), sourced);
         };
-        let labels = self.elements(item, values.iter(), |value, _: &[(String, String)], _| {
-            check::label(text(value, check::LABEL)?)
+        let labels = self.elements(item, values.iter(), |value, earlier, _| {
+            check::distinct_label(check::label(text(value, check::LABEL)?)?, earlier)
         });
         match labels {
             Some(labels) => self.set(item, Ok(labels), sourced),

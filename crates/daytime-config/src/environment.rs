@@ -71,7 +71,8 @@ impl Environment {
         reader.read("DAYTIME_HASH_KEY", "client.hash_key", hash_key, &mut into.hash_key);
         let zone = |text: &str| check::name(text, check::ZONE).map(Some);
         reader.read("DAYTIME_ZONE", "client.zone", zone, &mut into.zone);
-        reader.read("DAYTIME_LABELS", "client.labels", check::labels, &mut into.labels);
+        let labels = |text: &str| check::labels(text.split(',').map(check::label));
+        reader.read("DAYTIME_LABELS", "client.labels", labels, &mut into.labels);
         reader.read("DAYTIME_SUBSET", "client.subset", check::subset, &mut into.subset);
         let hedge = |text: &str| check::duration(text, &schema::HEDGE).map(Some);
         reader.read("DAYTIME_HEDGE", "client.hedge", hedge, &mut into.hedge);

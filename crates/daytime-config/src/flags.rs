@@ -265,7 +265,7 @@ impl ClientFlags {
         apply(name, "--hash-key", "client.hash_key", &mut into.hash_key, diagnostics);
         let zone = self.zone.as_ref().map(|zone| check::name(zone, check::ZONE).map(Some));
         apply(zone, "--zone", "client.zone", &mut into.zone, diagnostics);
-        let labels = (!self.label.is_empty()).then(|| Ok(self.label.clone()));
+        let labels = (!self.label.is_empty()).then(|| check::labels(self.label.iter().cloned().map(Ok)));
         apply(labels, "--label", "client.labels", &mut into.labels, diagnostics);
         let subset = self.subset.map(|size| check::subset(&size.to_string()));
         apply(subset, "--subset", "client.subset", &mut into.subset, diagnostics);

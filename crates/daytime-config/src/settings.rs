@@ -168,36 +168,44 @@ impl Settings {
     }
 
     /// Puts the client's timeouts in order. A layer that shortens the whole request also shortens the attempt and connect
-    /// timeouts of the layers below; any other wrong order is a mistake.
+    /// timeouts of the layers below, and takes away a hedge that would come later; any other wrong order is a mistake.
     fn check_timeouts(&mut self, diagnostics: &mut Diagnostics) {
-        let Client { timeout, attempt_timeout, connect_timeout, .. } = &mut self.client;
-        at_most(("client.attempt_timeout", attempt_timeout), ("client.timeout", timeout), diagnostics);
-        at_most(
-            ("client.connect_timeout", connect_timeout),
-            ("client.attempt_timeout", attempt_timeout),
-            diagnostics,
-        );
+        let Client { timeout, attempt_timeout, connect_timeout, hedge, .. } = &mut self.client;
+        let whole = ("client.timeout", &*timeout);
+        if is_cut(("client.attempt_timeout", attempt_timeout), whole, diagnostics) {
+            *attempt_timeout = timeout.clone();
+        }
+        let attempt = ("client.attempt_timeout", &*attempt_timeout);
+        if is_cut(("client.connect_timeout", connect_timeout), attempt, diagnostics) {
+            *connect_timeout = attempt_timeout.clone();
+        }
+        // An attempt that is shorter than the wait for its answer ends before it.
+        if let Some(after) = hedge.value
+            && is_cut(("client.hedge", &Sourced { value: after, origin: hedge.origin }), attempt, diagnostics)
+        {
+            hedge.value = None;
+        }
     }
 }
 
-/// Requires `low` to be at most `high`.
-fn at_most(
-    (low_key, low): (&str, &mut Sourced<Duration>),
+/// Requires `low` to be at most `high`. Returns whether it is longer, and belongs to a layer below.
+fn is_cut(
+    (low_key, low): (&str, &Sourced<Duration>),
     (high_key, high): (&str, &Sourced<Duration>),
     diagnostics: &mut Diagnostics,
-) {
-    let (Some(low_origin), Some(high_origin)) = (low.origin, high.origin) else { return };
+) -> bool {
+    let (Some(low_origin), Some(high_origin)) = (low.origin, high.origin) else { return false };
     if low.value <= high.value {
-        return;
+        return false;
     }
     if high_origin.rank() > low_origin.rank() {
-        *low = high.clone();
-        return;
+        return true;
     }
     let (low_shown, high_shown, other) =
         (check::show(low.value), check::show(high.value), diagnostics.name(high_origin));
     let message = format!("expected at most {high_key} ({high_shown}, {other}), found {low_shown}");
     diagnostics.add(low_origin, low_key, message);
+    false
 }
 
 // === Configurations ===

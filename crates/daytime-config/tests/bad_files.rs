@@ -109,6 +109,12 @@ fn a_value_of_the_wrong_type_is_described() {
         ),
         ("[client]\nlabels = ['a=b',\n 7]\n", 3, "client.labels[1]", "found the integer 7"),
         ("[client]\nlabels = ['a=b', 'c']\n", 2, "client.labels[1]", "\"version=2\", found \"c\""),
+        (
+            "[client]\nlabels = ['a=b', 'c=d',\n 'a=e']\n",
+            3,
+            "client.labels[2]",
+            "expected different tags, found \"a\" twice",
+        ),
         ("[client]\nsubset = '5'\n", 2, "client.subset", "from 0 to 1000000, found the string"),
         ("[client]\nslow_start = 5\n", 2, "client.slow_start", "found the integer 5"),
         ("[client]\nhedge = '0s'\n", 2, "client.hedge", "from 1ms to 1h, found 0s"),
@@ -277,6 +283,18 @@ fn a_broken_relation_names_both_keys_and_lines() {
             3,
             "client.attempt_timeout",
             "expected at most client.timeout (500ms, line 2), found 1s",
+        ),
+        (
+            "[client]\nhedge = '1500ms'\n",
+            2,
+            "client.hedge",
+            "expected at most client.attempt_timeout (1s, the default), found 1s 500ms",
+        ),
+        (
+            "[client]\nhedge = '300ms'\ntimeout = '2s'\nattempt_timeout = '200ms'\nconnect_timeout = '100ms'\n",
+            2,
+            "client.hedge",
+            "expected at most client.attempt_timeout (200ms, line 4), found 300ms",
         ),
         // The wrong attempt_timeout is not compared with anything.
         (

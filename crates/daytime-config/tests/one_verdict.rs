@@ -254,6 +254,8 @@ const SOCKETS: &[&str] = &[
 const LABELS: &[&str] = &[
     "version=2",
     "version=2,zone=a",
+    "version=2,version=3",
+    "version=2,zone=a,version=2",
     "a=",
     "a=b=c",
     " a=b ",
@@ -262,7 +264,6 @@ const LABELS: &[&str] = &[
     "a",
     "a=b,",
     ",a=b",
-    "",
     " ",
     "ü=é",
     ",",

@@ -366,6 +366,29 @@ fn a_shorter_request_shortens_its_attempts() {
 }
 
 #[test]
+fn a_request_that_is_too_short_for_a_hedge_of_a_lower_layer_has_none() {
+    let dir = Dir::new();
+    let path = dir.write("[client]\nhedge = '400ms'\n");
+    let file = ["--config", path.to_str().unwrap()];
+    let hedge = |variables: &[(&str, &str)], flags: &[&str]| {
+        client(variables, &[&file[..], flags].concat()).map(|config| config.client.hedge)
+    };
+    let ms = |ms: u64| Some(Duration::from_millis(ms));
+    assert_eq!(hedge(&[], &[]).unwrap(), ms(400));
+    assert_eq!(hedge(&[], &["--timeout", "400ms"]).unwrap(), ms(400));
+    assert_eq!(hedge(&[], &["--timeout", "399ms"]).unwrap(), None);
+    assert_eq!(hedge(&[("DAYTIME_TIMEOUT", "200ms")], &[]).unwrap(), None);
+    assert_eq!(hedge(&[("DAYTIME_HEDGE", "300ms")], &["--timeout", "200ms"]).unwrap(), None);
+    let asked = hedge(&[], &["--timeout", "200ms", "--hedge", "300ms"]).unwrap_err().to_string();
+    assert_eq!(
+        asked,
+        "--hedge: client.hedge: expected at most client.attempt_timeout (200ms, --timeout), found 300ms"
+    );
+    let asked = hedge(&[("DAYTIME_TIMEOUT", "200ms")], &["--hedge", "1s"]).unwrap_err().to_string();
+    assert!(asked.contains("client.attempt_timeout (200ms, DAYTIME_TIMEOUT), found 1s"), "{asked}");
+}
+
+#[test]
 fn hosts_of_a_higher_layer_disable_the_embedded_zookeeper_unless_a_higher_layer_enables_it() {
     let dir = Dir::new();
     let path = dir.write("[zookeeper]\nembedded = true\n");

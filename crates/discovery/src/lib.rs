@@ -56,7 +56,8 @@
 //! there any more ([`MassDisappearance`] sets share, number and time), or when the first list of a new session lacks more
 //! than half, however few: such removals are ZooKeeper's fault more often than the servers'. Held instances stay in the
 //! set, and [`View::held_endpoints`] names them: callers do well to try the others first. Those that go meanwhile are held,
-//! too. Instances that have come within that second neither count nor are held, and leaves that were told do not count.
+//! too. Instances that have come within that second neither count nor are held, and leaves that were told do not count. Nor do
+//! instances whose records were read and say that they are draining: they go once settled, whatever goes with them.
 //!
 //! All removals that have not settled count at once, so pieces that arrive within the settling time of the first are
 //! held as a whole. When pieces arrive later, at most half of the set goes before the rest is held. The hold of an

@@ -2,8 +2,8 @@
 //!
 //! An addition shows at once, or after a short wait for its record if records are read. A removal settles first,
 //! because a take-over reaches a watcher as a deletion and a creation. Removals that make up a mass disappearance
-//! are held for longer. A removal that was told as meant is believed at once. A record that cannot be read removes
-//! nothing.
+//! are held for longer, but for those of instances that were draining. A removal that was told as meant is believed at once.
+//! A record that cannot be read removes nothing.
 //!
 //! One endpoint is one instance, under however many names it is listed: formats may name znodes as they like, and other
 //! programs may spell an endpoint in their own way. The instance stays as long as one of its znodes stands, and its record
@@ -101,8 +101,10 @@ impl Membership {
         self.cache.deleted(name);
         self.awaiting.remove(name);
         match self.set.nodes.remove(name) {
-            Some((name, Some(endpoint))) if !told => self.set.left(endpoint, name, now),
-            Some((_, Some(endpoint))) => self.set.left_as_told(&endpoint),
+            Some((name, Some(instance))) if !told => {
+                self.set.left(instance.endpoint().clone(), name, instance.is_draining(), now);
+            }
+            Some((_, Some(instance))) => self.set.left_as_told(instance.endpoint()),
             None if told => {
                 let endpoint = self.decoder.endpoint(name).or_else(|| self.set.endpoint_of_removal(name));
                 endpoint.iter().for_each(|endpoint| self.set.left_as_told(endpoint));

@@ -32,6 +32,7 @@ on_both_watches! {
     an_instance_whose_read_always_fails_is_shown,
     an_audit_finds_a_write_without_an_event,
     a_take_over_is_an_update_and_no_gap,
+    draining_instances_that_go_in_one_transaction_are_not_held,
     a_held_instance_keeps_its_record_and_is_read_when_it_returns,
     records_converge_while_instances_come_and_go_and_connections_break,
 }
@@ -65,6 +66,31 @@ async fn update(changes: &mut Changes) -> (u16, u32, u32) {
         Some(Change::Updated { old, new }) => (new.endpoint().port(), old.weight(), new.weight()),
         other => panic!("expected an update: {other:?}"),
     }
+}
+
+async fn draining_instances_that_go_in_one_transaction_are_not_held(watches: Watches) {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (server, observer) = serve([]).await;
+    for port in 1..=10 {
+        register(&observer, port, 7, port.into()).await;
+    }
+    let (_zk, discovery) = start(watches, &server.connect_string(), |config| {
+        records(config).with_hold(Duration::from_secs(600)).unwrap()
+    });
+    ports_become(&discovery, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]).await;
+    for port in 1..=8 {
+        let leaving = Instance::new(format!("127.0.0.1:{port}").parse().unwrap()).with_draining(true);
+        observer.set(&node(port), &Plain.encode(&leaving).unwrap().data, None).await.unwrap();
+    }
+    view_where(&discovery, "eight are draining", |view| {
+        view.snapshot.iter().flat_map(|set| set.instances()).filter(|one| one.is_draining()).count() == 8
+    })
+    .await;
+    // Not told: without a write before each deletion.
+    let eight: Vec<_> = (1..=8).map(|port| MultiOp::delete(node(port), None)).collect();
+    observer.multi(&eight).await.unwrap();
+    let view = ports_become(&discovery, &[9, 10]).await;
+    assert_eq!(view.held, 0);
 }
 
 async fn every_update_of_a_registered_record_is_seen(watches: Watches) {

@@ -7,9 +7,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::error::Elapsed;
-use tokio::time::{Instant, Timeout, timeout};
+use tokio::time::{Instant, Timeout, timeout_at};
 
 use super::classify::Classify;
+use super::fair_time::Fair;
 use super::target::Target;
 use crate::entry::Entry;
 use crate::failure::Failure;
@@ -21,14 +22,14 @@ use crate::pick::Pick;
 pub(super) struct Limits {
     pub(super) connect: Duration,
     pub(super) attempt: Duration,
-    /// From when on no answer is evidence: see [`FairTime`](super::fair_time::FairTime).
-    pub(super) fair: Duration,
+    pub(super) fair: Fair,
 }
 
 /// An attempt under way. `Drop` ends it.
 pub(super) struct Attempt<K, V, Fut> {
-    pub(super) report: Report<K, V>,
+    // In this order: it is in flight until the operation has been dropped.
     future: Pin<Box<Timeout<Fut>>>,
+    pub(super) report: Report<K, V>,
 }
 
 impl<K, V, Fut: Future> Attempt<K, V, Fut> {
@@ -37,7 +38,7 @@ impl<K, V, Fut: Future> Attempt<K, V, Fut> {
         let report = Report::new(pick, limits.fair);
         let deadline = report.began + limits.attempt;
         let target = Target::new(&report.entry, limits.connect, deadline, report.is_trial);
-        Self { future: Box::pin(timeout(limits.attempt, op(target))), report }
+        Self { future: Box::pin(timeout_at(deadline, op(target))), report }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Fut::Output, Elapsed>> {
@@ -46,18 +47,18 @@ impl<K, V, Fut: Future> Attempt<K, V, Fut> {
 }
 
 /// What becomes known of an endpoint by one attempt. `Drop` without a report says that there was no answer, which is a timeout of
-/// the endpoint if it had a fair time.
+/// the endpoint if it had a [fair time](super::fair_time::FairTime).
 pub(super) struct Report<K, V> {
     pub(super) entry: Arc<Entry<K, V>>,
     pub(super) began: Instant,
     pub(super) is_trial: bool,
-    fair: Duration,
+    fair: Fair,
     /// `None` after the report.
     pick: Option<Pick<K, V>>,
 }
 
 impl<K, V> Report<K, V> {
-    fn new(pick: Pick<K, V>, fair: Duration) -> Self {
+    fn new(pick: Pick<K, V>, fair: Fair) -> Self {
         let began = Instant::now();
         let pick = pick.began_at(began);
         Self { entry: Arc::clone(pick.entry()), began, is_trial: pick.is_trial(), fair, pick: Some(pick) }
@@ -82,7 +83,7 @@ impl<K, V> Report<K, V> {
     /// An attempt that began later was answered first. That happens; five times in a row it does not. So it counts as the
     /// softest of failures, unless the endpoint had a fair time.
     pub(super) fn overtaken(mut self) {
-        if self.began.elapsed() >= self.fair {
+        if self.began.elapsed() >= self.fair.full {
             self.time_over();
         } else {
             self.settle(Ended::Failed(Failure::Unavailable));
@@ -90,8 +91,10 @@ impl<K, V> Report<K, V> {
     }
 
     fn time_over(&mut self) -> Option<Failure> {
-        let failure = (self.began.elapsed() >= self.fair).then_some(Failure::Timeout);
-        self.settle(failure.map_or(Ended::CutShort, Ended::Failed));
+        let passed = self.began.elapsed();
+        let failure = (passed >= self.fair.full).then_some(Failure::Timeout);
+        let is_doubtful = passed >= self.fair.doubtful;
+        self.settle(failure.map_or(Ended::CutShort { is_doubtful }, Ended::Failed));
         failure
     }
 
@@ -103,7 +106,8 @@ impl<K, V> Report<K, V> {
         match ended {
             Ended::Answered => pick.succeed(),
             Ended::Failed(failure) => pick.fail(failure),
-            Ended::Error | Ended::CutShort => drop(pick),
+            Ended::CutShort { is_doubtful: true } => pick.fail(Failure::Unavailable),
+            Ended::Error | Ended::CutShort { is_doubtful: false } => drop(pick),
         }
     }
 }

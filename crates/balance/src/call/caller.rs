@@ -47,8 +47,10 @@ use crate::strategy::StrategyPicker;
 /// # Attempts
 /// Each attempt goes to an endpoint that has not been tried in this round, first to those in service, then to held ones, then to ejected
 /// ones, last to those that refused. It gets [`CallConfig::attempt`], or what is left of the call's time. When it fails, the next one
-/// follows at once. When all have been tried, or there are none, the call pauses for 50 ms, later for up to 500 ms, and begins a new
-/// round with the endpoints of that moment: so a call waits for the first endpoints, and survives the restart of all.
+/// follows at once: elsewhere in service where something has answered before; if there is nobody like that, alternately where something
+/// has answered before, though it is ejected, and in the order above. When all have been tried, the call pauses for 50 ms, later for up
+/// to 500 ms, and begins a new round with the endpoints of that moment; one that has come into service in the meantime is tried within
+/// 50 ms. While there is nobody to call, it looks every 50 ms. So a call waits for the first endpoints, and survives the restart of all.
 ///
 /// A retry takes one from the [`Budget`](crate::Budget), unless nothing was sent: no connection was made. Attempts are bounded
 /// for each call, too, refused ones apart. What may have had an effect is repeated for idempotent calls only.
@@ -56,12 +58,15 @@ use crate::strategy::StrategyPicker;
 /// # Evidence
 /// An attempt that has no answer in its time is a failure of its endpoint, also if the end of the call cuts it short, or the caller drops
 /// the call, after a *fair time*: four times what an answered attempt takes on average, at least 50 ms, at most half of
-/// [`CallConfig::attempt`], and that half as long as nothing has answered. A shorter attempt says nothing.
+/// [`CallConfig::attempt`], and that half as long as nothing has answered. Half of it, or 50 ms as long as nothing has answered, is
+/// doubtful: such an attempt counts as [`Failure::Unavailable`](crate::Failure::Unavailable), of which five in a row eject. A shorter
+/// one says nothing. The average is that of the caller: give operations that take much longer than others a caller of their own.
 ///
 /// # Trials of ejected endpoints
 /// Idempotent calls explore beside the call, so nobody waits for it: see [`call_idempotent`](Self::call_idempotent). Other calls
 /// explore in line: at most one pick in 20, the first attempt of its call, with half of the time at most. While the balancer is
-/// [probed](crate::Balancer::probe), neither does.
+/// [probed](crate::Balancer::probe), neither does. A trial in line that may have had an effect ends a call that must not be repeated, as
+/// any attempt does: where that matters, probe.
 ///
 /// # Drop
 /// The last clone aborts the trials beside calls; [`shutdown`](Self::shutdown) waits for their end.
@@ -199,7 +204,8 @@ where
             return;
         }
         trials.spawn(|| {
-            let (entry, ticket) = shared.start_trial(&|_| true)?;
+            let limit = shared.config.max_in_flight.unwrap_or(u32::MAX);
+            let (entry, ticket) = shared.start_trial(&|entry| entry.in_flight() < limit)?;
             let (pick, op) = (Pick::trial(entry, ticket), op.clone());
             let limits = Limits { connect: config.connect, attempt: config.attempt, fair: fair_time.get() };
             // The operation begins in the task, not under the lock of the tasks.

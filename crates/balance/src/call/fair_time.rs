@@ -7,6 +7,10 @@ use std::time::Duration;
 /// costs the endpoint an ejection of 200 ms, a missed one costs each of its callers their whole time.
 const FACTOR: u32 = 4;
 
+/// Of latencies that are spread exponentially, 1 in 7 is longer than so many times the average: one such attempt says little, five in
+/// a row do not happen to who is well.
+const DOUBTFUL_FACTOR: u32 = 2;
+
 /// A scheduler, a garbage collection or a lost packet takes so long, and says nothing.
 const LEAST: Duration = Duration::from_millis(50);
 
@@ -20,6 +24,10 @@ const WEIGHT: u64 = 8;
 /// would pick a hung endpoint for ever. If each said something, a caller that gives up early by design would eject the healthy. So it
 /// counts after a *fair time*: four times the average of an answered attempt, at least 50 ms, at most half the time of an attempt,
 /// and that half as long as nothing has answered.
+///
+/// With that alone, a caller whose deadline is below the fair time, but above what answers take, would stay with a hung endpoint for
+/// ever. So half of it, and the 50 ms as long as nothing has answered, is a *doubtful time*: an attempt that is cut short after it
+/// counts as a soft failure, of which it takes five in a row, and which eject at most half of a set.
 #[derive(Debug)]
 pub(super) struct FairTime {
     /// In nanoseconds; 0 before the first answer.
@@ -44,11 +52,29 @@ impl FairTime {
     }
 
     /// How long an attempt that begins now has to last to be evidence.
-    pub(super) fn get(&self) -> Duration {
+    pub(super) fn get(&self) -> Fair {
+        let times =
+            |average, factor| Duration::from_nanos(average).saturating_mul(factor).max(LEAST).min(self.most);
         match self.average.load(Ordering::Relaxed) {
-            0 => self.most,
-            average => Duration::from_nanos(average).saturating_mul(FACTOR).max(LEAST).min(self.most),
+            0 => Fair { full: self.most, doubtful: LEAST.min(self.most) },
+            average => Fair { full: times(average, FACTOR), doubtful: times(average, DOUBTFUL_FACTOR) },
         }
+    }
+}
+
+/// From when on no answer is evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fair {
+    /// A timeout.
+    pub(super) full: Duration,
+    /// A soft failure; not longer.
+    pub(super) doubtful: Duration,
+}
+
+impl Fair {
+    /// For attempts that nobody but the end of all cuts short.
+    pub(super) fn only(full: Duration) -> Self {
+        Self { full, doubtful: full }
     }
 }
 
@@ -62,18 +88,20 @@ mod tests {
 
     #[test]
     fn it_is_four_times_the_average_within_its_bounds() {
+        let of = |full, doubtful| Fair { full: ms(full), doubtful: ms(doubtful) };
         let fair = FairTime::new(ms(1000));
-        assert_eq!(fair.get(), ms(500));
+        assert_eq!(fair.get(), of(500, 50));
         fair.answered(ms(20));
-        assert_eq!(fair.get(), ms(80));
+        assert_eq!(fair.get(), of(80, 50));
         fair.answered(ms(100));
-        assert_eq!(fair.get(), ms(120));
+        assert_eq!(fair.get(), of(120, 60));
         (0..100).for_each(|_| fair.answered(Duration::ZERO));
-        assert_eq!(fair.get(), ms(50));
+        assert_eq!(fair.get(), of(50, 50));
         (0..100).for_each(|_| fair.answered(Duration::MAX));
-        assert_eq!(fair.get(), ms(500));
+        assert_eq!(fair.get(), of(500, 500));
         let fair = FairTime::new(ms(60));
+        assert_eq!(fair.get(), of(30, 30));
         fair.answered(ms(20));
-        assert_eq!(fair.get(), ms(30));
+        assert_eq!(fair.get(), of(30, 30));
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::attempt::{Attempt, Limits};
 use super::classify::Classify;
 use super::config::CallConfig;
+use super::fair_time::Fair;
 use super::race::{Finish, Race};
 use super::target::Target;
 use crate::balancer::Balancer;
@@ -64,7 +65,8 @@ where
         Fut: Future<Output = Result<T, E>>,
     {
         // A probe gets all its time: only the end of the driver cuts it short, and that says nothing.
-        let limits = Limits { connect: config.connect, attempt: config.attempt, fair: config.attempt };
+        let limits =
+            Limits { connect: config.connect, attempt: config.attempt, fair: Fair::only(config.attempt) };
         let (shared, changed) = (Arc::downgrade(&self.shared), Arc::clone(&self.shared.probes.changed));
         async move {
             let mut driver = Driver { op, limits, race: Race::new() };

@@ -7,9 +7,11 @@ use crate::failure::Failure;
 use crate::reader::PickError;
 
 /// The pause before the second round; it doubles with each further one. A process that restarts takes about as long to listen.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest pause between two rounds: so late may a call learn at most that somebody is back.
+///
+/// A pause that would last until the end of the call lasts for half of what is left, as long as that is more than the first pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A round that is not the first takes one in so many of the refused attempts that are left: then a call survives the restart of a
@@ -120,9 +122,22 @@ impl Progress {
         };
         let left = self.rules.max_refused.saturating_sub(self.refused);
         self.round_left = left.div_ceil(ROUNDS_LEFT);
+        if self.nobody.is_some() {
+            // To look for somebody is no load on anybody.
+            return FIRST_PAUSE;
+        }
         let pause = self.pause;
         self.pause = LONGEST_PAUSE.min(pause * 2);
         pause
+    }
+
+    /// How much of a pause fits into what is `left` of the call's time: all of it, or so much that there is a round after it.
+    pub(super) fn fit(pause: Duration, left: Duration) -> Duration {
+        match pause >= left {
+            true if left > FIRST_PAUSE => left / 2,
+            true => left,
+            false => pause,
+        }
     }
 
     /// Why a call ends when its time is over.

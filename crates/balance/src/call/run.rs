@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::time::Duration;
-
+use std::sync::atomic::Ordering;
 use tokio::time::{Instant, sleep_until};
 
 use super::answered::Answered;
@@ -12,7 +11,7 @@ use super::classify::Classify;
 use super::common::Common;
 use super::error::{self, CallError, GaveUp};
 use super::history::History;
-use super::progress::{Failed, Next, Progress, Rules};
+use super::progress::{FIRST_PAUSE, Failed, Next, Progress, Rules};
 use super::race::{Finish, Race};
 use super::target::Target;
 use crate::entry::Entry;
@@ -112,10 +111,7 @@ where
                 }
                 match self.pick() {
                     Ok(pick) => self.begin(pick, now),
-                    Err(reason) => {
-                        let pause = self.next_round(reason);
-                        sleep_until(self.deadline.min(now + pause)).await;
-                    }
+                    Err(reason) => self.pause(reason, now).await,
                 }
             }
             match self.race.next(self.slow_at).await {
@@ -128,6 +124,9 @@ where
 
     /// Chooses an endpoint that was not tried in this round: for the first attempt any, later one that is known to answer if there
     /// is one. Else, in a set that is new to its callers, a call could meet one hung endpoint after the other.
+    ///
+    /// If there is none, either may be the way out: those that have answered and are ejected, perhaps for a trifle, or those in
+    /// service that have not answered yet. So it alternates between them.
     fn pick(&self) -> Result<Pick<K, V>, PickError> {
         if self.progress.is_round_over() {
             return Err(PickError::AllExcluded);
@@ -142,7 +141,22 @@ where
             return pick(None, manner.may_try);
         }
         let is_new = |entry: &Entry<K, V>| !tried.contains(entry.key());
-        pick(Some(&|entry| entry.is_proven() && is_new(entry)), false).or_else(|_| pick(Some(&is_new), false))
+        let has_answered = |entry: &Entry<K, V>| entry.state.has_answered.load(Ordering::Relaxed);
+        let prefers_answered = self.race.len() == 0 && self.history.count() % 2 == 1;
+        pick(Some(&|entry| entry.is_proven() && is_new(entry)), false)
+            .or_else(|error| match prefers_answered {
+                true => pick(Some(&|entry| has_answered(entry) && is_new(entry)), false),
+                false => Err(error),
+            })
+            .or_else(|_| pick(Some(&is_new), false))
+    }
+
+    /// Chooses one in service that was not tried before the pause.
+    fn pick_newcomer(&self) -> Option<Pick<K, V>> {
+        let is_in_service = |entry: &Entry<K, V>| entry.state.until_ms.load(Ordering::Relaxed) == 0;
+        let is_newcomer = |entry: &Entry<K, V>| is_in_service(entry) && !self.tried.contains(entry.key());
+        let wish = Wish { key: self.manner.key, wanted: Some(&is_newcomer) };
+        self.common.reader.lock().pick_by(&wish, false).ok()
     }
 
     fn begin(&mut self, pick: Pick<K, V>, now: Instant) {
@@ -164,11 +178,23 @@ where
         self.race.add(Attempt::begin(pick, limits, &mut self.op));
     }
 
-    /// Returns how long to pause before the next round.
-    fn next_round(&mut self, reason: PickError) -> Duration {
+    /// Pauses before the next round. Who comes into service ends the pause: it need not be the last that is left of the call's time.
+    async fn pause(&mut self, reason: PickError, began: Instant) {
+        let jitter = 0.75 + self.common.reader.lock().rng().unit() / 2.0;
+        let pause = self.progress.nobody(reason).mul_f64(jitter);
+        let left = self.deadline.saturating_duration_since(began);
+        let until = began + Progress::fit(pause, left);
+        let mut now = began;
+        while now < until {
+            sleep_until(until.min(now + FIRST_PAUSE)).await;
+            now = Instant::now();
+            if now < until
+                && let Some(pick) = self.pick_newcomer()
+            {
+                return self.begin(pick, now);
+            }
+        }
         self.tried.clear();
-        let pause = self.progress.nobody(reason);
-        pause.mul_f64(0.75 + self.common.reader.lock().rng().unit() / 2.0)
     }
 
     /// The attempt takes long: another one begins in a race with it.
@@ -177,6 +203,7 @@ where
         let now = Instant::now();
         if self.progress.may_hedge()
             && now < self.deadline
+            && self.common.config.budget.balance(now) > 0
             && let Ok(pick) = self.pick()
             && self.common.config.budget.withdraw(now)
         {

@@ -118,3 +118,69 @@ async fn first_rounds(strategy: Strategy, hung: usize, name: &str) {
     assert!(lost <= hung.div_ceil(a_round), "{strategy}, {hung} {name}: {lost} rounds lost");
     assert!(longest <= ms(1001), "{strategy}, {hung} {name}: {longest:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_stays_with_one_endpoint_leaves_it_when_it_has_hung_however_short_the_deadline() {
+    for (others, deadline) in
+        [("slowish", ms(400)), ("slowish", ms(450)), ("hangs", ms(60)), ("hangs", ms(400))]
+    {
+        let balancer = Balancer::new(Config::new(Strategy::Sticky).with_seed(3));
+        update(&balancer, ["home"]);
+        let caller = caller(&balancer);
+        let has_hung = std::cell::Cell::new(false);
+        let ask = async |target: crate::common::To| match *target.key() {
+            "home" if has_hung.get() => std::future::pending().await,
+            _ => {
+                sleep(if others == "slowish" { ms(180) } else { ms(10) }).await;
+                Ok::<_, std::io::Error>(())
+            }
+        };
+        if others == "slowish" {
+            caller.call(ask).await.unwrap();
+        } else {
+            // Nothing has ever answered.
+            has_hung.set(true);
+            assert!(timeout(deadline, caller.call(ask)).await.is_err());
+        }
+        has_hung.set(true);
+        update(&balancer, ["home", "b", "c"]);
+        let mut lost = 0;
+        for _ in 0..100 {
+            lost += usize::from(timeout(deadline, caller.call(ask)).await.is_err());
+        }
+        // Five in a row are believed; then there are trials, at most one call in 20.
+        assert!(lost <= 5 + 5, "{others}, {deadline:?}: {lost}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_are_dropped_at_once_say_nothing() {
+    let balancer = balancer(named("slow", 3));
+    let caller = caller(&balancer);
+    for _ in 0..50 {
+        assert!(timeout(ms(40), caller.call(act)).await.is_err());
+    }
+    assert!(balancer.status().iter().all(|status| status.health == Health::InService));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_is_in_flight_until_its_operation_is_dropped() {
+    struct Watches(crate::common::Set, std::sync::Arc<std::sync::atomic::AtomicU32>);
+    impl Drop for Watches {
+        fn drop(&mut self) {
+            self.1.store(status(&self.0, "hangs").in_flight, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+    let balancer = balancer(["hangs"]);
+    let caller = caller(&balancer);
+    let seen = std::sync::Arc::default();
+    let call = caller.call(|target| {
+        let watches = Watches(balancer.clone(), std::sync::Arc::clone(&seen));
+        async move {
+            let _watches = watches;
+            act(target).await
+        }
+    });
+    assert!(timeout(ms(100), call).await.is_err());
+    assert_eq!(seen.load(std::sync::atomic::Ordering::Relaxed), 1);
+}

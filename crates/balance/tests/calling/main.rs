@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod chaos;
 mod common;
 mod evidence;
 mod hedging;
@@ -9,5 +10,6 @@ mod limits;
 mod probing;
 mod retries;
 mod rounds;
+mod strategies;
 mod threads;
 mod trials;

@@ -126,3 +126,51 @@ async fn the_driver_ends_with_its_balancer() {
     driver.await.unwrap();
     assert_eq!(began.elapsed(), ms(0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_several_drivers_one_that_ends_leaves_its_probes_to_the_others() {
+    let balancer = balancer(named("hangs", 8).chain(["good-1", "good-2"]));
+    eject(&balancer, named("hangs", 8));
+    sleep(ms(300)).await;
+    let hanging = tokio::spawn(balancer.probe(&CallConfig::default(), async |_: To| {
+        pending::<()>().await;
+        Err::<(), _>(Failure::Timeout)
+    }));
+    sleep(ms(10)).await;
+    // All that may be probed at a time are; the second driver waits for room, not for the next minute.
+    eject(&balancer, ["good-2"]);
+    let log = Log::default();
+    let second = tokio::spawn(balancer.probe(&CallConfig::default(), logged(&log)));
+    sleep(ms(500)).await;
+    assert_eq!(log.take(), []);
+    hanging.abort();
+    sleep(ms(1)).await;
+    assert!(in_service(&balancer, "good-2"));
+    // The eight, and one more in the room of that one, which is quick.
+    assert_eq!(log.take().len(), 9);
+    // They are still probed: neither picks nor calls are trials.
+    let (caller, mut reader) = (caller(&balancer), balancer.reader());
+    for _ in 0..50 {
+        caller.call_idempotent(logged(&log)).await.unwrap();
+        assert!(!reader.pick().unwrap().is_trial());
+    }
+    assert!(log.take().iter().all(|(_, is_trial)| !is_trial));
+    second.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_probe_ends_the_driver_and_calls_make_trials_again() {
+    let balancer = balancer(["good-2", "good-1"]);
+    eject(&balancer, ["good-2"]);
+    let driver = tokio::spawn(balancer.probe(&CallConfig::default(), async |_: To| {
+        assert!(std::hint::black_box(false), "this panic is meant");
+        Ok::<_, Failure>(())
+    }));
+    assert!(driver.await.unwrap_err().is_panic());
+    let status = status(&balancer, "good-2");
+    assert_eq!((status.in_flight, status.health), (0, Health::OnProbation { trial: false }));
+    let caller = caller(&balancer);
+    caller.call_idempotent(act).await.unwrap();
+    sleep(ms(1)).await;
+    assert!(in_service(&balancer, "good-2"));
+}

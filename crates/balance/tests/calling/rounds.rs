@@ -247,3 +247,129 @@ async fn calls_can_be_spawned() {
     assert_eq!(*one.await.unwrap().unwrap().key(), "good");
     assert_eq!(*two.await.unwrap().unwrap().key(), "good");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_or_is_back_shortly_before_the_end_of_a_call_is_called() {
+    let comes = |set: &'static [&'static str]| async move {
+        let balancer = Balancer::new(Config::default().with_seed(1));
+        if !set.is_empty() {
+            update(&balancer, set.iter().copied());
+        }
+        let caller = Caller::new(balancer.reader(), CallConfig::new(ms(5000), ms(5000)).unwrap());
+        let later = async {
+            sleep(ms(4900)).await;
+            update(&balancer, set.iter().copied().chain(["good"]));
+        };
+        tokio::join!(caller.call(act), later).0.map(|answered| *answered.key())
+    };
+    assert_eq!(comes(&[]).await.unwrap(), "good");
+    assert_eq!(comes(&["refuses-1", "refuses-2"]).await.unwrap(), "good");
+
+    let balancer = balancer(["any"]);
+    let caller = Caller::new(balancer.reader(), CallConfig::new(ms(5000), ms(5000)).unwrap());
+    let began = Instant::now();
+    let answered = caller.call(async |_: To| match began.elapsed() {
+        passed if passed < ms(4900) => Err(Failure::Refused),
+        _ => Ok(()),
+    });
+    assert!(answered.await.unwrap().attempts < 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_somebody_to_call_waits_no_longer_than_a_short_pause() {
+    let balancer = Balancer::new(Config::default().with_max_in_flight(1).unwrap().with_seed(1));
+    let caller = caller(&balancer);
+    let (answered, ()) = tokio::join!(caller.call(act), async {
+        sleep(ms(3000)).await;
+        update(&balancer, ["good"]);
+    });
+    answered.unwrap();
+    let pick = balancer.reader().pick().unwrap();
+    let began = Instant::now();
+    let (answered, ()) = tokio::join!(caller.call(act), async {
+        sleep(ms(2000)).await;
+        drop(pick);
+    });
+    answered.unwrap();
+    assert!(began.elapsed() <= ms(2065), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_answered_before_is_tried_although_it_is_ejected_rather_than_all_that_never_did() {
+    let balancer = balancer(["flaky"]);
+    let caller = caller(&balancer);
+    let ask = async |target: To| match *target.key() {
+        "flaky" => Ok(()),
+        _ => std::future::pending::<Result<_, std::io::Error>>().await,
+    };
+    caller.call(ask).await.unwrap();
+    update(&balancer, named("hangs", 40).chain(["flaky"]));
+    while balancer.status().iter().filter(|status| status.health == Health::InService).count() > 5 {
+        if let Ok(pick) = balancer.reader().pick_where(|key| *key == "flaky") {
+            pick.fail(Failure::Reset);
+        }
+        let began = Instant::now();
+        caller.call(ask).await.unwrap();
+        assert!(began.elapsed() <= ms(1001), "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_never_answered_are_tried_although_many_that_did_are_ejected() {
+    // The old processes have hung, and the first new one of those in service is not well.
+    let balancer = balancer(named("old", 10));
+    let caller = caller(&balancer);
+    for _ in 0..10 {
+        caller.call(async |_: To| Ok::<_, Failure>(())).await.unwrap();
+    }
+    for key in balancer.status().into_iter().map(|status| status.key) {
+        balancer.reader().pick_where(|k| *k == key).unwrap().fail(Failure::Timeout);
+    }
+    let old = balancer.status().into_iter().map(|status| status.key);
+    update(&balancer, old.chain(["new-1", "new-2"]));
+    let mut attempts = 0;
+    let call = caller.call(|target: To| {
+        attempts += 1;
+        let is_first = attempts == 1;
+        async move {
+            match *target.key() {
+                key if key.starts_with("old") => std::future::pending().await,
+                _ if is_first => Err(Failure::Reset),
+                _ => Ok(()),
+            }
+        }
+    });
+    assert!(call.await.unwrap().attempts <= 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_and_mixed_sets_have_the_reason_of_what_is_left() {
+    #[derive(Clone, Copy)]
+    struct Info(bool, &'static str);
+    impl balance::EndpointInfo for Info {
+        fn is_draining(&self) -> bool {
+            self.0
+        }
+        fn tag(&self, name: &str) -> Option<&str> {
+            (name == "zone").then_some(self.1)
+        }
+    }
+    let reason = async |set: &[(&'static str, Info)]| {
+        let balancer = Balancer::new(Config::default().with_label("zone", "a").with_seed(1));
+        balancer.update(set.iter().copied());
+        let caller = Caller::new(balancer.reader(), CallConfig::default());
+        let error = caller.call(async |_| Err::<(), _>(Failure::Refused)).await.unwrap_err();
+        (error.reason(), error.to_string())
+    };
+    let (drains, elsewhere, well) = (Info(true, "a"), Info(false, "b"), Info(false, "a"));
+    let all = "all endpoints are draining or have the weight 0 after 5.0s, 0 attempts";
+    assert_eq!(reason(&[("x", drains)]).await, (GaveUp::AllClosed, all.to_owned()));
+    assert_eq!(reason(&[("x", drains), ("y", elsewhere)]).await.0, GaveUp::AllClosed);
+    assert_eq!(reason(&[("x", Info(true, "b")), ("y", elsewhere)]).await.0, GaveUp::NoMatch);
+    let (reason, text) = reason(&[("x", drains), ("y", elsewhere), ("z", well)]).await;
+    assert_eq!(reason, GaveUp::AllRefused);
+    assert!(
+        text.starts_with("all refused after 5.0s, ") && text.contains(", the last at z refused after "),
+        "{text}"
+    );
+}

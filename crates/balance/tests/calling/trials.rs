@@ -166,3 +166,28 @@ async fn a_set_that_is_all_out_of_service_is_called_nevertheless() {
         }
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_beside_a_call_respects_the_limit_of_calls_in_flight() {
+    let config = balance::Config::default().with_max_in_flight(1).unwrap().with_seed(1);
+    let balancer = balance::Balancer::new(config);
+    crate::common::update(&balancer, ["hangs", "good"]);
+    let slow = balancer.reader().pick_where(|key| *key == "hangs").unwrap();
+    // Another one, from before the limit was reached, failed.
+    let caller = caller(&balancer);
+    slow.fail(Failure::Reset);
+    sleep(ms(300)).await;
+    let (_last, log) = (
+        {
+            let only = |key: &&str| *key == "hangs";
+            balancer.reader().pick_where(only).unwrap()
+        },
+        Log::default(),
+    );
+    for _ in 0..5 {
+        caller.call_idempotent(logged(&log)).await.unwrap();
+        sleep(ms(10)).await;
+    }
+    assert_eq!(status(&balancer, "hangs").in_flight, 1);
+    assert!(log.take().iter().all(|(_, is_trial)| !is_trial));
+}

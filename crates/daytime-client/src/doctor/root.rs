@@ -45,19 +45,19 @@ pub(super) async fn list(connection: &Connection, root: &ZnodePath) -> (Step, Op
     }
 }
 
-/// Separates the instances from other children.
-pub(super) fn instances(root: &ZnodePath, names: Vec<String>) -> (Step, Vec<Endpoint>) {
+/// Separates the instances from other children: each with the name of its znode.
+pub(super) fn instances(root: &ZnodePath, names: Vec<String>) -> (Step, Vec<(Endpoint, String)>) {
     let begun = Begun::new("instances", root);
     let (mut endpoints, mut others) = (Vec::new(), Vec::new());
     for name in names {
         match Plain.decode_name(&name) {
-            Ok(Some(endpoint)) => endpoints.push(endpoint),
+            Ok(Some(endpoint)) => endpoints.push((endpoint, name)),
             Ok(None) | Err(_) => others.push(name),
         }
     }
     endpoints.sort();
     // Other programs may register one endpoint in several spellings.
-    endpoints.dedup();
+    endpoints.dedup_by(|(one, _), (other, _)| one == other);
     others.sort();
     let skipped = match others.len() {
         0 => String::new(),

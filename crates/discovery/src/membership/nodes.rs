@@ -77,14 +77,13 @@ impl Nodes {
         }
     }
 
-    /// A znode was deleted. Returns its name, and its endpoint if that was known; `None` if it did not stand.
-    pub(super) fn remove(&mut self, name: &str) -> Option<(Arc<str>, Option<Endpoint>)> {
+    /// A znode was deleted. Returns its name, and its instance as far as that was known; `None` if it did not stand.
+    pub(super) fn remove(&mut self, name: &str) -> Option<(Arc<str>, Option<Arc<Instance>>)> {
         let (name, node) = self.by_name.remove_entry(name)?;
-        let endpoint = node.instance.map(|instance| instance.endpoint().clone());
-        if let Some(endpoint) = &endpoint {
-            self.unplace(endpoint, &name);
+        if let Some(instance) = &node.instance {
+            self.unplace(instance.endpoint(), &name);
         }
-        Some((name, endpoint))
+        Some((name, node.instance))
     }
 
     fn unplace(&mut self, endpoint: &Endpoint, name: &Arc<str>) {

@@ -39,6 +39,8 @@ struct Removal {
     earlier: Duration,
     /// Whether the instance is held as part of a mass disappearance.
     held: bool,
+    /// Whether its record said that it is about to leave: then it counts for no hold, and is not held.
+    was_draining: bool,
 }
 
 impl Removals {
@@ -71,8 +73,8 @@ impl Removals {
     }
 
     /// An endpoint that is shown has no znode any more.
-    pub(super) fn begin(&mut self, endpoint: Endpoint, name: Arc<str>, now: Instant) {
-        let removal = Removal { name, since: now, earlier: Duration::ZERO, held: false };
+    pub(super) fn begin(&mut self, endpoint: Endpoint, name: Arc<str>, was_draining: bool, now: Instant) {
+        let removal = Removal { name, since: now, earlier: Duration::ZERO, held: false, was_draining };
         self.pending.entry(endpoint).or_insert(removal);
     }
 
@@ -92,13 +94,13 @@ impl Removals {
     pub(super) fn take_due(&mut self, known: usize, now: Instant) -> Vec<Endpoint> {
         let is_due = |removal: &Removal| removal.due(self.settle, self.hold) <= now;
         let due = self.pending.iter().filter(|(_, removal)| is_due(removal));
-        let mut due: Vec<_> = due.map(|(endpoint, removal)| (endpoint.clone(), removal.held)).collect();
-        if due.iter().any(|(_, held)| !held) && !self.hold.is_zero() {
+        let mut due: Vec<_> =
+            due.map(|(endpoint, removal)| (endpoint.clone(), removal.is_explained())).collect();
+        if due.iter().any(|(_, is_explained)| !is_explained) && !self.hold.is_zero() {
             self.hold_if_mass(known, now, &mut due);
         }
-        for (endpoint, held) in &due {
-            // A hold that is over counts no more: its removals are old.
-            if *held {
+        for (endpoint, is_explained) in &due {
+            if *is_explained {
                 self.believe(endpoint);
             } else if self.pending.remove(endpoint).is_some() {
                 self.changed(endpoint, false, now);
@@ -108,21 +110,24 @@ impl Removals {
     }
 
     /// Holds those of `due` that have settled, and takes them out, if the set lacks too many of those that were there
-    /// a while ago, or when the first of the removals came. Those that have come since then neither count nor are held.
+    /// a while ago, or when the first of the removals came. Those that have come since then neither count nor are held,
+    /// like those that were draining.
     fn hold_if_mass(&mut self, known: usize, now: Instant, due: &mut Vec<(Endpoint, bool)>) {
-        let first = self.pending.values().filter(|removal| !removal.held).map(|removal| removal.since).min();
+        let unexplained = self.pending.values().filter(|removal| !removal.is_explained());
+        let first = unexplained.map(|removal| removal.since).min();
         let window = now.checked_sub(self.rule.window());
         self.history.forget_before(first.into_iter().chain(window).min().unwrap_or(now));
+        let of_before = self.pending.iter().filter(|(endpoint, _)| !self.history.is_fresh(endpoint));
+        let (draining, pending): (Vec<_>, Vec<_>) = of_before.partition(|(_, removal)| removal.was_draining);
         let fresh = self.history.fresh().count();
-        let fresh_pending = self.history.fresh().filter(|fresh| self.pending.contains_key(fresh)).count();
         let gone_before = self.history.gone();
         let (before, disappeared) =
-            (known - fresh + gone_before, self.pending.len() - fresh_pending + gone_before);
+            (known - fresh - draining.len() + gone_before, pending.len() + gone_before);
         if !self.rule.applies(disappeared, before) {
             return;
         }
-        due.retain(|(endpoint, held)| {
-            let keep = *held || self.history.is_fresh(endpoint);
+        due.retain(|(endpoint, is_explained)| {
+            let keep = *is_explained || self.history.is_fresh(endpoint);
             if let (false, Some(removal)) = (keep, self.pending.get_mut(endpoint)) {
                 removal.held = true;
                 self.total_held += 1;
@@ -135,10 +140,12 @@ impl Removals {
 
     /// Holds all removals if they are too large a share of the instances, however few.
     pub(super) fn hold_after_new_session(&mut self, known: usize) {
-        if self.hold.is_zero() || !self.rule.is_too_large_a_share(self.pending.len(), known) {
+        let draining = self.pending.values().filter(|removal| removal.was_draining).count();
+        let (disappeared, before) = (self.pending.len() - draining, known - draining);
+        if self.hold.is_zero() || !self.rule.is_too_large_a_share(disappeared, before) {
             return;
         }
-        for removal in self.pending.values_mut().filter(|removal| !removal.held) {
+        for removal in self.pending.values_mut().filter(|removal| !removal.is_explained()) {
             removal.held = true;
             self.total_held += 1;
         }
@@ -198,6 +205,12 @@ impl Removals {
 }
 
 impl Removal {
+    /// Whether it says nothing about others, and nothing is to be decided but the moment: a hold that is over counts no more,
+    /// as its removals are old, and a draining instance has said that it leaves.
+    fn is_explained(&self) -> bool {
+        self.held || self.was_draining
+    }
+
     /// When the removal is believed.
     fn due(&self, settle: Duration, hold: Duration) -> Instant {
         let wait = if self.held { hold.min((hold * MAX_HOLDS).saturating_sub(self.earlier)) } else { settle };

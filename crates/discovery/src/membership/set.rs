@@ -51,17 +51,17 @@ impl Set {
             self.removals.came(&endpoint, after_gap, now);
         }
         if let Some(before) = before {
-            self.left(before, name.clone(), now);
+            self.left(before, name.clone(), false, now);
         }
         self.refresh(&endpoint);
     }
 
-    /// A znode of this endpoint does not stand any more.
-    pub(super) fn left(&mut self, endpoint: Endpoint, name: Arc<str>, now: Instant) {
+    /// A znode of this endpoint does not stand any more; its record may have said that it was draining.
+    pub(super) fn left(&mut self, endpoint: Endpoint, name: Arc<str>, was_draining: bool, now: Instant) {
         if self.nodes.stands(&endpoint) {
             self.refresh(&endpoint);
         } else if self.shows(&endpoint) {
-            self.removals.begin(endpoint, name, now);
+            self.removals.begin(endpoint, name, was_draining, now);
         } else {
             self.removals.went(&endpoint, now);
         }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::MassDisappearance;
 
+mod draining;
 mod model;
 mod told;
 mod unnamed;

@@ -1,4 +1,4 @@
-//! Calls every 5 ms over five servers, and everything happens to each of them in turn: no round fails.
+//! Calls every 5 ms over five servers, to which everything happens: no round fails.
 //!
 //! A client makes one call at a time, so one that waits for a hung server makes no others meanwhile.
 
@@ -22,8 +22,35 @@ use crate::asking::{Asking, Limits, Outcome, QUICK_STRATEGIES, Round, STRATEGIES
 const SERVERS: usize = 5;
 /// More rounds than a scene takes.
 const FOR_EVER: &str = "1000000";
+/// Of a server that has failed again and again: 10 s and a quarter.
+const LONGEST_EJECTION: Duration = Duration::from_millis(12_500);
 /// The client whose log paces the scene: it meets every server within five rounds.
 const PACE: &str = "round-robin";
+
+/// What happens to a server while it is called.
+#[derive(Clone, Copy, Debug)]
+enum Incident {
+    /// And started again.
+    Killed,
+    /// For as long as it takes a call to notice.
+    Stopped,
+    /// By somebody else; it registers again.
+    Deregistered,
+    /// What is slow has its port, and the server is gone afterwards.
+    Slow,
+    /// What resets every second connection has its port, and the server is gone afterwards.
+    Resetting,
+    /// Whether it runs or is gone.
+    Restarted,
+}
+
+use Incident::{Deregistered, Killed, Resetting, Restarted, Slow, Stopped};
+
+/// Everything happens once: incidents in a row at one server are ejections in a row, which take longer each time.
+const EACH_ONCE: [&[Incident]; 3] = [&[Killed, Stopped], &[Deregistered, Slow], &[Resetting, Restarted]];
+/// Everything happens to each server. The one restart is a slow one: bad servers take the place meanwhile.
+const EACH_EVERYWHERE: [&[Incident]; SERVERS] =
+    [&[Killed, Stopped, Deregistered, Slow, Resetting, Restarted]; SERVERS];
 
 /// Five servers, and the clients that ask them.
 struct Scene {
@@ -62,24 +89,19 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Everything that happens to one server.
-    async fn torment(&mut self, server: usize) -> Verdict {
-        self.kill(server).await?;
-        self.passed("killed", server)?;
-        self.stop(server).await?;
-        self.passed("stopped", server)?;
-        self.deregister(server).await?;
-        self.passed("deregistered", server)?;
-        // The restart is a slow one: meanwhile others take the server's place.
-        let process = self.take(server)?;
-        process.signal(Signal::SIGTERM);
-        process.exit(SOON).await?;
-        self.replace(server, Bad::Slow).await?;
-        self.passed("slow", server)?;
-        self.replace(server, Bad::Resets).await?;
-        self.passed("resetting", server)?;
-        self.start_again(server).await?;
-        self.passed("restarted", server)
+    /// Has something happen to a server.
+    async fn meet(&mut self, incident: Incident, server: usize) -> Verdict {
+        match incident {
+            Incident::Killed => self.kill(server).await,
+            Incident::Stopped => self.stop(server).await,
+            Incident::Deregistered => self.deregister(server).await,
+            Incident::Slow => self.replace(server, Bad::Slow).await,
+            Incident::Resetting => self.replace(server, Bad::Resets).await,
+            Incident::Restarted => {
+                self.end(server).await?;
+                self.start_again(server).await
+            }
+        }
     }
 
     async fn kill(&mut self, server: usize) -> Verdict {
@@ -110,8 +132,16 @@ impl Scene {
         self.is_used(server).await
     }
 
-    /// Has a bad server take the place of one that has ended, until that has taken effect.
+    /// Ends a server as a deployment does, if it runs.
+    async fn end(&mut self, server: usize) -> Verdict {
+        let Some(process) = self.servers[server].take() else { return Ok(()) };
+        process.signal(Signal::SIGTERM);
+        process.exit(SOON).await.map(drop)
+    }
+
+    /// Has a bad server take a server's place, until that has taken effect. Afterwards nobody is there.
     async fn replace(&mut self, server: usize, bad: Bad) -> Verdict {
+        self.end(server).await?;
         let impostor = Impostor::start(self.ports[server], bad).await.map_err(|error| error.to_string())?;
         let (znode, retried) = (self.znode(server), self.retried());
         let created = self.zookeeper.create(&znode, b"", CreateMode::Ephemeral).await;
@@ -120,7 +150,7 @@ impl Scene {
         // Beyond the first failure: it is tried again, and again is no good.
         let harmed = impostor.harmed();
         let enough = async || impostor.harmed() >= harmed + 2;
-        holds_within(&format!("{bad:?} harms two more calls"), SOON, enough).await?;
+        holds_within(&format!("{bad:?} harms two more calls"), SOON + 2 * LONGEST_EJECTION, enough).await?;
         self.zookeeper.delete(&znode, None).await.map_err(|error| format!("{znode}: {error}"))?;
         impostor.end().await;
         Ok(())
@@ -129,7 +159,9 @@ impl Scene {
     async fn start_again(&mut self, server: usize) -> Verdict {
         self.servers[server] = Some(self.bed.server(&[self.ports[server]]));
         self.is_used(server).await?;
-        self.bed.observer.until("all are registered", SOON, all_of(&self.ports)).await.map(drop)
+        let running = self.ports.iter().zip(&self.servers).filter(|(_, process)| process.is_some());
+        let running: Vec<_> = running.map(|(port, _)| *port).collect();
+        self.bed.observer.until("those that run are registered", SOON, all_of(&running)).await.map(drop)
     }
 
     fn take(&mut self, server: usize) -> Result<Process, String> {
@@ -167,26 +199,31 @@ impl Scene {
             read += lines.len();
             lines.iter().any(|(_, line)| line.starts_with(&answer))
         };
-        let used = holds_within(&format!("{answer} answers"), SOON, used).await;
+        let used = holds_within(&format!("{answer} answers"), SOON + LONGEST_EJECTION, used).await;
         used.map_err(|late| format!("{late}; servers: {:?}", self.bed.observer.now()))
     }
 
     /// No client has lost a round so far.
-    fn passed(&mut self, what: &str, server: usize) -> Verdict {
+    fn passed(&mut self, incident: Incident, server: usize) -> Verdict {
         for client in self.others.iter_mut().chain([&mut self.pace]) {
             let strategy = client.strategy;
             let rounds = client.rounds();
             let lost: Vec<_> = rounds.iter().filter(|round| round.is_lost()).collect();
-            require_that!(lost.is_empty(), "server {server} {what}, {strategy}: {lost:#?}");
+            require_that!(lost.is_empty(), "server {server}, {incident:?}, {strategy}: {lost:#?}");
         }
         Ok(())
     }
 
-    async fn play(mut self) -> Verdict {
+    async fn play(mut self, plot: &[&[Incident]]) -> Verdict {
         let began = Instant::now();
-        for server in 0..SERVERS {
-            let tormented = self.torment(server).await;
-            tormented.map_err(|violation| format!("server {server}: {violation}"))?;
+        for (server, incidents) in plot.iter().enumerate() {
+            for incident in *incidents {
+                let met = self.meet(*incident, server).await;
+                met.map_err(|violation| {
+                    format!("server {server} does not become {incident:?}: {violation}")
+                })?;
+                self.passed(*incident, server)?;
+            }
         }
         let took = began.elapsed();
         for client in self.others.iter_mut().chain([&mut self.pace]) {
@@ -267,24 +304,38 @@ impl Bad {
     }
 }
 
-async fn on_the_embedded_server(limits: Limits, strategies: &[&'static str]) -> Verdict {
+async fn on_the_embedded_server(
+    limits: Limits,
+    strategies: &[&'static str],
+    plot: &[&[Incident]],
+) -> Verdict {
     let zookeeper = zk_embedded::Server::builder().tick(TICK).start().await.unwrap();
     let bed = TestBed::new(system_tests::programs!(), vec![zookeeper.addr()]);
-    Scene::start(bed, zookeeper.addr(), limits, strategies).await?.play().await
+    Scene::start(bed, zookeeper.addr(), limits, strategies).await?.play(plot).await
 }
 
+/// Short attempts, and the time of a round is the default.
+const SHORT_ATTEMPTS: Limits = Limits { round: Limits::DEFAULT.round, ..Limits::SHORT };
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_round_is_lost_whatever_happens_to_each_of_five_servers_in_turn() {
-    let limits = Limits { round: Limits::DEFAULT.round, ..Limits::SHORT };
-    on_the_embedded_server(limits, QUICK_STRATEGIES).await.unwrap_or_else(|violation| panic!("{violation}"));
+async fn no_round_is_lost_whatever_happens_to_one_of_five_servers() {
+    let played = on_the_embedded_server(SHORT_ATTEMPTS, QUICK_STRATEGIES, &EACH_ONCE).await;
+    played.unwrap_or_else(|violation| panic!("{violation}"));
 }
 
 /// The negative control: a round that has time for one attempt is lost when it meets a stopped server.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn control_a_round_without_time_for_a_second_attempt_is_found_to_be_lost() {
     let limits = Limits { round: Limits::SHORT.attempt, ..Limits::SHORT };
-    let violation = on_the_embedded_server(limits, &[]).await.unwrap_err();
-    assert!(violation.contains("server 0 stopped") && violation.contains("no answer in"), "{violation}");
+    let violation = on_the_embedded_server(limits, &[], &[&[Killed, Stopped]]).await.unwrap_err();
+    assert!(violation.starts_with(&format!("server 0, Stopped, {PACE}: ")), "{violation}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_round_is_lost_whatever_happens_to_each_of_five_servers_in_turn() {
+    let Some(()) = heavy("servers that fail in turn, for minutes") else { return };
+    let played = on_the_embedded_server(SHORT_ATTEMPTS, &STRATEGIES, &EACH_EVERYWHERE).await;
+    played.unwrap_or_else(|violation| panic!("{violation}"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -298,6 +349,6 @@ async fn no_round_is_lost_whatever_happens_to_each_of_five_servers_on_an_ensembl
     let first = addresses[0];
     // A server is stopped for longer than an attempt, and keeps its session.
     let bed = TestBed::new(system_tests::programs!(), addresses).with_session(2 * SESSION);
-    let scene = Scene::start(bed, first, Limits::DEFAULT, &STRATEGIES);
-    scene.await.unwrap().play().await.unwrap_or_else(|violation| panic!("{violation}"));
+    let scene = Scene::start(bed, first, Limits::DEFAULT, &STRATEGIES).await.unwrap();
+    scene.play(&EACH_EVERYWHERE).await.unwrap_or_else(|violation| panic!("{violation}"));
 }
