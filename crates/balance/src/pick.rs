@@ -46,26 +46,29 @@ impl Began {
     }
 }
 
+/// A call that counts as in flight, and why its endpoint was picked.
+pub(crate) type Counted<K, V> = (Arc<Entry<K, V>>, Ticket);
+
 impl<K, V> Pick<K, V> {
     /// Counts a call in flight.
     #[inline]
-    pub(crate) fn begin(slot: Slot<'_, K, V>, began: Option<Began>) -> Self {
+    pub(crate) fn count(slot: Slot<'_, K, V>) -> Counted<K, V> {
         let ticket = Self::ticket_of(slot);
         slot.entry.state.in_flight.begin();
-        Self { entry: Arc::clone(slot.entry), ticket, began }
+        (Arc::clone(slot.entry), ticket)
     }
 
     /// Counts a call in flight; `None` if the limit is reached.
-    #[inline]
-    pub(crate) fn begin_within(
-        limit: Option<u32>,
-        slot: Slot<'_, K, V>,
-        began: Option<Began>,
-    ) -> Option<Self> {
-        let Some(limit) = limit else { return Some(Self::begin(slot, began)) };
+    pub(crate) fn count_within(limit: Option<u32>, slot: Slot<'_, K, V>) -> Option<Counted<K, V>> {
+        let Some(limit) = limit else { return Some(Self::count(slot)) };
         let ticket = Self::ticket_of(slot);
-        let begins = slot.state.in_flight.try_begin(limit);
-        begins.then(|| Self { entry: Arc::clone(slot.entry), ticket, began })
+        slot.state.in_flight.try_begin(limit).then(|| (Arc::clone(slot.entry), ticket))
+    }
+
+    /// The pick of a call that was counted.
+    #[inline]
+    pub(crate) fn of((entry, ticket): Counted<K, V>, began: Option<Began>) -> Self {
+        Self { entry, ticket, began }
     }
 
     // Before anything is written: the processor waits at a write that threads share, but not at reads. So what is read of the

@@ -18,7 +18,7 @@ use crate::candidates::Candidates;
 use crate::entry::Entry;
 use crate::hash::stable_hash;
 use crate::info::EndpointInfo;
-use crate::pick::{Began, Pick};
+use crate::pick::{Began, Counted, Pick};
 use crate::picker::{Context, Picker};
 use crate::rng::Rng;
 use crate::shared::Shared;
@@ -135,23 +135,22 @@ where
         self.view.refresh(&self.shared);
         if may_try
             && self.shared.head.next_trial_ms() != u64::MAX
-            && let Some(trial) = self.trial(wish)
+            && let Some((entry, ticket)) = self.trial(wish)
         {
-            return Ok(trial);
+            return Ok(Pick::trial(entry, ticket));
         }
         let began = self.picker.measures_latency().then(|| {
             let at = Instant::now();
             Began { at, ms: self.shared.ms_at(at) }
         });
-        if wish.wanted.is_none() {
-            let now_ms = began.map_or(0, |began| began.ms);
-            if let Some(slot) =
-                self.propose_simple(wish.key, now_ms).and_then(|index| self.view.simple.slot(index))
-            {
-                return Ok(Pick::begin(slot, began));
-            }
-        }
-        self.pick_by_search(wish, began)
+        let now_ms = began.map_or(0, |began| began.ms);
+        let is_any = wish.wanted.is_none();
+        let index = if is_any { self.propose_simple(wish.key, now_ms) } else { None };
+        let counted = match index.and_then(|index| self.view.simple.slot(index)) {
+            Some(slot) => Pick::count(slot),
+            None => self.count_by_search(wish)?,
+        };
+        Ok(Pick::of(counted, began))
     }
 
     /// Proposes one of the first tier, if every pick is made from it.
@@ -167,17 +166,13 @@ where
     }
 
     #[inline(never)]
-    fn pick_by_search(
-        &mut self,
-        wish: &Wish<'_, K, V>,
-        began: Option<Began>,
-    ) -> Result<Pick<K, V>, PickError> {
+    fn count_by_search(&mut self, wish: &Wish<'_, K, V>) -> Result<Counted<K, V>, PickError> {
         let limit = self.shared.config.max_in_flight;
         for _ in 0..PROPOSALS {
             let slot = self.search(wish)?;
             // Another thread may have reached the limit in between.
-            if let Some(pick) = Pick::begin_within(limit, slot, began) {
-                return Ok(pick);
+            if let Some(counted) = Pick::count_within(limit, slot) {
+                return Ok(counted);
             }
         }
         Err(PickError::Saturated)
@@ -194,7 +189,7 @@ where
 
     /// A trial, if one is due and this pick may be one.
     #[inline(never)]
-    fn trial(&mut self, wish: &Wish<'_, K, V>) -> Option<Pick<K, V>> {
+    fn trial(&mut self, wish: &Wish<'_, K, V>) -> Option<Counted<K, V>> {
         let Self { shared, turn, .. } = self;
         if !turn.comes() {
             return None;
@@ -207,8 +202,7 @@ where
         turn.taken(now_ms);
         let limit = shared.config.max_in_flight.unwrap_or(u32::MAX);
         let wanted = |entry: &Entry<K, V>| wish.wants(entry) && entry.in_flight() < limit;
-        let (entry, ticket) = shared.start_trial_after(&mut turn.place, &wanted)?;
-        Some(Pick::trial(entry, ticket))
+        shared.start_trial_after(&mut turn.place, &wanted)
     }
 
     /// Looks through the tiers for an endpoint that may be used.

@@ -251,7 +251,8 @@ impl Run {
             return Ok(());
         }
         let entry = Arc::clone(index.get(&slots).entry);
-        let pick = crate::pick::Pick::begin(crate::table::Row::new(&entry).slot(), None);
+        let pick =
+            crate::pick::Pick::of(crate::pick::Pick::count(crate::table::Row::new(&entry).slot()), None);
         let ticket = pick.ticket();
         let found = self.model.listed.iter().find(|(key, ..)| key == entry.key());
         let (_, _, process) = found.expect("it is in the set");
