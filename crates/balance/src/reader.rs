@@ -10,6 +10,7 @@ mod wish;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -202,7 +203,7 @@ where
         turn.taken(now_ms);
         let limit = shared.config.max_in_flight.unwrap_or(u32::MAX);
         let wanted = |entry: &Entry<K, V>| wish.wants(entry) && entry.in_flight() < limit;
-        shared.start_trial_after(&mut turn.place, &wanted)
+        shared.start_trial_after(&mut turn.place, &wanted, Duration::ZERO)
     }
 
     /// Looks through the tiers for an endpoint that may be used.

@@ -97,12 +97,13 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
         question(&members, self.now_ms())
     }
 
-    /// Starts the trial that has waited longest, of an endpoint that is `wanted`.
+    /// Starts the trial that has waited longest, of an endpoint that is `wanted`. It lasts for up to `lasts`, zero if nobody knows.
     pub(crate) fn start_trial(
         &self,
         wanted: &dyn Fn(&Entry<K, V>) -> bool,
+        lasts: Duration,
     ) -> Option<(Arc<Entry<K, V>>, Ticket)> {
-        self.start_trial_after(&mut None, wanted)
+        self.start_trial_after(&mut None, wanted, lasts)
     }
 
     /// As [`start_trial`](Self::start_trial), of those behind a place in the queue. If it has looked at many in vain, it returns `None`, and
@@ -111,6 +112,7 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
         &self,
         place: &mut Option<QueuePlace>,
         wanted: &dyn Fn(&Entry<K, V>) -> bool,
+        lasts: Duration,
     ) -> Option<(Arc<Entry<K, V>>, Ticket)> {
         for _ in 0..MAX_LOOKED_AT {
             let due = self.queue(|members, now_ms| members.known.next_due(*place, now_ms));
@@ -121,8 +123,9 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Shared<K, V> {
             *place = Some(at);
             // In between another thread may have started it.
             if wanted(&entry)
-                && let Some(trial) =
-                    self.queue(|members, now_ms| members.known.start_trial(entry.key(), &entry.state, now_ms))
+                && let Some(trial) = self.queue(|members, now_ms| {
+                    members.known.start_trial(entry.key(), &entry.state, now_ms, lasts)
+                })
             {
                 *place = None;
                 return Some(trial);

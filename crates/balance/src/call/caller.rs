@@ -205,7 +205,7 @@ where
         }
         trials.spawn(|| {
             let limit = shared.config.max_in_flight.unwrap_or(u32::MAX);
-            let (entry, ticket) = shared.start_trial(&|entry| entry.in_flight() < limit)?;
+            let (entry, ticket) = shared.start_trial(&|entry| entry.in_flight() < limit, config.attempt)?;
             let (pick, op) = (Pick::trial(entry, ticket), op.clone());
             let limits = Limits { connect: config.connect, attempt: config.attempt, fair: fair_time.get() };
             // The operation begins in the task, not under the lock of the tasks.

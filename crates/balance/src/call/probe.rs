@@ -105,7 +105,7 @@ where
     /// Starts the probes that are due. Returns when to look again, if nothing changes before.
     fn start_due(&mut self, shared: &Shared<K, V>) -> Instant {
         while self.race.len() < MAX_PROBES
-            && let Some((entry, ticket)) = shared.start_trial(&|_| true)
+            && let Some((entry, ticket)) = shared.start_trial(&|_| true, self.limits.attempt)
         {
             self.race.add(Attempt::begin(Pick::trial(entry, ticket), self.limits, &mut self.op));
         }

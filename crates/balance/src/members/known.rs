@@ -139,8 +139,9 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
         key: &K,
         state: &Arc<State>,
         now_ms: u64,
+        lasts: Duration,
     ) -> Option<(Arc<Entry<K, V>>, Ticket)> {
-        let (entry, number) = self.listed.start_trial(key, state, now_ms)?;
+        let (entry, number) = self.listed.start_trial(key, state, now_ms, millis(lasts))?;
         Some((entry, Ticket::Trial { number }))
     }
 

@@ -143,10 +143,11 @@ impl<K: Eq + Hash + Clone, V> Listed<K, V> {
         key: &K,
         state: &Arc<State>,
         now_ms: u64,
+        lasts_ms: u64,
     ) -> Option<(Arc<Entry<K, V>>, u64)> {
         self.expire_trials(now_ms);
         let member = self.members.get_mut(key).filter(|member| Arc::ptr_eq(&member.identity.state, state))?;
-        let number = self.trials.start(member.identity.out.as_mut()?, key, now_ms)?;
+        let number = self.trials.start(member.identity.out.as_mut()?, key, now_ms, lasts_ms)?;
         Some((Arc::clone(&member.entry), number))
     }
 

@@ -201,7 +201,7 @@ fn try_first<V: EndpointInfo>(
     loop {
         let (at, entry) = members.known.next_due(place, now)?;
         if wanted(*entry.key()) {
-            return members.known.start_trial(entry.key(), &entry.state, now);
+            return members.known.start_trial(entry.key(), &entry.state, now, Duration::ZERO);
         }
         place = Some(at);
     }

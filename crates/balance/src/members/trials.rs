@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-/// After which time a trial that nobody settled does not count any more, in milliseconds.
+/// After which time a trial that nobody settled does not count any more, in milliseconds: or after twice the time that its
+/// attempt has, if that is longer.
 const TRIAL_EXPIRES_MS: u64 = 30_000;
 
 /// How many trials there are at a time.
@@ -109,15 +110,17 @@ impl<K: Clone> Trials<K> {
         }
     }
 
-    /// Starts the trial of an endpoint that waits for one, unless as many are tried as may be. Returns its number.
-    pub(super) fn start(&mut self, out: &mut Out, key: &K, now_ms: u64) -> Option<u64> {
+    /// Starts the trial of an endpoint that waits for one, unless as many are tried as may be; it lasts for up to `lasts_ms`, 0
+    /// if nobody knows. Returns its number.
+    pub(super) fn start(&mut self, out: &mut Out, key: &K, now_ms: u64, lasts_ms: u64) -> Option<u64> {
         let is_due = |place: &QueuePlace| place.0 <= now_ms && self.waiting.contains_key(place);
         out.queued.filter(|place| is_due(place) && !self.is_full())?;
         self.leave(out);
         self.count += 1;
         let number = self.count;
         out.first_trial.get_or_insert(number);
-        out.trial = Some(Trial { number, expires_ms: now_ms.saturating_add(TRIAL_EXPIRES_MS) });
+        let expires_ms = TRIAL_EXPIRES_MS.max(lasts_ms.saturating_mul(2));
+        out.trial = Some(Trial { number, expires_ms: now_ms.saturating_add(expires_ms) });
         self.enter(out, key);
         Some(number)
     }

@@ -174,3 +174,24 @@ async fn a_panic_in_a_probe_ends_the_driver_and_calls_make_trials_again() {
     sleep(ms(1)).await;
     assert!(in_service(&balancer, "good-2"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_may_last_longer_than_trials_do_decides_nevertheless() {
+    let balancer = balancer(["late", "hangs", "good"]);
+    eject(&balancer, ["late", "hangs"]);
+    let config = CallConfig::new(ms(300_000), ms(300_000)).unwrap();
+    let driver = tokio::spawn(balancer.probe(&config, async |target: To| match *target.key() {
+        "late" => {
+            sleep(ms(40_000)).await;
+            Ok(())
+        }
+        _ => pending::<Result<(), Failure>>().await,
+    }));
+    sleep(ms(41_000)).await;
+    assert!(in_service(&balancer, "late"));
+    sleep(ms(200_000)).await;
+    assert_eq!(status(&balancer, "hangs").in_flight, 1);
+    sleep(ms(60_000)).await;
+    assert_eq!(status(&balancer, "hangs").ejections, 2);
+    driver.abort();
+}

@@ -27,9 +27,12 @@ async fn calls_of_many_threads_leave_nothing_in_flight() {
                         if turn.is_multiple_of(3) { Err(Failure::Reset) } else { Ok(()) }
                     }
                 };
+                let mut answered = 0;
                 for _ in 0..500 {
-                    caller.call_idempotent(op.clone()).await.unwrap();
+                    // As the threads interleave, all attempts of a call may be those that fail.
+                    answered += u32::from(caller.call_idempotent(op.clone()).await.is_ok());
                 }
+                assert!(answered > 0);
             })
         })
         .collect();
