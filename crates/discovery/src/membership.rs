@@ -101,9 +101,7 @@ impl Membership {
         self.cache.deleted(name);
         self.awaiting.remove(name);
         match self.set.nodes.remove(name) {
-            Some((name, Some(instance))) if !told => {
-                self.set.left(instance.endpoint().clone(), name, instance.is_draining(), now);
-            }
+            Some((name, Some(instance))) if !told => self.set.left(&instance, name, now),
             Some((_, Some(instance))) => self.set.left_as_told(instance.endpoint()),
             None if told => {
                 let endpoint = self.decoder.endpoint(name).or_else(|| self.set.endpoint_of_removal(name));

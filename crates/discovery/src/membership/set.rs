@@ -51,13 +51,18 @@ impl Set {
             self.removals.came(&endpoint, after_gap, now);
         }
         if let Some(before) = before {
-            self.left(before, name.clone(), false, now);
+            self.lost(before, name.clone(), false, now);
         }
         self.refresh(&endpoint);
     }
 
+    /// A znode with this record does not stand any more.
+    pub(super) fn left(&mut self, instance: &Instance, name: Arc<str>, now: Instant) {
+        self.lost(instance.endpoint().clone(), name, instance.is_draining(), now);
+    }
+
     /// A znode of this endpoint does not stand any more; its record may have said that it was draining.
-    pub(super) fn left(&mut self, endpoint: Endpoint, name: Arc<str>, was_draining: bool, now: Instant) {
+    fn lost(&mut self, endpoint: Endpoint, name: Arc<str>, was_draining: bool, now: Instant) {
         if self.nodes.stands(&endpoint) {
             self.refresh(&endpoint);
         } else if self.shows(&endpoint) {
