@@ -221,7 +221,7 @@ async fn nine_hundred_servers_that_refuse_cost_no_round() {
 #[test]
 fn rounds_beyond_the_bounds_are_found() {
     let took = |outcome, millis| Round { outcome, took: Duration::from_millis(millis) };
-    let lost = || took(Outcome::Lost("round 1: no answer".into()), 1500);
+    let lost = || took(Outcome::Lost("round 1: out of time".into()), 1500);
     let answered = |attempts, millis| took(Outcome::Answered { attempts }, millis);
     let bounds = Bounds::of(Fault::Silent, 10, &QUICK);
     assert_eq!((bounds.lost_at_first, bounds.failed_attempts), (2, 1));
