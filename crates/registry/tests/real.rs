@@ -164,7 +164,8 @@ async fn fault_25_a_missing_root_is_created_and_created_again() {
     registered(&registration).await;
     let node = format!("/chroot/of/ours{NODE}");
     let before = observer.exists(&node).await.unwrap().unwrap();
-    observer.delete_recursive("/chroot").await.unwrap();
+    // The znode may be back before its parents are gone.
+    eventually("the parents are deleted", async || observer.delete_recursive("/chroot").await.is_ok()).await;
     eventually("the znode and its parents are back", async || {
         observer.exists(&node).await.unwrap().is_some_and(|stat| stat.czxid != before.czxid)
     })
