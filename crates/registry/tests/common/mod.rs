@@ -10,7 +10,7 @@ use registry::{Config, Holder, Registrar, Registration, Socket, Status};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Zk, ZnodePath};
-use zk_testing::proxy::{Op, Proxy, Seen};
+use zk_testing::proxy::{Op, Proxy};
 pub use zk_testing::{SESSION, SOON, eventually, expire_session, four_letter_word, raw};
 
 pub const ROOT: &str = "/go_servers";
@@ -232,15 +232,11 @@ pub async fn all_updated(observer: &raw::Client, registrations: &[Registration])
     eventually("the updates are written in place", are_updated).await;
 }
 
-/// Waits until the registrar has learned how often the list of children has changed, from a stat after the last change.
-pub async fn changes_counted(proxy: &Proxy) {
-    eventually("the changes are counted", async || {
-        let requests = proxy.requests();
-        let last = |is: &dyn Fn(&Seen) -> bool| requests.iter().rposition(is);
-        last(&|seen| seen.op == Op::Exists && seen.path.as_deref() == Some(ROOT))
-            > last(&|seen| seen.op.is_create())
-    })
-    .await;
+/// Waits until the registrar knows how often the list of children has changed. Only at the start of a connection it is
+/// sure to ask: while znodes are created, it may learn it at any time, and then asks no more.
+pub async fn changes_counted(proxy: &Proxy, registrations: &[Registration]) {
+    interrupt(proxy, registrations).await;
+    all_registered(registrations).await;
 }
 
 // === Checks ===
