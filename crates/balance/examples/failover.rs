@@ -7,7 +7,7 @@
 use std::io;
 use std::time::Duration;
 
-use balance::{Balancer, CallConfig, Caller, Config, Strategy, Target};
+use balance::{Balancer, BalancerConfig, CallConfig, Caller, Strategy, Target};
 use tokio::time::{Instant, sleep};
 
 /// Simulates a call: 10.0.0.2:80 refuses it while it is down.
@@ -21,7 +21,7 @@ async fn ask(target: Target<&'static str, ()>, began: Instant) -> io::Result<()>
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let balancer = Balancer::new(Config::new(Strategy::RoundRobin));
+    let balancer = Balancer::new(BalancerConfig::new(Strategy::RoundRobin));
     balancer.update([("10.0.0.1:80", ()), ("10.0.0.2:80", ()), ("10.0.0.3:80", ())]);
     let caller = Caller::new(balancer.reader(), CallConfig::default());
 

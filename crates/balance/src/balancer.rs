@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::config::Config;
+use crate::config::BalancerConfig;
 use crate::entry::Entry;
 use crate::info::EndpointInfo;
-use crate::members::{Change, Health};
+use crate::members::{EntryChange, Health};
 use crate::shared::Shared;
 
 /// A set of endpoints, and the health of each. Clones share everything.
@@ -27,7 +27,7 @@ where
 {
     /// Makes a balancer without endpoints, whose picks fail with [`PickError::NotSynced`](crate::PickError::NotSynced).
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: BalancerConfig) -> Self {
         Self { shared: Shared::new(config) }
     }
 
@@ -47,7 +47,7 @@ where
     /// [`update`](Self::update) does.
     ///
     /// A change takes microseconds, in a set of 100,000, too.
-    pub fn apply(&self, changes: impl IntoIterator<Item = Change<K, V>>) {
+    pub fn apply(&self, changes: impl IntoIterator<Item = EntryChange<K, V>>) {
         let changes: Vec<_> = changes.into_iter().collect();
         self.shared.change(|members, now_ms| members.apply(changes, now_ms));
     }

@@ -9,13 +9,13 @@ use crate::strategy::Strategy;
 
 pub(crate) use error::MAX_TIME;
 
-pub use error::ConfigError;
+pub use error::BalancerConfigError;
 
 /// Which endpoints a [`Balancer`](crate::Balancer) prefers, how it picks among them, and when it ejects one.
 ///
 /// `docs/balancing.md` gives the reason of every number.
 #[derive(Clone, Debug, Default)]
-pub struct Config {
+pub struct BalancerConfig {
     pub(crate) strategy: Strategy,
     pub(crate) ejection: Ejection,
     pub(crate) zone: Option<Zone>,
@@ -41,7 +41,7 @@ pub(crate) struct Subset {
     pub(crate) client: u64,
 }
 
-impl Config {
+impl BalancerConfig {
     /// Chooses a strategy, and the defaults for all else.
     #[must_use]
     pub fn new(strategy: Strategy) -> Self {
@@ -81,10 +81,10 @@ impl Config {
     /// a zone, the zone's endpoints come first. With nobody of the subset in service, the whole set is used.
     ///
     /// # Errors
-    /// [`ConfigError::Subset`], if `size` is 0.
-    pub fn with_subset(mut self, size: usize, client: &str) -> Result<Self, ConfigError> {
+    /// [`BalancerConfigError::Subset`], if `size` is 0.
+    pub fn with_subset(mut self, size: usize, client: &str) -> Result<Self, BalancerConfigError> {
         if size == 0 {
-            return Err(ConfigError::Subset);
+            return Err(BalancerConfigError::Subset);
         }
         self.subset = Some(Subset { size, client: crate::hash::stable_hash(client) });
         Ok(self)
@@ -94,8 +94,8 @@ impl Config {
     /// only when nobody is in service.
     ///
     /// # Errors
-    /// [`ConfigError::Share`], unless 0 <= `share` <= 1.
-    pub fn with_panic_threshold(mut self, share: f64) -> Result<Self, ConfigError> {
+    /// [`BalancerConfigError::Share`], unless 0 <= `share` <= 1.
+    pub fn with_panic_threshold(mut self, share: f64) -> Result<Self, BalancerConfigError> {
         self.panic_threshold = error::share("panic threshold", share)?;
         Ok(self)
     }
@@ -104,10 +104,10 @@ impl Config {
     /// from a tenth. Zero, the default, gives it its share at once. It has no part in rendezvous hashing and `sticky`.
     ///
     /// # Errors
-    /// [`ConfigError::SlowStart`], above 1 h.
-    pub fn with_slow_start(mut self, time: Duration) -> Result<Self, ConfigError> {
+    /// [`BalancerConfigError::SlowStart`], above 1 h.
+    pub fn with_slow_start(mut self, time: Duration) -> Result<Self, BalancerConfigError> {
         if time > MAX_TIME {
-            return Err(ConfigError::SlowStart { time });
+            return Err(BalancerConfigError::SlowStart { time });
         }
         self.slow_start = time;
         Ok(self)
@@ -117,10 +117,10 @@ impl Config {
     /// not picked.
     ///
     /// # Errors
-    /// [`ConfigError::MaxInFlight`], if it is 0.
-    pub fn with_max_in_flight(mut self, limit: u32) -> Result<Self, ConfigError> {
+    /// [`BalancerConfigError::MaxInFlight`], if it is 0.
+    pub fn with_max_in_flight(mut self, limit: u32) -> Result<Self, BalancerConfigError> {
         if limit == 0 {
-            return Err(ConfigError::MaxInFlight);
+            return Err(BalancerConfigError::MaxInFlight);
         }
         self.max_in_flight = Some(limit);
         Ok(self)

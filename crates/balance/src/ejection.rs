@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::error::{ConfigError, MAX_TIME, share};
+use crate::config::error::{BalancerConfigError, MAX_TIME, share};
 use crate::endpoint::History;
 use crate::failure::Failure;
 use crate::rng::Rng;
@@ -37,10 +37,10 @@ impl Ejection {
     /// ([`Failure::is_hard`]), 5 by default.
     ///
     /// # Errors
-    /// [`ConfigError::Failures`], unless both are 1 to 32.
-    pub fn with_consecutive(mut self, hard: u32, soft: u32) -> Result<Self, ConfigError> {
+    /// [`BalancerConfigError::Failures`], unless both are 1 to 32.
+    pub fn with_consecutive(mut self, hard: u32, soft: u32) -> Result<Self, BalancerConfigError> {
         if let Some(count) = [hard, soft].into_iter().find(|count| !(1..=32).contains(count)) {
-            return Err(ConfigError::Failures { count });
+            return Err(BalancerConfigError::Failures { count });
         }
         (self.consecutive, self.consecutive_soft) = (hard, soft);
         Ok(self)
@@ -50,8 +50,8 @@ impl Ejection {
     /// eject in any case. An endpoint without 32 calls counts as if the ones before its first had succeeded.
     ///
     /// # Errors
-    /// [`ConfigError::Share`], unless 0 <= `failures` <= 1.
-    pub fn with_failure_share(mut self, failures: f64) -> Result<Self, ConfigError> {
+    /// [`BalancerConfigError::Share`], unless 0 <= `failures` <= 1.
+    pub fn with_failure_share(mut self, failures: f64) -> Result<Self, BalancerConfigError> {
         self.failure_share = share("share of failures", failures)?;
         Ok(self)
     }
@@ -63,13 +63,13 @@ impl Ejection {
     /// come.
     ///
     /// # Errors
-    /// [`ConfigError`], unless 1 ms <= `base` <= `cap` <= 1 h.
-    pub fn with_times(mut self, base: Duration, cap: Duration) -> Result<Self, ConfigError> {
+    /// [`BalancerConfigError`], unless 1 ms <= `base` <= `cap` <= 1 h.
+    pub fn with_times(mut self, base: Duration, cap: Duration) -> Result<Self, BalancerConfigError> {
         if base < Duration::from_millis(1) {
-            return Err(ConfigError::EjectionBase { base });
+            return Err(BalancerConfigError::EjectionBase { base });
         }
         if cap < base || cap > MAX_TIME {
-            return Err(ConfigError::EjectionCap { base, cap });
+            return Err(BalancerConfigError::EjectionCap { base, cap });
         }
         (self.base, self.cap) = (base, cap);
         Ok(self)
@@ -79,8 +79,8 @@ impl Ejection {
     /// in a row that prove that an endpoint cannot answer are not limited.
     ///
     /// # Errors
-    /// [`ConfigError::Share`], unless 0 <= `ejected` <= 1.
-    pub fn with_max_share(mut self, ejected: f64) -> Result<Self, ConfigError> {
+    /// [`BalancerConfigError::Share`], unless 0 <= `ejected` <= 1.
+    pub fn with_max_share(mut self, ejected: f64) -> Result<Self, BalancerConfigError> {
         self.max_share = share("share of ejected endpoints", ejected)?;
         Ok(self)
     }
@@ -155,13 +155,13 @@ mod tests {
         let hour = Duration::from_secs(3600);
         assert_eq!(times(ms(1), ms(1)), Ok(()));
         assert_eq!(times(ms(200), hour), Ok(()));
-        assert_eq!(times(ms(0), ms(1)), Err(ConfigError::EjectionBase { base: ms(0) }));
+        assert_eq!(times(ms(0), ms(1)), Err(BalancerConfigError::EjectionBase { base: ms(0) }));
         for cap in [ms(199), hour + ms(1)] {
-            assert_eq!(times(ms(200), cap), Err(ConfigError::EjectionCap { base: ms(200), cap }));
+            assert_eq!(times(ms(200), cap), Err(BalancerConfigError::EjectionCap { base: ms(200), cap }));
         }
         for (hard, soft, count) in [(0, 5, 0), (1, 0, 0), (33, 1, 33), (1, 33, 33)] {
             let error = Ejection::default().with_consecutive(hard, soft).unwrap_err();
-            assert_eq!(error, ConfigError::Failures { count });
+            assert_eq!(error, BalancerConfigError::Failures { count });
         }
         for share in [-0.1, 1.1, f64::NAN] {
             assert!(Ejection::default().with_failure_share(share).is_err());

@@ -14,7 +14,7 @@ use thiserror::Error;
 /// | `Unavailable` | 502, 503, 504; `UNAVAILABLE` | idempotent calls | yes | at the fifth in a row, or by share |
 /// | `Overloaded` | 429, 503 with `Retry-After`; `RESOURCE_EXHAUSTED` | always: it was not served | yes | at the fifth in a row, or by share |
 ///
-/// *At the first* and *at the fifth* are defaults of [`Config`](crate::Config).
+/// *At the first* and *at the fifth* are defaults of [`BalancerConfig`](crate::BalancerConfig).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum Failure {

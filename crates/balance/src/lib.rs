@@ -1,9 +1,9 @@
 //! Chooses which of a set of endpoints to call, and avoids those that fail.
 //!
 //! ```
-//! use balance::{Balancer, Config, Failure, Strategy};
+//! use balance::{Balancer, BalancerConfig, Failure, Strategy};
 //!
-//! let balancer = Balancer::new(Config::new(Strategy::RoundRobin));
+//! let balancer = Balancer::new(BalancerConfig::new(Strategy::RoundRobin));
 //! balancer.update([("10.0.0.1:80", ()), ("10.0.0.2:80", ())]);
 //! let mut reader = balancer.reader();
 //!
@@ -106,13 +106,13 @@ pub use call::{
     MAX_LISTED_ATTEMPTS, Target,
 };
 pub use candidates::{Candidates, WeightClass};
-pub use config::{Config, ConfigError};
+pub use config::{BalancerConfig, BalancerConfigError};
 pub use ejection::Ejection;
 pub use entry::Entry;
 pub use failure::Failure;
 pub use hash::stable_hash;
 pub use info::EndpointInfo;
-pub use members::{Change, Health, MAX_ABSENT, MEMORY};
+pub use members::{EntryChange, Health, MAX_ABSENT, MEMORY};
 pub use pick::Pick;
 pub use picker::{Context, LeastLoaded, PeakEwma, Picker, Random, Rendezvous, RoundRobin, Sticky, Weighted};
 pub use reader::{PickError, Reader};

@@ -18,7 +18,7 @@ use std::sync::{Arc, Weak};
 
 use indexmap::IndexMap;
 
-use crate::config::Config;
+use crate::config::BalancerConfig;
 use crate::endpoint::State;
 use crate::entry::{Entry, Reports};
 use crate::hash::stable_hash;
@@ -36,7 +36,7 @@ pub(crate) use trials::QueuePlace;
 
 /// A change of the set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change<K, V> {
+pub enum EntryChange<K, V> {
     /// The endpoint is in the set, with this value: a new one, or a new value of one that is there.
     Insert(K, V),
     /// The endpoint is not in the set any more.
@@ -47,7 +47,7 @@ pub enum Change<K, V> {
 ///
 /// Times are milliseconds of the balancer's clock, and never go backwards.
 pub(crate) struct Members<K, V> {
-    config: Arc<Config>,
+    config: Arc<BalancerConfig>,
     reports: Weak<dyn Reports<K>>,
     pub(crate) known: Known<K, V>,
     is_synced: bool,
@@ -57,7 +57,7 @@ pub(crate) struct Members<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
-    pub(crate) fn new(config: Arc<Config>, reports: Weak<dyn Reports<K>>, rng: Rng) -> Self {
+    pub(crate) fn new(config: Arc<BalancerConfig>, reports: Weak<dyn Reports<K>>, rng: Rng) -> Self {
         let known = Known::new(&config, rng);
         Self { config, reports, known, is_synced: false, is_changed: false, slow_until_ms: 0 }
     }
@@ -66,23 +66,23 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
     pub(crate) fn replace(&mut self, set: IndexMap<K, V>, now_ms: u64) {
         // In the order of the set, not of a hash: what a seed does must not depend on it.
         let gone = self.known.listed.members().keys().filter(|key| !set.contains_key(*key));
-        let gone: Vec<_> = gone.cloned().map(Change::Remove).collect();
+        let gone: Vec<_> = gone.cloned().map(EntryChange::Remove).collect();
         self.apply(
-            gone.into_iter().chain(set.into_iter().map(|(key, value)| Change::Insert(key, value))),
+            gone.into_iter().chain(set.into_iter().map(|(key, value)| EntryChange::Insert(key, value))),
             now_ms,
         );
     }
 
     /// Makes some changes, in order.
-    pub(crate) fn apply(&mut self, changes: impl IntoIterator<Item = Change<K, V>>, now_ms: u64) {
+    pub(crate) fn apply(&mut self, changes: impl IntoIterator<Item = EntryChange<K, V>>, now_ms: u64) {
         self.known.absent.forget_old(now_ms);
         // Nobody is new where all are.
         let is_in_use = self.is_synced && !self.known.listed.members().is_empty();
         (self.is_synced, self.is_changed) = (true, true);
         for change in changes {
             match change {
-                Change::Insert(key, value) => self.insert(key, value, is_in_use, now_ms),
-                Change::Remove(key) => {
+                EntryChange::Insert(key, value) => self.insert(key, value, is_in_use, now_ms),
+                EntryChange::Remove(key) => {
                     if let Some(identity) = self.known.listed.remove(&key) {
                         self.known.absent.remember(key, identity, now_ms);
                     }

@@ -38,9 +38,9 @@ pub(crate) use wish::{Wanted, Wish};
 /// pick writes to nothing that another thread reads. A clone begins with other random numbers.
 ///
 /// ```
-/// use balance::{Balancer, Config, Strategy};
+/// use balance::{Balancer, BalancerConfig, Strategy};
 ///
-/// let balancer = Balancer::new(Config::new(Strategy::RoundRobin));
+/// let balancer = Balancer::new(BalancerConfig::new(Strategy::RoundRobin));
 /// balancer.update([("10.0.0.1:80", ()), ("10.0.0.2:80", ())]);
 /// let mut reader = balancer.reader();
 /// let (first, second) = (*reader.choose()?.key(), *reader.choose()?.key());

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::config::Config;
+use crate::config::BalancerConfig;
 use crate::endpoint::State;
 use crate::entry::{Entry, Reports, Ticket};
 use crate::failure::Failure;
@@ -33,7 +33,7 @@ pub(crate) struct Shared<K, V> {
     /// Picks take it only to start a trial. None of the caller's code runs under it but that of keys and values: what is asked of a
     /// pick may use the balancer.
     members: Mutex<Members<K, V>>,
-    pub(crate) config: Arc<Config>,
+    pub(crate) config: Arc<BalancerConfig>,
     start: Instant,
     seed: u64,
     readers: AtomicU64,
@@ -47,7 +47,7 @@ where
     K: Eq + Hash + Clone + Send + Sync + 'static,
     V: EndpointInfo + Send + Sync + 'static,
 {
-    pub(crate) fn new(config: Config) -> Arc<Self> {
+    pub(crate) fn new(config: BalancerConfig) -> Arc<Self> {
         let seed = config.seed.unwrap_or_else(rand::random);
         let config = Arc::new(config);
         Arc::new_cyclic(|shared: &Weak<Shared<K, V>>| {

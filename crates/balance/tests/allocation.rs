@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use balance::{Balancer, Change, Config, EndpointInfo, Failure, Reader, Strategy};
+use balance::{Balancer, BalancerConfig, EndpointInfo, EntryChange, Failure, Reader, Strategy};
 
 /// More than the picks that a trial takes its turn with.
 const ROUNDS: usize = 50;
@@ -36,7 +36,7 @@ impl EndpointInfo for Server {
 
 type Picks = Reader<usize, Server>;
 
-fn balancer(config: Config, size: usize) -> Balancer<usize, Server> {
+fn balancer(config: BalancerConfig, size: usize) -> Balancer<usize, Server> {
     let balancer = Balancer::new(config.with_seed(1));
     balancer.update((0..size).map(|number| (number, Server::new(number, size))));
     balancer
@@ -73,14 +73,14 @@ fn every_strategy_and_size(test: impl Fn(Strategy, usize)) {
 
 #[test]
 fn allocations_are_counted() {
-    let balancer = balancer(Config::default(), 3);
+    let balancer = balancer(BalancerConfig::default(), 3);
     assert!(allocation_counter::measure(|| balancer.update([])).count_total > 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_pick_allocates_where_all_are_in_service() {
     every_strategy_and_size(|strategy, size| {
-        let balancer = balancer(Config::new(strategy), size);
+        let balancer = balancer(BalancerConfig::new(strategy), size);
         allocates_nothing(&mut balancer.reader(), "in service", pick_all_ways);
     });
 }
@@ -89,7 +89,7 @@ async fn no_pick_allocates_where_all_are_in_service() {
 #[tokio::test(start_paused = true)]
 async fn no_pick_allocates_while_some_are_ejected_and_calls_spill_over_to_other_zones() {
     every_strategy_and_size(|strategy, size| {
-        let balancer = balancer(Config::new(strategy).with_zone("zone", "a"), size);
+        let balancer = balancer(BalancerConfig::new(strategy).with_zone("zone", "a"), size);
         let mut reader = balancer.reader();
         for number in 0..zone_size(size) / 2 {
             reader.pick_where(|key| *key == number).unwrap().fail(Failure::Timeout);
@@ -107,8 +107,8 @@ async fn no_pick_allocates_while_some_are_ejected_and_calls_spill_over_to_other_
 async fn no_pick_allocates_during_a_slow_start() {
     let time = std::time::Duration::from_secs(60);
     every_strategy_and_size(|strategy, size| {
-        let balancer = balancer(Config::new(strategy).with_slow_start(time).unwrap(), size);
-        let newcomer = |number| Change::Insert(number, Server::new(number, size));
+        let balancer = balancer(BalancerConfig::new(strategy).with_slow_start(time).unwrap(), size);
+        let newcomer = |number| EntryChange::Insert(number, Server::new(number, size));
         balancer.apply((size..size + 3).map(newcomer));
         allocates_nothing(&mut balancer.reader(), "slow start", pick_all_ways);
     });
@@ -117,7 +117,7 @@ async fn no_pick_allocates_during_a_slow_start() {
 #[tokio::test(start_paused = true)]
 async fn no_pick_allocates_at_limits_of_calls_in_flight_nor_does_a_refusal() {
     every_strategy_and_size(|strategy, size| {
-        let balancer = balancer(Config::new(strategy).with_max_in_flight(2).unwrap(), size);
+        let balancer = balancer(BalancerConfig::new(strategy).with_max_in_flight(2).unwrap(), size);
         let mut reader = balancer.reader();
         let held: Vec<_> = (0..3).map(|_| reader.pick().unwrap()).collect();
         allocates_nothing(&mut reader, "limit", pick_all_ways);

@@ -6,13 +6,13 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use balance::{Balancer, Change, Config, Failure, Health};
+use balance::{Balancer, BalancerConfig, EntryChange, Failure, Health};
 use common::{Value, chosen, fail, status};
 use proptest::prelude::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_new_value_keeps_health_and_load_and_the_next_pick_has_it() {
-    let balancer = Balancer::new(Config::default());
+    let balancer = Balancer::new(BalancerConfig::default());
     balancer.update([(1, Value::default()), (2, Value::default())]);
     let mut reader = balancer.reader();
     let in_flight = reader.pick_where(|key| *key == 1).unwrap();
@@ -20,7 +20,7 @@ async fn a_new_value_keeps_health_and_load_and_the_next_pick_has_it() {
     for by_apply in [true, false] {
         let value = Value::weighing(if by_apply { 7 } else { 9 });
         if by_apply {
-            balancer.apply([1, 2].map(|key| Change::Insert(key, value.clone())));
+            balancer.apply([1, 2].map(|key| EntryChange::Insert(key, value.clone())));
         } else {
             balancer.update([1, 2].map(|key| (key, value.clone())));
         }
@@ -39,11 +39,16 @@ async fn a_new_value_keeps_health_and_load_and_the_next_pick_has_it() {
 
 #[test]
 fn picks_see_all_or_nothing_of_some_changes() {
-    let balancer = Balancer::new(Config::default());
+    let balancer = Balancer::new(BalancerConfig::default());
     balancer.apply([]);
     let mut reader = balancer.reader();
     assert_eq!(reader.choose().unwrap_err(), balance::PickError::NoInstances);
-    balancer.apply([Change::Insert(1, ()), Change::Remove(1), Change::Insert(2, ()), Change::Remove(7)]);
+    balancer.apply([
+        EntryChange::Insert(1, ()),
+        EntryChange::Remove(1),
+        EntryChange::Insert(2, ()),
+        EntryChange::Remove(7),
+    ]);
     assert_eq!(chosen(&mut reader), [2]);
 }
 
@@ -54,7 +59,7 @@ proptest! {
     fn changes_and_whole_sets_come_to_the_same(
         steps in prop::collection::vec((0..20_u32, prop::option::of(0..1000_u32)), 0..40),
     ) {
-        let (by_changes, by_sets) = (Balancer::new(Config::default()), Balancer::new(Config::default()));
+        let (by_changes, by_sets) = (Balancer::new(BalancerConfig::default()), Balancer::new(BalancerConfig::default()));
         let mut set = BTreeMap::new();
         let mut reader = by_changes.reader();
         let seen = |balancer: &Balancer<u32, Value>| -> BTreeMap<_, _> {
@@ -64,11 +69,11 @@ proptest! {
             match weight {
                 Some(weight) => {
                     set.insert(key, Value::weighing(weight));
-                    by_changes.apply([Change::Insert(key, Value::weighing(weight))]);
+                    by_changes.apply([EntryChange::Insert(key, Value::weighing(weight))]);
                 }
                 None => {
                     set.remove(&key);
-                    by_changes.apply([Change::Remove(key)]);
+                    by_changes.apply([EntryChange::Remove(key)]);
                 }
             }
             by_sets.update(set.clone());
@@ -86,7 +91,7 @@ proptest! {
 
 #[tokio::test(start_paused = true)]
 async fn of_a_repeated_key_the_last_value_counts_and_no_other_is_looked_at() {
-    let balancer = Balancer::new(Config::default());
+    let balancer = Balancer::new(BalancerConfig::default());
     balancer.update([(0, Value::of(7)), (1, Value::of(1))]);
     fail(&mut balancer.reader(), 0, Failure::Timeout);
     // In between is the value of another process, of which nothing is known.

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 
-use balance::{Balancer, Change, Config, EndpointInfo, Failure, Health, Pick, Reader, Strategy};
+use balance::{Balancer, BalancerConfig, EndpointInfo, EntryChange, Failure, Health, Pick, Reader, Strategy};
 
 const READERS: usize = 4;
 const PICKS: u32 = 1_000;
@@ -59,7 +59,7 @@ fn pick_and_report(mut reader: Reader<u32, Value>, number: u32) {
 
 /// Swaps sets of all lengths and makes single changes under the readers, with endpoint 0 in each of the sets.
 fn change_under_readers(strategy: Strategy) -> Balancer<u32, Value> {
-    let balancer = Balancer::new(Config::new(strategy).with_seed(1));
+    let balancer = Balancer::new(BalancerConfig::new(strategy).with_seed(1));
     balancer.update(even(0..KEYS));
     let running = AtomicUsize::new(READERS);
     thread::scope(|scope| {
@@ -76,8 +76,8 @@ fn change_under_readers(strategy: Strategy) -> Balancer<u32, Value> {
                 break;
             }
             balancer.update(even((0..len).rev()));
-            balancer.apply([Change::Remove(len), Change::Insert(0, Value { of: 0 })]);
-            balancer.apply(even(len..KEYS).map(|(key, value)| Change::Insert(key, value)));
+            balancer.apply([EntryChange::Remove(len), EntryChange::Insert(0, Value { of: 0 })]);
+            balancer.apply(even(len..KEYS).map(|(key, value)| EntryChange::Insert(key, value)));
         }
     });
     balancer
@@ -107,7 +107,7 @@ fn no_pick_fails_and_no_call_stays_in_flight_while_the_set_changes() {
 #[test]
 fn a_reader_made_before_a_change_sees_it_at_its_next_pick() {
     for strategy in Strategy::ALL {
-        let balancer = Balancer::new(Config::new(strategy).with_seed(1));
+        let balancer = Balancer::new(BalancerConfig::new(strategy).with_seed(1));
         balancer.update([value(0)]);
         let published = AtomicU32::new(0);
         thread::scope(|scope| {
@@ -128,7 +128,8 @@ fn a_reader_made_before_a_change_sees_it_at_its_next_pick() {
             for key in 1..=PICKS {
                 match key % 2 {
                     0 => balancer.update([value(key)]),
-                    _ => balancer.apply([Change::Remove(key - 1), Change::Insert(key, Value { of: key })]),
+                    _ => balancer
+                        .apply([EntryChange::Remove(key - 1), EntryChange::Insert(key, Value { of: key })]),
                 }
                 published.store(key, Ordering::Release);
             }

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use balance::{Balancer, Change, LeastLoaded, PeakEwma, Pick, Picker, Random, Reader, Rendezvous, Rng};
+use balance::{Balancer, EntryChange, LeastLoaded, PeakEwma, Pick, Picker, Random, Reader, Rendezvous, Rng};
 use balance::{RoundRobin, Sticky, Strategy, Weighted};
 use support::{Weight, assert_law, assert_other_law, config, count};
 use tokio::time::{Instant, advance};
@@ -278,14 +278,14 @@ fn sticky_stays_until_its_endpoint_leaves_and_then_goes_anywhere() {
         // Others leave and come back, which moves it about.
         let others: Vec<_> = (0..10).map(|_| (home + 1 + rng.below(19)) % 20).collect();
         for other in &others {
-            balancer.apply([Change::Remove(*other)]);
+            balancer.apply([EntryChange::Remove(*other)]);
             assert_eq!(chosen(&mut reader), home);
         }
-        balancer.apply(others.into_iter().map(|other| Change::Insert(other, Weight(100))));
+        balancer.apply(others.into_iter().map(|other| EntryChange::Insert(other, Weight(100))));
         assert_eq!(chosen(&mut reader), home);
-        balancer.apply([Change::Remove(home)]);
+        balancer.apply([EntryChange::Remove(home)]);
         let (old, new) = (home, chosen(&mut reader));
-        balancer.apply([Change::Insert(old, Weight(100))]);
+        balancer.apply([EntryChange::Insert(old, Weight(100))]);
         home = chosen(&mut reader);
         assert_eq!(home, new);
         (new + 20 - old) % 20
@@ -309,8 +309,8 @@ fn endpoints_that_stay_get_their_share_while_others_come_and_go() {
             let key = STAY + rng.below(ALL - STAY);
             is_in[key] = !is_in[key];
             balancer.apply([match is_in[key] {
-                true => Change::Insert(key, Weight(weight(strategy, key))),
-                false => Change::Remove(key),
+                true => EntryChange::Insert(key, Weight(weight(strategy, key))),
+                false => EntryChange::Remove(key),
             }]);
             let weights = (0..ALL).map(|key| if is_in[key] { f64::from(weight(strategy, key)) } else { 0.0 });
             let weights: Vec<_> = weights.collect();

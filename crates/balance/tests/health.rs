@@ -6,7 +6,9 @@ mod common;
 
 use std::time::Duration;
 
-use balance::{Balancer, Change, Config, Ejection, Failure, Health, MEMORY, Pick, Reader, Strategy};
+use balance::{
+    Balancer, BalancerConfig, Ejection, EntryChange, Failure, Health, MEMORY, Pick, Reader, Strategy,
+};
 use common::{Value, balancer, fail, status};
 use tokio::time::advance;
 
@@ -14,7 +16,7 @@ const OBSERVED: u32 = 0;
 const OTHER: u32 = 1;
 
 fn two() -> (Balancer<u32, ()>, Reader<u32, ()>) {
-    let balancer = balancer(Config::new(Strategy::RoundRobin), [OBSERVED, OTHER]);
+    let balancer = balancer(BalancerConfig::new(Strategy::RoundRobin), [OBSERVED, OTHER]);
     let reader = balancer.reader();
     (balancer, reader)
 }
@@ -146,7 +148,7 @@ async fn a_dropped_pick_does_not_change_the_health() {
 
 #[tokio::test(start_paused = true)]
 async fn soft_failures_eject_at_the_fifth_in_a_row_and_no_more_than_half_of_the_set() {
-    let balancer = balancer(Config::default(), 0..4);
+    let balancer = balancer(BalancerConfig::default(), 0..4);
     let mut reader = balancer.reader();
     (0..4).for_each(|_| fail(&mut reader, OBSERVED, Failure::Overloaded));
     reader.pick_where(|key| *key == OBSERVED).unwrap().succeed();
@@ -166,7 +168,7 @@ async fn soft_failures_eject_at_the_fifth_in_a_row_and_no_more_than_half_of_the_
 #[tokio::test(start_paused = true)]
 async fn a_share_of_failures_among_the_last_calls_ejects() {
     let ejection = Ejection::default().with_consecutive(32, 32).unwrap().with_failure_share(0.25).unwrap();
-    let balancer = balancer(Config::default().with_ejection(ejection), 0..4);
+    let balancer = balancer(BalancerConfig::default().with_ejection(ejection), 0..4);
     let mut reader = balancer.reader();
     // One failure in five never comes to a quarter of 32 calls.
     let call = |reader: &mut Reader<u32, ()>, n: usize, one_in: usize| {
@@ -200,18 +202,19 @@ async fn updates_and_short_absences_keep_health_and_load() {
         (MEMORY, Health::OnProbation { trial: false }),
         (MEMORY + Duration::from_millis(1), Health::InService),
     ] {
-        balancer.apply([Change::Remove(OBSERVED)]);
+        balancer.apply([EntryChange::Remove(OBSERVED)]);
         advance(absence).await;
-        balancer.apply([Change::Insert(OBSERVED, ())]);
+        balancer.apply([EntryChange::Insert(OBSERVED, ())]);
         assert_eq!(status(&balancer, OBSERVED).health, expected);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn health_belongs_to_an_incarnation() {
-    let balancer = Balancer::new(Config::default());
-    let set =
-        |value: Value| balancer.apply([Change::Insert(OBSERVED, value), Change::Insert(OTHER, Value::of(1))]);
+    let balancer = Balancer::new(BalancerConfig::default());
+    let set = |value: Value| {
+        balancer.apply([EntryChange::Insert(OBSERVED, value), EntryChange::Insert(OTHER, Value::of(1))])
+    };
     let mut reader = balancer.reader();
     set(Value::default());
     fail(&mut reader, OBSERVED, Failure::Timeout);
@@ -230,17 +233,17 @@ async fn health_belongs_to_an_incarnation() {
     assert_eq!(status(&balancer, OBSERVED).health, Health::InService);
 
     fail(&mut reader, OBSERVED, Failure::Timeout);
-    balancer.apply([Change::Remove(OBSERVED)]);
+    balancer.apply([EntryChange::Remove(OBSERVED)]);
     set(Value::of(8));
     remaining(&balancer, 200);
-    balancer.apply([Change::Remove(OBSERVED)]);
+    balancer.apply([EntryChange::Remove(OBSERVED)]);
     set(Value::of(9));
     assert_eq!(status(&balancer, OBSERVED).health, Health::InService);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_cap_on_soft_ejections_is_a_share_of_those_that_may_be_called() {
-    let config = Config::default().with_label("version", "2");
+    let config = BalancerConfig::default().with_label("version", "2");
     let balancer = Balancer::new(config);
     let of = |version| Value::default().with_tag("version", version);
     balancer.update((0..100).map(|key| (key, of(if key < 4 { "2" } else { "1" }))));

@@ -7,7 +7,8 @@ use std::io;
 use std::time::Duration;
 
 use balance::{
-    Balancer, Budget, CallConfig, Caller, Change, Config, Ejection, Failure, Health, Strategy, Target,
+    Balancer, BalancerConfig, Budget, CallConfig, Caller, Ejection, EntryChange, Failure, Health, Strategy,
+    Target,
 };
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
@@ -43,7 +44,7 @@ fn expected(all: &[(&str, f64)]) -> BTreeMap<String, f64> {
 }
 
 fn balancer(keys: impl IntoIterator<Item = &'static str>) -> Balancer<&'static str, ()> {
-    let balancer = Balancer::new(Config::new(Strategy::RoundRobin).with_seed(1));
+    let balancer = Balancer::new(BalancerConfig::new(Strategy::RoundRobin).with_seed(1));
     balancer.update(keys.into_iter().map(|key| (key, ())));
     balancer
 }
@@ -71,7 +72,7 @@ fn attempts_retries_and_ejections_are_counted_by_outcome_and_cause() {
         let answered = caller.call(|target| {
             attempts += 1;
             if attempts == 3 {
-                balancer.apply([Change::Insert("answers", ())]);
+                balancer.apply([EntryChange::Insert("answers", ())]);
             }
             act(target)
         });
@@ -204,7 +205,7 @@ fn the_gauge_follows_ejections_returns_departures_and_the_end() {
 fn the_gauge_is_right_after_threads_have_raced() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
-    let balancer = Balancer::new(Config::new(Strategy::Random));
+    let balancer = Balancer::new(BalancerConfig::new(Strategy::Random));
     let sets = [vec![0, 1, 2, 3], vec![1, 2], vec![3, 4]];
     std::thread::scope(|threads| {
         for thread in 0..4 {
@@ -261,7 +262,7 @@ fn a_pick_and_an_ordinary_success_count_nothing() {
         // Long enough that nobody is tried in the meantime: what a trial counts is meant.
         let hour = Duration::from_secs(3600);
         let ejection = Ejection::default().with_times(hour, hour).unwrap();
-        let balancer = Balancer::new(Config::new(strategy).with_ejection(ejection));
+        let balancer = Balancer::new(BalancerConfig::new(strategy).with_ejection(ejection));
         balancer.update(["a", "b", "c"].map(|key| (key, ())));
         let mut reader = balancer.reader();
         reader.pick_where(|key| *key == "a").unwrap().fail(Failure::Refused);

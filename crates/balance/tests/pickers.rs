@@ -6,7 +6,9 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use balance::{Balancer, Candidates, Change, Config, Context, EndpointInfo, Failure, PickError, Picker};
+use balance::{
+    Balancer, BalancerConfig, Candidates, Context, EndpointInfo, EntryChange, Failure, PickError, Picker,
+};
 use balance::{Random, Reader, Rng, Strategy, StrategyPicker, stable_hash};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as Generate;
@@ -22,7 +24,7 @@ impl<K, V> Picker<K, V> for Says {
     }
 }
 
-fn balancer(config: Config, size: usize) -> Balancer<usize, Weight> {
+fn balancer(config: BalancerConfig, size: usize) -> Balancer<usize, Weight> {
     let balancer = Balancer::new(config);
     balancer.update((0..size).map(|key| (key, Weight(100))));
     balancer
@@ -245,11 +247,11 @@ proptest! {
                 match step {
                     Step::Insert(key, instance) => {
                         model.insert(key, instance);
-                        balancer.apply([Change::Insert(key, instance)]);
+                        balancer.apply([EntryChange::Insert(key, instance)]);
                     }
                     Step::Remove(key) => {
                         model.remove(&key);
-                        balancer.apply([Change::Remove(key)]);
+                        balancer.apply([EntryChange::Remove(key)]);
                     }
                     Step::Fail(key, failure) => {
                         if let Ok(pick) = reader.pick_where(|wanted| *wanted == key) {

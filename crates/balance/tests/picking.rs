@@ -7,7 +7,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use balance::{Balancer, Config, Failure, PickError, Strategy};
+use balance::{Balancer, BalancerConfig, Failure, PickError, Strategy};
 use common::{balancer, chosen, count, fail};
 use proptest::prelude::*;
 
@@ -16,7 +16,7 @@ const BOTH: [Strategy; 2] = [Strategy::Random, Strategy::RoundRobin];
 #[test]
 fn unknown_empty_and_excluded_sets_are_different_errors() {
     for strategy in Strategy::ALL {
-        let balancer = Balancer::new(Config::new(strategy));
+        let balancer = Balancer::new(BalancerConfig::new(strategy));
         let mut reader = balancer.reader();
         assert_eq!(reader.choose().unwrap_err(), PickError::NotSynced);
         balancer.update([]);
@@ -31,7 +31,7 @@ fn unknown_empty_and_excluded_sets_are_different_errors() {
 #[test]
 fn a_seed_makes_picks_repeatable() {
     let picks = |seed| -> Vec<u32> {
-        let balancer = Balancer::new(Config::default().with_seed(seed));
+        let balancer = Balancer::new(BalancerConfig::default().with_seed(seed));
         balancer.update((0..100).map(|key| (key, ())));
         let (mut first, mut second) = (balancer.reader(), balancer.reader());
         (0..20).flat_map(|_| [*first.choose().unwrap().key(), *second.pick().unwrap().key()]).collect()
@@ -43,7 +43,7 @@ fn a_seed_makes_picks_repeatable() {
 #[tokio::test(start_paused = true)]
 async fn an_ejected_endpoint_is_never_picked_while_another_is_in_service() {
     for strategy in Strategy::ALL {
-        let balancer = balancer(Config::new(strategy), 0..100);
+        let balancer = balancer(BalancerConfig::new(strategy), 0..100);
         let mut reader = balancer.reader();
         (1..100).for_each(|key| fail(&mut reader, key, Failure::Timeout));
         assert_eq!(count(&mut reader, 1000), BTreeMap::from([(0, 1000)]));
@@ -54,13 +54,13 @@ async fn an_ejected_endpoint_is_never_picked_while_another_is_in_service() {
 #[tokio::test(start_paused = true)]
 async fn all_other_endpoints_share_the_calls_of_ejected_ones() {
     // The endpoints in service are adjacent, so that a search from an ejected one would find the first of them.
-    let random = balancer(Config::new(Strategy::Random), 0..101);
+    let random = balancer(BalancerConfig::new(Strategy::Random), 0..101);
     let mut reader = random.reader();
     (5..101).for_each(|key| fail(&mut reader, key, Failure::Timeout));
     let counts = count(&mut reader, 10_000);
     assert!((0..5).all(|key| (1800..2200).contains(&counts[&key])), "{counts:?}");
 
-    let round_robin = balancer(Config::new(Strategy::RoundRobin), 0..3);
+    let round_robin = balancer(BalancerConfig::new(Strategy::RoundRobin), 0..3);
     let mut reader = round_robin.reader();
     fail(&mut reader, 1, Failure::Timeout);
     assert_eq!(count(&mut reader, 100), BTreeMap::from([(0, 50), (2, 50)]));
@@ -69,7 +69,7 @@ async fn all_other_endpoints_share_the_calls_of_ejected_ones() {
 #[tokio::test(start_paused = true)]
 async fn when_all_look_bad_those_that_refused_are_left_out() {
     for strategy in BOTH {
-        let balancer = balancer(Config::new(strategy), 0..4);
+        let balancer = balancer(BalancerConfig::new(strategy), 0..4);
         let mut reader = balancer.reader();
         let failures = [Failure::Refused, Failure::Timeout, Failure::Reset, Failure::Refused];
         (0..4).zip(failures).for_each(|(key, failure)| fail(&mut reader, key, failure));
@@ -89,7 +89,7 @@ async fn when_all_look_bad_those_that_refused_are_left_out() {
 #[tokio::test(start_paused = true)]
 async fn when_all_refused_the_one_to_return_soonest_is_picked() {
     for strategy in Strategy::ALL {
-        let balancer = balancer(Config::new(strategy), 0..3);
+        let balancer = balancer(BalancerConfig::new(strategy), 0..3);
         let mut reader = balancer.reader();
         for key in [2, 0, 1] {
             fail(&mut reader, key, Failure::Refused);
@@ -106,7 +106,7 @@ async fn when_all_refused_the_one_to_return_soonest_is_picked() {
 async fn when_all_refused_and_all_ejections_are_over_each_of_them_is_picked() {
     // Not always the same one: the others may be back.
     for strategy in Strategy::ALL {
-        let balancer = balancer(Config::new(strategy), 0..3);
+        let balancer = balancer(BalancerConfig::new(strategy), 0..3);
         let mut reader = balancer.reader();
         (0..3).for_each(|key| fail(&mut reader, key, Failure::Refused));
         tokio::time::advance(Duration::from_secs(1)).await;
@@ -121,7 +121,7 @@ async fn when_all_refused_and_all_ejections_are_over_each_of_them_is_picked() {
 #[tokio::test(start_paused = true)]
 async fn a_success_when_all_look_bad_counts_at_once() {
     for failure in [Failure::Timeout, Failure::Refused] {
-        let balancer = balancer(Config::default(), 0..3);
+        let balancer = balancer(BalancerConfig::default(), 0..3);
         let mut reader = balancer.reader();
         (0..3).for_each(|key| fail(&mut reader, key, failure));
         reader.pick_where(|key| *key == 1).unwrap().succeed();
@@ -132,7 +132,7 @@ async fn a_success_when_all_look_bad_counts_at_once() {
 #[tokio::test(start_paused = true)]
 async fn below_the_panic_threshold_all_are_used_but_those_that_refuse() {
     for strategy in BOTH {
-        let config = Config::new(strategy).with_panic_threshold(0.5).unwrap();
+        let config = BalancerConfig::new(strategy).with_panic_threshold(0.5).unwrap();
         let balancer = balancer(config, 0..10);
         let mut reader = balancer.reader();
         (0..3).for_each(|key| fail(&mut reader, key, Failure::Refused));
@@ -154,7 +154,7 @@ async fn below_the_panic_threshold_all_are_used_but_those_that_refuse() {
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_at_its_limit_of_calls_in_flight_is_not_picked_and_not_tried() {
     for strategy in Strategy::ALL {
-        let config = Config::new(strategy).with_max_in_flight(2).unwrap();
+        let config = BalancerConfig::new(strategy).with_max_in_flight(2).unwrap();
         let balancer = balancer(config, 0..2);
         let mut reader = balancer.reader();
         let mut picks: Vec<_> = (0..4).map(|_| reader.pick().unwrap()).collect();
@@ -177,7 +177,7 @@ proptest! {
 
     #[test]
     fn any_n_round_robin_picks_in_a_row_meet_each_of_n_endpoints_once(n in 1..60_u32, earlier in 0..200_usize) {
-        let balancer = balancer(Config::new(Strategy::RoundRobin), 0..n);
+        let balancer = balancer(BalancerConfig::new(Strategy::RoundRobin), 0..n);
         let mut reader = balancer.reader();
         (0..earlier).for_each(|_| drop(reader.pick()));
         let counts = count(&mut reader, n as usize);
@@ -190,7 +190,7 @@ proptest! {
         sets in prop::collection::vec(prop::collection::btree_set(0..50_u32, 0..50), 1..20),
         reports in prop::collection::vec(0..4_u8, 20),
     ) {
-        let balancer = balancer(Config::new(strategy), []);
+        let balancer = balancer(BalancerConfig::new(strategy), []);
         let mut reader = balancer.reader();
         for set in sets {
             balancer.update(set.iter().map(|key| (*key, ())));

@@ -7,14 +7,14 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use balance::{Balancer, Change, Config, Failure, PickError, Reader, Strategy};
+use balance::{Balancer, BalancerConfig, EntryChange, Failure, PickError, Reader, Strategy};
 use common::{Value, balancer, chosen, count, fail};
 
 const BOTH: [Strategy; 2] = [Strategy::Random, Strategy::RoundRobin];
 
 /// Endpoints 0 to 9 are in the zone, 10 to 19 are not.
 fn zones(strategy: Strategy) -> (Balancer<u32, Value>, Reader<u32, Value>) {
-    let balancer = Balancer::new(Config::new(strategy).with_zone("zone", "here").with_seed(1));
+    let balancer = Balancer::new(BalancerConfig::new(strategy).with_zone("zone", "here").with_seed(1));
     balancer.update((0..20).map(|key| (key, in_zone(key))));
     let reader = balancer.reader();
     (balancer, reader)
@@ -53,7 +53,7 @@ async fn a_zone_with_a_share_s_in_service_keeps_1_4_s_of_the_calls() {
 async fn round_robin_meets_all_endpoints_to_which_calls_spill_over() {
     let (balancer, mut reader) = zones(Strategy::RoundRobin);
     // The others are many more than those of the zone.
-    balancer.apply((20..200).map(|key| Change::Insert(key, in_zone(key))));
+    balancer.apply((20..200).map(|key| EntryChange::Insert(key, in_zone(key))));
     (0..6).for_each(|key| fail(&mut reader, key, Failure::Timeout));
     let counts = count(&mut reader, 20_000);
     for range in [6..10, 10..200] {
@@ -68,7 +68,7 @@ async fn with_nobody_of_the_zone_in_service_all_calls_go_to_the_others() {
     for failure in [Failure::Timeout, Failure::Refused] {
         let (balancer, mut reader) = zones(Strategy::Random);
         // Behind them there are worse ones, to which nothing may spill.
-        balancer.apply([Change::Insert(20, Value::held())]);
+        balancer.apply([EntryChange::Insert(20, Value::held())]);
         (0..11).for_each(|key| fail(&mut reader, key, failure));
         assert_eq!(chosen(&mut reader), (11..20).collect::<Vec<_>>());
         // Nobody is left but the held one, and then those that look bad.
@@ -88,39 +88,39 @@ async fn with_all_others_out_of_service_the_zone_keeps_its_calls() {
 async fn of_the_zones_share_those_that_are_held_are_none_in_service_and_those_that_are_closed_do_not_count() {
     let (balancer, mut reader) = zones(Strategy::Random);
     // Six of ten, of which four are closed: two of six.
-    balancer.apply((0..4).map(|key| Change::Insert(key, Value { held: true, ..in_zone(key) })));
+    balancer.apply((0..4).map(|key| EntryChange::Insert(key, Value { held: true, ..in_zone(key) })));
     assert_share(share_that_stays(&mut reader), 1.4 * 0.6);
-    balancer.apply((4..6).map(|key| Change::Insert(key, Value { draining: true, ..in_zone(key) })));
-    balancer.apply((6..8).map(|key| Change::Insert(key, Value { weight: 0, ..in_zone(key) })));
+    balancer.apply((4..6).map(|key| EntryChange::Insert(key, Value { draining: true, ..in_zone(key) })));
+    balancer.apply((6..8).map(|key| EntryChange::Insert(key, Value { weight: 0, ..in_zone(key) })));
     assert_share(share_that_stays(&mut reader), 1.4 * 2.0 / 6.0);
-    balancer.apply((0..4).map(|key| Change::Insert(key, in_zone(key))));
+    balancer.apply((0..4).map(|key| EntryChange::Insert(key, in_zone(key))));
     assert_share(share_that_stays(&mut reader), 1.0);
 }
 
 #[test]
 fn labels_are_strict() {
-    let config = Config::default().with_label("version", "2").with_label("tier", "gold");
+    let config = BalancerConfig::default().with_label("version", "2").with_label("tier", "gold");
     let balancer = Balancer::new(config);
     let mut reader = balancer.reader();
     let gold = |version| Value::default().with_tag("version", version).with_tag("tier", "gold");
     balancer.update([(1, gold("1")), (2, Value::default().with_tag("version", "2"))]);
     assert_eq!(reader.choose().unwrap_err(), PickError::NoMatch);
     assert_eq!(reader.pick_where(|_| true).unwrap_err(), PickError::NoMatch);
-    balancer.apply([Change::Insert(3, gold("2"))]);
+    balancer.apply([EntryChange::Insert(3, gold("2"))]);
     assert_eq!(chosen(&mut reader), [3]);
     // No failure lets the others in.
     fail(&mut reader, 3, Failure::Refused);
     assert_eq!(chosen(&mut reader), [3]);
-    balancer.apply([Change::Insert(3, Value { weight: 0, ..gold("2") })]);
+    balancer.apply([EntryChange::Insert(3, Value { weight: 0, ..gold("2") })]);
     assert_eq!(reader.choose().unwrap_err(), PickError::AllClosed);
-    balancer.apply([Change::Insert(1, gold("2")), Change::Insert(3, gold("3"))]);
+    balancer.apply([EntryChange::Insert(1, gold("2")), EntryChange::Insert(3, gold("3"))]);
     assert_eq!(chosen(&mut reader), [1]);
 }
 
 #[test]
 fn a_client_uses_its_subset_and_with_nobody_of_it_in_service_the_whole_set() {
     let subset = |client: &str| {
-        let config = Config::default().with_subset(3, client).unwrap();
+        let config = BalancerConfig::default().with_subset(3, client).unwrap();
         let balancer = balancer(config, 0..30);
         let reader = balancer.reader();
         (balancer, reader)
@@ -143,28 +143,30 @@ fn a_client_uses_its_subset_and_with_nobody_of_it_in_service_the_whole_set() {
 
 #[test]
 fn endpoints_that_take_no_calls_take_no_place_in_a_subset() {
-    let balancer = Balancer::new(Config::default().with_subset(3, "me").unwrap());
+    let balancer = Balancer::new(BalancerConfig::default().with_subset(3, "me").unwrap());
     balancer.update((0..30).map(|key| (key, Value::default())));
     let mut reader = balancer.reader();
     let before = chosen(&mut reader);
-    balancer
-        .apply([Change::Insert(before[0], Value::draining()), Change::Insert(before[1], Value::weighing(0))]);
+    balancer.apply([
+        EntryChange::Insert(before[0], Value::draining()),
+        EntryChange::Insert(before[1], Value::weighing(0)),
+    ]);
     let during = chosen(&mut reader);
     assert!(during.len() == 3 && during.contains(&before[2]), "{before:?} {during:?}");
-    balancer.apply(before[..2].iter().map(|key| Change::Insert(*key, Value::default())));
+    balancer.apply(before[..2].iter().map(|key| EntryChange::Insert(*key, Value::default())));
     assert_eq!(chosen(&mut reader), before);
 }
 
 #[test]
 fn a_subset_takes_the_endpoints_of_the_zone_first() {
-    let config = Config::default().with_zone("zone", "here").with_subset(4, "me").unwrap();
+    let config = BalancerConfig::default().with_zone("zone", "here").with_subset(4, "me").unwrap();
     let balancer = Balancer::new(config);
     balancer.update((0..20).map(|key| (key, in_zone(key))));
     let mut reader = balancer.reader();
     let subset = chosen(&mut reader);
     assert!(subset.len() == 4 && subset.iter().all(|key| *key < 10), "{subset:?}");
     // One of the subset moves away: another one of the zone takes its place.
-    balancer.apply([Change::Insert(subset[0], in_zone(10))]);
+    balancer.apply([EntryChange::Insert(subset[0], in_zone(10))]);
     let next = chosen(&mut reader);
     assert!(next.len() == 4 && next.iter().all(|key| *key < 10 && *key != subset[0]), "{next:?}");
     assert_eq!(next.iter().filter(|key| subset.contains(key)).count(), 3);
@@ -173,7 +175,7 @@ fn a_subset_takes_the_endpoints_of_the_zone_first() {
 #[tokio::test(start_paused = true)]
 async fn what_is_held_comes_after_all_others_in_service_and_before_those_that_look_bad() {
     for strategy in Strategy::ALL {
-        let balancer = Balancer::new(Config::new(strategy));
+        let balancer = Balancer::new(BalancerConfig::new(strategy));
         balancer.update([(0, Value::held()), (1, Value::default()), (2, Value::default())]);
         let mut reader = balancer.reader();
         assert!(!chosen(&mut reader).contains(&0));
@@ -185,7 +187,7 @@ async fn what_is_held_comes_after_all_others_in_service_and_before_those_that_lo
         assert!(!chosen(&mut reader).contains(&0));
         // It is listed again.
         reader.pick_where(|key| *key == 0).unwrap().succeed();
-        balancer.apply([Change::Insert(0, Value::default())]);
+        balancer.apply([EntryChange::Insert(0, Value::default())]);
         assert_eq!(chosen(&mut reader), [0]);
     }
 }
@@ -193,21 +195,21 @@ async fn what_is_held_comes_after_all_others_in_service_and_before_those_that_lo
 #[tokio::test(start_paused = true)]
 async fn endpoints_that_drain_or_weigh_nothing_are_never_picked() {
     for strategy in Strategy::ALL {
-        let balancer = Balancer::new(Config::new(strategy));
+        let balancer = Balancer::new(BalancerConfig::new(strategy));
         balancer.update([(0, Value::draining()), (1, Value::weighing(0))]);
         let mut reader = balancer.reader();
         assert_eq!(reader.choose().unwrap_err(), PickError::AllClosed);
         assert_eq!(reader.pick().unwrap_err(), PickError::AllClosed);
-        balancer.apply([Change::Insert(2, Value::default())]);
+        balancer.apply([EntryChange::Insert(2, Value::default())]);
         fail(&mut reader, 2, Failure::Refused);
         assert_eq!(chosen(&mut reader), [2], "{strategy}");
         assert_eq!(reader.pick_where(|key| *key != 2).unwrap_err(), PickError::AllExcluded);
 
         // An ejected one that drains is not tried.
-        balancer.apply([Change::Insert(1, Value::default()), Change::Insert(2, Value::draining())]);
+        balancer.apply([EntryChange::Insert(1, Value::default()), EntryChange::Insert(2, Value::draining())]);
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!((0..100).all(|_| *reader.pick().unwrap().key() == 1), "{strategy}");
-        balancer.apply([Change::Insert(2, Value::default())]);
+        balancer.apply([EntryChange::Insert(2, Value::default())]);
         assert!((0..100).any(|_| *reader.pick().unwrap().key() == 2), "{strategy}");
     }
 }
@@ -215,13 +217,13 @@ async fn endpoints_that_drain_or_weigh_nothing_are_never_picked() {
 #[tokio::test(start_paused = true)]
 async fn a_newcomer_comes_to_its_full_share_slowly() {
     for strategy in BOTH {
-        let config = Config::new(strategy).with_slow_start(Duration::from_secs(10)).unwrap();
+        let config = BalancerConfig::new(strategy).with_slow_start(Duration::from_secs(10)).unwrap();
         let balancer = balancer(config, 0..9);
         let mut reader = balancer.reader();
         // Cold start: nobody is new where all are.
         let counts = count(&mut reader, 9000);
         assert!(counts.values().all(|count| count.abs_diff(1000) < 130), "{counts:?}");
-        balancer.apply([Change::Insert(9, ())]);
+        balancer.apply([EntryChange::Insert(9, ())]);
         for (share, ms) in [(0.1, 0), (0.1, 1000), (0.5, 4000), (0.9, 4000), (1.0, 1000)] {
             tokio::time::advance(Duration::from_millis(ms)).await;
             let count = *count(&mut reader, 20_000).get(&9).unwrap() as f64;
@@ -236,8 +238,8 @@ async fn a_newcomer_comes_to_its_full_share_slowly() {
             assert!(counts.len() == 10, "no pick is left to chance any more: {counts:?}");
         }
         // One that was away for a short time is no newcomer.
-        balancer.apply([Change::Remove(3)]);
-        balancer.apply([Change::Insert(3, ())]);
+        balancer.apply([EntryChange::Remove(3)]);
+        balancer.apply([EntryChange::Insert(3, ())]);
         let count = count(&mut reader, 10_000)[&3];
         assert!(count.abs_diff(1000) < 130, "{count}");
     }
@@ -245,11 +247,11 @@ async fn a_newcomer_comes_to_its_full_share_slowly() {
 
 #[tokio::test(start_paused = true)]
 async fn a_process_that_was_started_anew_is_a_newcomer() {
-    let config = Config::default().with_slow_start(Duration::from_secs(10)).unwrap().with_seed(1);
+    let config = BalancerConfig::default().with_slow_start(Duration::from_secs(10)).unwrap().with_seed(1);
     let balancer = Balancer::new(config);
     balancer.update((0..10).map(|key| (key, Value::of(1))));
     let mut reader = balancer.reader();
-    balancer.apply([Change::Insert(3, Value::of(2))]);
+    balancer.apply([EntryChange::Insert(3, Value::of(2))]);
     let counts = count(&mut reader, 10_000);
     assert!(counts[&3] < 200 && counts[&4] > 900, "{counts:?}");
 }

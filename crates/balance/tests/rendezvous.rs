@@ -5,7 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use balance::{Balancer, Change, Config, EndpointInfo, Failure, Pick, Reader, Rendezvous, Rng, Strategy};
+use balance::{
+    Balancer, BalancerConfig, EndpointInfo, EntryChange, Failure, Pick, Reader, Rendezvous, Rng, Strategy,
+};
 use support::{SIGNIFICANCE, Weight, assert_law, config, upper_tail};
 use tokio::time::advance;
 
@@ -33,7 +35,7 @@ fn order(size: usize, key: u64) -> Vec<usize> {
     let mut reader = balancer.reader();
     let next = |_| {
         let owner = owner(&mut reader, key);
-        balancer.apply([Change::Remove(owner)]);
+        balancer.apply([EntryChange::Remove(owner)]);
         owner
     };
     (0..size).map(next).collect()
@@ -46,7 +48,7 @@ fn an_endpoint_that_leaves_gives_its_keys_to_all_others_and_no_other_key_moves()
     let before = owners(&balancer);
     let mut heirs = vec![0; SIZE];
     for gone in 0..SIZE {
-        balancer.apply([Change::Remove(gone)]);
+        balancer.apply([EntryChange::Remove(gone)]);
         for (before, after) in before.iter().zip(owners(&balancer)) {
             if *before == gone {
                 heirs[(after + SIZE - gone) % SIZE] += 1;
@@ -54,7 +56,7 @@ fn an_endpoint_that_leaves_gives_its_keys_to_all_others_and_no_other_key_moves()
                 assert_eq!(after, *before);
             }
         }
-        balancer.apply([Change::Insert(gone, Weight(100))]);
+        balancer.apply([EntryChange::Insert(gone, Weight(100))]);
     }
     assert_eq!(owners(&balancer), before);
     let evenly: Vec<_> = (0..SIZE).map(|distance| f64::from(distance > 0)).collect();
@@ -66,7 +68,7 @@ fn an_endpoint_that_comes_takes_its_share_of_the_keys_and_no_other_key_moves() {
     for size in [1, 2, 3, 20] {
         let balancer = balancer(0..size);
         let before = owners(&balancer);
-        balancer.apply([Change::Insert(size, Weight(100))]);
+        balancer.apply([EntryChange::Insert(size, Weight(100))]);
         let mut counts = [0; 2];
         for (before, after) in before.into_iter().zip(owners(&balancer)) {
             assert!(after == before || after == size);
@@ -82,10 +84,10 @@ fn two_balancers_agree_on_every_key_in_whatever_order_they_came_to_know_the_set(
     let other = Balancer::new(config(Strategy::Rendezvous).with_seed(99));
     // Weights play no part, but change the order inside.
     for key in (0..70).rev() {
-        other.apply([Change::Insert(key, Weight(key as u32 + 1))]);
+        other.apply([EntryChange::Insert(key, Weight(key as u32 + 1))]);
     }
     for key in 50..70 {
-        other.apply([Change::Remove(key)]);
+        other.apply([EntryChange::Remove(key)]);
     }
     assert_eq!(owners(&one), owners(&other));
 }
@@ -205,7 +207,7 @@ impl EndpointInfo for Zoned {
 #[test]
 fn a_zone_that_spills_over_gives_away_keys_and_not_now_one_call_now_another() {
     let zoned = |strategy| {
-        let balancer = Balancer::new(Config::new(strategy).with_seed(1).with_zone("zone", "here"));
+        let balancer = Balancer::new(BalancerConfig::new(strategy).with_seed(1).with_zone("zone", "here"));
         balancer.update((0..20).map(|key| (key, Zoned(if key < 10 { "here" } else { "there" }))));
         let mut reader = balancer.reader();
         // Half of the zone is out: 1.4 times 0.5 of the calls stay.

@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use balance::{Balancer, Change, Failure, Rng, Strategy};
+use balance::{Balancer, EntryChange, Failure, Rng, Strategy};
 use support::{SIGNIFICANCE, config, upper_tail};
 
 const CLIENTS: usize = 200;
@@ -73,16 +73,16 @@ fn they_stay_balanced_and_a_change_moves_at_most_one_member_of_each() {
         let change = if step % 2 == 0 {
             let gone = *set.iter().nth(rng.below(set.len())).unwrap();
             set.remove(&gone);
-            Change::Remove(gone)
+            EntryChange::Remove(gone)
         } else {
             set.insert(100 + step);
-            Change::Insert(100 + step, ())
+            EntryChange::Insert(100 + step, ())
         };
         for (client, before) in clients.iter().zip(&mut subsets) {
             client.apply([change.clone()]);
             let after = subset(client);
             assert!(before.difference(&after).count() <= 1 && after.difference(before).count() <= 1);
-            if let Change::Insert(key, ()) = change {
+            if let EntryChange::Insert(key, ()) = change {
                 assert!(after.difference(before).all(|came| *came == key));
             }
             *before = after;
@@ -96,7 +96,7 @@ fn two_balancers_with_the_name_of_one_client_agree() {
     let one = client("client", 0..100);
     let other = client("client", (50..150).rev());
     for key in 0..50 {
-        other.apply([Change::Insert(key, ()), Change::Remove(149 - key)]);
+        other.apply([EntryChange::Insert(key, ()), EntryChange::Remove(149 - key)]);
     }
     assert_eq!(subset(&one), subset(&other));
     assert_ne!(subset(&one), subset(&client("another client", 0..100)));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Barrier;
 use std::thread;
 
-use balance::{Balancer, Config, Failure, Health, Strategy};
+use balance::{Balancer, BalancerConfig, Failure, Health, Strategy};
 use common::{balancer, status};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
@@ -34,7 +34,7 @@ fn calls_that_fail_at_the_same_time_are_one_ejection() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     for _ in 0..20 {
-        let balancer = balancer(Config::default(), [0, 1]);
+        let balancer = balancer(BalancerConfig::default(), [0, 1]);
         let barrier = Barrier::new(THREADS);
         thread::scope(|threads| {
             for _ in 0..THREADS {
@@ -63,7 +63,7 @@ fn the_gauge_follows_ejections_returns_departures_and_the_end() {
             sum += metrics(&snapshotter).get("balance_ejected{}").copied().unwrap_or_default();
             sum
         };
-        let balancer = Balancer::new(Config::new(Strategy::RoundRobin));
+        let balancer = Balancer::new(BalancerConfig::new(Strategy::RoundRobin));
         let set = |keys: &[&'static str]| balancer.update(keys.iter().map(|key| (*key, ())));
         set(&["a", "b", "c"]);
         let mut reader = balancer.reader();
@@ -99,7 +99,7 @@ fn the_gauge_follows_ejections_returns_departures_and_the_end() {
 fn the_gauge_is_right_after_threads_have_raced() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
-    let balancer = Balancer::new(Config::new(Strategy::Random));
+    let balancer = Balancer::new(BalancerConfig::new(Strategy::Random));
     let sets = [vec![0, 1, 2, 3], vec![1, 2], vec![3, 4]];
     thread::scope(|threads| {
         for thread in 0..4 {
@@ -153,7 +153,7 @@ impl metrics::Recorder for Panicking {
 #[test]
 fn a_pick_and_an_ordinary_success_count_nothing() {
     for strategy in Strategy::ALL {
-        let balancer = balancer(Config::new(strategy), 0..3);
+        let balancer = balancer(BalancerConfig::new(strategy), 0..3);
         let mut reader = balancer.reader();
         reader.pick_where(|key| *key == 0).unwrap().fail(Failure::Refused);
         metrics::with_local_recorder(&Panicking, || {

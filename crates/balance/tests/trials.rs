@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use balance::{Config, Ejection, Failure, Health};
+use balance::{BalancerConfig, Ejection, Failure, Health};
 use common::{balancer, fail, status};
 use tokio::time::advance;
 
@@ -19,7 +19,7 @@ fn what_a_pick_asks_of_an_endpoint_may_use_the_balancer_also_when_a_trial_is_due
     // A thread that waits for itself would wait for ever.
     thread::spawn(move || {
         let ms = Duration::from_millis(1);
-        let config = Config::default().with_ejection(Ejection::default().with_times(ms, ms).unwrap());
+        let config = BalancerConfig::default().with_ejection(Ejection::default().with_times(ms, ms).unwrap());
         let balancer = balancer(config, 0..3);
         let mut reader = balancer.reader();
         fail(&mut reader, 1, Failure::Reset);
@@ -34,7 +34,7 @@ fn what_a_pick_asks_of_an_endpoint_may_use_the_balancer_also_when_a_trial_is_due
 #[tokio::test(start_paused = true)]
 async fn readers_that_make_one_pick_make_trials_too() {
     for clones in [false, true] {
-        let balancer = balancer(Config::default(), 0..2);
+        let balancer = balancer(BalancerConfig::default(), 0..2);
         let mut first = balancer.reader();
         fail(&mut first, 1, Failure::Timeout);
         advance(Duration::from_secs(1)).await;
@@ -47,7 +47,7 @@ async fn readers_that_make_one_pick_make_trials_too() {
 
 #[tokio::test(start_paused = true)]
 async fn many_endpoints_that_nobody_wants_do_not_keep_another_from_its_trial() {
-    let balancer = balancer(Config::default(), 0..302);
+    let balancer = balancer(BalancerConfig::default(), 0..302);
     let mut reader = balancer.reader();
     for key in 0..301 {
         fail(&mut reader, key, Failure::Timeout);
@@ -72,7 +72,7 @@ async fn many_endpoints_that_nobody_wants_do_not_keep_another_from_its_trial() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_takes_longer_than_a_trial_counts_brings_its_endpoint_back_or_ejects_it_again() {
     for succeeds in [true, false] {
-        let balancer = balancer(Config::default(), 0..2);
+        let balancer = balancer(BalancerConfig::default(), 0..2);
         let mut reader = balancer.reader();
         fail(&mut reader, 1, Failure::Timeout);
         advance(Duration::from_secs(1)).await;

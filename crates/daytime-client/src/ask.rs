@@ -61,8 +61,8 @@ async fn ask(
 }
 
 /// How to choose among the servers.
-fn balancing(settings: &ClientSettings) -> balance::Config {
-    let mut config = balance::Config::new(settings.strategy);
+fn balancing(settings: &ClientSettings) -> balance::BalancerConfig {
+    let mut config = balance::BalancerConfig::new(settings.strategy);
     if let Some(zone) = &settings.zone {
         config = config.with_zone(ZONE_TAG, zone);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use balance::{Balancer, Change, EndpointInfo};
+use balance::{Balancer, EndpointInfo, EntryChange};
 use discovery::{Discovery, Snapshot, View, diff};
 use instance::{Endpoint, Instance};
 
@@ -60,12 +60,12 @@ struct Fed {
 
 impl Fed {
     /// The changes that lead to a view; `None` while nothing is known.
-    fn changes(&mut self, view: &View) -> Option<Vec<Change<Endpoint, Server>>> {
+    fn changes(&mut self, view: &View) -> Option<Vec<EntryChange<Endpoint, Server>>> {
         let now = view.snapshot.as_ref()?;
         let server = |instance: &Arc<Instance>| {
             let endpoint = instance.endpoint().clone();
             let is_held = view.is_held(&endpoint);
-            Change::Insert(endpoint, Server { instance: Arc::clone(instance), is_held })
+            EntryChange::Insert(endpoint, Server { instance: Arc::clone(instance), is_held })
         };
         let mut changes = Vec::new();
         match &self.snapshot {
@@ -77,7 +77,7 @@ impl Fed {
                         discovery::Change::Added(instance)
                         | discovery::Change::Updated { new: instance, .. } => changes.push(server(&instance)),
                         discovery::Change::Removed(instance) => {
-                            changes.push(Change::Remove(instance.endpoint().clone()));
+                            changes.push(EntryChange::Remove(instance.endpoint().clone()));
                         }
                         discovery::Change::Reset(_) => unreachable!("no difference is a whole set"),
                     }
@@ -99,7 +99,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use balance::Config;
+    use balance::BalancerConfig;
     use discovery::Records;
     use rand::rngs::SmallRng;
     use rand::{RngExt, SeedableRng};
@@ -129,7 +129,7 @@ mod tests {
     }
 
     fn follow(ensemble: &SimulatedEnsemble) -> Discovery {
-        let config = discovery::Config::new(ROOT.parse().unwrap()).with_records(Records::Read);
+        let config = discovery::DiscoveryConfig::new(ROOT.parse().unwrap()).with_records(Records::Read);
         Discovery::start(ensemble.zk(), config.with_hold(Duration::from_secs(2)).unwrap())
     }
 
@@ -147,7 +147,7 @@ mod tests {
 
     impl Told {
         fn new() -> Self {
-            let balancer = Balancer::new(Config::default());
+            let balancer = Balancer::new(BalancerConfig::default());
             Self { fed: Fed::default(), balancer, servers: Shown::new() }
         }
 
@@ -156,10 +156,10 @@ mod tests {
             let changes = self.fed.changes(view)?;
             for change in &changes {
                 match change {
-                    Change::Insert(endpoint, Server { instance, is_held }) => {
+                    EntryChange::Insert(endpoint, Server { instance, is_held }) => {
                         self.servers.insert(endpoint.clone(), (Arc::clone(instance), *is_held));
                     }
-                    Change::Remove(endpoint) => {
+                    EntryChange::Remove(endpoint) => {
                         assert!(self.servers.remove(endpoint).is_some(), "{endpoint} was never there");
                     }
                 }
@@ -245,7 +245,7 @@ mod tests {
         let is_draining = |view: &View| shown(view).values().any(|(instance, _)| instance.is_draining());
         let view = view_where(&discovery, is_draining).await;
         let mut changes = told.fed.changes(&view).unwrap();
-        let (Some(Change::Insert(endpoint, server)), []) = (changes.pop(), &*changes) else {
+        let (Some(EntryChange::Insert(endpoint, server)), []) = (changes.pop(), &*changes) else {
             panic!("{changes:?}")
         };
         assert_eq!((endpoint.port(), server.weight(), server.tag("zone")), (1, 3, Some("a")));
@@ -288,7 +288,7 @@ mod tests {
         let ensemble = SimulatedEnsemble::new(7);
         let (operator, discovery) = (ensemble.operator(), follow(&ensemble));
         operator.create_ephemeral(node(1), record(7, false)).unwrap();
-        let balancer = Balancer::new(Config::default());
+        let balancer = Balancer::new(BalancerConfig::default());
         let feeding = async {
             view_where(&discovery, |view| shown(view).len() == 1).await;
             discovery.clone().shutdown().await;

@@ -52,7 +52,7 @@ impl Link {
     ///
     /// # Errors
     /// If this process cannot start a link.
-    pub(crate) fn start(&self, config: &zk_core::Config) -> Result<&Zk, StartError> {
+    pub(crate) fn start(&self, config: &zk_core::ZkConfig) -> Result<&Zk, StartError> {
         if let Some(zk) = self.0.get() {
             return Ok(zk);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use balance::Strategy;
 use toml::de::DeValue;
-use zk_core::{ConfigError, ZnodePath};
+use zk_core::{ZkConfigError, ZnodePath};
 
 use crate::error_chain;
 use crate::settings::Scheme;
@@ -271,13 +271,13 @@ pub(crate) fn subset(text: &str) -> Result<usize, String> {
 }
 
 /// Reads a whole connect string.
-pub(crate) fn ensemble(text: &str) -> Result<zk_core::Config, String> {
-    zk_core::Config::new(text)
+pub(crate) fn ensemble(text: &str) -> Result<zk_core::ZkConfig, String> {
+    zk_core::ZkConfig::new(text)
         .map_err(|error| format!("expected host:port,host:port or host:port/chroot: {}", error_chain(&error)))
 }
 
 /// Reads a list of hosts, of which the last may carry a chroot, by the rules of a connect string and no others.
-pub(crate) fn hosts(entries: &[&str]) -> Result<zk_core::Config, String> {
+pub(crate) fn hosts(entries: &[&str]) -> Result<zk_core::ZkConfig, String> {
     ensemble(&entries.join(","))
 }
 
@@ -292,15 +292,15 @@ pub(crate) fn host(text: &str, last: bool) -> Result<(), String> {
     let found = match entry.find('/').filter(|_| !entry.contains("://")) {
         Some(_) if !last => return refuse("a chroot stands once, behind the last host"),
         // A chroot alone, behind the comma.
-        Some(0) => zk_core::Config::new(&format!("host:1{entry}")).err(),
-        Some(_) => zk_core::Config::new(entry).err(),
-        None if entry.contains('@') => Some(ConfigError::AtSign),
-        None => zk_core::Host::parse(entry).err(),
+        Some(0) => zk_core::ZkConfig::new(&format!("host:1{entry}")).err(),
+        Some(_) => zk_core::ZkConfig::new(entry).err(),
+        None if entry.contains('@') => Some(ZkConfigError::AtSign),
+        None => zk_core::ZkHost::parse(entry).err(),
     };
     match found {
         None => Ok(()),
         // The place of the problem says which host.
-        Some(ConfigError::Host { reason, .. }) => refuse(reason),
+        Some(ZkConfigError::Host { reason, .. }) => refuse(reason),
         Some(error) => refuse(&error_chain(&error)),
     }
 }

@@ -10,11 +10,11 @@ use balance::Strategy;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
     /// Which ensemble to connect to.
-    pub zookeeper: zk_core::Config,
+    pub zookeeper: zk_core::ZkConfig,
     /// Whether to start a ZooKeeper in this process if no server answers at that address; false by default.
     pub embedded: bool,
     /// Where and how to register.
-    pub registry: registry::Config,
+    pub registry: registry::RegistrarConfig,
     /// What to listen on, and how to serve.
     pub server: ServerSettings,
     /// The address of the metrics endpoint; `None`, the default, starts none.
@@ -25,11 +25,11 @@ pub struct ServerConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientConfig {
     /// Which ensemble to connect to.
-    pub zookeeper: zk_core::Config,
+    pub zookeeper: zk_core::ZkConfig,
     /// Whether the link uses TLS, so that only the link can talk to a server; false by default.
     pub tls: bool,
     /// Which root to follow, and how.
-    pub discovery: discovery::Config,
+    pub discovery: discovery::DiscoveryConfig,
     /// How to make requests, and how long to wait.
     pub client: ClientSettings,
     /// The address of the metrics endpoint; `None`, the default, starts none.

@@ -18,7 +18,7 @@ impl Default for Settings {
             zookeeper: Zookeeper {
                 hosts: Sourced::default(check::ensemble("127.0.0.1:2181").expect("the default is a host")),
                 root: Sourced::default(check::root("/go_servers").expect("the default is a path")),
-                session_timeout: Sourced::default(zk_core::Config::DEFAULT_SESSION_TIMEOUT),
+                session_timeout: Sourced::default(zk_core::ZkConfig::DEFAULT_SESSION_TIMEOUT),
                 server_version: Sourced::default(zk_core::ServerVersion::Detect),
                 embedded: Sourced::default(false),
                 auth: Auth {
@@ -38,11 +38,11 @@ impl Default for Settings {
             },
             registry: Registry {
                 acl: Sourced::default(zk_core::Acl::Open),
-                audit_interval: Sourced::default(registry::Config::DEFAULT_AUDIT_INTERVAL),
+                audit_interval: Sourced::default(registry::RegistrarConfig::DEFAULT_AUDIT_INTERVAL),
             },
             discovery: Discovery {
                 records: Sourced::default(false),
-                audit_interval: Sourced::default(discovery::Config::DEFAULT_AUDIT_INTERVAL),
+                audit_interval: Sourced::default(discovery::DiscoveryConfig::DEFAULT_AUDIT_INTERVAL),
                 hold: Sourced::default(None),
                 hold_share: Sourced::default(discovery::MassDisappearance::DEFAULT_SHARE),
                 hold_number: Sourced::default(discovery::MassDisappearance::DEFAULT_NUMBER),

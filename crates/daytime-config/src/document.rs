@@ -169,7 +169,7 @@ impl Walk<'_> {
         match key {
             "acl" => self.text(item, check::ACL, check::acl, &mut into.acl),
             "audit_interval" => {
-                self.duration(item, registry::Config::AUDIT_INTERVALS, &mut into.audit_interval);
+                self.duration(item, registry::RegistrarConfig::AUDIT_INTERVALS, &mut into.audit_interval);
             }
             _ => return false,
         }
@@ -180,10 +180,10 @@ impl Walk<'_> {
         match key {
             "records" => self.boolean(item, &mut into.records),
             "audit_interval" => {
-                self.duration(item, discovery::Config::AUDIT_INTERVALS, &mut into.audit_interval);
+                self.duration(item, discovery::DiscoveryConfig::AUDIT_INTERVALS, &mut into.audit_interval);
             }
             "hold" => {
-                let hold = |text: &str| check::duration(text, &discovery::Config::HOLDS).map(Some);
+                let hold = |text: &str| check::duration(text, &discovery::DiscoveryConfig::HOLDS).map(Some);
                 self.text(item, check::DURATION, hold, &mut into.hold);
             }
             "hold_share" => {
@@ -374,7 +374,7 @@ impl Walk<'_> {
         }
     }
 
-    fn hosts(&mut self, item: &Item<'_, '_>, sourced: &mut Sourced<zk_core::Config>) {
+    fn hosts(&mut self, item: &Item<'_, '_>, sourced: &mut Sourced<zk_core::ZkConfig>) {
         let values = match item.value.get_ref() {
             DeValue::Array(values) if !values.is_empty() => values,
             DeValue::Array(_) => {

@@ -27,7 +27,7 @@ pub struct ZookeeperFlags {
     /// [env: DAYTIME_ZOOKEEPER] [key: zookeeper.hosts]
     /// [default: 127.0.0.1:2181]
     #[arg(long, global = true, value_name = "HOSTS", value_parser = Checked(check::ensemble), verbatim_doc_comment)]
-    pub zookeeper: Option<zk_core::Config>,
+    pub zookeeper: Option<zk_core::ZkConfig>,
 
     /// Znode under which servers register
     /// [env: DAYTIME_ROOT] [key: zookeeper.root] [default: /go_servers]

@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_ranges_are_those_of_the_libraries() {
-        let config = zk_core::Config::new("zk").unwrap();
+        let config = zk_core::ZkConfig::new("zk").unwrap();
         for timeout in [SESSION_TIMEOUT.start(), SESSION_TIMEOUT.end()] {
             assert!(config.clone().with_session_timeout(*timeout).is_ok());
         }

@@ -32,7 +32,7 @@ enum Identity {
 }
 
 impl Security {
-    pub(crate) fn apply(&self, config: zk_core::Config) -> zk_core::Config {
+    pub(crate) fn apply(&self, config: zk_core::ZkConfig) -> zk_core::ZkConfig {
         let config = match self.identity.clone() {
             None => config,
             Some(Identity::Digest(auth)) => config.with_auth(auth),

@@ -35,7 +35,7 @@ pub(crate) struct Settings {
 #[derive(Clone, Debug)]
 pub(crate) struct Zookeeper {
     /// Hosts and chroot; without the session timeout, which is a key of its own.
-    pub(crate) hosts: Sourced<zk_core::Config>,
+    pub(crate) hosts: Sourced<zk_core::ZkConfig>,
     pub(crate) root: Sourced<ZnodePath>,
     pub(crate) session_timeout: Sourced<Duration>,
     pub(crate) server_version: Sourced<zk_core::ServerVersion>,
@@ -217,7 +217,7 @@ const CHECKED: &str = "the schema has the ranges of the libraries";
 
 impl Settings {
     pub(crate) fn server_config(self) -> ServerConfig {
-        let registry = registry::Config::new(self.zookeeper.root.value.clone())
+        let registry = registry::RegistrarConfig::new(self.zookeeper.root.value.clone())
             .with_acl(self.registry.acl.value)
             .with_audit_interval(self.registry.audit_interval.value)
             .expect(CHECKED);
@@ -252,7 +252,7 @@ impl Settings {
         let rule = rule.with_share(self.discovery.hold_share.value).expect(CHECKED);
         let rule = rule.with_number(self.discovery.hold_number.value).expect(CHECKED);
         let rule = rule.with_window(self.discovery.hold_window.value).expect(CHECKED);
-        let mut discovery = discovery::Config::new(self.zookeeper.root.value.clone())
+        let mut discovery = discovery::DiscoveryConfig::new(self.zookeeper.root.value.clone())
             .with_records(records)
             .with_mass_disappearance(rule)
             .with_audit_interval(self.discovery.audit_interval.value)
@@ -269,7 +269,7 @@ impl Settings {
         }
     }
 
-    fn zookeeper_config(&self) -> zk_core::Config {
+    fn zookeeper_config(&self) -> zk_core::ZkConfig {
         let config = self.zookeeper.hosts.value.clone();
         let config = config.with_session_timeout(self.zookeeper.session_timeout.value).expect(CHECKED);
         let config = config.with_server_version(self.zookeeper.server_version.value);

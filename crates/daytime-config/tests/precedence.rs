@@ -86,7 +86,7 @@ fn the_server_version_is_detected_unless_the_file_sets_it() {
         let path = dir.write(format!("[zookeeper]\nserver_version = '{version}'\n"));
         client(&[], &["--config", path.to_str().unwrap()])
     };
-    let by_default = zk_core::Config::new("127.0.0.1:2181").unwrap();
+    let by_default = zk_core::ZkConfig::new("127.0.0.1:2181").unwrap();
     let (auto, old) = (zk_core::ServerVersion::Detect, zk_core::ServerVersion::Before3_6);
     assert_eq!(client(&[], &[]).unwrap().zookeeper, by_default.clone().with_server_version(auto));
     assert_eq!(with("auto").unwrap().zookeeper, by_default.clone().with_server_version(auto));
@@ -101,7 +101,7 @@ fn records_are_read_where_the_file_or_a_variable_says_so() {
     let dir = Dir::new();
     let path = dir.write("[discovery]\nrecords = true\n");
     let file = ["--config", path.to_str().unwrap()];
-    let names = discovery::Config::new("/go_servers".parse().unwrap());
+    let names = discovery::DiscoveryConfig::new("/go_servers".parse().unwrap());
     let read = names.clone().with_records(discovery::Records::Read);
     let cases: [(Variables<'_>, &[&str], _); 4] = [
         (&[], &[], &names),
@@ -261,7 +261,7 @@ fn each_layer_of_the_client_beats_the_one_below() {
 
 #[test]
 fn records_are_read_where_the_choice_of_a_server_needs_them_and_only_there() {
-    let names = discovery::Config::new("/go_servers".parse().unwrap());
+    let names = discovery::DiscoveryConfig::new("/go_servers".parse().unwrap());
     let records = names.clone().with_records(discovery::Records::Read);
     let reads = |arguments: &[&str]| {
         let found = client(&[], arguments).unwrap().discovery;

@@ -29,8 +29,8 @@ fn secret_file(dir: &Dir, name: &str, content: &str) {
 }
 
 /// The default configuration of the link, with this authentication.
-fn expected(auth: Auth) -> zk_core::Config {
-    zk_core::Config::new("127.0.0.1:2181").unwrap().with_auth(auth)
+fn expected(auth: Auth) -> zk_core::ZkConfig {
+    zk_core::ZkConfig::new("127.0.0.1:2181").unwrap().with_auth(auth)
 }
 
 const DIGEST: &str = "[zookeeper.auth]\nscheme = 'digest'\nuser = 'joe'\n";
@@ -58,15 +58,15 @@ fn a_password_comes_from_the_variable_or_else_from_its_file() {
     assert!(!format!("{loaded:?}").contains(SECRET));
 }
 
-fn registry(acl: Acl) -> registry::Config {
-    registry::Config::new("/go_servers".parse().unwrap()).with_acl(acl)
+fn registry(acl: Acl) -> registry::RegistrarConfig {
+    registry::RegistrarConfig::new("/go_servers".parse().unwrap()).with_acl(acl)
 }
 
 #[test]
 fn without_the_sections_the_client_does_not_authenticate_and_the_acl_is_open() {
     let dir = Dir::new();
     let loaded = load_server(&dir.write("")).unwrap();
-    assert_eq!(loaded.config.zookeeper, zk_core::Config::new("127.0.0.1:2181").unwrap());
+    assert_eq!(loaded.config.zookeeper, zk_core::ZkConfig::new("127.0.0.1:2181").unwrap());
     assert_eq!(loaded.config.registry, registry(Acl::Open));
 }
 
@@ -305,7 +305,7 @@ fn sasl_takes_the_same_user_and_password() {
     let path = dir.write("[zookeeper.auth]\nscheme = 'sasl'\nuser = 'joe'\n[registry]\nacl = 'creator'\n");
     let loaded = with_variable(&path, SECRET).unwrap();
     let sasl = zk_core::Sasl::digest_md5("joe", SECRET).unwrap();
-    assert_eq!(loaded.config.zookeeper, zk_core::Config::new("127.0.0.1:2181").unwrap().with_sasl(sasl));
+    assert_eq!(loaded.config.zookeeper, zk_core::ZkConfig::new("127.0.0.1:2181").unwrap().with_sasl(sasl));
     assert!(!format!("{loaded:?}").contains(SECRET));
 }
 

@@ -91,7 +91,7 @@ fn the_rule_of_mass_disappearances_is_read() {
     let dir = Dir::new();
     let path = dir.write("[discovery]\nhold_share = 0.7_5\nhold_number = 0x10\nhold_window = '2s'\n");
     let rule = MassDisappearance::default().with_share(0.75).unwrap().with_number(16).unwrap();
-    let expected = discovery::Config::new("/go_servers".parse().unwrap())
+    let expected = discovery::DiscoveryConfig::new("/go_servers".parse().unwrap())
         .with_mass_disappearance(rule.with_window(Duration::from_secs(2)).unwrap());
     assert_eq!(load_client(&path).unwrap().config.discovery, expected);
     for whole in ["0", "1"] {

@@ -18,7 +18,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 ///
 /// # Cancel safety
 /// Safe.
-pub(crate) async fn advertised(configured: Option<Host>, listen: IpAddr, ensemble: &[zk_core::Host]) -> Host {
+pub(crate) async fn advertised(
+    configured: Option<Host>,
+    listen: IpAddr,
+    ensemble: &[zk_core::ZkHost],
+) -> Host {
     if let Some(configured) = configured {
         return configured;
     }
@@ -54,7 +58,7 @@ pub(crate) async fn advertised(configured: Option<Host>, listen: IpAddr, ensembl
 
 /// Our address on the route to the first host, in the order of the list, that has a route; or why none has. Connecting a
 /// UDP socket asks the kernel for the route, and sends nothing.
-async fn route_to_any(listen: IpAddr, ensemble: &[zk_core::Host]) -> Result<IpAddr, String> {
+async fn route_to_any(listen: IpAddr, ensemble: &[zk_core::ZkHost]) -> Result<IpAddr, String> {
     let mut causes = Vec::new();
     for found in lookup::addresses(ensemble).await {
         match found {
@@ -91,8 +95,8 @@ async fn route(listen: IpAddr, server: SocketAddr) -> std::io::Result<IpAddr> {
 mod tests {
     use super::*;
 
-    fn hosts(text: &str) -> Vec<zk_core::Host> {
-        zk_core::Config::new(text).unwrap().hosts().to_vec()
+    fn hosts(text: &str) -> Vec<zk_core::ZkHost> {
+        zk_core::ZkConfig::new(text).unwrap().hosts().to_vec()
     }
 
     #[tokio::test]

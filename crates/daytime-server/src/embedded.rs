@@ -22,7 +22,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 ///
 /// # Cancel safety
 /// Dropping the future starts nothing.
-pub(crate) async fn start_unless_served(ensemble: &zk_core::Config) -> Option<Server> {
+pub(crate) async fn start_unless_served(ensemble: &zk_core::ZkConfig) -> Option<Server> {
     let address = match loopback(ensemble).await {
         Ok(address) => address,
         Err(reason) => {
@@ -66,7 +66,7 @@ pub(crate) async fn start_unless_served(ensemble: &zk_core::Config) -> Option<Se
     }
 }
 
-async fn loopback(ensemble: &zk_core::Config) -> Result<SocketAddr, String> {
+async fn loopback(ensemble: &zk_core::ZkConfig) -> Result<SocketAddr, String> {
     let hosts = ensemble.hosts();
     if hosts.len() != 1 {
         return Err("there is more than one host".into());

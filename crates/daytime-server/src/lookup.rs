@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::timeout;
-use zk_core::Host;
+use zk_core::ZkHost;
 
 /// How long one name may take. The system's resolver waits half a minute for a name service that is away.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -16,14 +16,14 @@ const LIMIT: Duration = Duration::from_secs(2);
 ///
 /// # Cancel safety
 /// Safe. A look-up that hangs does so on a thread of the runtime, which `shutdown_background` does not wait for.
-pub(crate) async fn addresses(hosts: &[Host]) -> Vec<Result<Vec<SocketAddr>, String>> {
+pub(crate) async fn addresses(hosts: &[ZkHost]) -> Vec<Result<Vec<SocketAddr>, String>> {
     addresses_by(hosts, async |host| Ok(tokio::net::lookup_host((host.name(), host.port())).await?.collect()))
         .await
 }
 
 async fn addresses_by<'a, F>(
-    hosts: &'a [Host],
-    resolve: impl Fn(&'a Host) -> F,
+    hosts: &'a [ZkHost],
+    resolve: impl Fn(&'a ZkHost) -> F,
 ) -> Vec<Result<Vec<SocketAddr>, String>>
 where
     F: Future<Output = io::Result<Vec<SocketAddr>>>,
@@ -50,7 +50,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn any_number_of_hanging_names_takes_two_seconds() {
-        let ensemble = zk_core::Config::new("a:1,b:2,c:3,127.0.0.1:4").unwrap();
+        let ensemble = zk_core::ZkConfig::new("a:1,b:2,c:3,127.0.0.1:4").unwrap();
         let begun = Instant::now();
         let found = addresses_by(ensemble.hosts(), async |host| match host.name().parse() {
             Ok(ip) => Ok(vec![SocketAddr::new(ip, host.port())]),
@@ -66,7 +66,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_resolves_to_itself() {
-        let ensemble = zk_core::Config::new("127.0.0.1:7").unwrap();
+        let ensemble = zk_core::ZkConfig::new("127.0.0.1:7").unwrap();
         assert_eq!(addresses(ensemble.hosts()).await, [Ok(vec![([127, 0, 0, 1], 7).into()])]);
     }
 }

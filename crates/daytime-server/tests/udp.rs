@@ -23,8 +23,8 @@ fn config(host: &str, port: u16) -> ServerConfig {
         ..ServerSettings::default()
     };
     // No process listens on port 1.
-    let zookeeper = zk_core::Config::new("127.0.0.1:1").unwrap();
-    let registry = registry::Config::new("/go_servers".parse().unwrap());
+    let zookeeper = zk_core::ZkConfig::new("127.0.0.1:1").unwrap();
+    let registry = registry::RegistrarConfig::new("/go_servers".parse().unwrap());
     ServerConfig { zookeeper, embedded: false, registry, server, metrics: None }
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use discovery::{Config, Discovery, Records, View};
+use discovery::{Discovery, DiscoveryConfig, Records, View};
 use tokio::time::Instant;
 use zk_core::{ServerVersion, Zk};
 use zk_testing::raw::{Client, CreateMode, MultiOp};
@@ -34,10 +34,10 @@ async fn measure(count: usize, records: Records, version: ServerVersion) {
         };
         writer.multi(&some.iter().map(create).collect::<Vec<_>>()).await.unwrap();
     }
-    let config = zk_core::Config::new(&server.connect_string()).unwrap().with_server_version(version);
+    let config = zk_core::ZkConfig::new(&server.connect_string()).unwrap().with_server_version(version);
     let started = Instant::now();
     let zk = Zk::start(config).unwrap();
-    let config = Config::new(ROOT.parse().unwrap()).with_records(records);
+    let config = DiscoveryConfig::new(ROOT.parse().unwrap()).with_records(records);
     let discovery = Discovery::start(zk, config);
     shown(&discovery, |view| view.snapshot.as_ref().is_some_and(|all| all.len() == count)).await;
     let first = started.elapsed();

@@ -1,6 +1,6 @@
 //! Prints instances that come and go: `cargo run -p discovery --example follow -- 127.0.0.1:2181 /go_servers`.
 
-use discovery::{Change, Config, Discovery};
+use discovery::{Change, Discovery, DiscoveryConfig};
 use zk_core::{Zk, ZnodePath};
 
 #[tokio::main(flavor = "current_thread")]
@@ -9,8 +9,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hosts = arguments.next().unwrap_or_else(|| "127.0.0.1:2181".into());
     let root = arguments.next().unwrap_or_else(|| "/go_servers".into());
 
-    let zk = Zk::start(zk_core::Config::new(&hosts)?)?;
-    let discovery = Discovery::start(zk, Config::new(ZnodePath::parse(&root)?));
+    let zk = Zk::start(zk_core::ZkConfig::new(&hosts)?)?;
+    let discovery = Discovery::start(zk, DiscoveryConfig::new(ZnodePath::parse(&root)?));
     let mut changes = discovery.changes();
     while let Some(change) = changes.next().await {
         match change {

@@ -1,7 +1,7 @@
 //! Prints weight, tags and owner of the registered instances, and every change:
 //! `cargo run -p discovery --example records -- 127.0.0.1:2181 /go_servers`.
 
-use discovery::{Change, Config, Discovery, Records};
+use discovery::{Change, Discovery, DiscoveryConfig, Records};
 use instance::Instance;
 use zk_core::{Zk, ZnodePath};
 
@@ -11,8 +11,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hosts = arguments.next().unwrap_or_else(|| "127.0.0.1:2181".into());
     let root = arguments.next().unwrap_or_else(|| "/go_servers".into());
 
-    let zk = Zk::start(zk_core::Config::new(&hosts)?)?;
-    let config = Config::new(ZnodePath::parse(&root)?).with_records(Records::Read);
+    let zk = Zk::start(zk_core::ZkConfig::new(&hosts)?)?;
+    let config = DiscoveryConfig::new(ZnodePath::parse(&root)?).with_records(Records::Read);
     let discovery = Discovery::start(zk, config);
     let mut changes = discovery.changes();
     while let Some(change) = changes.next().await {

@@ -8,14 +8,14 @@ use zk_core::ZnodePath;
 mod error;
 mod mass_disappearance;
 
-pub use error::ConfigError;
+pub use error::DiscoveryConfigError;
 pub use mass_disappearance::MassDisappearance;
 
 use error::check;
 
 /// What to follow, and when to believe a removal. Every value is checked when it is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct DiscoveryConfig {
     root: ZnodePath,
     audit_interval: Duration,
     settle: Duration,
@@ -48,7 +48,7 @@ pub enum Records {
     Read,
 }
 
-impl Config {
+impl DiscoveryConfig {
     /// How often an audit checks that nothing was missed by default: once a minute.
     pub const DEFAULT_AUDIT_INTERVAL: Duration = Duration::from_secs(60);
     /// The allowed audit intervals: 100 ms to 1 h.
@@ -79,7 +79,7 @@ impl Config {
     ///
     /// # Errors
     /// Outside [`AUDIT_INTERVALS`](Self::AUDIT_INTERVALS).
-    pub fn with_audit_interval(mut self, interval: Duration) -> Result<Self, ConfigError> {
+    pub fn with_audit_interval(mut self, interval: Duration) -> Result<Self, DiscoveryConfigError> {
         self.audit_interval = check("an audit interval", interval, Self::AUDIT_INTERVALS)?;
         Ok(self)
     }
@@ -89,7 +89,7 @@ impl Config {
     ///
     /// # Errors
     /// Outside [`SETTLES`](Self::SETTLES).
-    pub fn with_settle(mut self, settle: Duration) -> Result<Self, ConfigError> {
+    pub fn with_settle(mut self, settle: Duration) -> Result<Self, DiscoveryConfigError> {
         self.settle = check("a settling time", settle, Self::SETTLES)?;
         Ok(self)
     }
@@ -103,7 +103,7 @@ impl Config {
     ///
     /// # Errors
     /// Outside [`HOLDS`](Self::HOLDS).
-    pub fn with_hold(mut self, hold: Duration) -> Result<Self, ConfigError> {
+    pub fn with_hold(mut self, hold: Duration) -> Result<Self, DiscoveryConfigError> {
         self.hold = Some(check("a hold", hold, Self::HOLDS)?);
         Ok(self)
     }

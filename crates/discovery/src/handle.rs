@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use zk_core::Zk;
 
 use crate::change::Changes;
-use crate::config::Config;
+use crate::config::DiscoveryConfig;
 use crate::metrics::Metrics;
 use crate::publisher::Publisher;
 use crate::snapshot::Snapshot;
@@ -64,7 +64,7 @@ impl Discovery {
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn start(zk: Zk, config: Config) -> Self {
+    pub fn start(zk: Zk, config: DiscoveryConfig) -> Self {
         Self::start_with_format(zk, config, Box::new(Plain))
     }
 
@@ -72,7 +72,7 @@ impl Discovery {
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn start_with_format(zk: Zk, config: Config, format: Box<dyn Format>) -> Self {
+    pub fn start_with_format(zk: Zk, config: DiscoveryConfig, format: Box<dyn Format>) -> Self {
         let view = View::not_synced();
         let latest = Arc::new(ArcSwap::from_pointee(view.clone()));
         let (views_tx, views) = watch::channel(latest.load_full());

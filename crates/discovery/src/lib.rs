@@ -9,10 +9,10 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let server = zk_embedded::Server::start().await?;
 //! # let hosts = server.connect_string();
-//! use discovery::{Change, Config, Discovery};
+//! use discovery::{Change, DiscoveryConfig, Discovery};
 //!
-//! let zk = zk_core::Zk::start(zk_core::Config::new(&hosts)?)?;
-//! let discovery = Discovery::start(zk, Config::new("/go_servers".parse()?));
+//! let zk = zk_core::Zk::start(zk_core::ZkConfig::new(&hosts)?)?;
+//! let discovery = Discovery::start(zk, DiscoveryConfig::new("/go_servers".parse()?));
 //! let mut changes = discovery.changes();
 //! match changes.next().await.expect("discovery has not ended") {
 //!     Change::Reset(snapshot) => println!("{} instances", snapshot.len()),
@@ -38,7 +38,7 @@
 //! * **Views are true.** Each shows what was there at one moment, in order, apart from instances that settle, are
 //!   held, or wait for records. Events queued behind a list are in its view; before 3.6 each view is one list. A
 //!   slow reader sees the latest; [`Changes`] then has a [`Change::Reset`]. No reader delays another.
-//! * **A take-over is no gap**, as a removal settles for 25 ms ([`Config::with_settle`]); it is one if the deletion and
+//! * **A take-over is no gap**, as a removal settles for 25 ms ([`DiscoveryConfig::with_settle`]); it is one if the deletion and
 //!   the creation arrive further apart.
 //! * **A deliberate leave is believed at once**: a deletion whose transaction writes the znode first, as the crate
 //!   `registry` does it, neither settles nor counts as part of a mass disappearance (since ZooKeeper 3.6).
@@ -62,7 +62,7 @@
 //! All removals that have not settled count at once, so pieces that arrive within the settling time of the first are
 //! held as a whole. When pieces arrive later, at most half of the set goes before the rest is held. The hold of an
 //! instance ends when ZooKeeper lists it again, when it refuses a connection ([`Discovery::report_refused`]), when the
-//! operator releases it ([`Discovery::release_held`]), when its leave is told after all, or after the hold ([`Config::with_hold`]; by
+//! operator releases it ([`Discovery::release_held`]), when its leave is told after all, or after the hold ([`DiscoveryConfig::with_hold`]; by
 //! default the session timeout and 2 s; three times that in all, counted with a link). Removals more than a second apart
 //! are ordinary.
 //!
@@ -111,7 +111,7 @@ mod view;
 mod watcher;
 
 pub use change::{Change, Changes, diff};
-pub use config::{Config, ConfigError, MassDisappearance, Records};
+pub use config::{DiscoveryConfig, DiscoveryConfigError, MassDisappearance, Records};
 pub use handle::{Discovery, NotReady};
 pub use snapshot::{Instances, Snapshot};
 pub use view::{Freshness, Members, View};

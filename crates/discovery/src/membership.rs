@@ -18,7 +18,7 @@ use rand::Rng;
 use tokio::time::Instant;
 use zk_core::Reading;
 
-use crate::config::{Config, Records};
+use crate::config::{DiscoveryConfig, Records};
 use crate::record_cache::{Batch, ReadReason, RecordCache, Verdict};
 
 mod decoder;
@@ -63,7 +63,7 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
-    pub(crate) fn new(format: Box<dyn Format>, config: &Config) -> Self {
+    pub(crate) fn new(format: Box<dyn Format>, config: &DiscoveryConfig) -> Self {
         Self {
             set: Set::new(config),
             decoder: Decoder::new(format),

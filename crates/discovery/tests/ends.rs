@@ -124,7 +124,7 @@ async fn a_panic_in_a_format_ends_the_view() {
     assert_ended(&discovery, "panic", &[1, 2]).await;
     // The link, and what else is on it, lives on.
     observer.delete(&node(666), None).await.unwrap();
-    let other = Discovery::start(zk, discovery::Config::new(ROOT.parse().unwrap()));
+    let other = Discovery::start(zk, discovery::DiscoveryConfig::new(ROOT.parse().unwrap()));
     becomes_live(&other).await;
 }
 

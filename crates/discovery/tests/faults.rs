@@ -14,7 +14,7 @@ use common::{
     ROOT, SESSION, SOON, Watches, add, becomes_live, becomes_stale, discovery_config, eventually,
     link_config, observer, ports, ports_become, remove, require_recursive_watches, serve, serve_with_proxy,
 };
-use discovery::{Change, Changes, Config, Discovery, View};
+use discovery::{Change, Changes, Discovery, DiscoveryConfig, View};
 use test_zookeeper::Server;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -29,7 +29,7 @@ const BACKOFF: Duration = Duration::from_millis(667);
 /// P, from ZooKeeper's event to a view.
 const PROPAGATION: Duration = Duration::from_millis(250);
 
-fn start(hosts: &str, change: impl FnOnce(Config) -> Config) -> (Zk, Discovery) {
+fn start(hosts: &str, change: impl FnOnce(DiscoveryConfig) -> DiscoveryConfig) -> (Zk, Discovery) {
     common::start(Watches::Recursive, hosts, change)
 }
 

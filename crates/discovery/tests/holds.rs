@@ -10,7 +10,7 @@ use common::{
     Watches, becomes_live, becomes_stale, node, on_both_watches, ports, ports_become, serve,
     serve_with_proxy, start, view_where,
 };
-use discovery::Config;
+use discovery::DiscoveryConfig;
 use instance::Endpoint;
 use tokio::time::{Instant, sleep};
 use zk_testing::raw::{self, MultiOp};
@@ -29,7 +29,7 @@ fn endpoint(port: u16) -> Endpoint {
 const TEN: [u16; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
 /// Settles for long: on a busy machine some time may pass between the first event and the last.
-fn settles_long(config: Config) -> Config {
+fn settles_long(config: DiscoveryConfig) -> DiscoveryConfig {
     config.with_settle(Duration::from_millis(500)).unwrap()
 }
 

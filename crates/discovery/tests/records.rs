@@ -12,7 +12,7 @@ use common::{
     on_both_watches, operations, ports, ports_become, remove, serve, serve_with_proxy, start, view_where,
     watch_is_replaced, weights, weights_become,
 };
-use discovery::{Change, Changes, Config, Discovery, Records, View};
+use discovery::{Change, Changes, Discovery, DiscoveryConfig, Records, View};
 use instance::{Format, Incarnation, Instance, Owner, Plain};
 use registry::{Registrar, Socket};
 use test_zookeeper::Server;
@@ -37,7 +37,7 @@ on_both_watches! {
     records_converge_while_instances_come_and_go_and_connections_break,
 }
 
-fn records(config: Config) -> Config {
+fn records(config: DiscoveryConfig) -> DiscoveryConfig {
     config.with_records(Records::Read)
 }
 
@@ -97,8 +97,8 @@ async fn every_update_of_a_registered_record_is_seen(watches: Watches) {
     let Some(_) = test_zookeeper::require() else { return };
     let server = Server::start().await.unwrap();
     let (_zk, discovery) = start(watches, &server.connect_string(), records);
-    let link = Zk::start(zk_core::Config::new(&server.connect_string()).unwrap()).unwrap();
-    let registrar = Registrar::new(link, registry::Config::new(ROOT.parse().unwrap()));
+    let link = Zk::start(zk_core::ZkConfig::new(&server.connect_string()).unwrap()).unwrap();
+    let registrar = Registrar::new(link, registry::RegistrarConfig::new(ROOT.parse().unwrap()));
     let instance = Instance::new("127.0.0.1:7".parse().unwrap()).with_weight(7).with_tag("zone", "a");
     let registration = registrar.register(instance.clone(), Socket::Unvouched).unwrap();
 

@@ -13,7 +13,7 @@ use common::{
     ROOT, SESSION, SOON, Watches, add, node, observer, on_both_watches, ports, ports_become, remove,
     require_recursive_watches, start, view_where, weights_become,
 };
-use discovery::{Config, Discovery, Members, Records, View};
+use discovery::{Discovery, DiscoveryConfig, Members, Records, View};
 use test_zookeeper::Server;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -213,7 +213,7 @@ async fn fault_27_a_root_that_may_not_be_listed_does_not_affect_another_root() {
     writer.create("/other/127.0.0.1:5", b"", CreateMode::Ephemeral).await.unwrap();
     let (zk, denied) = start(Watches::Recursive, &server.connect_string(), |config| config);
     view_where(&denied, "trouble", |view| view.trouble.is_some()).await;
-    let other = Discovery::start(zk, Config::new(ZnodePath::parse("/other").unwrap()));
+    let other = Discovery::start(zk, DiscoveryConfig::new(ZnodePath::parse("/other").unwrap()));
     ports_become(&other, &[5]).await;
     writer.create("/other/127.0.0.1:6", b"", CreateMode::Ephemeral).await.unwrap();
     assert_eq!(ports_become(&other, &[5, 6]).await.trouble, None);

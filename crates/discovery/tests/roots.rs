@@ -11,7 +11,7 @@ use common::intercept::{Intercept, start_intercepted};
 use common::{
     ROOT, Watches, add, becomes_stale, on_both_watches, ports_become, remove, serve, serve_with_proxy, start,
 };
-use discovery::{Config, Members};
+use discovery::{DiscoveryConfig, Members};
 use zk_core::transport::{Reply, Transport, Turn};
 use zk_core::{Stat, ZnodePath, Zxid};
 use zk_testing::expire_session;
@@ -23,7 +23,7 @@ on_both_watches! {
 }
 
 /// Removes without a hold.
-fn without_hold(config: Config) -> Config {
+fn without_hold(config: DiscoveryConfig) -> DiscoveryConfig {
     config.with_hold(Duration::ZERO).unwrap()
 }
 

@@ -7,7 +7,7 @@ mod virtual_time;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use discovery::{Config, Discovery, Records};
+use discovery::{Discovery, DiscoveryConfig, Records};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use simulation::{SimulatedEnsemble, Version, builder};
@@ -50,7 +50,7 @@ async fn every_view_of_a_bad_day_was_true_once_and_in_order_and_the_last_one_is_
 
 /// An ensemble with instances of one owner, whose records have weight 7, and a view of them.
 async fn follow_three(
-    change: impl FnOnce(Config) -> Config,
+    change: impl FnOnce(DiscoveryConfig) -> DiscoveryConfig,
 ) -> (SimulatedEnsemble, simulation::Operator, Zk, Discovery) {
     let ensemble = SimulatedEnsemble::new(7);
     let owner = ensemble.operator();
@@ -72,7 +72,7 @@ async fn a_told_leave_of_all_shows_at_once_and_is_not_held() {
         owner.write_and_delete(node(port), "").unwrap();
     }
     ports_become(&discovery, []).await;
-    assert!(started.elapsed() < Config::DEFAULT_SETTLE, "{:?}", started.elapsed());
+    assert!(started.elapsed() < DiscoveryConfig::DEFAULT_SETTLE, "{:?}", started.elapsed());
     discovery.shutdown().await;
     assert!(held.await.unwrap().iter().all(|held| *held == 0));
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use instance::Instance;
-use registry::{Config, Registrar, Socket};
+use registry::{Registrar, RegistrarConfig, Socket};
 use tokio::net::TcpListener;
 use zk_core::{Zk, ZnodePath};
 
@@ -17,8 +17,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let bound = listener.local_addr()?;
 
-    let zk = Zk::start(zk_core::Config::new(&hosts)?)?;
-    let registrar = Registrar::new(zk.clone(), Config::new(ZnodePath::parse("/registry_example")?));
+    let zk = Zk::start(zk_core::ZkConfig::new(&hosts)?)?;
+    let registrar = Registrar::new(zk.clone(), RegistrarConfig::new(ZnodePath::parse("/registry_example")?));
     let instance = Instance::new(bound.try_into()?).with_weight(50).with_tag("zone", "a");
     let registration = registrar.register(instance, Socket::Bound(bound))?;
 

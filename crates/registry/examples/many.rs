@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use instance::Instance;
-use registry::{Config, Registrar, Registration, Socket};
+use registry::{Registrar, RegistrarConfig, Registration, Socket};
 use tokio::time::Instant;
 use zk_core::{Zk, ZnodePath};
 use zk_testing::proxy::{Op, Proxy};
@@ -20,10 +20,10 @@ async fn main() {
     let Some(_) = zk_testing::require() else { return };
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
-    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
+    let config = zk_core::ZkConfig::new(&proxy.connect_string()).unwrap();
     let zk = Zk::start(config.with_session_timeout(Duration::from_secs(4)).unwrap()).unwrap();
     zk.connected().await.unwrap();
-    let registrar = Registrar::new(zk.clone(), Config::new(ZnodePath::parse("/many").unwrap()));
+    let registrar = Registrar::new(zk.clone(), RegistrarConfig::new(ZnodePath::parse("/many").unwrap()));
 
     let mut step = Step::begin(&proxy);
     let registrations: Vec<_> =

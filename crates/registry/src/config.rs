@@ -7,7 +7,7 @@ use zk_core::{Acl, ZnodePath};
 
 /// Where and how instances are registered. Every value of this type is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct RegistrarConfig {
     root: ZnodePath,
     acl: Acl,
     audit_interval: Duration,
@@ -16,7 +16,7 @@ pub struct Config {
 /// Why a configuration is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ConfigError {
+pub enum RegistrarConfigError {
     /// The audit interval is out of range.
     #[error("an audit interval of {value:?} is out of range; expected {min:?} to {max:?}")]
     AuditInterval {
@@ -29,7 +29,7 @@ pub enum ConfigError {
     },
 }
 
-impl Config {
+impl RegistrarConfig {
     /// The default audit interval: 30 s.
     pub const DEFAULT_AUDIT_INTERVAL: Duration = Duration::from_secs(30);
     /// The audit intervals that are allowed: 100 ms to 1 h.
@@ -50,12 +50,12 @@ impl Config {
     /// Sets how often a keeper compares its znode with the declared instance. Each wait varies by a quarter.
     ///
     /// # Errors
-    /// [`ConfigError::AuditInterval`] outside [`AUDIT_INTERVALS`](Self::AUDIT_INTERVALS).
-    pub fn with_audit_interval(mut self, interval: Duration) -> Result<Self, ConfigError> {
+    /// [`RegistrarConfigError::AuditInterval`] outside [`AUDIT_INTERVALS`](Self::AUDIT_INTERVALS).
+    pub fn with_audit_interval(mut self, interval: Duration) -> Result<Self, RegistrarConfigError> {
         let range = Self::AUDIT_INTERVALS;
         if !range.contains(&interval) {
             let (min, max) = (*range.start(), *range.end());
-            return Err(ConfigError::AuditInterval { value: interval, min, max });
+            return Err(RegistrarConfigError::AuditInterval { value: interval, min, max });
         }
         self.audit_interval = interval;
         Ok(self)

@@ -47,7 +47,7 @@ use crate::inbox::{EventCounts, Inbox};
 use crate::readiness::{ConnectionId, Readiness};
 use crate::shared::Shared;
 use crate::singleflight::Ticket;
-use crate::status::Status;
+use crate::status::RegistrationStatus;
 use crate::wish::{Record, Wish};
 use io::{Effect, Input, Moment, Permit, Reply, Request};
 use known::Known;
@@ -89,7 +89,7 @@ struct Keeper {
 
 /// What a keeper publishes.
 pub(crate) struct Published {
-    pub(crate) status: watch::Receiver<Status>,
+    pub(crate) status: watch::Receiver<RegistrationStatus>,
     /// The record that the znode is known to have; `None` while a change is on its way, or nothing is known.
     pub(crate) on_znode: watch::Receiver<Option<Record>>,
 }
@@ -98,7 +98,7 @@ pub(crate) struct Published {
 /// znode is gone, or when the link is closed. Its registrar waits for that: see [`Shared::tasks`].
 pub(crate) fn spawn(shared: Arc<Shared>, name: Name) -> Published {
     let Name { path, inbox, claim, mut wish, registrar } = name;
-    let (status, status_rx) = watch::channel(Status::Pending { trouble: None });
+    let (status, status_rx) = watch::channel(RegistrationStatus::Pending { trouble: None });
     let (on_znode, on_znode_rx) = watch::channel(None);
     shared.context.metrics.begin(&status.borrow());
     let pace = Pace::new(shared.zk.sources().rng(), shared.config.audit_interval());

@@ -5,15 +5,15 @@
 //! ```
 //! use std::time::Duration;
 //! use instance::Instance;
-//! use registry::{Config, Registrar, Socket};
+//! use registry::{RegistrarConfig, Registrar, Socket};
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let server = zk_embedded::Server::builder().start().await?;
 //! # let hosts = server.addr().to_string();
 //!
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 //! let bound = listener.local_addr()?;
-//! let zk = zk_core::Zk::start(zk_core::Config::new(&hosts)?)?;
-//! let registrar = Registrar::new(zk.clone(), Config::new("/go_servers".parse()?));
+//! let zk = zk_core::Zk::start(zk_core::ZkConfig::new(&hosts)?)?;
+//! let registrar = Registrar::new(zk.clone(), RegistrarConfig::new("/go_servers".parse()?));
 //! // A socket that listens on 0.0.0.0 needs another endpoint: an address of this machine that callers can reach.
 //! let registration = registrar.register(Instance::new(bound.try_into()?), Socket::Bound(bound))?;
 //! registration.registered().await?;
@@ -33,21 +33,21 @@
 //! | znode deleted by hand, or its parents | creates it at once; after the next audit if the watch event was lost |
 //! | data overwritten | restores it within 1 s; more slowly each time, up to 1 s, where a client goes on overwriting |
 //! | stale znode of this owner (see [`Socket`]) | takes it over in one transaction: no reader misses the name, and the end of the old session does not delete the znode |
-//! | znode of another owner | never touches it: [`Status::Conflict`] names the holder, and two rivals never fight. Takes the name once it is free: at once by watch, or, if the event was lost, after 1 s at first and one audit interval at last |
+//! | znode of another owner | never touches it: [`RegistrationStatus::Conflict`] names the holder, and two rivals never fight. Takes the name once it is free: at once by watch, or, if the event was lost, after 1 s at first and one audit interval at last |
 //! | an ACL denies a request | reports [`TroubleKind::Denied`] and retries within 1 s; no other registration is affected |
 //! | the server closes the connection on a write | reports [`TroubleKind::CutOff`] and writes more and more rarely; each attempt costs the link a reconnect, and no other znode changes |
 //! | [`Registration::update`], however often | writes the latest record at once, with the version that is known: it is on the znode within two round trips, if no other client writes; [`Registration::updated`] waits for that |
 //! | [`Registration::deregister`] | deletes the znode at once, whatever else is under way, and tells that it was meant: see "A deletion that is told" |
 //!
-//! * [`Registration::status`] is true at any time: [`Status::Registered`] only while the znode is known to exist, the link is
+//! * [`Registration::status`] is true at any time: [`RegistrationStatus::Registered`] only while the znode is known to exist, the link is
 //!   up, and a watch reports changes, or is being set again. A link that is down is noticed within 2/5 of the session
 //!   timeout; overwritten data (until it is restored) and an update on its way count as registered.
 //! * The znode is EPHEMERAL, owned by the process's one session, and named `root/host:port`, in the endpoint's one
-//!   form. It has the configured ACL ([`Config::with_acl`]), as have the root and its parents where they were
+//!   form. It has the configured ACL ([`RegistrarConfig::with_acl`]), as have the root and its parents where they were
 //!   missing; znodes that exist keep theirs.
 //! * Weight, tags and whether an instance is draining change in place. A deregistered instance stays deregistered.
 //! * A task that ends early (a panic in a [`Format`](instance::Format), a runtime that is dropped) leaves its registrations
-//!   [`Status::Abandoned`], and no call waits for it. [`Registrar::shutdown`] waits for the end of all tasks.
+//!   [`RegistrationStatus::Abandoned`], and no call waits for it. [`Registrar::shutdown`] waits for the end of all tasks.
 //! * With [`Zk::start_on`](zk_core::Zk::start_on), the same seed and the same ensemble give the same requests.
 //!
 //! # A deletion that is told
@@ -94,11 +94,11 @@ mod singleflight;
 mod status;
 mod wish;
 
-pub use config::{Config, ConfigError};
+pub use config::{RegistrarConfig, RegistrarConfigError};
 pub use error::{DeregisterError, RegisterError, ShutdownError};
 pub use registrar::{Registrar, Socket};
 pub use registration::Registration;
-pub use status::{Holder, Status, Trouble, TroubleKind};
+pub use status::{Holder, RegistrationStatus, Trouble, TroubleKind};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

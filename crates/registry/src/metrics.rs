@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use metrics::{SharedString, counter, describe_counter, describe_gauge, gauge};
 
-use crate::status::{Status, Trouble, TroubleKind};
+use crate::status::{RegistrationStatus, Trouble, TroubleKind};
 
 const STATUSES: [&str; 4] = ["pending", "registered", "unconfirmed", "conflict"];
 
@@ -31,15 +31,15 @@ impl Metrics {
     }
 
     /// A registration begins with this status.
-    pub(crate) fn begin(&self, status: &Status) {
+    pub(crate) fn begin(&self, status: &RegistrationStatus) {
         self.count(status, 1);
     }
 
     /// A registration changes its status.
-    pub(crate) fn status_changed(&self, from: &Status, to: &Status) {
+    pub(crate) fn status_changed(&self, from: &RegistrationStatus, to: &RegistrationStatus) {
         self.count(from, -1);
         self.count(to, 1);
-        if matches!(to, Status::Conflict(_)) && !matches!(from, Status::Conflict(_)) {
+        if matches!(to, RegistrationStatus::Conflict(_)) && !matches!(from, RegistrationStatus::Conflict(_)) {
             counter!("registry_conflicts_total", "root" => self.root()).increment(1);
         }
     }
@@ -71,17 +71,17 @@ impl Metrics {
         u32::try_from(self.cut_off.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    fn count(&self, status: &Status, by: i64) {
-        if matches!(status, Status::Pending { trouble: Some(trouble) } if trouble.kind() == TroubleKind::CutOff)
+    fn count(&self, status: &RegistrationStatus, by: i64) {
+        if matches!(status, RegistrationStatus::Pending { trouble: Some(trouble) } if trouble.kind() == TroubleKind::CutOff)
         {
             self.cut_off.fetch_add(by, Ordering::Relaxed);
         }
         let at = match status {
-            Status::Pending { .. } => 0,
-            Status::Registered { .. } => 1,
-            Status::Unconfirmed => 2,
-            Status::Conflict(_) => 3,
-            Status::Deregistered | Status::Abandoned => return,
+            RegistrationStatus::Pending { .. } => 0,
+            RegistrationStatus::Registered { .. } => 1,
+            RegistrationStatus::Unconfirmed => 2,
+            RegistrationStatus::Conflict(_) => 3,
+            RegistrationStatus::Deregistered | RegistrationStatus::Abandoned => return,
         };
         self.counts[at].fetch_add(by, Ordering::Relaxed);
         // Incremented rather than set, so that the gauge of a root sums up its registrars.

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use zk_core::Zk;
 
-use crate::config::Config;
+use crate::config::RegistrarConfig;
 use crate::decide::Claim;
 use crate::error::{RegisterError, ShutdownError};
 use crate::keeper::{self, Name, Published};
@@ -80,12 +80,12 @@ impl Registrar {
     pub const OWN_WATCHES: usize = 256;
 
     /// Makes a registrar that writes the `plain` format.
-    pub fn new(zk: Zk, config: Config) -> Self {
+    pub fn new(zk: Zk, config: RegistrarConfig) -> Self {
         Self::with_format(zk, config, Box::new(Plain))
     }
 
     /// Makes a registrar that writes another format.
-    pub fn with_format(zk: Zk, config: Config, format: Box<dyn Format>) -> Self {
+    pub fn with_format(zk: Zk, config: RegistrarConfig, format: Box<dyn Format>) -> Self {
         let owner = process::owner(zk.sources());
         let shared = Arc::new(Shared::new(zk, config, format, Self::OWN_WATCHES));
         Self { shared, owner, task: Arc::default() }
@@ -130,7 +130,7 @@ impl Registrar {
     ///
     /// # Errors
     /// [`ShutdownError`] if some were not deregistered `within` the time: they go on, for as long as the link exists, and
-    /// another call waits for them. Also if some were [abandoned](crate::Status::Abandoned), and their znodes may still exist.
+    /// another call waits for them. Also if some were [abandoned](crate::RegistrationStatus::Abandoned), and their znodes may still exist.
     ///
     /// # Cancel safety
     /// The deregistrations go on if the future is dropped.

@@ -10,7 +10,7 @@ use zk_core::ZnodePath;
 
 use crate::error::{DeregisterError, RegisterError};
 use crate::shared::Shared;
-use crate::status::Status;
+use crate::status::RegistrationStatus;
 use crate::wish::{Record, Wish};
 
 /// A declared instance, kept registered until it is deregistered.
@@ -22,7 +22,7 @@ pub struct Registration {
     pub(crate) path: ZnodePath,
     pub(crate) owner: Owner,
     pub(crate) wish: watch::Sender<Wish>,
-    pub(crate) status: watch::Receiver<Status>,
+    pub(crate) status: watch::Receiver<RegistrationStatus>,
     /// The record that the znode is known to have; `None` while a change is on its way, or nothing is known.
     pub(crate) on_znode: watch::Receiver<Option<Record>>,
 }
@@ -34,12 +34,12 @@ impl Registration {
     }
 
     /// Returns the status at this moment.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> RegistrationStatus {
         self.status.borrow().clone()
     }
 
     /// Follows the status. A receiver sees the latest one, not every one in between.
-    pub fn statuses(&self) -> watch::Receiver<Status> {
+    pub fn statuses(&self) -> watch::Receiver<RegistrationStatus> {
         self.status.clone()
     }
 
@@ -128,9 +128,9 @@ impl Registration {
         self.wish.send_replace(Wish::Absent);
         let mut status = self.status.clone();
         let started = Instant::now();
-        let end = tokio::time::timeout(within, status.wait_for(Status::is_final)).await;
+        let end = tokio::time::timeout(within, status.wait_for(RegistrationStatus::is_final)).await;
         match end {
-            Ok(Ok(status)) if *status == Status::Deregistered => Ok(()),
+            Ok(Ok(status)) if *status == RegistrationStatus::Deregistered => Ok(()),
             _ => Err(DeregisterError { path: self.path.clone(), waited: started.elapsed() }),
         }
     }

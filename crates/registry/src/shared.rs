@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use zk_core::Zk;
 
-use crate::config::Config;
+use crate::config::RegistrarConfig;
 use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::names::Names;
@@ -26,7 +26,7 @@ const AUDITS_A_SECOND: u32 = 200;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) zk: Zk,
-    pub(crate) config: Config,
+    pub(crate) config: RegistrarConfig,
     pub(crate) format: Box<dyn Format>,
     pub(crate) context: Context,
     /// A keeper has a permit while it takes a step, and another kind while it leaves.
@@ -47,7 +47,7 @@ pub(crate) struct Context {
 }
 
 impl Shared {
-    pub(crate) fn new(zk: Zk, config: Config, format: Box<dyn Format>, own_watches: usize) -> Self {
+    pub(crate) fn new(zk: Zk, config: RegistrarConfig, format: Box<dyn Format>, own_watches: usize) -> Self {
         let context = Context {
             names: Arc::new(Names::new(own_watches)),
             metrics: Arc::new(Metrics::new(config.root().as_str())),

@@ -1,4 +1,4 @@
-//! [`Status`] of a registration, and what keeps it from being registered.
+//! [`RegistrationStatus`] of a registration, and what keeps it from being registered.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use zk_core::{Error, ErrorKind, SessionId, ZnodePath, Zxid};
 /// Where a registration stands.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Status {
+pub enum RegistrationStatus {
     /// Not registered; the keeper is at work.
     Pending {
         /// Why it is not registered yet, if a request failed.
@@ -133,7 +133,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-impl Status {
+impl RegistrationStatus {
     /// Whether the znode is known to exist at this moment.
     pub fn is_registered(&self) -> bool {
         matches!(self, Self::Registered { .. })

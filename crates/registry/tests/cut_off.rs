@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::*;
 use futures_util::future::join_all;
 use instance::{Format, Instance, Plain};
-use registry::{Registration, Status, TroubleKind};
+use registry::{Registration, RegistrationStatus, TroubleKind};
 use tokio::time::{Instant, sleep};
 use zk_testing::proxy::Proxy;
 use zk_testing::raw;
@@ -52,8 +52,8 @@ fn large(service: &Service, i: usize) -> Instance {
     filled(instance::MAX_DATA - empty)
 }
 
-fn is_cut_off(status: &Status) -> bool {
-    matches!(status, Status::Pending { trouble: Some(trouble) } if trouble.kind() == TroubleKind::CutOff)
+fn is_cut_off(status: &RegistrationStatus) -> bool {
+    matches!(status, RegistrationStatus::Pending { trouble: Some(trouble) } if trouble.kind() == TroubleKind::CutOff)
 }
 
 /// Creates of the znode that have reached the proxy.
@@ -74,7 +74,8 @@ async fn fault_32_a_write_that_ends_the_connection_is_reported_and_becomes_rare(
     let before = stats(&observer, &small).await;
 
     let one = service.register_all([large(&service, 2)]);
-    let Status::Pending { trouble: Some(trouble) } = status_where(&one[0], is_cut_off).await else {
+    let RegistrationStatus::Pending { trouble: Some(trouble) } = status_where(&one[0], is_cut_off).await
+    else {
         unreachable!()
     };
     assert!(trouble.to_string().contains(one[0].path().as_str()), "{trouble}");
@@ -122,7 +123,7 @@ async fn fault_32_small_registrations_succeed_beside_large_ones_that_end_the_con
     };
     eventually("the small ones are registered", exist).await;
     for (_, other) in &others {
-        status_where(other, Status::is_registered).await;
+        status_where(other, RegistrationStatus::is_registered).await;
     }
     assert!(some.iter().all(|(_, registration)| is_cut_off(&registration.status())));
     assert_eq!(service.zk.state().epoch, 1);

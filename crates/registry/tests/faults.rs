@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::*;
 use instance::{Format, Plain};
-use registry::{RegisterError, Registration, Socket, Status};
+use registry::{RegisterError, Registration, RegistrationStatus, Socket};
 use test_zookeeper::Server;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
@@ -158,7 +158,8 @@ async fn fault_47_futures_dropped_at_any_await_change_nothing() {
         // A deregistration goes on without its future.
         let _ = poll_at_most(polls, registration.deregister(SOON)).await;
         eventually("the znode is deleted", async || observer.exists(NODE).await.unwrap().is_none()).await;
-        eventually("the status is final", async || registration.status() == Status::Deregistered).await;
+        eventually("the status is final", async || registration.status() == RegistrationStatus::Deregistered)
+            .await;
         assert!(matches!(registration.registered().await, Err(RegisterError::Deregistered(_))));
         registration.deregister(SOON).await.unwrap();
     }

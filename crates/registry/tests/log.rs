@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::*;
 use futures_util::future::join_all;
-use registry::Status;
+use registry::RegistrationStatus;
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep};
 use tracing_subscriber::fmt::MakeWriter;
@@ -90,7 +90,10 @@ async fn thousands_of_failing_registrations_write_fewer_than_fifty_lines_a_secon
         conflict(registration).await;
     }
     for registration in &registrations[4_700..] {
-        status_where(registration, |status| matches!(status, Status::Pending { trouble: Some(_) })).await;
+        status_where(registration, |status| {
+            matches!(status, RegistrationStatus::Pending { trouble: Some(_) })
+        })
+        .await;
     }
     all_registered(&registrations[500..4_700]).await;
     sleep(Duration::from_secs(2)).await;

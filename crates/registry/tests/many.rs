@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use instance::{Format, Instance, Plain};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use registry::{Registrar, Registration, Socket, Status};
+use registry::{Registrar, Registration, RegistrationStatus, Socket};
 use tokio::time::Instant;
 use zk_core::ZnodePath;
 use zk_testing::proxy::{Action, Match, Op, Seen};
@@ -113,7 +113,7 @@ async fn at_most_256_creates_wait_for_their_replies_at_one_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_znode_is_pending_while_its_keeper_waits_for_a_permit() {
     let Some((_server, proxy, observer)) = with_proxy().await else { return };
-    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
+    let config = zk_core::ZkConfig::new(&proxy.connect_string()).unwrap();
     let config = config.with_session_timeout(2 * SESSION).unwrap().with_operation_timeout(3 * SOON).unwrap();
     let zk = zk_core::Zk::start(config).unwrap();
     let service = Service { registrar: registrar(&zk, ROOT, NO_AUDITS), zk };
@@ -214,7 +214,7 @@ async fn few_registrations_have_a_watch_each_and_many_share_one() {
 #[tokio::test]
 async fn registry_and_discovery_share_a_link_and_a_root() {
     let Some((_server, proxy, service, observer)) = behind_proxy(NO_AUDITS).await else { return };
-    let config = || discovery::Config::new(ZnodePath::parse(ROOT).unwrap());
+    let config = || discovery::DiscoveryConfig::new(ZnodePath::parse(ROOT).unwrap());
     let before = Discovery::start(service.zk.clone(), config());
     let registrations = service.register_all((0..300).map(instance));
     all_registered(&registrations).await;
@@ -379,7 +379,7 @@ async fn random_faults_end_in_one_znode_and_a_true_status_for_each_registration(
 async fn is_true(observer: &raw::Client, registration: &Registration, weight: u32) -> bool {
     let Ok((data, stat)) = observer.get(registration.path().as_str()).await else { return false };
     let read = Plain.decode(registration.path().name(), &data).unwrap().instance;
-    let is_in_status = matches!(registration.status(), Status::Registered { czxid, session }
+    let is_in_status = matches!(registration.status(), RegistrationStatus::Registered { czxid, session }
         if czxid.0 == stat.czxid && session.0 == stat.ephemeral_owner);
     is_in_status && read.weight() == weight && read.owner().is_some()
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::*;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use registry::{Socket, Status};
+use registry::{RegistrationStatus, Socket};
 use zk_testing::raw;
 
 /// The values by name and labels, summed up: a snapshot of the recorder has the changes since the last one.
@@ -65,7 +65,7 @@ async fn metrics_count_registrations_by_status_and_their_events() {
     conflict(&in_conflict).await;
     admin.set_acl(ROOT, &[read_and_admin()]).await.unwrap();
     let denied = service.registrar.register(instance(10), Socket::Unvouched).unwrap();
-    status_where(&denied, |status| matches!(status, Status::Pending { trouble: Some(_) })).await;
+    status_where(&denied, |status| matches!(status, RegistrationStatus::Pending { trouble: Some(_) })).await;
     let second = totals.look();
     assert_eq!(second["registry_lost_total root=/go_servers"], 1.0);
     assert_eq!(second["registry_created_total root=/go_servers"], 4.0);
@@ -83,7 +83,7 @@ async fn metrics_count_registrations_by_status_and_their_events() {
     assert_eq!(third["registry_registrations root=/go_servers status=registered"], 0.0);
     service.zk.close(Duration::from_millis(100)).await.unwrap_err();
     for registration in registrations.iter().chain([&in_conflict, &denied]) {
-        status_where(registration, Status::is_final).await;
+        status_where(registration, RegistrationStatus::is_final).await;
     }
     let last = totals.look();
     let gauges = last.iter().filter(|(name, _)| name.starts_with("registry_registrations"));

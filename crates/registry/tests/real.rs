@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::*;
 use instance::{Format, Instance, Plain};
-use registry::{Config, RegisterError, Registrar, Socket, Status};
+use registry::{RegisterError, Registrar, RegistrarConfig, RegistrationStatus, Socket};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Phase, Zk, ZnodePath};
@@ -23,7 +23,7 @@ async fn a_reconnect_in_the_same_session_writes_nothing() {
 
     proxy.clear();
     proxy.cut().await;
-    status_where(&registration, |status| *status == Status::Unconfirmed).await;
+    status_where(&registration, |status| *status == RegistrationStatus::Unconfirmed).await;
     registered(&registration).await;
     assert_eq!(service.zk.state().reconnects, 1);
     assert_eq!(assert_in_place(&observer, &service).await, before);
@@ -109,7 +109,7 @@ async fn fault_21_a_deregistered_instance_stays_deregistered_after_a_lost_reply(
     service.zk.connected().await.unwrap().sync(&ZnodePath::root()).await.unwrap();
     assert!(observer.exists(NODE).await.unwrap().is_none());
     assert_eq!(writes(&proxy), []);
-    assert_eq!(registration.status(), Status::Deregistered);
+    assert_eq!(registration.status(), RegistrationStatus::Deregistered);
     assert!(matches!(registration.registered().await, Err(RegisterError::Deregistered(_))));
     assert!(matches!(registration.update(named()), Err(RegisterError::Deregistered(_))));
 }
@@ -144,16 +144,16 @@ async fn fault_24_the_audit_restores_a_znode_whose_watch_event_was_lost() {
 #[tokio::test]
 async fn fault_24_a_deleted_znode_is_pending_until_it_is_created_again() {
     let Some((_server, proxy, observer)) = with_proxy().await else { return };
-    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
+    let config = zk_core::ZkConfig::new(&proxy.connect_string()).unwrap();
     let zk = Zk::start(config.with_operation_timeout(3 * SOON).unwrap()).unwrap();
-    let config = Config::new(ZnodePath::parse(ROOT).unwrap());
+    let config = RegistrarConfig::new(ZnodePath::parse(ROOT).unwrap());
     let config = config.with_audit_interval(Duration::from_millis(400)).unwrap();
     let registration = Registrar::new(zk, config).register(named(), Socket::Unvouched).unwrap();
     registered(&registration).await;
     proxy.drop_events();
     proxy.on(Match::creates(), Action::SwallowReply);
     observer.delete(NODE, None).await.unwrap();
-    status_where(&registration, |status| *status == Status::Pending { trouble: None }).await;
+    status_where(&registration, |status| *status == RegistrationStatus::Pending { trouble: None }).await;
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn fault_26_a_registration_that_ends_before_it_had_the_name_leaves_its_suc
     registered(&registration).await;
     let before = assert_in_place(&observer, &second).await;
     proxy.pass().await.unwrap();
-    status_where(&ended, |status| *status == Status::Deregistered).await;
+    status_where(&ended, |status| *status == RegistrationStatus::Deregistered).await;
     assert_eq!(assert_in_place(&observer, &second).await, before);
 }
 
@@ -269,7 +269,7 @@ async fn closing_the_link_ends_registrations_as_deregistered_or_abandoned() {
     let registration = first.register();
     registered(&registration).await;
     first.zk.close(SOON).await.unwrap();
-    status_where(&registration, |status| *status == Status::Deregistered).await;
+    status_where(&registration, |status| *status == RegistrationStatus::Deregistered).await;
     assert!(observer.exists(NODE).await.unwrap().is_none());
 
     let second = one_service(&server.connect_string());
@@ -277,7 +277,7 @@ async fn closing_the_link_ends_registrations_as_deregistered_or_abandoned() {
     registered(&registration).await;
     server.kill().await;
     second.zk.close(Duration::from_millis(100)).await.unwrap_err();
-    status_where(&registration, |status| *status == Status::Abandoned).await;
+    status_where(&registration, |status| *status == RegistrationStatus::Abandoned).await;
     registration.deregister(SOON).await.unwrap_err();
     assert!(matches!(registration.update(named()), Err(RegisterError::Deregistered(_))));
 }
@@ -388,7 +388,7 @@ async fn a_conflict_is_pending_while_the_link_is_down() {
     let registration = service.register();
     conflict(&registration).await;
     proxy.refuse().await;
-    status_where(&registration, |status| *status == Status::Pending { trouble: None }).await;
+    status_where(&registration, |status| *status == RegistrationStatus::Pending { trouble: None }).await;
     proxy.pass().await.unwrap();
     conflict(&registration).await;
 }
@@ -424,7 +424,7 @@ async fn deregister_returns_at_once_if_zookeeper_was_never_reached() {
     let registration = service.register();
     let mut states = service.zk.states();
     timeout(SOON, states.wait_for(|state| state.trouble.is_some())).await.unwrap();
-    assert_eq!(registration.status(), Status::Pending { trouble: None });
+    assert_eq!(registration.status(), RegistrationStatus::Pending { trouble: None });
     timeout(Duration::from_secs(1), registration.deregister(SOON)).await.expect("at once").unwrap();
 }
 
@@ -442,6 +442,6 @@ async fn deregister_fails_if_zookeeper_does_not_confirm_in_time() {
     timeout(SOON, states.wait_for(|state| state.phase == Phase::Suspended)).await.unwrap();
     // The keeper goes on, and deletes the znode when it can.
     server.start_again().await.unwrap();
-    status_where(&registration, |status| *status == Status::Deregistered).await;
+    status_where(&registration, |status| *status == RegistrationStatus::Deregistered).await;
     assert!(observer(&server).await.exists(NODE).await.unwrap().is_none());
 }

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::*;
-use registry::{Config, RegisterError, Registrar, Socket, Status, TroubleKind};
+use registry::{RegisterError, Registrar, RegistrarConfig, RegistrationStatus, Socket, TroubleKind};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Acl, Auth, Zk, ZnodePath};
 use zk_testing::raw::{self, permission};
@@ -15,8 +15,8 @@ use zk_testing::raw::{self, permission};
 /// The longest wait between two attempts, and a second.
 const BOUND: Duration = Duration::from_secs(2);
 
-fn denied(status: &Status) -> bool {
-    matches!(status, Status::Pending { trouble: Some(trouble) } if trouble.kind() == TroubleKind::Denied)
+fn denied(status: &RegistrationStatus) -> bool {
+    matches!(status, RegistrationStatus::Pending { trouble: Some(trouble) } if trouble.kind() == TroubleKind::Denied)
 }
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn fault_27_a_denied_create_is_reported_affects_no_other_registration_and_
 
     let refused = service.registrar.register(instance(2), Socket::Unvouched).unwrap();
     let status = status_where(&refused, denied).await;
-    let Status::Pending { trouble: Some(trouble) } = status else { unreachable!() };
+    let RegistrationStatus::Pending { trouble: Some(trouble) } = status else { unreachable!() };
     assert_eq!(trouble.to_string(), format!("create {}: access denied", refused.path()));
 
     // Others go on: those that are registered, their updates, and other roots.
@@ -77,10 +77,10 @@ async fn fault_27_a_thousand_denied_registrations_send_bounded_requests() {
 async fn fault_27_a_root_of_another_identity_is_denied_until_it_is_opened() {
     let Some((server, admin)) = with_server().await else { return };
     let start = |user: &str| {
-        let config = zk_core::Config::new(&server.connect_string()).unwrap();
+        let config = zk_core::ZkConfig::new(&server.connect_string()).unwrap();
         let config = config.with_session_timeout(2 * SESSION).unwrap();
         let zk = Zk::start(config.with_auth(Auth::digest(user, "secret").unwrap())).unwrap();
-        let config = Config::new(ZnodePath::parse(ROOT).unwrap()).with_acl(Acl::Creator);
+        let config = RegistrarConfig::new(ZnodePath::parse(ROOT).unwrap()).with_acl(Acl::Creator);
         Registrar::new(zk, config)
     };
     let owner = start("owner").register(instance(1), Socket::Unvouched).unwrap();
@@ -115,9 +115,9 @@ async fn fault_27_a_denied_take_over_is_reported_and_waits_for_the_end_of_the_ol
 
     let service = service(&server.connect_string(), NO_AUDITS);
     let registration = service.register_vouched();
-    let is_reported = |status: &Status| matches!(status, Status::Pending { trouble: Some(trouble) } if trouble.kind() == TroubleKind::TakeOverDenied);
+    let is_reported = |status: &RegistrationStatus| matches!(status, RegistrationStatus::Pending { trouble: Some(trouble) } if trouble.kind() == TroubleKind::TakeOverDenied);
     let status = status_where(&registration, is_reported).await;
-    let Status::Pending { trouble: Some(trouble) } = status else { unreachable!() };
+    let RegistrationStatus::Pending { trouble: Some(trouble) } = status else { unreachable!() };
     assert!(trouble.to_string().starts_with("take over /go_servers/127.0.0.1:8897: "), "{trouble}");
     assert_eq!(admin.exists(registration.path().as_str()).await.unwrap(), stale);
     // The znode ends with the session of the dead one.
@@ -128,9 +128,9 @@ async fn fault_27_a_denied_take_over_is_reported_and_waits_for_the_end_of_the_ol
 async fn a_znode_that_was_taken_over_has_the_configured_acl() {
     let Some((server, proxy, admin)) = with_proxy().await else { return };
     let start = |hosts: &str| {
-        let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(2 * SESSION).unwrap();
+        let config = zk_core::ZkConfig::new(hosts).unwrap().with_session_timeout(2 * SESSION).unwrap();
         let zk = Zk::start(config.with_auth(Auth::digest("ann", "secret").unwrap())).unwrap();
-        Registrar::new(zk, Config::new(ZnodePath::parse(ROOT).unwrap()).with_acl(Acl::Creator))
+        Registrar::new(zk, RegistrarConfig::new(ZnodePath::parse(ROOT).unwrap()).with_acl(Acl::Creator))
     };
     let register = |registrar: &Registrar| registrar.register(named(), vouched()).unwrap();
     let dead = start(&proxy.connect_string());
@@ -164,7 +164,7 @@ async fn a_rival_that_hides_its_data_is_a_conflict() {
 /// Row 32: a payload that is too large costs no connection.
 #[tokio::test]
 async fn a_payload_over_the_limit_is_refused_before_anything_is_sent() {
-    let zk = Zk::start(zk_core::Config::new("127.0.0.1:1").unwrap()).unwrap();
+    let zk = Zk::start(zk_core::ZkConfig::new("127.0.0.1:1").unwrap()).unwrap();
     let large = || instance(1).with_tag("large", "x".repeat(instance::MAX_DATA));
     let registrar = registrar(&zk, ROOT, NO_AUDITS);
     let refused = registrar.register(large(), Socket::Unvouched).unwrap_err();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use in_virtual_time::*;
 use instance::Instance;
-use registry::{RegisterError, Registration, Socket, Status, TroubleKind};
+use registry::{RegisterError, Registration, RegistrationStatus, Socket, TroubleKind};
 use simulation::{Fault, Match, Verb, Version};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{ErrorKind, EventKind};
@@ -242,7 +242,7 @@ async fn a_deregistration_whose_reply_is_lost_is_looked_into() {
         let after: &[Verb] = if was_done { &[Verb::Stat] } else { &[Verb::Stat, Verb::Delete] };
         let seen = service.about(&registration, mark);
         assert_eq!(seen[1..], *after, "{fault:?}");
-        assert_eq!(registration.status(), Status::Deregistered);
+        assert_eq!(registration.status(), RegistrationStatus::Deregistered);
     }
 }
 
@@ -366,7 +366,9 @@ async fn a_shutdown_deregisters_everything_and_ends_every_task() {
     let clone = service.registrar.clone();
     clone.shutdown(SOON).await.unwrap();
     assert_eq!(service.ensemble.operator().children(ROOT), [""; 0]);
-    assert!(registrations.iter().all(|registration| registration.status() == Status::Deregistered));
+    assert!(
+        registrations.iter().all(|registration| registration.status() == RegistrationStatus::Deregistered)
+    );
     assert_eq!(with_all - tasks(), MANY + 1, "the keepers, and the registrar's task");
     let refused = service.registrar.register(instance(1), Socket::Unvouched).unwrap_err();
     assert!(matches!(refused, registry::RegisterError::ShutDown), "{refused}");
@@ -386,7 +388,7 @@ async fn a_shutdown_says_how_many_are_left_and_goes_on() {
     assert!(!registrations.iter().any(|registration| service.exists(registration)));
 }
 
-// === Status ===
+// === RegistrationStatus ===
 
 #[tokio::test(start_paused = true)]
 async fn registrations_are_unconfirmed_while_the_shared_watch_cannot_be_set_again() {
@@ -401,7 +403,10 @@ async fn registrations_are_unconfirmed_while_the_shared_watch_cannot_be_set_agai
     }
     let reconnects = service.zk.state().reconnects;
     let mut status = registrations[MANY - 1].statuses();
-    timeout(SOON, status.wait_for(|status| *status == Status::Unconfirmed)).await.unwrap().unwrap();
+    timeout(SOON, status.wait_for(|status| *status == RegistrationStatus::Unconfirmed))
+        .await
+        .unwrap()
+        .unwrap();
     assert!(stuck.fired());
     stuck.lift();
     all_registered(&registrations).await;
@@ -416,7 +421,7 @@ async fn a_denied_update_is_reported_and_the_leave_of_that_znode_is_a_plain_dele
     let read_only = simulation::Acl::new(zk_wire::permission::READ, "world", "anyone");
     operator.set_acl(registration.path(), [read_only]).unwrap();
     registration.update(instance(0).with_weight(7)).unwrap();
-    let is_denied = |status: &Status| matches!(status, Status::Pending { trouble: Some(trouble) } if trouble.kind() == TroubleKind::Denied);
+    let is_denied = |status: &RegistrationStatus| matches!(status, RegistrationStatus::Pending { trouble: Some(trouble) } if trouble.kind() == TroubleKind::Denied);
     timeout(SOON, registration.statuses().wait_for(is_denied)).await.unwrap().unwrap();
     let mark = service.mark();
     registration.deregister(SOON).await.unwrap();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use in_virtual_time::*;
 use instance::{DecodeError, Decoded, EncodeError, Encoded, Endpoint, Format, Instance, Plain};
-use registry::{Config, RegisterError, Registrar, Registration, Socket, Status};
+use registry::{RegisterError, Registrar, RegistrarConfig, Registration, RegistrationStatus, Socket};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
@@ -39,8 +39,9 @@ impl Format for Panicking {
 
 /// Checks that a registration shows the end of its task, and that no call waits for it.
 async fn assert_abandoned(registration: &Registration) {
-    let is_final = async { registration.statuses().wait_for(Status::is_final).await.unwrap().clone() };
-    assert_eq!(timeout(SOON, is_final).await.unwrap(), Status::Abandoned);
+    let is_final =
+        async { registration.statuses().wait_for(RegistrationStatus::is_final).await.unwrap().clone() };
+    assert_eq!(timeout(SOON, is_final).await.unwrap(), RegistrationStatus::Abandoned);
     let waits = async {
         assert!(matches!(registration.registered().await, Err(RegisterError::Deregistered(_))));
         assert!(matches!(registration.updated().await, Err(RegisterError::Deregistered(_))));
@@ -55,7 +56,7 @@ async fn assert_abandoned(registration: &Registration) {
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_format_abandons_its_registration_and_no_other() {
     let service = Service::on(even());
-    let config = || Config::new(path(ROOT));
+    let config = || RegistrarConfig::new(path(ROOT));
     let registrar = Registrar::with_format(service.zk.clone(), config(), Box::new(Panicking));
     let register = |i| registrar.register(instance(i), Socket::Unvouched).unwrap();
     let others = [register(1)];

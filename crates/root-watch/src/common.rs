@@ -7,14 +7,14 @@ use tokio::time::Instant;
 use zk_core::time::jittered;
 use zk_core::{Backoff, Error};
 
-use crate::config::{Config, Lists};
+use crate::config::{Lists, RootWatchConfig};
 use crate::count::Count;
 use crate::io::Effect;
 use crate::update::{ListReason, Listing, Update, Watched};
 
 #[derive(Debug)]
 pub(crate) struct Common {
-    pub(crate) config: Config,
+    pub(crate) config: RootWatchConfig,
     pub(crate) rng: SmallRng,
     pub(crate) count: Count,
     /// Something was missed, or may have been: a list is owed, or at least the report of a gap. Kept over
@@ -40,7 +40,7 @@ pub(crate) enum End {
 }
 
 impl Common {
-    pub(crate) fn new(config: Config, rng: SmallRng) -> Self {
+    pub(crate) fn new(config: RootWatchConfig, rng: SmallRng) -> Self {
         Self {
             config,
             rng,

@@ -10,7 +10,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// What is followed, and how. Every value of this type is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct RootWatchConfig {
     pub(crate) root: ZnodePath,
     pub(crate) lists: Lists,
     pub(crate) audit_interval: Duration,
@@ -28,7 +28,7 @@ pub enum Lists {
     AuditOnly,
 }
 
-impl Config {
+impl RootWatchConfig {
     /// The default audit interval: 30 s.
     pub const DEFAULT_AUDIT_INTERVAL: Duration = Duration::from_secs(30);
 

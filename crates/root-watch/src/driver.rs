@@ -9,7 +9,7 @@ use tracing::trace;
 use zk_core::time::until;
 use zk_core::{Connection, Zk, ZnodePath};
 
-use crate::config::Config;
+use crate::config::RootWatchConfig;
 use crate::io::{Effect, Input, Record};
 use crate::machine::Machine;
 use crate::requests::{Reply, Requests};
@@ -43,7 +43,7 @@ impl fmt::Debug for RootWatch {
 
 impl RootWatch {
     /// Follows nothing yet: see [`set_followed`](Self::set_followed).
-    pub fn new(zk: &Zk, config: Config) -> Self {
+    pub fn new(zk: &Zk, config: RootWatchConfig) -> Self {
         let root = config.root.clone();
         let machine = Machine::new(config, zk.sources().rng());
         let (watches, requests) = (Watches::default(), Requests::default());

@@ -8,10 +8,10 @@
 //! # let server = zk_embedded::Server::start().await?;
 //! # let hosts = server.connect_string();
 //! use std::collections::BTreeSet;
-//! use root_watch::{Config, Lists, RootWatch, Update};
+//! use root_watch::{RootWatchConfig, Lists, RootWatch, Update};
 //!
-//! let zk = zk_core::Zk::start(zk_core::Config::new(&hosts)?)?;
-//! let mut watch = RootWatch::new(&zk, Config::new("/go_servers".parse()?, Lists::Always));
+//! let zk = zk_core::Zk::start(zk_core::ZkConfig::new(&hosts)?)?;
+//! let mut watch = RootWatch::new(&zk, RootWatchConfig::new("/go_servers".parse()?, Lists::Always));
 //! watch.set_followed(true);
 //! let mut names = BTreeSet::new();
 //! loop {
@@ -102,7 +102,7 @@ mod told;
 mod update;
 mod watches;
 
-pub use config::{Config, Lists};
+pub use config::{Lists, RootWatchConfig};
 pub use driver::RootWatch;
 pub use update::{ListReason, Listing, Live, Update, Watched};
 

@@ -22,7 +22,7 @@ use tracing::debug;
 use zk_core::{Error, ErrorKind};
 
 use crate::common::{Common, End};
-use crate::config::Config;
+use crate::config::RootWatchConfig;
 use crate::follow::Follow;
 use crate::io::{Effect, Input};
 use crate::one_shot::OneShots;
@@ -58,7 +58,7 @@ enum Stage {
 }
 
 impl Machine {
-    pub(crate) fn new(config: Config, rng: SmallRng) -> Self {
+    pub(crate) fn new(config: RootWatchConfig, rng: SmallRng) -> Self {
         let common = Common::new(config, rng);
         Self { common, stage: Stage::Unlinked, followed: false, recursive: false, refused_in: 0 }
     }

@@ -27,7 +27,7 @@ async fn serve() -> (Server, Proxy, raw::Client) {
 }
 
 fn link(proxy: &Proxy) -> Zk {
-    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
+    let config = zk_core::ZkConfig::new(&proxy.connect_string()).unwrap();
     Zk::start(config.with_session_timeout(SESSION).unwrap()).unwrap()
 }
 

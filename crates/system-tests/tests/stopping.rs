@@ -106,8 +106,8 @@ async fn every_stop_signal_deregisters_the_server_and_closes_its_session() {
 
 /// Follows the records of the root.
 fn follow(zk: &Server) -> (Zk, Discovery) {
-    let link = Zk::start(zk_core::Config::new(&zk.connect_string()).unwrap()).unwrap();
-    let config = discovery::Config::new("/go_servers".parse().unwrap()).with_records(Records::Read);
+    let link = Zk::start(zk_core::ZkConfig::new(&zk.connect_string()).unwrap()).unwrap();
+    let config = discovery::DiscoveryConfig::new("/go_servers".parse().unwrap()).with_records(Records::Read);
     // One-shot watches do not see that a leave is told.
     let config = config.with_hold(Duration::ZERO).unwrap();
     let discovery = Discovery::start(link.clone(), config);

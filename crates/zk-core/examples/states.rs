@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
-use zk_core::{Acl, Config, Zk, ZnodePath};
+use zk_core::{Acl, Zk, ZkConfig, ZnodePath};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let hosts = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:2181".into());
-    let zk = Zk::start(Config::new(&hosts)?)?;
+    let zk = Zk::start(ZkConfig::new(&hosts)?)?;
 
     let mut states = zk.states();
     let printer = tokio::spawn(async move {

@@ -14,8 +14,8 @@ mod sasl;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub use error::ConfigError;
-pub use host::Host;
+pub use error::ZkConfigError;
+pub use host::ZkHost;
 #[cfg(feature = "sasl")]
 pub use sasl::Sasl;
 #[cfg(feature = "tls")]
@@ -29,8 +29,8 @@ const OPERATION_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100).
 
 /// The ensemble to connect to, and how. Checked: every value of this type is usable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
-    hosts: Vec<Host>,
+pub struct ZkConfig {
+    hosts: Vec<ZkHost>,
     chroot: ZnodePath,
     session_timeout: Duration,
     operation_timeout: Option<Duration>,
@@ -59,7 +59,7 @@ pub struct Auth {
     pub(crate) secret: Vec<u8>,
 }
 
-impl Config {
+impl ZkConfig {
     /// The session timeout that a link requests unless [`with_session_timeout`](Self::with_session_timeout) sets
     /// another one: 10 s.
     pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,7 +83,7 @@ impl Config {
     /// * a `scheme://` prefix: `with_tls` enables TLS for all hosts.
     ///
     /// No error repeats text that may be a password.
-    pub fn new(connect_string: &str) -> Result<Self, ConfigError> {
+    pub fn new(connect_string: &str) -> Result<Self, ZkConfigError> {
         let (hosts, chroot) = connect_string::parse(connect_string)?;
         Self::from_hosts(hosts, chroot)
     }
@@ -92,9 +92,9 @@ impl Config {
     ///
     /// # Errors
     /// If there are no hosts.
-    pub fn from_hosts(hosts: Vec<Host>, chroot: ZnodePath) -> Result<Self, ConfigError> {
+    pub fn from_hosts(hosts: Vec<ZkHost>, chroot: ZnodePath) -> Result<Self, ZkConfigError> {
         if hosts.is_empty() {
-            return Err(ConfigError::NoHosts);
+            return Err(ZkConfigError::NoHosts);
         }
         Ok(Self {
             hosts,
@@ -116,7 +116,7 @@ impl Config {
     ///
     /// # Errors
     /// Outside 1 s to 1 h.
-    pub fn with_session_timeout(mut self, timeout: Duration) -> Result<Self, ConfigError> {
+    pub fn with_session_timeout(mut self, timeout: Duration) -> Result<Self, ZkConfigError> {
         check("a session timeout", timeout, SESSION_TIMEOUTS)?;
         self.session_timeout = timeout;
         Ok(self)
@@ -126,7 +126,7 @@ impl Config {
     ///
     /// # Errors
     /// Outside 100 ms to 1 h.
-    pub fn with_operation_timeout(mut self, timeout: Duration) -> Result<Self, ConfigError> {
+    pub fn with_operation_timeout(mut self, timeout: Duration) -> Result<Self, ZkConfigError> {
         check("an operation timeout", timeout, OPERATION_TIMEOUTS)?;
         self.operation_timeout = Some(timeout);
         Ok(self)
@@ -163,7 +163,7 @@ impl Config {
     }
 
     /// The host list.
-    pub fn hosts(&self) -> &[Host] {
+    pub fn hosts(&self) -> &[ZkHost] {
         &self.hosts
     }
 
@@ -174,7 +174,7 @@ impl Config {
 
     /// Hosts and chroot as one text, in their configured order.
     pub fn connect_string(&self) -> String {
-        let hosts: Vec<_> = self.hosts.iter().map(Host::to_string).collect();
+        let hosts: Vec<_> = self.hosts.iter().map(ZkHost::to_string).collect();
         let chroot = if self.chroot.is_root() { "" } else { self.chroot.as_str() };
         format!("{}{chroot}", hosts.join(","))
     }
@@ -207,11 +207,11 @@ impl Config {
     }
 }
 
-fn check(what: &'static str, value: Duration, range: RangeInclusive<Duration>) -> Result<(), ConfigError> {
+fn check(what: &'static str, value: Duration, range: RangeInclusive<Duration>) -> Result<(), ZkConfigError> {
     if range.contains(&value) {
         return Ok(());
     }
-    Err(ConfigError::Timeout { what, value, min: *range.start(), max: *range.end() })
+    Err(ZkConfigError::Timeout { what, value, min: *range.start(), max: *range.end() })
 }
 
 impl Auth {
@@ -219,10 +219,10 @@ impl Auth {
     ///
     /// # Errors
     /// If the user is empty or contains a colon.
-    pub fn digest(user: &str, password: &str) -> Result<Self, ConfigError> {
+    pub fn digest(user: &str, password: &str) -> Result<Self, ZkConfigError> {
         match user {
-            "" => Err(ConfigError::Auth("the user is empty")),
-            _ if user.contains(':') => Err(ConfigError::Auth("the user contains a colon")),
+            "" => Err(ZkConfigError::Auth("the user is empty")),
+            _ if user.contains(':') => Err(ZkConfigError::Auth("the user contains a colon")),
             _ => Ok(Self { scheme: "digest", secret: format!("{user}:{password}").into_bytes() }),
         }
     }
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn debug_output_shows_no_secret() {
-        let config = Config::new("zk").unwrap().with_auth(Auth::digest("user", "hunter2").unwrap());
+        let config = ZkConfig::new("zk").unwrap().with_auth(Auth::digest("user", "hunter2").unwrap());
         assert!(!format!("{config:?}").contains("hunter2"));
         assert!(Auth::digest("a:b", "c").is_err());
     }

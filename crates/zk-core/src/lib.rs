@@ -7,9 +7,9 @@
 //! # let server = zk_embedded::Server::start().await?;
 //! # let hosts = &server.connect_string();
 //! use std::time::Duration;
-//! use zk_core::{Acl, Config, ZnodePath, Zk};
+//! use zk_core::{Acl, ZkConfig, ZnodePath, Zk};
 //!
-//! let zk = Zk::start(Config::new(hosts)?)?; // "zk1:2181,zk2:2181,zk3:2181/app"
+//! let zk = Zk::start(ZkConfig::new(hosts)?)?; // "zk1:2181,zk2:2181,zk3:2181/app"
 //! let connection = zk.connected().await?;
 //! connection.create_ephemeral(&ZnodePath::parse("/here")?, b"", Acl::Open).await?;
 //! zk.close(Duration::from_secs(2)).await?; // The session has ended, and "/here" is deleted.
@@ -88,7 +88,7 @@
 //! * **Not included:** locks, elections, sequential znodes, transactions in general, Kerberos.
 //!
 //! # Features, metrics, other transports
-//! Cargo features, off by default: `sasl` (`Config::with_sasl`, DIGEST-MD5) and `tls` (`Config::with_tls`, rustls with
+//! Cargo features, off by default: `sasl` (`ZkConfig::with_sasl`, DIGEST-MD5) and `tls` (`ZkConfig::with_tls`, rustls with
 //! aws-lc; a program with its own rustls provider installs it before [`Zk::start`]). [`Zk::start_on`] accepts another
 //! [`transport`], for example in virtual time: nothing above it depends on threads and sockets.
 //!
@@ -120,7 +120,7 @@ pub use backoff::Backoff;
 pub use config::Sasl;
 #[cfg(feature = "tls")]
 pub use config::Tls;
-pub use config::{Auth, Config, ConfigError, Host, ServerVersion};
+pub use config::{Auth, ServerVersion, ZkConfig, ZkConfigError, ZkHost};
 pub use connection::{Connection, MAX_DATA, MAX_READS};
 pub use error::{Error, ErrorKind, Outcome};
 pub use fd_reserve::{FdReserve, fd_reserve};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::config::Config;
+use crate::config::ZkConfig;
 use crate::connection::{Connection, Scope};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
@@ -47,7 +47,7 @@ impl Zk {
     ///
     /// # Panics
     /// Outside a tokio runtime with time and I/O enabled.
-    pub fn start(config: Config) -> Result<Self, StartError> {
+    pub fn start(config: ZkConfig) -> Result<Self, StartError> {
         let ensemble = Arc::new(Apache::new(&config)?);
         Ok(Self::supervise(ensemble, config.chroot().clone(), config.operation_timeout(), Sources::system()))
     }

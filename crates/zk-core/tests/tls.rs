@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::{SOON, config, connected, path, state_within, trouble};
-use zk_core::{Acl, Config, ConfigError, State, Tls, Zk};
+use zk_core::{Acl, State, Tls, Zk, ZkConfig, ZkConfigError};
 use zk_testing::Server;
 use zk_testing::tls::{Authority, ClientAuth};
 
@@ -16,7 +16,7 @@ async fn server(authority: &Authority, names: &[&str], client_auth: ClientAuth) 
     Server::builder().tls(&identity, authority.certificate_pem(), client_auth).start().await.unwrap()
 }
 
-fn secure(server: &Server, host: &str) -> Config {
+fn secure(server: &Server, host: &str) -> ZkConfig {
     config(&format!("{host}:{}", server.secure_addr().unwrap().port()))
 }
 
@@ -32,7 +32,7 @@ async fn a_link_connects_by_name_and_by_address_and_resumes_its_session_after_a_
     let server = Server::builder().tls(&identity, authority.certificate_pem(), ClientAuth::None);
     // The session must outlive the start of a server on a busy machine, whose first handshakes are slow.
     let mut server = server.tick(Duration::from_secs(1)).start().await.unwrap();
-    let patient = |config: Config| config.with_session_timeout(Duration::from_secs(20)).unwrap();
+    let patient = |config: ZkConfig| config.with_session_timeout(Duration::from_secs(20)).unwrap();
     for host in ["localhost", "127.0.0.1"] {
         let config = patient(secure(&server, host)).with_tls(trusting(&authority));
         let zk = Zk::start(config).unwrap();
@@ -107,7 +107,7 @@ fn unusable_certificates_and_keys_are_refused_by_the_constructors_and_no_key_is_
     let authority = Authority::new().unwrap();
     let ann = authority.issue_client("ann").unwrap();
     let bob = authority.issue_client("bob").unwrap();
-    let refused = |result: Result<Tls, ConfigError>| result.unwrap_err().to_string();
+    let refused = |result: Result<Tls, ZkConfigError>| result.unwrap_err().to_string();
     assert!(refused(Tls::from_pem("")).contains("certificate authority"));
     assert!(refused(Tls::from_pem("-----BEGIN CERTIFICATE-----\nAAAA")).contains("certificate authority"));
     let trusting = || trusting(&authority);

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use balance::{Change, Strategy};
+use balance::{EntryChange, Strategy};
 use tokio::time::Instant;
 
 use crate::timing::median;
@@ -14,7 +14,7 @@ pub(crate) fn measure(size: usize, times: usize) {
     let memory = allocation_counter::measure(|| made = Some(balancer(size, Strategy::Random)));
     let balancer = made.unwrap();
     let mut reader = balancer.reader();
-    let mut timed = |change: &dyn Fn(usize) -> Change<_, ()>| {
+    let mut timed = |change: &dyn Fn(usize) -> EntryChange<_, ()>| {
         let mut micros: Vec<f64> = (0..times)
             .map(|number| {
                 let change = change(number);
@@ -26,9 +26,9 @@ pub(crate) fn measure(size: usize, times: usize) {
             .collect();
         median(&mut micros)
     };
-    let insert = timed(&|number| Change::Insert(address(size + number), ()));
-    let value = timed(&|number| Change::Insert(address(number * 7919 % size), ()));
-    let remove = timed(&|number| Change::Remove(address(size + number * 7919 % times)));
+    let insert = timed(&|number| EntryChange::Insert(address(size + number), ()));
+    let value = timed(&|number| EntryChange::Insert(address(number * 7919 % size), ()));
+    let remove = timed(&|number| EntryChange::Remove(address(size + number * 7919 % times)));
     let began = Instant::now();
     balancer.update((0..size).map(|number| (address(number), ())));
     black_box(reader.choose().unwrap().key());

@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use balance::{Balancer, Candidates, Change, Config, Context, Picker, Reader, Strategy};
+use balance::{Balancer, BalancerConfig, Candidates, Context, EntryChange, Picker, Reader, Strategy};
 
 use floor::Floor;
 use timing::{Batch, scaling, side_by_side};
@@ -45,10 +45,10 @@ fn address(number: usize) -> SocketAddr {
 }
 
 fn balancer(size: usize, strategy: Strategy) -> Balancer<SocketAddr, ()> {
-    with(Config::new(strategy), size)
+    with(BalancerConfig::new(strategy), size)
 }
 
-fn with(config: Config, size: usize) -> Balancer<SocketAddr, ()> {
+fn with(config: BalancerConfig, size: usize) -> Balancer<SocketAddr, ()> {
     let balancer = Balancer::new(config.with_seed(1));
     balancer.update((0..size).map(|number| (address(number), ())));
     balancer
@@ -98,14 +98,15 @@ fn guarded(size: usize, slices: usize) {
         println!("pick of two, {:7} N = {size:>7}: {compared}", ends.name());
     }
     // The others have no floor of their own.
-    let others = Strategy::ALL.into_iter().map(|strategy| (strategy.to_string(), Config::new(strategy)));
-    let limited = Config::default().with_max_in_flight(100).unwrap();
-    let slow = Config::default().with_slow_start(Duration::from_secs(3600)).unwrap();
+    let others =
+        Strategy::ALL.into_iter().map(|strategy| (strategy.to_string(), BalancerConfig::new(strategy)));
+    let limited = BalancerConfig::default().with_max_in_flight(100).unwrap();
+    let slow = BalancerConfig::default().with_slow_start(Duration::from_secs(3600)).unwrap();
     let limited = [("random, with a limit".to_owned(), limited), ("random, in slow start".to_owned(), slow)];
     for (name, config) in others.chain(limited) {
         let mut two = floor.reader(1);
         let ours = with(config, size);
-        ours.apply([Change::Insert(address(size), ())]);
+        ours.apply([EntryChange::Insert(address(size), ())]);
         let mut reader = ours.reader();
         let mut caller = 0_u64;
         let ours = &mut |n| {

@@ -28,11 +28,11 @@ use crate::strategy::StrategyPicker;
 /// ```
 /// use std::io;
 ///
-/// use balance::{Balancer, CallConfig, Caller, Config};
+/// use balance::{Balancer, CallConfig, Caller, BalancerConfig};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
-/// let balancer = Balancer::new(Config::default());
+/// let balancer = Balancer::new(BalancerConfig::default());
 /// balancer.update([("down", ()), ("up", ())]);
 /// let caller = Caller::new(balancer.reader(), CallConfig::default());
 /// let answered = caller.call(async |target| match *target.key() {

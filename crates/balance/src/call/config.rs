@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::budget::Budget;
-use crate::config::{ConfigError, MAX_TIME};
+use crate::config::{BalancerConfigError, MAX_TIME};
 
 /// How long calls may take, how often they may try, and whether they may be repeated.
 ///
@@ -46,13 +46,13 @@ impl CallConfig {
     /// [`CONNECT`](Self::CONNECT) of the attempt.
     ///
     /// # Errors
-    /// [`ConfigError`], unless 1 ms <= `attempt` <= `overall` <= 1 h.
-    pub fn new(attempt: Duration, overall: Duration) -> Result<Self, ConfigError> {
+    /// [`BalancerConfigError`], unless 1 ms <= `attempt` <= `overall` <= 1 h.
+    pub fn new(attempt: Duration, overall: Duration) -> Result<Self, BalancerConfigError> {
         if attempt < Duration::from_millis(1) {
-            return Err(ConfigError::Attempt { attempt });
+            return Err(BalancerConfigError::Attempt { attempt });
         }
         if overall < attempt || overall > MAX_TIME {
-            return Err(ConfigError::Overall { attempt, overall });
+            return Err(BalancerConfigError::Overall { attempt, overall });
         }
         Ok(Self { attempt, overall, connect: attempt.min(Self::CONNECT), ..Self::default() })
     }
@@ -60,10 +60,10 @@ impl CallConfig {
     /// Sets how long connecting may take. The operation applies it: [`Target::connect_timeout`](crate::Target::connect_timeout).
     ///
     /// # Errors
-    /// [`ConfigError::Connect`], unless 1 ms <= `connect` <= the time of an attempt.
-    pub fn with_connect(mut self, connect: Duration) -> Result<Self, ConfigError> {
+    /// [`BalancerConfigError::Connect`], unless 1 ms <= `connect` <= the time of an attempt.
+    pub fn with_connect(mut self, connect: Duration) -> Result<Self, BalancerConfigError> {
         if connect < Duration::from_millis(1) || connect > self.attempt {
-            return Err(ConfigError::Connect { connect, attempt: self.attempt });
+            return Err(BalancerConfigError::Connect { connect, attempt: self.attempt });
         }
         self.connect = connect;
         Ok(self)
@@ -80,10 +80,10 @@ impl CallConfig {
     /// Sets how many attempts a call makes, and how many refused ones in addition.
     ///
     /// # Errors
-    /// [`ConfigError::Attempts`], if one of them is 0.
-    pub fn with_max_attempts(mut self, attempts: u32, refused: u32) -> Result<Self, ConfigError> {
+    /// [`BalancerConfigError::Attempts`], if one of them is 0.
+    pub fn with_max_attempts(mut self, attempts: u32, refused: u32) -> Result<Self, BalancerConfigError> {
         if attempts == 0 || refused == 0 {
-            return Err(ConfigError::Attempts);
+            return Err(BalancerConfigError::Attempts);
         }
         (self.max_attempts, self.max_refused) = (attempts, refused);
         Ok(self)
@@ -93,10 +93,10 @@ impl CallConfig {
     /// only. It costs a retry of the budget.
     ///
     /// # Errors
-    /// [`ConfigError::Hedge`], unless 1 ms <= `after` <= the time of an attempt.
-    pub fn with_hedge_after(mut self, after: Duration) -> Result<Self, ConfigError> {
+    /// [`BalancerConfigError::Hedge`], unless 1 ms <= `after` <= the time of an attempt.
+    pub fn with_hedge_after(mut self, after: Duration) -> Result<Self, BalancerConfigError> {
         if after < Duration::from_millis(1) || after > self.attempt {
-            return Err(ConfigError::Hedge { after, attempt: self.attempt });
+            return Err(BalancerConfigError::Hedge { after, attempt: self.attempt });
         }
         self.hedge_after = Some(after);
         Ok(self)

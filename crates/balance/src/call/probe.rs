@@ -47,10 +47,10 @@ where
     /// Dropping the driver drops its probes; picks and calls make trials again.
     ///
     /// ```
-    /// # use balance::{Balancer, CallConfig, Config, Failure};
+    /// # use balance::{Balancer, CallConfig, BalancerConfig, Failure};
     /// # async fn ping(_: &str) -> Result<(), Failure> { Ok(()) }
     /// # async fn example() {
-    /// let balancer: Balancer<&str, ()> = Balancer::new(Config::default());
+    /// let balancer: Balancer<&str, ()> = Balancer::new(BalancerConfig::default());
     /// tokio::spawn(balancer.probe(&CallConfig::default(), async |target| ping(target.key()).await));
     /// # }
     /// ```

@@ -10,7 +10,7 @@ pub(crate) const MAX_TIME: Duration = Duration::from_secs(3600);
 /// A number out of range.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
-pub enum ConfigError {
+pub enum BalancerConfigError {
     /// The first ejection is too short.
     #[error("the first ejection lasts {base:?}, expected at least 1ms")]
     EjectionBase {
@@ -96,6 +96,6 @@ pub enum ConfigError {
     },
 }
 
-pub(crate) fn share(what: &'static str, share: f64) -> Result<f64, ConfigError> {
-    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(ConfigError::Share { what, share }) }
+pub(crate) fn share(what: &'static str, share: f64) -> Result<f64, BalancerConfigError> {
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(BalancerConfigError::Share { what, share }) }
 }

@@ -8,7 +8,7 @@ use super::absent::Absent;
 use super::health::Identity;
 use super::listed::Listed;
 use super::trials::{Out, QueuePlace};
-use crate::config::Config;
+use crate::config::BalancerConfig;
 use crate::ejection::{Ejection, Verdict};
 use crate::endpoint::State;
 use crate::entry::{Entry, Ticket};
@@ -24,7 +24,7 @@ pub(crate) struct Known<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V> Known<K, V> {
-    pub(super) fn new(config: &Config, rng: Rng) -> Self {
+    pub(super) fn new(config: &BalancerConfig, rng: Rng) -> Self {
         let ejection = config.ejection.clone();
         Self { ejection, rng, listed: Listed::new(config.subset), absent: Absent::default() }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::health::Identity;
 use super::tiers::Place;
-use crate::config::Config;
+use crate::config::BalancerConfig;
 use crate::entry::Entry;
 use crate::info::EndpointInfo;
 use crate::table::Standing;
@@ -57,7 +57,7 @@ impl<K, V> Member<K, V> {
 
 impl Traits {
     /// Those of a value that is in no subset yet.
-    pub(super) fn new<K, V: EndpointInfo>(config: &Config, entry: &Entry<K, V>) -> Self {
+    pub(super) fn new<K, V: EndpointInfo>(config: &BalancerConfig, entry: &Entry<K, V>) -> Self {
         let value = entry.value();
         let has = |(tag, wanted): &(String, String)| value.tag(tag) == Some(wanted);
         Self {

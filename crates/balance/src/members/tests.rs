@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::trials::MAX_TRIALS;
-use super::{Change, Health, MAX_ABSENT, Members};
-use crate::config::Config;
+use super::{EntryChange, Health, MAX_ABSENT, Members};
+use crate::config::BalancerConfig;
 use crate::ejection::Ejection;
 use crate::endpoint::State;
 use crate::entry::{Entry, Reports, Ticket};
@@ -70,7 +70,7 @@ impl Reports<u32> for Nobody {
     fn gave_up(&self, _: &u32, _: &Arc<State>, _: Ticket) {}
 }
 
-fn members<V: EndpointInfo>(config: &Config) -> Members<u32, V> {
+fn members<V: EndpointInfo>(config: &BalancerConfig) -> Members<u32, V> {
     Members::new(Arc::new(config.clone()), Weak::<Nobody>::new(), Rng::new(1))
 }
 
@@ -142,7 +142,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn config() -> impl Strategy<Value = Config> {
+fn config() -> impl Strategy<Value = BalancerConfig> {
     let ejection = (1..4_u32, 1..6_u32, prop::sample::select(&[0.1, 0.5, 1.0][..]), 0..3_u32, any::<bool>());
     let ejection = ejection.prop_map(|(hard, soft, share, max_share, is_long)| {
         let cap = Duration::from_secs(if is_long { 10 } else { 1 });
@@ -155,7 +155,7 @@ fn config() -> impl Strategy<Value = Config> {
     let subset = prop::option::of(1..4_usize);
     (ejection, any::<bool>(), any::<bool>(), subset, panic_threshold, any::<bool>()).prop_map(
         |(ejection, has_zone, has_label, subset, panic_threshold, is_slow)| {
-            let mut config = Config::new(Picking::Random).with_ejection(ejection);
+            let mut config = BalancerConfig::new(Picking::Random).with_ejection(ejection);
             if has_zone {
                 config = config.with_zone("zone", "here");
             }
@@ -208,7 +208,7 @@ fn try_first<V: EndpointInfo>(
 }
 
 impl Run {
-    fn new(config: &Config) -> Self {
+    fn new(config: &BalancerConfig) -> Self {
         let model = Model::new(config.clone(), Rng::new(1));
         Self { members: members(config), model, table: Table::default(), now: 0, calls: vec![] }
     }
@@ -217,8 +217,8 @@ impl Run {
         match step {
             Step::Apply(changes) => {
                 let change = |(key, value): (u32, Option<Value>)| match value {
-                    Some(value) => Change::Insert(key, value),
-                    None => Change::Remove(key),
+                    Some(value) => EntryChange::Insert(key, value),
+                    None => EntryChange::Remove(key),
                 };
                 self.members.apply(changes.iter().cloned().map(change), self.now);
                 self.model.apply(changes, self.now);
@@ -382,7 +382,7 @@ proptest! {
         failures in prop::collection::vec((any::<Index>(), prop::sample::select(&Failure::ALL[..])), 12..24),
         steps in prop::collection::vec(step(), 40..100),
     ) {
-        let mut run = Run::new(&Config::default());
+        let mut run = Run::new(&BalancerConfig::default());
         let whole = |incarnation| Value {
             weight: 100, zone: true, label: true, draining: false, held: false, incarnation,
         };
@@ -406,15 +406,15 @@ proptest! {
 
 #[test]
 fn only_so_many_absent_endpoints_are_remembered_and_those_that_left_first_are_forgotten_first() {
-    let mut members = members::<()>(&Config::default());
+    let mut members = members::<()>(&BalancerConfig::default());
     let more = MAX_ABSENT as u32 + 2;
     members.replace((0..=more).map(|key| (key, ())).collect(), 0);
     for index in 0..=more {
         fail(&mut members, index, Failure::Timeout, 1);
     }
     assert_eq!(members.known.out(), more as usize + 1);
-    (0..more).for_each(|key| members.apply([Change::Remove(key)], 2));
-    members.apply((0..more).map(|key| Change::Insert(key, ())), 3);
+    (0..more).for_each(|key| members.apply([EntryChange::Remove(key)], 2));
+    members.apply((0..more).map(|key| EntryChange::Insert(key, ())), 3);
     let healths = members.healths(3).map(|(entry, health, _)| (*entry.key(), health));
     let forgotten: Vec<_> = healths.filter(|(_, health)| *health == Health::InService).collect();
     assert_eq!(forgotten, [(0, Health::InService), (1, Health::InService)]);
@@ -428,7 +428,7 @@ fn fail<V: EndpointInfo>(members: &mut Members<u32, V>, key: u32, failure: Failu
 
 #[test]
 fn a_trial_that_nobody_settles_leaves_its_place_to_others_that_have_waited_longer() {
-    let mut members = members::<()>(&Config::default());
+    let mut members = members::<()>(&BalancerConfig::default());
     members.replace((0..20).map(|key| (key, ())).collect(), 0);
     (0..20).for_each(|key| fail(&mut members, key, Failure::Timeout, 0));
     let trials = |members: &mut Members<u32, ()>, now_ms| -> Vec<u32> {
@@ -446,7 +446,7 @@ fn a_trial_that_nobody_settles_leaves_its_place_to_others_that_have_waited_longe
 
 #[test]
 fn a_trial_that_is_given_up_lets_others_have_theirs() {
-    let mut members = members::<()>(&Config::default());
+    let mut members = members::<()>(&BalancerConfig::default());
     members.replace((0..3).map(|key| (key, ())).collect(), 0);
     (0..3).for_each(|key| fail(&mut members, key, Failure::Timeout, 0));
     let mut tried = std::collections::BTreeSet::new();
@@ -460,7 +460,7 @@ fn a_trial_that_is_given_up_lets_others_have_theirs() {
 
 #[test]
 fn a_failure_as_a_last_resort_does_not_end_the_trial_that_is_under_way() {
-    let mut members = members::<()>(&Config::default());
+    let mut members = members::<()>(&BalancerConfig::default());
     members.replace(IndexMap::from([(0, ())]), 0);
     fail(&mut members, 0, Failure::Timeout, 0);
     let (entry, trial) = try_first(&mut members, |_| true, 1000).unwrap();
@@ -472,23 +472,23 @@ fn a_failure_as_a_last_resort_does_not_end_the_trial_that_is_under_way() {
 
 #[test]
 fn a_trial_survives_a_short_absence_and_its_report_counts() {
-    let mut members = members::<()>(&Config::default());
+    let mut members = members::<()>(&BalancerConfig::default());
     members.replace(IndexMap::from([(0, ()), (1, ())]), 0);
     fail(&mut members, 0, Failure::Timeout, 0);
     let (entry, trial) = try_first(&mut members, |_| true, 1000).unwrap();
-    members.apply([Change::Remove(0)], 1001);
+    members.apply([EntryChange::Remove(0)], 1001);
     assert_eq!(members.known.next_trial_ms(), None);
-    members.apply([Change::Insert(0, ())], 1002);
+    members.apply([EntryChange::Insert(0, ())], 1002);
     assert!(try_first(&mut members, |_| true, 1003).is_none(), "there is one trial at a time");
-    members.apply([Change::Remove(0)], 1004);
+    members.apply([EntryChange::Remove(0)], 1004);
     assert!(members.known.recovered(&0, &entry.state, trial, 1005));
-    members.apply([Change::Insert(0, ())], 1006);
+    members.apply([EntryChange::Insert(0, ())], 1006);
     assert_eq!(members.known.out(), 0);
 }
 
 #[test]
 fn a_report_that_changes_nothing_makes_no_new_table() {
-    let mut members = members::<()>(&Config::default());
+    let mut members = members::<()>(&BalancerConfig::default());
     members.replace(IndexMap::from([(0, ()), (1, ())]), 0);
     assert!(members.take_changed());
     let entry = Arc::clone(members.healths(0).next().unwrap().0);
@@ -504,23 +504,23 @@ fn a_report_that_changes_nothing_makes_no_new_table() {
 
 #[test]
 fn an_endpoint_that_is_not_to_be_called_waits_for_no_trial() {
-    let mut members = members(&Config::default());
+    let mut members = members(&BalancerConfig::default());
     let value =
         |draining| Value { weight: 100, zone: true, label: true, draining, held: false, incarnation: None };
     members.replace(IndexMap::from([(0, value(false)), (1, value(false))]), 0);
     fail(&mut members, 0, Failure::Timeout, 0);
-    members.apply([Change::Insert(0, value(true))], 1);
+    members.apply([EntryChange::Insert(0, value(true))], 1);
     assert_eq!(members.known.next_trial_ms(), None);
     assert!(try_first(&mut members, |_| true, 1000).is_none());
     assert_eq!(members.known.out(), 1);
-    members.apply([Change::Insert(0, value(false))], 2000);
+    members.apply([EntryChange::Insert(0, value(false))], 2000);
     assert_eq!(*try_first(&mut members, |_| true, 2000).unwrap().0.key(), 0);
 }
 
 #[test]
 fn one_change_among_a_hundred_thousand_copies_a_chunk_and_no_set() {
     const N: u32 = 100_000;
-    let mut members = members::<()>(&Config::default());
+    let mut members = members::<()>(&BalancerConfig::default());
     members.replace((0..N).map(|key| (key, ())).collect(), 0);
     let chunks =
         |table: &Table<u32, ()>| -> usize { table.tiers.iter().map(|tier| tier.len.div_ceil(256)).sum() };
@@ -535,7 +535,7 @@ fn one_change_among_a_hundred_thousand_copies_a_chunk_and_no_set() {
     // One that comes, one that changes, one that leaves (and the last one takes its place), one that is ejected (so, too, and a
     // tier begins), and one more.
     for (change, at_most) in
-        [(Change::Insert(N, ()), 1), (Change::Insert(7, ()), 1), (Change::Remove(50_000), 2)]
+        [(EntryChange::Insert(N, ()), 1), (EntryChange::Insert(7, ()), 1), (EntryChange::Remove(50_000), 2)]
     {
         members.apply([change], 1);
         let after = members.table(1);

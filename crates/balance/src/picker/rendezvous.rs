@@ -23,7 +23,7 @@ const FREE: u32 = 2;
 ///
 /// This is the one strategy whose pick takes longer in a larger set, as it hashes every endpoint: 34 µs of 10,000, 3.4 ns each, measured on a
 /// shared virtual machine, where a plain loop over an array of the hashes takes 3.2 ns each.
-/// With a larger set, put a [subset](crate::Config::with_subset) in front.
+/// With a larger set, put a [subset](crate::BalancerConfig::with_subset) in front.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rendezvous {
     /// How many times the mean of calls in flight an endpoint may have, rounded up; 1.25 by default. The lower, the more even the load and the

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::BalancerConfig;
 use crate::shared::Shared;
 use crate::table::{Standing, Table, Tier};
 
@@ -41,7 +41,7 @@ impl<K, V> View<K, V> {
     }
 
     /// Ends the slow start when its time is over.
-    pub(super) fn end_slow_start(&mut self, config: &Config, now_ms: u64) {
+    pub(super) fn end_slow_start(&mut self, config: &BalancerConfig, now_ms: u64) {
         if self.is_slow && now_ms >= self.table.slow_until_ms {
             self.is_slow = false;
             self.simple = simple(&self.table, config);
@@ -50,7 +50,7 @@ impl<K, V> View<K, V> {
 }
 
 /// The tier that every pick is made from and of which every entry may be used, if there is one and no slow start; else an empty one.
-fn simple<K, V>(table: &Table<K, V>, config: &Config) -> Tier<K, V> {
+fn simple<K, V>(table: &Table<K, V>, config: &BalancerConfig) -> Tier<K, V> {
     let is_simple = table.spill == 0.0 && config.max_in_flight.is_none();
     let first = table.tiers.first().filter(|tier| is_simple && tier.standing != Standing::Refused);
     first.cloned().unwrap_or_default()

@@ -5,8 +5,8 @@ use std::future::pending;
 use std::sync::Arc;
 
 use balance::{
-    Answered, Balancer, Budget, CallConfig, CallError, Caller, Change, Config, EndpointInfo, Failure, GaveUp,
-    Health, Strategy, Target,
+    Answered, Balancer, BalancerConfig, Budget, CallConfig, CallError, Caller, EndpointInfo, EntryChange,
+    Failure, GaveUp, Health, Strategy, Target,
 };
 use parking_lot::Mutex;
 use tokio::time::{sleep, timeout};
@@ -180,7 +180,7 @@ fn no_call_fails_while_a_healthy_endpoint_is_listed_and_nothing_is_left_behind()
 }
 
 async fn live(plan: Plan, mut dice: Dice) {
-    let mut config = Config::new(plan.strategy).with_seed(dice.next());
+    let mut config = BalancerConfig::new(plan.strategy).with_seed(dice.next());
     if plan.is_limited {
         config = config.with_max_in_flight(1 + dice.below(3) as u32).unwrap();
     }
@@ -231,7 +231,11 @@ async fn disturb(plan: Plan, balancer: Balancer<Key, Info>, world: Arc<Mutex<Wor
             world.lock().moods.insert(key, dice.mood());
         }
         let info = Info { is_closed: dice.one_in(8), is_draining: dice.one_in(8), is_held: dice.one_in(8) };
-        balancer.apply([if dice.one_in(4) { Change::Remove(key) } else { Change::Insert(key, info) }]);
+        balancer.apply([if dice.one_in(4) {
+            EntryChange::Remove(key)
+        } else {
+            EntryChange::Insert(key, info)
+        }]);
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use balance::{Balancer, CallConfig, Caller, Config, EndpointStatus, Health, Strategy, Target};
+use balance::{Balancer, BalancerConfig, CallConfig, Caller, EndpointStatus, Health, Strategy, Target};
 use tokio::time::sleep;
 
 pub(crate) type Set = Balancer<&'static str, ()>;
@@ -17,7 +17,7 @@ pub(crate) fn ms(ms: u64) -> Duration {
 }
 
 pub(crate) fn balancer(keys: impl IntoIterator<Item = &'static str>) -> Set {
-    let balancer = Balancer::new(Config::new(Strategy::RoundRobin).with_seed(3));
+    let balancer = Balancer::new(BalancerConfig::new(Strategy::RoundRobin).with_seed(3));
     update(&balancer, keys);
     balancer
 }

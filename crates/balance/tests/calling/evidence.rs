@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use balance::{Balancer, CallConfig, Caller, Config, Failure, GaveUp, Health, Strategy};
+use balance::{Balancer, BalancerConfig, CallConfig, Caller, Failure, GaveUp, Health, Strategy};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::common::{act, balancer, caller, in_service, ms, named, status, update};
@@ -98,7 +98,7 @@ async fn with_most_endpoints_hung_only_the_first_rounds_are_lost() {
 
 /// From a cold start, at the default timeouts.
 async fn first_rounds(strategy: Strategy, hung: usize, name: &str) {
-    let balancer = Balancer::new(Config::new(strategy).with_seed(3));
+    let balancer = Balancer::new(BalancerConfig::new(strategy).with_seed(3));
     update(&balancer, named(name, hung).chain(["good"]));
     let caller = caller(&balancer);
     let a_round = if name == "hangs" { 5 } else { 16 };
@@ -124,7 +124,7 @@ async fn whoever_stays_with_one_endpoint_leaves_it_when_it_has_hung_however_shor
     for (others, deadline) in
         [("slowish", ms(400)), ("slowish", ms(450)), ("hangs", ms(60)), ("hangs", ms(400))]
     {
-        let balancer = Balancer::new(Config::new(Strategy::Sticky).with_seed(3));
+        let balancer = Balancer::new(BalancerConfig::new(Strategy::Sticky).with_seed(3));
         update(&balancer, ["home"]);
         let caller = caller(&balancer);
         let has_hung = std::cell::Cell::new(false);

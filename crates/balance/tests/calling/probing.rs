@@ -2,7 +2,7 @@
 
 use std::future::pending;
 
-use balance::{Balancer, CallConfig, Caller, Config, Failure, Health, Strategy};
+use balance::{Balancer, BalancerConfig, CallConfig, Caller, Failure, Health, Strategy};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::common::{Log, Set, To, act, balancer, caller, in_service, logged, ms, named, status, update};
@@ -113,7 +113,7 @@ async fn a_dropped_driver_leaves_no_probe_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn the_driver_ends_with_its_balancer() {
-    let balancer: Set = Balancer::new(Config::new(Strategy::Random));
+    let balancer: Set = Balancer::new(BalancerConfig::new(Strategy::Random));
     update(&balancer, ["good"]);
     let caller = Caller::new(balancer.reader(), CallConfig::default());
     let driver = tokio::spawn(balancer.probe(&CallConfig::default(), act));

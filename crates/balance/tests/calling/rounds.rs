@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::time::Duration;
 
-use balance::{Balancer, CallConfig, Caller, Classify, Config, Failure, GaveUp, Health, MAX_LISTED_ATTEMPTS};
+use balance::{
+    Balancer, BalancerConfig, CallConfig, Caller, Classify, Failure, GaveUp, Health, MAX_LISTED_ATTEMPTS,
+};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
@@ -83,7 +85,7 @@ async fn a_new_round_tries_the_endpoints_of_that_moment() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_waits_for_the_first_endpoints() {
-    let balancer = Balancer::new(Config::default());
+    let balancer = Balancer::new(BalancerConfig::default());
     let later = async {
         sleep(ms(300)).await;
         update(&balancer, ["good"]);
@@ -108,7 +110,7 @@ async fn a_call_survives_the_restart_of_a_large_set() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_without_endpoints_ends_with_its_time_and_the_reason() {
-    let balancer = Balancer::new(Config::default());
+    let balancer = Balancer::new(BalancerConfig::default());
     let caller = caller(&balancer);
     let error = caller.call(act).await.unwrap_err();
     assert_eq!((error.reason(), error.count()), (GaveUp::NobodyKnown, 0));
@@ -121,7 +123,7 @@ async fn a_call_without_endpoints_ends_with_its_time_and_the_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn a_set_of_which_nobody_may_be_called_has_an_error_of_its_own() {
-    let reason = async |config: Config, weight: Weight| {
+    let reason = async |config: BalancerConfig, weight: Weight| {
         let balancer = Balancer::new(config.with_seed(1));
         balancer.update([("good", weight)]);
         let caller = Caller::new(balancer.reader(), CallConfig::default());
@@ -129,7 +131,7 @@ async fn a_set_of_which_nobody_may_be_called_has_an_error_of_its_own() {
         let _pick = balancer.reader().pick();
         caller.call(async |_| Ok::<_, Final>(())).await.unwrap_err().reason()
     };
-    let config = Config::default;
+    let config = BalancerConfig::default;
     assert_eq!(reason(config().with_label("zone", "a"), Weight(1)).await, GaveUp::NoMatch);
     assert_eq!(reason(config(), Weight(0)).await, GaveUp::AllClosed);
     assert_eq!(reason(config().with_max_in_flight(1).unwrap(), Weight(1)).await, GaveUp::Saturated);
@@ -251,7 +253,7 @@ async fn calls_can_be_spawned() {
 #[tokio::test(start_paused = true)]
 async fn who_comes_or_is_back_shortly_before_the_end_of_a_call_is_called() {
     let comes = |set: &'static [&'static str]| async move {
-        let balancer = Balancer::new(Config::default().with_seed(1));
+        let balancer = Balancer::new(BalancerConfig::default().with_seed(1));
         if !set.is_empty() {
             update(&balancer, set.iter().copied());
         }
@@ -277,7 +279,7 @@ async fn who_comes_or_is_back_shortly_before_the_end_of_a_call_is_called() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_waits_for_somebody_to_call_waits_no_longer_than_a_short_pause() {
-    let balancer = Balancer::new(Config::default().with_max_in_flight(1).unwrap().with_seed(1));
+    let balancer = Balancer::new(BalancerConfig::default().with_max_in_flight(1).unwrap().with_seed(1));
     let caller = caller(&balancer);
     let (answered, ()) = tokio::join!(caller.call(act), async {
         sleep(ms(3000)).await;
@@ -355,7 +357,7 @@ async fn draining_and_mixed_sets_have_the_reason_of_what_is_left() {
         }
     }
     let reason = async |set: &[(&'static str, Info)]| {
-        let balancer = Balancer::new(Config::default().with_label("zone", "a").with_seed(1));
+        let balancer = Balancer::new(BalancerConfig::default().with_label("zone", "a").with_seed(1));
         balancer.update(set.iter().copied());
         let caller = Caller::new(balancer.reader(), CallConfig::default());
         let error = caller.call(async |_| Err::<(), _>(Failure::Refused)).await.unwrap_err();

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use balance::{Balancer, Budget, CallConfig, Caller, Config, EndpointInfo, Failure, Strategy, Target};
+use balance::{
+    Balancer, BalancerConfig, Budget, CallConfig, Caller, EndpointInfo, Failure, Strategy, Target,
+};
 use tokio::time::sleep;
 
 use crate::common::{Seen, To, ms, named, update};
@@ -30,7 +32,7 @@ async fn tried<V: EndpointInfo + Send + Sync + 'static>(
 
 #[tokio::test(start_paused = true)]
 async fn with_rendezvous_a_retry_goes_to_the_next_in_line_for_its_key() {
-    let balancer = Balancer::new(Config::new(Strategy::Rendezvous).with_seed(1));
+    let balancer = Balancer::new(BalancerConfig::new(Strategy::Rendezvous).with_seed(1));
     update(&balancer, named("any", 5));
     let (one, two) =
         (Caller::new(balancer.reader(), idempotent()), Caller::new(balancer.reader(), idempotent()));
@@ -52,7 +54,7 @@ async fn with_rendezvous_a_retry_goes_to_the_next_in_line_for_its_key() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sticky_caller_moves_when_its_endpoint_fails_and_stays_there() {
-    let balancer = Balancer::new(Config::new(Strategy::Sticky).with_seed(1));
+    let balancer = Balancer::new(BalancerConfig::new(Strategy::Sticky).with_seed(1));
     update(&balancer, named("any", 5));
     let caller = Caller::new(balancer.reader(), idempotent());
     let home = *caller.call(async |_: To| Ok::<_, Failure>(())).await.unwrap().key();
@@ -71,7 +73,7 @@ async fn a_sticky_caller_moves_when_its_endpoint_fails_and_stays_there() {
 #[tokio::test(start_paused = true)]
 async fn a_weight_of_zero_and_draining_are_respected_by_retries_of_every_strategy() {
     for strategy in Strategy::ALL {
-        let balancer = Balancer::new(Config::new(strategy).with_seed(1));
+        let balancer = Balancer::new(BalancerConfig::new(strategy).with_seed(1));
         let info = |weight, drains| Info { weight, drains };
         balancer.update([
             ("open-1", info(1, false)),

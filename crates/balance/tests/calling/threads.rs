@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use balance::{Balancer, Budget, Caller, Config, Ejection, Failure, Health, Strategy};
+use balance::{Balancer, BalancerConfig, Budget, Caller, Ejection, Failure, Health, Strategy};
 
 use crate::common::{To, idempotent, ms, named, update};
 
@@ -10,7 +10,7 @@ use crate::common::{To, idempotent, ms, named, update};
 async fn calls_of_many_threads_leave_nothing_in_flight() {
     // Short ejections: what races is their end, the trials, and the answers that come late.
     let ejection = Ejection::default().with_times(ms(1), ms(2)).unwrap();
-    let config = Config::new(Strategy::RoundRobin).with_seed(7).with_ejection(ejection);
+    let config = BalancerConfig::new(Strategy::RoundRobin).with_seed(7).with_ejection(ejection);
     let balancer = Balancer::new(config);
     update(&balancer, named("any", 8));
     let budget = Budget::new(10.0, 1000, ms(1000)).unwrap();

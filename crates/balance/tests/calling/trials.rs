@@ -169,7 +169,7 @@ async fn a_set_that_is_all_out_of_service_is_called_nevertheless() {
 
 #[tokio::test(start_paused = true)]
 async fn a_trial_beside_a_call_respects_the_limit_of_calls_in_flight() {
-    let config = balance::Config::default().with_max_in_flight(1).unwrap().with_seed(1);
+    let config = balance::BalancerConfig::default().with_max_in_flight(1).unwrap().with_seed(1);
     let balancer = balance::Balancer::new(config);
     crate::common::update(&balancer, ["hangs", "good"]);
     let slow = balancer.reader().pick_where(|key| *key == "hangs").unwrap();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use balance::{Balancer, Config, EndpointInfo, EndpointStatus, Failure, Picker, Reader};
+use balance::{Balancer, BalancerConfig, EndpointInfo, EndpointStatus, Failure, Picker, Reader};
 
 /// What is known of an endpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +64,7 @@ impl EndpointInfo for Value {
 }
 
 /// A balancer of endpoints that tell nothing.
-pub(crate) fn balancer(config: Config, keys: impl IntoIterator<Item = u32>) -> Balancer<u32, ()> {
+pub(crate) fn balancer(config: BalancerConfig, keys: impl IntoIterator<Item = u32>) -> Balancer<u32, ()> {
     let balancer = Balancer::new(config.with_seed(7));
     balancer.update(keys.into_iter().map(|key| (key, ())));
     balancer

@@ -1,7 +1,7 @@
 //! What tests of distributions share.
 #![allow(unreachable_pub, dead_code, reason = "each test takes what it needs")]
 
-use balance::{Config, EndpointInfo, Strategy};
+use balance::{BalancerConfig, EndpointInfo, Strategy};
 use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, DiscreteCDF};
 
 /// Of a thousand sets of picks that follow their law, one is taken for wrong. Seeds are fixed: which one does not change.
@@ -20,8 +20,8 @@ impl EndpointInfo for Weight {
     }
 }
 
-pub fn config(strategy: Strategy) -> Config {
-    Config::new(strategy).with_seed(20_240_229)
+pub fn config(strategy: Strategy) -> BalancerConfig {
+    BalancerConfig::new(strategy).with_seed(20_240_229)
 }
 
 /// The probability that counts differ from the expected ones as much as these, or more, although the law is right: by Pearson's

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use tokio::net::lookup_host;
 use tokio::time::timeout;
-use zk_core::Host;
+use zk_core::ZkHost;
 
 use super::report::{Begun, Step};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Resolves a host; returns its addresses, too.
-pub(super) async fn resolve(host: &Host) -> (Step, Vec<SocketAddr>) {
+pub(super) async fn resolve(host: &ZkHost) -> (Step, Vec<SocketAddr>) {
     let begun = Begun::new("name", host);
     let hint = || {
         format!(

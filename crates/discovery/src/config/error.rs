@@ -1,4 +1,4 @@
-//! [`ConfigError`], and the check of one value.
+//! [`DiscoveryConfigError`], and the check of one value.
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 /// A value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} of {value} is out of range; expected {min} to {max}")]
-pub struct ConfigError {
+pub struct DiscoveryConfigError {
     what: &'static str,
     value: String,
     min: String,
@@ -18,10 +18,10 @@ pub(super) fn check<T: PartialOrd + Debug>(
     what: &'static str,
     value: T,
     range: RangeInclusive<T>,
-) -> Result<T, ConfigError> {
+) -> Result<T, DiscoveryConfigError> {
     if range.contains(&value) {
         return Ok(value);
     }
     let [value, min, max] = [&value, range.start(), range.end()].map(|value| format!("{value:?}"));
-    Err(ConfigError { what, value, min, max })
+    Err(DiscoveryConfigError { what, value, min, max })
 }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::error::{ConfigError, check};
+use super::error::{DiscoveryConfigError, check};
 
 /// When so many instances are gone that it is not believed at once. Every value is checked when it is set.
 ///
@@ -40,7 +40,7 @@ impl MassDisappearance {
     ///
     /// # Errors
     /// Outside [`SHARES`](Self::SHARES).
-    pub fn with_share(mut self, share: f64) -> Result<Self, ConfigError> {
+    pub fn with_share(mut self, share: f64) -> Result<Self, DiscoveryConfigError> {
         self.share = check("a share", share, Self::SHARES)?;
         Ok(self)
     }
@@ -49,7 +49,7 @@ impl MassDisappearance {
     ///
     /// # Errors
     /// Outside [`NUMBERS`](Self::NUMBERS).
-    pub fn with_number(mut self, number: usize) -> Result<Self, ConfigError> {
+    pub fn with_number(mut self, number: usize) -> Result<Self, DiscoveryConfigError> {
         self.number = check("a number", number, Self::NUMBERS)?;
         Ok(self)
     }
@@ -58,7 +58,7 @@ impl MassDisappearance {
     ///
     /// # Errors
     /// Outside [`WINDOWS`](Self::WINDOWS).
-    pub fn with_window(mut self, window: Duration) -> Result<Self, ConfigError> {
+    pub fn with_window(mut self, window: Duration) -> Result<Self, DiscoveryConfigError> {
         self.window = check("a window", window, Self::WINDOWS)?;
         Ok(self)
     }

@@ -1,7 +1,7 @@
 use super::*;
 
-fn config() -> Config {
-    Config::new(ZnodePath::parse("/go_servers").unwrap())
+fn config() -> DiscoveryConfig {
+    DiscoveryConfig::new(ZnodePath::parse("/go_servers").unwrap())
 }
 
 #[test]
@@ -11,10 +11,10 @@ fn a_value_out_of_range_is_refused_with_the_range() {
     assert_eq!(error.to_string(), "a settling time of 2s is out of range; expected 0ns to 1s");
     assert!(config().with_settle(second).is_ok() && config().with_settle(Duration::ZERO).is_ok());
     assert!(config().with_hold(601 * second).is_err() && config().with_hold(600 * second).is_ok());
-    for refused in [Duration::ZERO, Config::AUDIT_INTERVALS.start().mul_f64(0.9), day] {
+    for refused in [Duration::ZERO, DiscoveryConfig::AUDIT_INTERVALS.start().mul_f64(0.9), day] {
         assert!(config().with_audit_interval(refused).is_err(), "{refused:?}");
     }
-    for allowed in [*Config::AUDIT_INTERVALS.start(), *Config::AUDIT_INTERVALS.end()] {
+    for allowed in [*DiscoveryConfig::AUDIT_INTERVALS.start(), *DiscoveryConfig::AUDIT_INTERVALS.end()] {
         assert!(config().with_audit_interval(allowed).is_ok(), "{allowed:?}");
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::nodes::{Known, Nodes};
 use super::removals::Removals;
-use crate::config::{Config, Records};
+use crate::config::{DiscoveryConfig, Records};
 
 /// The set of instances. Every instance has a znode or a removal; all are shown but those that wait for their records.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Set {
 }
 
 impl Set {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &DiscoveryConfig) -> Self {
         Self {
             by_record: config.records() == Records::Read,
             nodes: Nodes::default(),

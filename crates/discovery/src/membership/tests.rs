@@ -25,7 +25,8 @@ impl Script {
         records: Records,
         names: impl IntoIterator<Item = String>,
     ) -> Self {
-        let config = Config::new("/services".parse().unwrap()).with_settle(Duration::from_millis(5)).unwrap();
+        let config =
+            DiscoveryConfig::new("/services".parse().unwrap()).with_settle(Duration::from_millis(5)).unwrap();
         let membership = Membership::new(Box::new(format), &config.with_records(records));
         let mut script = Self { membership, now: Instant::now() };
         script.membership.set.set_hold(Duration::from_secs(10));
@@ -547,7 +548,8 @@ fn a_hold_goes_by_the_set_of_a_second_ago_whatever_has_come_since() {
 #[test]
 fn instances_that_come_while_removals_settle_for_longer_than_the_window_do_not_count() {
     let rule = MassDisappearance::default().with_window(Duration::from_millis(10)).unwrap();
-    let config = Config::new("/services".parse().unwrap()).with_settle(Duration::from_millis(100)).unwrap();
+    let config =
+        DiscoveryConfig::new("/services".parse().unwrap()).with_settle(Duration::from_millis(100)).unwrap();
     let mut script = Script::with(0);
     script.membership = Membership::new(Box::new(Plain), &config.with_mass_disappearance(rule));
     script.membership.set.set_hold(Duration::from_secs(10));
@@ -593,7 +595,8 @@ fn share_number_and_window_can_be_set() {
         (rule.with_window(Duration::from_millis(400)).unwrap(), 4, 250, 0),
     ] {
         let mut script = Script::with(0);
-        let config = Config::new("/services".parse().unwrap()).with_settle(Duration::from_millis(5)).unwrap();
+        let config =
+            DiscoveryConfig::new("/services".parse().unwrap()).with_settle(Duration::from_millis(5)).unwrap();
         script.membership = Membership::new(Box::new(Plain), &config.with_mass_disappearance(rule));
         script.membership.set.set_hold(Duration::from_secs(10));
         script.list((1..=10).map(name), After::Gap);

@@ -12,7 +12,7 @@ use zk_core::{Sources, Zk};
 use super::commands::Commands;
 use super::effect::{Effect, Input, Published};
 use super::machine::Machine;
-use crate::config::Config;
+use crate::config::DiscoveryConfig;
 use crate::metrics::Count;
 use crate::publisher::Publisher;
 
@@ -33,12 +33,12 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(
         zk: &Zk,
-        config: &Config,
+        config: &DiscoveryConfig,
         machine: Machine,
         commands: Commands,
         publisher: Publisher,
     ) -> Self {
-        let followed = root_watch::Config::new(config.root().clone(), Lists::Always)
+        let followed = root_watch::RootWatchConfig::new(config.root().clone(), Lists::Always)
             .with_audit_interval(config.audit_interval());
         let mut root_watch = RootWatch::new(zk, followed);
         root_watch.set_followed(true);
@@ -46,7 +46,7 @@ impl Driver {
     }
 
     /// Ends when every handle is dropped, when one asks for it, when the link is closed, and with a panic.
-    pub(crate) async fn run(mut self, config: Config) {
+    pub(crate) async fn run(mut self, config: DiscoveryConfig) {
         let span = info_span!("discovery", root = %config.root());
         async move {
             if AssertUnwindSafe(self.steps()).catch_unwind().await.is_err() {

@@ -23,7 +23,7 @@ use zk_core::{Backoff, Error, Session};
 use super::effect::{Effect, Input};
 use super::following::Following;
 use super::output::Output;
-use crate::config::Config;
+use crate::config::DiscoveryConfig;
 use crate::membership::{After, Membership};
 use crate::metrics::Count;
 use crate::record_cache::{Batch, ReadReason};
@@ -55,7 +55,7 @@ impl Stage {
 
 #[derive(Debug)]
 pub(crate) struct Machine {
-    config: Config,
+    config: DiscoveryConfig,
     membership: Membership,
     stage: Stage,
     output: Output,
@@ -64,7 +64,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// `view` is the one that is published before anything is known.
-    pub(crate) fn new(config: Config, format: Box<dyn Format>, view: View, rng: SmallRng) -> Self {
+    pub(crate) fn new(config: DiscoveryConfig, format: Box<dyn Format>, view: View, rng: SmallRng) -> Self {
         let membership = Membership::new(format, &config);
         Self { config, membership, stage: Stage::Stale, output: Output::new(view), rng }
     }

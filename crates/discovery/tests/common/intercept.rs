@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery::{Config, Discovery};
+use discovery::{Discovery, DiscoveryConfig};
 use tokio::sync::{mpsc, oneshot};
 use zk_core::transport::apache::Apache;
 use zk_core::transport::{BoxFuture, Ensemble, Reply, ResumeTicket, Transport, TransportEnd, Turn, latest};
@@ -60,7 +60,7 @@ pub(crate) trait Intercept: Clone + Debug + Send + Sync + 'static {
 pub(crate) fn start_intercepted<T: Intercept>(
     hosts: &str,
     intercept: &T,
-    change: impl FnOnce(Config) -> Config,
+    change: impl FnOnce(DiscoveryConfig) -> DiscoveryConfig,
 ) -> (Zk, Discovery) {
     let servers = Apache::new(&link_config(hosts)).expect("file descriptors");
     let zk = Zk::start_on(Arc::new(Intercepted { servers, intercept: intercept.clone() }), Sources::system());

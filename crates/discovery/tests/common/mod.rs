@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery::{Config, Discovery, View};
+use discovery::{Discovery, DiscoveryConfig, View};
 use test_zookeeper::Server;
 use tokio::time::timeout;
 use zk_core::{ServerVersion, Zk, ZnodePath};
@@ -66,7 +66,11 @@ pub(crate) const ROOT: &str = "/go_servers";
 pub(crate) const RARELY: Duration = Duration::from_secs(3600);
 
 /// Starts a link and a discovery that audits [`RARELY`], unless `change` says otherwise.
-pub(crate) fn start(watches: Watches, hosts: &str, change: impl FnOnce(Config) -> Config) -> (Zk, Discovery) {
+pub(crate) fn start(
+    watches: Watches,
+    hosts: &str,
+    change: impl FnOnce(DiscoveryConfig) -> DiscoveryConfig,
+) -> (Zk, Discovery) {
     let config = link_config(hosts).with_server_version(match watches {
         Watches::Recursive => ServerVersion::Detect,
         Watches::OneShot => ServerVersion::Before3_6,
@@ -75,12 +79,12 @@ pub(crate) fn start(watches: Watches, hosts: &str, change: impl FnOnce(Config) -
     (zk.clone(), Discovery::start(zk, change(discovery_config())))
 }
 
-pub(crate) fn link_config(hosts: &str) -> zk_core::Config {
-    zk_core::Config::new(hosts).unwrap().with_session_timeout(SESSION).unwrap()
+pub(crate) fn link_config(hosts: &str) -> zk_core::ZkConfig {
+    zk_core::ZkConfig::new(hosts).unwrap().with_session_timeout(SESSION).unwrap()
 }
 
-pub(crate) fn discovery_config() -> Config {
-    Config::new(ZnodePath::parse(ROOT).unwrap()).with_audit_interval(RARELY).unwrap()
+pub(crate) fn discovery_config() -> DiscoveryConfig {
+    DiscoveryConfig::new(ZnodePath::parse(ROOT).unwrap()).with_audit_interval(RARELY).unwrap()
 }
 
 /// Starts a server that has the root and instances at these ports, which the client owns.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery::{Config, Discovery, View};
+use discovery::{Discovery, DiscoveryConfig, View};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use simulation::{Chaos, SimulatedEnsemble};
@@ -19,8 +19,8 @@ const ROOT: &str = "/go_servers";
 /// Longer than whatever heals takes, in virtual time.
 const LONG: Duration = Duration::from_secs(120);
 
-pub(crate) fn config() -> Config {
-    Config::new(ROOT.parse().unwrap())
+pub(crate) fn config() -> DiscoveryConfig {
+    DiscoveryConfig::new(ROOT.parse().unwrap())
 }
 
 pub(crate) fn node(port: u16) -> String {

@@ -8,7 +8,7 @@ use zk_core::{Error, EventKind, SessionId, Stat};
 
 use crate::inbox::EventCounts;
 use crate::readiness::{ConnectionId, Ready};
-use crate::status::{Status, Trouble};
+use crate::status::{RegistrationStatus, Trouble};
 use crate::wish::{Record, Wish};
 
 /// What comes into the machine.
@@ -65,13 +65,13 @@ pub(super) enum Effect {
     Request(Request),
     /// Publish the status, and log it, with the session whose znode was taken over.
     Report {
-        status: Status,
+        status: RegistrationStatus,
         took_over: Option<SessionId>,
     },
     /// Count and log what has happened.
     Note(Fact),
     /// Release the name, publish the final status, and end.
-    Finish(Status),
+    Finish(RegistrationStatus),
 }
 
 /// How many may do the same at one time is limited by permits.

@@ -12,7 +12,7 @@ use super::known::{Known, Next};
 use super::reply::Replied;
 use super::work::{Stage, Work};
 use crate::readiness::Ready;
-use crate::status::{Status, Trouble};
+use crate::status::{RegistrationStatus, Trouble};
 use crate::wish::{Record, Wish};
 
 /// How long a leave waits for the reply to an earlier request of its znode. Then it looks: on the same connection the
@@ -74,11 +74,15 @@ impl Machine {
             Input::Wish(_) | Input::Linked(_) => {}
             Input::Closed { clean } => {
                 let is_gone = clean || !work.known.claim.may_exist();
-                work.finish(if is_gone { Status::Deregistered } else { Status::Abandoned });
+                work.finish(if is_gone {
+                    RegistrationStatus::Deregistered
+                } else {
+                    RegistrationStatus::Abandoned
+                });
             }
             // A leave needs no prepared connection.
             Input::Orphaned if work.leaves() => {}
-            Input::Orphaned => work.finish(Status::Abandoned),
+            Input::Orphaned => work.finish(RegistrationStatus::Abandoned),
             Input::Permit if matches!(work.stage, Stage::Queued) => {
                 work.holds_permit = true;
                 work.proceed(moment);

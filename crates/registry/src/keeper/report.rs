@@ -9,39 +9,39 @@ use zk_core::{SessionId, ZnodePath};
 use super::io::Fact;
 use crate::log_limiter::limited;
 use crate::shared::Shared;
-use crate::status::Status;
+use crate::status::RegistrationStatus;
 use crate::wish::Record;
 
 /// Publishes the status of one registration.
 pub(super) struct Reporter {
     pub(super) shared: Arc<Shared>,
     pub(super) path: ZnodePath,
-    pub(super) status: watch::Sender<Status>,
+    pub(super) status: watch::Sender<RegistrationStatus>,
     pub(super) on_znode: watch::Sender<Option<Record>>,
 }
 
 impl Reporter {
     /// Changes the status, logs the change and counts it. Nothing else does.
-    pub(super) fn report(&self, now: Status, took_over: Option<SessionId>) {
+    pub(super) fn report(&self, now: RegistrationStatus, took_over: Option<SessionId>) {
         let log = &self.shared.context.log;
         match &now {
-            Status::Registered { czxid, session } => {
+            RegistrationStatus::Registered { czxid, session } => {
                 let took_over = took_over.map(tracing::field::display);
                 limited!(log, info, %czxid, %session, took_over, "registered");
             }
-            Status::Pending { trouble: Some(trouble) } => {
+            RegistrationStatus::Pending { trouble: Some(trouble) } => {
                 limited!(log, warn, error = %trouble, "registration pending, retrying");
             }
-            Status::Pending { trouble: None } => debug!("registration pending"),
-            Status::Unconfirmed if self.shared.zk.state().is_connected() => {
+            RegistrationStatus::Pending { trouble: None } => debug!("registration pending"),
+            RegistrationStatus::Unconfirmed if self.shared.zk.state().is_connected() => {
                 limited!(log, info, "registration unconfirmed: the root watch has failed");
             }
-            Status::Unconfirmed => limited!(log, info, "registration unconfirmed: link down"),
-            Status::Conflict(holder) => {
+            RegistrationStatus::Unconfirmed => limited!(log, info, "registration unconfirmed: link down"),
+            RegistrationStatus::Conflict(holder) => {
                 limited!(log, warn, %holder, "registration conflict: another owner has the name");
             }
-            Status::Deregistered => limited!(log, info, "deregistered"),
-            Status::Abandoned => {
+            RegistrationStatus::Deregistered => limited!(log, info, "deregistered"),
+            RegistrationStatus::Abandoned => {
                 limited!(log, warn, "registration abandoned: the znode ends with its session");
             }
         }
@@ -63,8 +63,8 @@ impl Reporter {
     }
 
     /// Releases the name, then reports the final status, so that an observer of the status can register the name again.
-    pub(super) fn finish(&self, end: Status) {
-        self.shared.context.names.release(&self.path, end == Status::Abandoned);
+    pub(super) fn finish(&self, end: RegistrationStatus) {
+        self.shared.context.names.release(&self.path, end == RegistrationStatus::Abandoned);
         self.report(end, None);
         self.confirm(None);
     }
@@ -96,7 +96,7 @@ impl Drop for Reporter {
     fn drop(&mut self) {
         let finished = self.status.borrow().is_final();
         if !finished {
-            self.finish(Status::Abandoned);
+            self.finish(RegistrationStatus::Abandoned);
         }
     }
 }

@@ -29,7 +29,7 @@ struct Task {
 pub(super) fn spawn(shared: &Shared) -> watch::Receiver<()> {
     let (wanted, is_wanted) = watch::channel(());
     let (zk, context, root) = (shared.zk.clone(), shared.context.clone(), shared.config.root());
-    let followed = root_watch::Config::new(root.clone(), Lists::AuditOnly)
+    let followed = root_watch::RootWatchConfig::new(root.clone(), Lists::AuditOnly)
         .with_audit_interval(shared.config.audit_interval())
         .without_one_shot();
     let root_watch = RootWatch::new(&zk, followed);

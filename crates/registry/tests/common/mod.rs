@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use instance::{Format, Instance, Plain};
-use registry::{Config, Holder, Registrar, Registration, Socket, Status};
+use registry::{Holder, Registrar, RegistrarConfig, Registration, RegistrationStatus, Socket};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Zk, ZnodePath};
@@ -40,7 +40,7 @@ pub fn one_service(hosts: &str) -> Service {
 
 pub fn registrar(zk: &Zk, root: &str, audit: Duration) -> Registrar {
     let root = ZnodePath::parse(root).unwrap();
-    Registrar::new(zk.clone(), Config::new(root).with_audit_interval(audit).unwrap())
+    Registrar::new(zk.clone(), RegistrarConfig::new(root).with_audit_interval(audit).unwrap())
 }
 
 /// Starts a server, a proxy in front of it, a [`service`] that connects through the proxy, and an observer that
@@ -75,7 +75,7 @@ pub async fn with_server() -> Option<(Server, raw::Client)> {
 
 impl Service {
     pub fn start(hosts: &str, session_timeout: Duration, audit: Duration) -> Self {
-        let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(session_timeout).unwrap();
+        let config = zk_core::ZkConfig::new(hosts).unwrap().with_session_timeout(session_timeout).unwrap();
         let zk = Zk::start(config).unwrap();
         Self { registrar: registrar(&zk, ROOT, audit), zk }
     }
@@ -201,7 +201,10 @@ pub async fn none_registered(registrations: &[Registration]) {
     }
 }
 
-pub async fn status_where(registration: &Registration, wanted: impl FnMut(&Status) -> bool) -> Status {
+pub async fn status_where(
+    registration: &Registration,
+    wanted: impl FnMut(&RegistrationStatus) -> bool,
+) -> RegistrationStatus {
     let mut statuses = registration.statuses();
     let found = timeout(SOON, statuses.wait_for(wanted)).await;
     found.unwrap_or_else(|_| panic!("the status is {:?}", registration.status())).unwrap().clone()
@@ -209,8 +212,8 @@ pub async fn status_where(registration: &Registration, wanted: impl FnMut(&Statu
 
 /// Waits for a conflict, and returns the holder of the name.
 pub async fn conflict(registration: &Registration) -> Holder {
-    match status_where(registration, |status| matches!(status, Status::Conflict(_))).await {
-        Status::Conflict(holder) => holder,
+    match status_where(registration, |status| matches!(status, RegistrationStatus::Conflict(_))).await {
+        RegistrationStatus::Conflict(holder) => holder,
         status => unreachable!("{status:?}"),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use instance::{Format, Instance, Plain};
-use registry::{Config, Registrar, Registration, Socket, Status};
+use registry::{Registrar, RegistrarConfig, Registration, RegistrationStatus, Socket};
 use simulation::{Builder, Match, SimulatedEnsemble, Verb, builder};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Zk, ZnodePath};
@@ -38,7 +38,7 @@ pub fn instance(i: usize) -> Instance {
 }
 
 pub fn registrar(zk: &Zk) -> Registrar {
-    let config = Config::new(path(ROOT)).with_audit_interval(Duration::from_secs(3600)).unwrap();
+    let config = RegistrarConfig::new(path(ROOT)).with_audit_interval(Duration::from_secs(3600)).unwrap();
     Registrar::new(zk.clone(), config)
 }
 
@@ -88,7 +88,7 @@ impl Service {
         let is_true = |registration: &Registration| {
             let Some(stat) = operator.stat(registration.path()) else { return false };
             let owner = stat.ephemeral_owner;
-            let is_in_status = matches!(registration.status(), Status::Registered { czxid, session }
+            let is_in_status = matches!(registration.status(), RegistrationStatus::Registered { czxid, session }
                 if czxid == stat.czxid && Some(session) == owner);
             is_in_status && self.weight(registration) == Some(weight)
         };

@@ -23,7 +23,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(config: Config) -> Self {
+    fn new(config: RootWatchConfig) -> Self {
         let now = Instant::now();
         let machine = Machine::new(config.with_audit_interval(AUDIT), SmallRng::seed_from_u64(7));
         Self { machine, now, start: now }
@@ -77,8 +77,8 @@ fn root() -> ZnodePath {
     ZnodePath::parse("/root").unwrap()
 }
 
-fn config(lists: Lists) -> Config {
-    Config::new(root(), lists)
+fn config(lists: Lists) -> RootWatchConfig {
+    RootWatchConfig::new(root(), lists)
 }
 
 fn connected(epoch: u64) -> Input {

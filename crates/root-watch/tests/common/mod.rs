@@ -8,7 +8,7 @@ pub(crate) mod bad_day;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use root_watch::{Config, ListReason, Lists, Live, RootWatch, Update, Watched};
+use root_watch::{ListReason, Lists, Live, RootWatch, RootWatchConfig, Update, Watched};
 use simulation::{Operator, SimulatedEnsemble, Verb};
 use tokio::time::{Instant, timeout_at};
 use zk_core::{Zk, ZnodePath};
@@ -24,8 +24,8 @@ pub(crate) fn root() -> ZnodePath {
     ZnodePath::parse(ROOT).unwrap()
 }
 
-pub(crate) fn config(lists: Lists) -> Config {
-    Config::new(root(), lists).with_audit_interval(AUDIT)
+pub(crate) fn config(lists: Lists) -> RootWatchConfig {
+    RootWatchConfig::new(root(), lists).with_audit_interval(AUDIT)
 }
 
 /// How often the children were listed, in either way.
@@ -51,7 +51,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    pub(crate) fn new(zk: &Zk, config: Config) -> Self {
+    pub(crate) fn new(zk: &Zk, config: RootWatchConfig) -> Self {
         let mut watch = RootWatch::new(zk, config);
         watch.set_followed(true);
         let (names, suspects) = (BTreeSet::new(), BTreeSet::new());
@@ -59,7 +59,7 @@ impl User {
     }
 
     /// One that follows the root.
-    pub(crate) async fn live(zk: &Zk, config: Config) -> Self {
+    pub(crate) async fn live(zk: &Zk, config: RootWatchConfig) -> Self {
         let mut user = Self::new(zk, config);
         user.run_until(|user| user.live.is_some()).await;
         user

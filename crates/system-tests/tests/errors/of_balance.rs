@@ -3,7 +3,8 @@ use std::io;
 use std::time::Duration;
 
 use balance::{
-    Balancer, Budget, CallConfig, Caller, Config, Ejection, Failure, GaveUp, PickError, Strategy, Target,
+    Balancer, BalancerConfig, Budget, CallConfig, Caller, Ejection, Failure, GaveUp, PickError, Strategy,
+    Target,
 };
 
 use crate::assert_each_layer_is_its_own;
@@ -28,7 +29,7 @@ fn no_layer_of_an_error_repeats_the_next() {
     assert_each_layer_is_its_own(&CallConfig::new(Duration::ZERO, Duration::ZERO).unwrap_err());
     assert_each_layer_is_its_own(&Ejection::default().with_consecutive(0, 1).unwrap_err());
     assert_each_layer_is_its_own(&Budget::new(-1.0, 1, Duration::from_secs(1)).unwrap_err());
-    let balancer = Balancer::new(Config::new(Strategy::RoundRobin));
+    let balancer = Balancer::new(BalancerConfig::new(Strategy::RoundRobin));
     balancer.update([("10.0.0.7:80", ())]);
     let limits = CallConfig::new(Duration::from_millis(5), Duration::from_millis(20)).unwrap();
     let caller = Caller::new(balancer.reader(), limits);

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use instance::{Format, Instance, Plain};
-use registry::{Config, DeregisterError, RegisterError};
+use registry::{DeregisterError, RegisterError, RegistrarConfig};
 use zk_core::ZnodePath;
 
 use crate::assert_each_layer_is_its_own;
@@ -20,5 +20,7 @@ fn no_layer_of_an_error_repeats_the_next() {
         assert_each_layer_is_its_own(&error);
     }
     assert_each_layer_is_its_own(&DeregisterError { path: root.clone(), waited: Duration::from_secs(1) });
-    assert_each_layer_is_its_own(&Config::new(root).with_audit_interval(Duration::ZERO).unwrap_err());
+    assert_each_layer_is_its_own(
+        &RegistrarConfig::new(root).with_audit_interval(Duration::ZERO).unwrap_err(),
+    );
 }

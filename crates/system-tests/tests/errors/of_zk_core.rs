@@ -1,18 +1,18 @@
 use std::time::Duration;
 
-use zk_core::{Auth, Closed, Config, ConnectError, ErrorKind, Host, Lingering, SessionId, ZnodePath};
+use zk_core::{Auth, Closed, ConnectError, ErrorKind, Lingering, SessionId, ZkConfig, ZkHost, ZnodePath};
 
 use crate::assert_each_layer_is_its_own;
 
 #[test]
 fn no_layer_of_an_error_repeats_the_next() {
     for text in ["", "zk1:x", "zk1@", "zk1/a//b", "zk1/svc😀", "zk1/:2181", "zk1/a,zk2"] {
-        assert_each_layer_is_its_own(&Config::new(text).unwrap_err());
+        assert_each_layer_is_its_own(&ZkConfig::new(text).unwrap_err());
     }
-    assert_each_layer_is_its_own(&Config::from_hosts(Vec::new(), ZnodePath::root()).unwrap_err());
-    assert_each_layer_is_its_own(&Host::parse("").unwrap_err());
+    assert_each_layer_is_its_own(&ZkConfig::from_hosts(Vec::new(), ZnodePath::root()).unwrap_err());
+    assert_each_layer_is_its_own(&ZkHost::parse("").unwrap_err());
     assert_each_layer_is_its_own(&Auth::digest("", "").unwrap_err());
-    let config = Config::new("zk1").unwrap();
+    let config = ZkConfig::new("zk1").unwrap();
     assert_each_layer_is_its_own(&config.with_session_timeout(Duration::ZERO).unwrap_err());
     for text in ["", "a", "/a//b", "/.", "/😀"] {
         assert_each_layer_is_its_own(&ZnodePath::parse(text).unwrap_err());

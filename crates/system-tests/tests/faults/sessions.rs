@@ -116,7 +116,7 @@ const REGISTRATIONS: u16 = 20;
 const READERS: usize = 50;
 
 fn link(proxy: &Proxy) -> Zk {
-    let config = zk_core::Config::new(&proxy.connect_string()).unwrap();
+    let config = zk_core::ZkConfig::new(&proxy.connect_string()).unwrap();
     Zk::start(config.with_session_timeout(MASS_SESSION).unwrap()).unwrap()
 }
 
@@ -126,7 +126,7 @@ fn root() -> ZnodePath {
 
 fn register(proxy: &Proxy, port: u16) -> (Zk, Registration) {
     let zk = link(proxy);
-    let registrar = Registrar::new(zk.clone(), registry::Config::new(root()));
+    let registrar = Registrar::new(zk.clone(), registry::RegistrarConfig::new(root()));
     let registration =
         registrar.register(Instance::new(name(port).parse().unwrap()), Socket::Unvouched).unwrap();
     (zk, registration)
@@ -134,7 +134,7 @@ fn register(proxy: &Proxy, port: u16) -> (Zk, Registration) {
 
 fn follow(proxy: &Proxy) -> (Zk, Discovery) {
     let zk = link(proxy);
-    (zk.clone(), Discovery::start(zk, discovery::Config::new(root())))
+    (zk.clone(), Discovery::start(zk, discovery::DiscoveryConfig::new(root())))
 }
 
 /// All registrations stand, and all readers see all of them, by sessions of this epoch.

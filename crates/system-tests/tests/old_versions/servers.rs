@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use discovery::{Change, Changes, Discovery, Records, View};
 use instance::Instance;
-use registry::{Registrar, Registration, Socket, Status};
+use registry::{Registrar, Registration, RegistrationStatus, Socket};
 use system_tests::name;
 use test_zookeeper::Server;
 use tokio::time::{sleep, timeout};
@@ -20,12 +20,12 @@ pub(crate) const ROOT: &str = "/go_servers";
 const PORT: u16 = 8897;
 
 pub(crate) fn link(hosts: &str) -> Zk {
-    let config = zk_core::Config::new(hosts).unwrap().with_session_timeout(2 * SESSION).unwrap();
+    let config = zk_core::ZkConfig::new(hosts).unwrap().with_session_timeout(2 * SESSION).unwrap();
     Zk::start(config).unwrap()
 }
 
 pub(crate) fn registrar(zk: &Zk) -> Registrar {
-    Registrar::new(zk.clone(), registry::Config::new(ZnodePath::parse(ROOT).unwrap()))
+    Registrar::new(zk.clone(), registry::RegistrarConfig::new(ZnodePath::parse(ROOT).unwrap()))
 }
 
 /// Registers a port as the owner of its socket.
@@ -38,7 +38,7 @@ pub(crate) async fn register(registrar: &Registrar, port: u16) -> Registration {
 
 /// A reader of records that would hold a mass disappearance for longer than any test.
 fn follow(server: &Server) -> Discovery {
-    let config = discovery::Config::new(ZnodePath::parse(ROOT).unwrap()).with_records(Records::Read);
+    let config = discovery::DiscoveryConfig::new(ZnodePath::parse(ROOT).unwrap()).with_records(Records::Read);
     let config = config.with_hold(Duration::from_secs(600)).unwrap();
     Discovery::start(link(&server.connect_string()), config)
 }
@@ -181,7 +181,7 @@ async fn an_old_server_takes_over_the_stale_znode_of_a_new_one_and_gives_the_nam
     // The new one, which was not dead, leaves the name alone, and has it again when the old one has left.
     proxy.pass().await.unwrap();
     let mut statuses = registration.statuses();
-    let is_conflict = |status: &Status| matches!(status, Status::Conflict(_));
+    let is_conflict = |status: &RegistrationStatus| matches!(status, RegistrationStatus::Conflict(_));
     // What is awaited is borrowed, and must not be kept: the keeper could not publish another status.
     let conflict = timeout(SOON, statuses.wait_for(is_conflict)).await.is_ok();
     assert!(conflict, "{:?}", registration.status());

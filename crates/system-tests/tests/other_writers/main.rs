@@ -23,8 +23,9 @@ const NOT_FRESH: Duration = Duration::from_millis(1100);
 
 /// Follows the root, and would hold a mass disappearance for longer than any test.
 fn follow(server: &Server) -> Discovery {
-    let config = zk_core::Config::new(&server.connect_string()).unwrap().with_session_timeout(SESSION);
-    let hold = discovery::Config::new(ZnodePath::parse(ROOT).unwrap()).with_hold(Duration::from_secs(600));
+    let config = zk_core::ZkConfig::new(&server.connect_string()).unwrap().with_session_timeout(SESSION);
+    let hold =
+        discovery::DiscoveryConfig::new(ZnodePath::parse(ROOT).unwrap()).with_hold(Duration::from_secs(600));
     Discovery::start(Zk::start(config.unwrap()).unwrap(), hold.unwrap())
 }
 

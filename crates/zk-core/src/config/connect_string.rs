@@ -1,26 +1,26 @@
 //! The parser of connect strings. Its errors repeat nothing that may be a password.
 
-use super::error::ConfigError;
-use super::host::Host;
+use super::error::ZkConfigError;
+use super::host::ZkHost;
 use crate::path::ZnodePath;
 
 /// ZooKeeper's client port, the default of a host.
 const DEFAULT_PORT: u16 = 2181;
 
-impl Host {
+impl ZkHost {
     /// Parses `name`, `name:port`, `1.2.3.4:port` or `[::1]:port`. Spaces around it are allowed.
     ///
     /// # Errors
     /// If the entry cannot be used; the error says what was expected.
-    pub fn parse(entry: &str) -> Result<Self, ConfigError> {
+    pub fn parse(entry: &str) -> Result<Self, ZkConfigError> {
         Ok(host(entry, 1)?.0)
     }
 }
 
 /// Parses `host:port,host:port/chroot`.
-pub(super) fn parse(text: &str) -> Result<(Vec<Host>, ZnodePath), ConfigError> {
+pub(super) fn parse(text: &str) -> Result<(Vec<ZkHost>, ZnodePath), ZkConfigError> {
     if text.contains('@') {
-        return Err(ConfigError::AtSign);
+        return Err(ZkConfigError::AtSign);
     }
     let (hosts, chroot) = match text.find('/') {
         // "tcp+tls://host" has a scheme, and is not a chroot after a host "tcp+tls:".
@@ -30,7 +30,7 @@ pub(super) fn parse(text: &str) -> Result<(Vec<Host>, ZnodePath), ConfigError> {
     let entries: Vec<&str> = hosts.split(',').collect();
     if chroot.contains(',') {
         let reason = "it follows a chroot; expected one chroot, after the last host";
-        return Err(ConfigError::Host { number: entries.len() + 1, name: String::new(), reason });
+        return Err(ZkConfigError::Host { number: entries.len() + 1, name: String::new(), reason });
     }
     let entries = match entries.as_slice() {
         [rest @ .., last] if last.trim().is_empty() => rest,
@@ -45,13 +45,13 @@ pub(super) fn parse(text: &str) -> Result<(Vec<Host>, ZnodePath), ConfigError> {
 }
 
 /// Parses one entry, and returns whether it has a port.
-pub(super) fn host(entry: &str, number: usize) -> Result<(Host, bool), ConfigError> {
+pub(super) fn host(entry: &str, number: usize) -> Result<(ZkHost, bool), ZkConfigError> {
     let entry = entry.trim();
     let name = match entry.split_once(':') {
         Some((name, _)) if is_name(name) && !entry.contains("://") => name,
         _ => "",
     };
-    let refuse = |reason| Err(ConfigError::Host { number, name: name.into(), reason });
+    let refuse = |reason| Err(ZkConfigError::Host { number, name: name.into(), reason });
     if entry.is_empty() {
         return refuse("it is empty; expected host:port");
     }
@@ -97,7 +97,7 @@ pub(super) fn host(entry: &str, number: usize) -> Result<(Host, bool), ConfigErr
         },
         Some(_) => return refuse("its port is no number; expected 1 to 65535"),
     };
-    Ok((Host { name: name.into(), port }, has_port))
+    Ok((ZkHost { name: name.into(), port }, has_port))
 }
 
 fn is_name(name: &str) -> bool {
@@ -107,11 +107,11 @@ fn is_name(name: &str) -> bool {
 
 /// Parses the text after the hosts, from the slash on. A mistake that happens to be a znode path would be worse than an
 /// error: everything would work, but where no other client is.
-fn chroot(text: &str, has_port: bool) -> Result<ZnodePath, ConfigError> {
+fn chroot(text: &str, has_port: bool) -> Result<ZnodePath, ZkConfigError> {
     if matches!(text, "" | "/") {
         return Ok(ZnodePath::root());
     }
-    let chroot = ZnodePath::parse(text.strip_suffix('/').unwrap_or(text)).map_err(ConfigError::Chroot)?;
+    let chroot = ZnodePath::parse(text.strip_suffix('/').unwrap_or(text)).map_err(ZkConfigError::Chroot)?;
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let ends_like_a_host = |segment: &str| segment.rsplit_once(':').is_some_and(|(_, port)| is_number(port));
     let reason = if chroot.as_str().split('/').any(ends_like_a_host) {
@@ -122,17 +122,17 @@ fn chroot(text: &str, has_port: bool) -> Result<ZnodePath, ConfigError> {
     } else {
         return Ok(chroot);
     };
-    Err(ConfigError::SuspectChroot { chroot, reason })
+    Err(ZkConfigError::SuspectChroot { chroot, reason })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::config::ZkConfig;
 
-    fn read(text: &str) -> Result<(Vec<String>, String), ConfigError> {
-        let config = Config::new(text)?;
-        Ok((config.hosts().iter().map(Host::to_string).collect(), config.chroot().to_string()))
+    fn read(text: &str) -> Result<(Vec<String>, String), ZkConfigError> {
+        let config = ZkConfig::new(text)?;
+        Ok((config.hosts().iter().map(ZkHost::to_string).collect(), config.chroot().to_string()))
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
             "http://joe:hunter2@zk1",
             "http://hunter2",
         ] {
-            for error in [read(mistyped).unwrap_err(), Host::parse(mistyped).unwrap_err()] {
+            for error in [read(mistyped).unwrap_err(), ZkHost::parse(mistyped).unwrap_err()] {
                 let mut shown = format!("{error} {error:?}");
                 if let Some(cause) = std::error::Error::source(&error) {
                     shown += &cause.to_string();

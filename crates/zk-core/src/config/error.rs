@@ -7,7 +7,7 @@ use crate::path::{PathError, ZnodePath};
 /// An error in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ConfigError {
+pub enum ZkConfigError {
     /// The host list names no host.
     #[error("the host list is empty; expected host:port, separated by commas")]
     NoHosts,

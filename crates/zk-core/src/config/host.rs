@@ -4,12 +4,12 @@ use std::fmt;
 
 /// One entry of the host list: a name or an address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Host {
+pub struct ZkHost {
     pub(super) name: String,
     pub(super) port: u16,
 }
 
-impl Host {
+impl ZkHost {
     /// The name or address, without brackets.
     pub fn name(&self) -> &str {
         &self.name
@@ -21,7 +21,7 @@ impl Host {
     }
 }
 
-impl fmt::Display for Host {
+impl fmt::Display for ZkHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.name.contains(':') {
             write!(f, "[{}]:{}", self.name, self.port)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zookeeper_client as zk;
 
-use super::error::ConfigError;
+use super::error::ZkConfigError;
 
 /// A SASL identity, by the mechanism DIGEST-MD5, which the server checks before it serves us. Never shows its secret.
 ///
@@ -21,12 +21,12 @@ impl Sasl {
     ///
     /// # Errors
     /// If the user or the password is empty.
-    pub fn digest_md5(user: &str, password: &str) -> Result<Self, ConfigError> {
+    pub fn digest_md5(user: &str, password: &str) -> Result<Self, ZkConfigError> {
         if user.is_empty() {
-            return Err(ConfigError::Auth("the user is empty"));
+            return Err(ZkConfigError::Auth("the user is empty"));
         }
         if password.is_empty() {
-            return Err(ConfigError::Auth("the password is empty"));
+            return Err(ZkConfigError::Auth("the password is empty"));
         }
         Ok(Self { user: user.into(), password: password.into() })
     }

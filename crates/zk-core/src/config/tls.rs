@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use zookeeper_client as zk;
 
-use super::error::ConfigError;
+use super::error::ZkConfigError;
 
 /// How connections are encrypted: the trusted certificate authorities, and, for servers that ask for one, our
 /// certificate. Checked: every value of this type is usable. Never shows its key.
@@ -37,7 +37,7 @@ impl Tls {
     ///
     /// # Errors
     /// If the text is no PEM, or contains no certificate that can be trusted.
-    pub fn from_pem(authorities: &str) -> Result<Self, ConfigError> {
+    pub fn from_pem(authorities: &str) -> Result<Self, ZkConfigError> {
         Self { authorities: authorities.into(), identity: None }.checked()
     }
 
@@ -46,20 +46,20 @@ impl Tls {
     ///
     /// # Errors
     /// If one of them is no PEM, or the key does not belong to the certificate.
-    pub fn with_identity(mut self, certificate: &str, key: &str) -> Result<Self, ConfigError> {
+    pub fn with_identity(mut self, certificate: &str, key: &str) -> Result<Self, ZkConfigError> {
         self.identity = Some(Identity { certificate: certificate.into(), key: key.into() });
         self.checked()
     }
 
     /// Finds unusable certificates and keys here, and not at the first connection.
-    fn checked(self) -> Result<Self, ConfigError> {
+    fn checked(self) -> Result<Self, ZkConfigError> {
         self.rustls_config()?;
         self.crate_options()?;
         Ok(self)
     }
 
     /// The options of the client crate.
-    pub(crate) fn crate_options(&self) -> Result<zk::TlsOptions, ConfigError> {
+    pub(crate) fn crate_options(&self) -> Result<zk::TlsOptions, ZkConfigError> {
         let options = zk::TlsOptions::new();
         let options = options.with_pem_ca(&self.authorities).map_err(|error| refused(AUTHORITY, &error))?;
         match &self.identity {
@@ -71,7 +71,7 @@ impl Tls {
     }
 
     /// The configuration of rustls.
-    pub(crate) fn rustls_config(&self) -> Result<ClientConfig, ConfigError> {
+    pub(crate) fn rustls_config(&self) -> Result<ClientConfig, ZkConfigError> {
         let mut trusted = RootCertStore::empty();
         for certificate in certificates(&self.authorities, AUTHORITY)? {
             trusted.add(certificate).map_err(|error| refused(AUTHORITY, &error))?;
@@ -92,7 +92,7 @@ impl Tls {
     }
 }
 
-fn certificates(pem: &str, what: &'static str) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+fn certificates(pem: &str, what: &'static str) -> Result<Vec<CertificateDer<'static>>, ZkConfigError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
     match found {
         Ok(found) if found.is_empty() => Err(unread(what, &pem::Error::NoItemsFound)),
@@ -102,18 +102,18 @@ fn certificates(pem: &str, what: &'static str) -> Result<Vec<CertificateDer<'sta
 }
 
 /// Does not show the text: it may be a key.
-fn unread(what: &'static str, error: &pem::Error) -> ConfigError {
+fn unread(what: &'static str, error: &pem::Error) -> ZkConfigError {
     let reason = match error {
         pem::Error::NoItemsFound => "there is none in the text; expected PEM",
         pem::Error::MissingSectionEnd { .. } => "a section of the PEM does not end",
         pem::Error::IllegalSectionStart { .. } => "a section of the PEM begins in an unknown way",
         _ => "the text is no PEM",
     };
-    ConfigError::Tls { what, reason: reason.into() }
+    ZkConfigError::Tls { what, reason: reason.into() }
 }
 
-fn refused(what: &'static str, error: &dyn fmt::Display) -> ConfigError {
-    ConfigError::Tls { what, reason: error.to_string() }
+fn refused(what: &'static str, error: &dyn fmt::Display) -> ZkConfigError {
+    ZkConfigError::Tls { what, reason: error.to_string() }
 }
 
 // It contains a key.

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::config::Config;
+use crate::config::ZkConfig;
 use crate::error::ErrorKind;
 use crate::fd_reserve::fd_reserve;
 use crate::path::ZnodePath;
@@ -109,7 +109,7 @@ impl Apache {
     ///
     /// # Errors
     /// As [`prepare`].
-    pub fn new(config: &Config) -> Result<Self, StartError> {
+    pub fn new(config: &ZkConfig) -> Result<Self, StartError> {
         prepare()?;
         Ok(Self {
             dialer: Dialer::new(config.hosts().to_vec()),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::time::timeout;
-use zk_core::{Config, ConnectError, Connection, State, Zk, ZnodePath};
+use zk_core::{ConnectError, Connection, State, Zk, ZkConfig, ZnodePath};
 use zk_testing::raw;
 pub(crate) use zk_testing::{SESSION, SOON};
 
@@ -17,8 +17,8 @@ pub(crate) fn path(text: &str) -> ZnodePath {
     ZnodePath::parse(text).unwrap()
 }
 
-pub(crate) fn config(hosts: &str) -> Config {
-    Config::new(hosts).unwrap().with_session_timeout(SESSION).unwrap()
+pub(crate) fn config(hosts: &str) -> ZkConfig {
+    ZkConfig::new(hosts).unwrap().with_session_timeout(SESSION).unwrap()
 }
 
 pub(crate) async fn connected(zk: &Zk) -> Connection {

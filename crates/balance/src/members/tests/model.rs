@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Value;
-use crate::config::Config;
+use crate::config::BalancerConfig;
 use crate::failure::Failure;
 use crate::hash::{mix, stable_hash};
 use crate::members::{Health, MAX_ABSENT};
@@ -47,7 +47,7 @@ pub(super) enum Why {
 }
 
 pub(super) struct Model {
-    config: Config,
+    config: BalancerConfig,
     rng: Rng,
     pub(super) listed: Vec<(u32, Value, Process)>,
     absent: Vec<(u32, u64, Process)>,
@@ -60,7 +60,7 @@ pub(super) struct Model {
 pub(super) type Seen = (Vec<(Standing, BTreeMap<u32, Value>)>, f64, (bool, usize, usize));
 
 impl Model {
-    pub(super) fn new(config: Config, rng: Rng) -> Self {
+    pub(super) fn new(config: BalancerConfig, rng: Rng) -> Self {
         Self { config, rng, listed: vec![], absent: vec![], synced: false, slow_until: 0, processes: 0 }
     }
 
@@ -343,10 +343,10 @@ impl Model {
     }
 }
 
-fn matches(config: &Config, value: &Value) -> bool {
+fn matches(config: &BalancerConfig, value: &Value) -> bool {
     config.labels.is_empty() || value.label
 }
 
-fn callable(config: &Config, value: &Value) -> bool {
+fn callable(config: &BalancerConfig, value: &Value) -> bool {
     matches(config, value) && value.weight > 0 && !value.draining
 }

@@ -10,7 +10,7 @@ use super::*;
 use crate::config::Records;
 use crate::watcher::effect::Published;
 
-const SETTLE: Duration = Config::DEFAULT_SETTLE;
+const SETTLE: Duration = DiscoveryConfig::DEFAULT_SETTLE;
 const MAX_BATCH: usize = 2;
 
 /// A machine, the moment, and what it wants done, in short words.
@@ -23,19 +23,19 @@ fn name(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-fn config() -> Config {
-    Config::new("/go_servers".parse().unwrap())
+fn config() -> DiscoveryConfig {
+    DiscoveryConfig::new("/go_servers".parse().unwrap())
 }
 
 impl Walk {
-    fn new(config: Config) -> Self {
+    fn new(config: DiscoveryConfig) -> Self {
         let rng = SmallRng::seed_from_u64(7);
         let machine = Machine::new(config, Box::new(Plain), View::not_synced(), rng);
         Self { machine, now: Instant::now() }
     }
 
     /// A machine that follows these ports; the effects so far are dropped.
-    fn following(config: Config, ports: &[u16]) -> Self {
+    fn following(config: DiscoveryConfig, ports: &[u16]) -> Self {
         let mut walk = Self::new(config);
         walk.list(ListReason::Gap, ports);
         walk.live();
@@ -132,7 +132,7 @@ fn record(weight: u32, czxid: i64, mzxid: i64) -> Option<Reading> {
     Some(Ok((format!(r#"{{"Weight":{weight}}}"#).into_bytes(), stat)))
 }
 
-fn records() -> Config {
+fn records() -> DiscoveryConfig {
     config().with_records(Records::Read)
 }
 
@@ -364,7 +364,7 @@ fn reads_of_an_earlier_watch_do_not_count() {
 
 // === removals ===
 
-fn holds() -> Config {
+fn holds() -> DiscoveryConfig {
     config().with_hold(Duration::from_secs(100)).unwrap()
 }
 

@@ -16,7 +16,7 @@ use super::super::watching::Watching;
 use crate::decide::Claim;
 use crate::inbox::EventCounts;
 pub(super) use crate::readiness::{ConnectionId, Ready, Watched};
-pub(super) use crate::status::{Status, Trouble, TroubleKind};
+pub(super) use crate::status::{RegistrationStatus, Trouble, TroubleKind};
 pub(super) use crate::wish::{Record, Wish};
 
 pub(super) const AUDIT: Duration = Duration::from_secs(30);
@@ -156,20 +156,20 @@ pub(super) fn acquire(permit: Permit) -> Effect {
     Effect::Acquire(permit)
 }
 
-pub(super) fn report(status: Status) -> Effect {
+pub(super) fn report(status: RegistrationStatus) -> Effect {
     Effect::Report { status, took_over: None }
 }
 
 pub(super) fn registered() -> Effect {
-    report(Status::Registered { czxid: Zxid(100), session: OURS })
+    report(RegistrationStatus::Registered { czxid: Zxid(100), session: OURS })
 }
 
 pub(super) fn pending() -> Effect {
-    report(Status::Pending { trouble: None })
+    report(RegistrationStatus::Pending { trouble: None })
 }
 
 pub(super) fn troubled(kind: TroubleKind) -> Effect {
-    report(Status::Pending { trouble: Some(trouble(kind)) })
+    report(RegistrationStatus::Pending { trouble: Some(trouble(kind)) })
 }
 
 pub(super) fn noted(kind: TroubleKind) -> Effect {

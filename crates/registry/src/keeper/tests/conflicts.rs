@@ -6,7 +6,7 @@ use super::*;
 use crate::status::Holder;
 
 fn conflict() -> Effect {
-    report(Status::Conflict(Holder { session: Some(THEIRS), owner: Some(owner(2)) }))
+    report(RegistrationStatus::Conflict(Holder { session: Some(THEIRS), owner: Some(owner(2)) }))
 }
 
 /// A keeper whose name another owner has.
@@ -83,7 +83,7 @@ fn an_owner_that_hides_its_data_is_unknown() {
     bench.feed(failed(ErrorKind::NodeExists));
     bench.feed(done());
     bench.feed(found(of(THEIRS)));
-    let holder = report(Status::Conflict(Holder { session: Some(THEIRS), owner: None }));
+    let holder = report(RegistrationStatus::Conflict(Holder { session: Some(THEIRS), owner: None }));
     assert_eq!(bench.feed(failed(ErrorKind::Denied)), [holder, Effect::Release]);
 }
 
@@ -111,7 +111,7 @@ fn the_deletion_in_our_take_over_is_no_loss_whenever_its_event_comes() {
         }
         assert_eq!(bench.feed(found(stat(0))), [Effect::Request(Request::Data(stat(0)))]);
         let session = OURS;
-        let status = Status::Registered { czxid: stat(0).czxid, session };
+        let status = RegistrationStatus::Registered { czxid: stat(0).czxid, session };
         let reported = Effect::Report { status, took_over: Some(THEIRS) };
         assert_eq!(bench.feed(read("a", Some(owner(1)), stat(0))), [reported, Effect::Release]);
         if when == 2 {
@@ -153,6 +153,7 @@ fn a_znode_of_another_owner_that_was_overwritten_unawares_is_not_taken_over() {
     let told = Effect::Note(Fact::Updated { version: 0 });
     assert_eq!(bench.feed(written(of(THEIRS))), [told, look(false)]);
     bench.feed(found(of(THEIRS)));
-    let holder = report(Status::Conflict(Holder { session: Some(THEIRS), owner: Some(owner(1)) }));
+    let holder =
+        report(RegistrationStatus::Conflict(Holder { session: Some(THEIRS), owner: Some(owner(1)) }));
     assert_eq!(bench.feed(read("b", Some(owner(1)), of(THEIRS))), [holder, Effect::Release]);
 }

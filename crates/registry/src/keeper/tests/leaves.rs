@@ -5,7 +5,7 @@ use zk_core::ErrorKind;
 use super::*;
 
 fn deregistered() -> Effect {
-    Effect::Finish(Status::Deregistered)
+    Effect::Finish(RegistrationStatus::Deregistered)
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_leave_of_unknown_outcome_is_looked_into_and_becomes_a_plain_deletion() {
     // With the connection, and any other will do.
     let mut bench = Bench::registered(SHARED);
     bench.step(leave(), Permit::Leave);
-    assert_eq!(bench.feed(lost()), [report(Status::Unconfirmed), Effect::Release]);
+    assert_eq!(bench.feed(lost()), [report(RegistrationStatus::Unconfirmed), Effect::Release]);
     assert!(bench.machine.wants_connection());
     assert_eq!(bench.step(Input::Linked(connection(1, 1)), Permit::Leave), [synced_look()]);
     assert!(!bench.machine.wants_connection());

@@ -37,7 +37,7 @@ fn a_shared_watch_confirms_a_registration_without_a_read() {
 fn a_registration_that_is_not_confirmed_is_looked_at() {
     // Something below the root has changed.
     let mut bench = Bench::registered(SHARED);
-    assert_eq!(bench.feed(Input::Down), [report(Status::Unconfirmed)]);
+    assert_eq!(bench.feed(Input::Down), [report(RegistrationStatus::Unconfirmed)]);
     assert_eq!(bench.step(on(2, connection(1, 1), 2), Permit::Step), [look(false)]);
     assert_eq!(bench.feed(found(stat(0))), [registered(), Effect::Release]);
     // The znode itself has, before the watch ended.
@@ -52,7 +52,7 @@ fn a_registration_that_is_not_confirmed_is_looked_at() {
     // A write was under way.
     let mut bench = Bench::registered(SHARED);
     bench.step(present("b"), Permit::Step);
-    assert_eq!(bench.feed(Input::Down), [report(Status::Unconfirmed)]);
+    assert_eq!(bench.feed(Input::Down), [report(RegistrationStatus::Unconfirmed)]);
     assert_eq!(bench.feed(lost()), [Effect::Release]);
     assert_eq!(bench.step(on(2, connection(1, 1), 1), Permit::Step), [look(false)]);
 }
@@ -69,13 +69,13 @@ fn in_a_new_session_the_znode_is_created_again() {
 fn a_watch_that_cannot_be_set_again_leaves_a_registration_unconfirmed() {
     let mut bench = Bench::registered(SHARED);
     assert_eq!(bench.feed(Input::Unprepared(None)), [], "for the moment");
-    assert_eq!(bench.feed(unprepared()), [report(Status::Unconfirmed)]);
+    assert_eq!(bench.feed(unprepared()), [report(RegistrationStatus::Unconfirmed)]);
     assert_eq!(bench.feed(on(2, connection(1, 0), 1)), [registered()]);
-    assert_eq!(bench.feed(unprepared()), [report(Status::Unconfirmed)]);
+    assert_eq!(bench.feed(unprepared()), [report(RegistrationStatus::Unconfirmed)]);
     // With an update under way, too.
     let mut bench = Bench::registered(SHARED);
     bench.step(present("b"), Permit::Step);
-    assert_eq!(bench.feed(unprepared()), [report(Status::Unconfirmed)]);
+    assert_eq!(bench.feed(unprepared()), [report(RegistrationStatus::Unconfirmed)]);
     assert_eq!(bench.feed(written(stat(1))), [Effect::Note(Fact::Updated { version: 1 }), Effect::Release]);
     assert_eq!(bench.step(on(2, connection(1, 0), 1), Permit::Step), [look(false)]);
     assert_eq!(bench.feed(found(stat(1))), [registered(), Effect::Release]);
@@ -143,7 +143,7 @@ fn without_a_connection_every_stage_waits_for_one() {
     let mut waiting = Bench::waiting(SHARED);
     assert_eq!(waiting.feed(Input::Down), []);
     let mut registered = Bench::registered(SHARED);
-    assert_eq!(registered.feed(Input::Down), [report(Status::Unconfirmed)]);
+    assert_eq!(registered.feed(Input::Down), [report(RegistrationStatus::Unconfirmed)]);
     let mut asking = Bench::creating(SHARED);
     assert_eq!(asking.feed(Input::Down), []);
     assert_eq!(asking.feed(lost()), [Effect::Release]);
@@ -160,16 +160,16 @@ fn a_closed_link_and_a_lost_registrar_end_every_stage() {
         [Bench::creating(OWN), Bench::waiting(OWN), Bench::registered(OWN)].into_iter().enumerate()
     {
         let (end, status) = match number {
-            0 => (Input::Closed { clean: true }, Status::Deregistered),
-            1 => (Input::Closed { clean: false }, Status::Abandoned),
-            _ => (Input::Orphaned, Status::Abandoned),
+            0 => (Input::Closed { clean: true }, RegistrationStatus::Deregistered),
+            1 => (Input::Closed { clean: false }, RegistrationStatus::Abandoned),
+            _ => (Input::Orphaned, RegistrationStatus::Abandoned),
         };
         assert_eq!(bench.feed(end), [Effect::Finish(status)]);
         assert_eq!(bench.feed(leave()), []);
     }
     let mut bench = Bench::new(false);
     let end = bench.feed(Input::Closed { clean: false });
-    assert_eq!(end, [Effect::Finish(Status::Deregistered)], "no znode was ever created");
+    assert_eq!(end, [Effect::Finish(RegistrationStatus::Deregistered)], "no znode was ever created");
 }
 
 #[test]

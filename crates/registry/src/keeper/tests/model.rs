@@ -28,8 +28,8 @@ enum Message {
 pub(super) struct World {
     pub(super) bench: Bench,
     pub(super) znode: Option<Znode>,
-    pub(super) status: Status,
-    pub(super) end: Option<Status>,
+    pub(super) status: RegistrationStatus,
+    pub(super) end: Option<RegistrationStatus>,
     pub(super) wish: Record,
     /// All inputs and effects.
     pub(super) log: Vec<String>,
@@ -62,7 +62,7 @@ impl World {
         Self {
             bench: Bench::new(false),
             znode: None,
-            status: Status::Pending { trouble: None },
+            status: RegistrationStatus::Pending { trouble: None },
             end: None,
             wish: record("a"),
             log: Vec::new(),
@@ -101,9 +101,9 @@ impl World {
 
     pub(super) fn is_as_wished(&self) -> bool {
         let Some(znode) = &self.znode else { return false };
-        let registered = Status::Registered { czxid: znode.stat.czxid, session: self.session() };
+        let registered = RegistrationStatus::Registered { czxid: znode.stat.czxid, session: self.session() };
         if znode.is_rivals {
-            return matches!(self.status, Status::Conflict(_));
+            return matches!(self.status, RegistrationStatus::Conflict(_));
         }
         self.status == registered
             && znode.stat.ephemeral_owner == Some(self.session())

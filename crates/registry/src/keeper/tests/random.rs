@@ -66,7 +66,7 @@ fn whatever_happens_the_status_is_true_and_no_other_owner_is_hurt() {
             }
             world.bench.moment.now += Duration::from_millis(rng.random_range(0..20));
             happens(&mut world, &mut rng, step >= leaves_at);
-            if let Status::Registered { czxid, .. } = world.status
+            if let RegistrationStatus::Registered { czxid, .. } = world.status
                 && world.end.is_none()
                 && world.is_at_rest()
             {
@@ -82,7 +82,7 @@ fn whatever_happens_the_status_is_true_and_no_other_owner_is_hurt() {
             world.feed(leave());
             settle(&mut world, 5);
         }
-        assert_eq!(world.end, Some(Status::Deregistered), "seed {seed}: {:#?}", world.log);
+        assert_eq!(world.end, Some(RegistrationStatus::Deregistered), "seed {seed}: {:#?}", world.log);
         let is_ours = world.znode.is_some_and(|znode| !znode.is_rivals);
         assert!(!is_ours, "seed {seed}: {:#?}", world.log);
     }

@@ -121,7 +121,7 @@ fn an_audit_compares_the_znode_and_a_difference_is_looked_into() {
             vec![Effect::Note(Fact::AuditMismatch), acquire(Permit::Step)],
         ),
         (unanswered(), vec![acquire(Permit::Step)]),
-        (lost(), vec![report(Status::Unconfirmed)]),
+        (lost(), vec![report(RegistrationStatus::Unconfirmed)]),
     ] {
         let mut bench = Bench::registered(SHARED);
         assert_eq!(bench.feed(Input::Timer), [], "too early");

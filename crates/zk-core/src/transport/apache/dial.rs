@@ -13,7 +13,7 @@ use rand::seq::SliceRandom;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::config::Host;
+use crate::config::ZkHost;
 use crate::transport::connect_error::ConnectError;
 
 /// How long one address may take to accept a connection.
@@ -29,13 +29,13 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// must not start without a route (D3).
 #[derive(Debug)]
 pub(super) struct Dialer {
-    hosts: Vec<Host>,
+    hosts: Vec<ZkHost>,
     /// Servers whose last connection failed, the latest failure at the end.
     suspects: Mutex<Vec<SocketAddr>>,
 }
 
 impl Dialer {
-    pub(super) fn new(hosts: Vec<Host>) -> Self {
+    pub(super) fn new(hosts: Vec<ZkHost>) -> Self {
         Self { hosts, suspects: Mutex::default() }
     }
 
@@ -85,7 +85,7 @@ impl Dialer {
         })
     }
 
-    fn in_order(&self, servers: &BTreeMap<SocketAddr, Host>, all: bool) -> Vec<Dialled> {
+    fn in_order(&self, servers: &BTreeMap<SocketAddr, ZkHost>, all: bool) -> Vec<Dialled> {
         let found = servers.iter().map(|(address, host)| Dialled { address: *address, host: host.clone() });
         let mut order: Vec<_> = found.collect();
         order.shuffle(&mut rand::rng());
@@ -105,10 +105,10 @@ pub(super) struct Dialled {
     pub(super) address: SocketAddr,
     // Only TLS needs the name.
     #[cfg_attr(not(feature = "tls"), expect(dead_code))]
-    pub(super) host: Host,
+    pub(super) host: ZkHost,
 }
 
-async fn lookup(host: &Host) -> Result<(Host, Vec<SocketAddr>), String> {
+async fn lookup(host: &ZkHost) -> Result<(ZkHost, Vec<SocketAddr>), String> {
     match timeout(LOOKUP_TIMEOUT, lookup_host((host.name(), host.port()))).await {
         Ok(Ok(found)) => Ok((host.clone(), found.collect())),
         Ok(Err(error)) => Err(format!("{host}: {error}")),
@@ -116,7 +116,7 @@ async fn lookup(host: &Host) -> Result<(Host, Vec<SocketAddr>), String> {
     }
 }
 
-fn note(servers: &mut BTreeMap<SocketAddr, Host>, host: Host, addresses: Vec<SocketAddr>) {
+fn note(servers: &mut BTreeMap<SocketAddr, ZkHost>, host: ZkHost, addresses: Vec<SocketAddr>) {
     for address in addresses {
         servers.entry(address).or_insert_with(|| host.clone());
     }
@@ -179,7 +179,7 @@ mod tests {
             listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
         }
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
-        let hosts = addresses.iter().map(|address| Host::parse(&address.to_string()).unwrap()).collect();
+        let hosts = addresses.iter().map(|address| ZkHost::parse(&address.to_string()).unwrap()).collect();
         (listeners, addresses, Dialer::new(hosts))
     }
 
@@ -221,7 +221,7 @@ mod tests {
         let addresses: Vec<SocketAddr> =
             ["192.0.2.1:2181", "[2001:db8::1]:2181"].map(|text| text.parse().unwrap()).to_vec();
         let mut servers = BTreeMap::new();
-        note(&mut servers, Host::parse("zk").unwrap(), addresses.clone());
+        note(&mut servers, ZkHost::parse("zk").unwrap(), addresses.clone());
         let order = dialer.in_order(&servers, true);
         assert!(addresses.iter().all(|address| order.iter().any(|server| server.address == *address)));
     }
@@ -242,7 +242,7 @@ mod tests {
     }
 
     fn servers(ports: &[u16]) -> Vec<Dialled> {
-        let host = Host::parse("zk").unwrap();
+        let host = ZkHost::parse("zk").unwrap();
         let server = |(last, port): (usize, &u16)| Dialled {
             address: SocketAddr::from(([10, 0, 0, last as u8], *port)),
             host: host.clone(),

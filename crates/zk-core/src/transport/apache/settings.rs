@@ -6,7 +6,7 @@ use zookeeper_client as zk;
 
 use super::capabilities::Capabilities;
 use super::dial::Dialled;
-use crate::config::{Auth, Config, ServerVersion};
+use crate::config::{Auth, ServerVersion, ZkConfig};
 
 /// The options that all connections of one configuration share.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn of(config: &Config) -> Self {
+    pub(super) fn of(config: &ZkConfig) -> Self {
         Self {
             session_timeout: config.session_timeout(),
             version: config.server_version(),

@@ -6,7 +6,7 @@ use tokio::task::coop::unconstrained;
 use zk_testing::poll_at_most;
 
 use super::*;
-use crate::config::{Config, Host};
+use crate::config::{ZkConfig, ZkHost};
 use crate::connection::{Connection, Scope};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
@@ -17,8 +17,8 @@ use crate::transport::turn::IN_FLIGHT;
 async fn connect(server: &zk_embedded::Server) -> (Arc<SessionThread>, Connection) {
     crate::transport::apache::prepare().unwrap();
     let hosts = server.connect_string();
-    let settings = Settings::of(&Config::new(&hosts).unwrap());
-    let dialled = Dialled { address: hosts.parse().unwrap(), host: Host::parse(&hosts).unwrap() };
+    let settings = Settings::of(&ZkConfig::new(&hosts).unwrap());
+    let dialled = Dialled { address: hosts.parse().unwrap(), host: ZkHost::parse(&hosts).unwrap() };
     let thread = Arc::new(open(&dialled, None, &settings).await.unwrap());
     let limit = Duration::from_millis(250);
     let scope = Scope::new(ZnodePath::root(), Some(limit), Metrics::new("test".into()));
