@@ -186,6 +186,29 @@ impl fmt::Debug for ZnodePath {
     }
 }
 
+impl TryFrom<&str> for ZnodePath {
+    type Error = PathError;
+
+    fn try_from(text: &str) -> Result<Self, PathError> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for ZnodePath {
+    type Error = PathError;
+
+    fn try_from(text: String) -> Result<Self, PathError> {
+        Self::parse(&text)
+    }
+}
+
+/// So that what takes `impl TryInto<ZnodePath>` takes a path, too.
+impl From<std::convert::Infallible> for PathError {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl std::str::FromStr for ZnodePath {
     type Err = PathError;
 

@@ -1,0 +1,221 @@
+//! [`Client`]: follows a service, and calls it.
+
+mod builder;
+mod callee;
+mod feed;
+mod member;
+
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use balance::{Balancer, CallError, Caller, Classify, Failure, Target};
+use discovery::Discovery;
+use instance::Endpoint;
+use tokio_util::task::AbortOnDropHandle;
+use zk_core::{PathError, Zk, ZnodePath};
+
+pub use builder::{ClientBuilder, FollowError};
+pub use callee::Callee;
+pub use member::Member;
+
+use feed::feed;
+
+/// Follows one service, and calls its instances. Cheap to clone; clones share everything.
+///
+/// `Drop` of the last clone stops following, and ends the trials beside calls. [`shutdown`](Self::shutdown) waits for that.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    discovery: Discovery,
+    balancer: Balancer<Endpoint, Member>,
+    caller: Caller<Endpoint, Member>,
+    /// Ends with the client.
+    _feed: AbortOnDropHandle<()>,
+}
+
+impl Client {
+    /// Follows the service whose instances are the children of `root`, with the defaults of everything, and waits for the first
+    /// list.
+    ///
+    /// # Errors
+    /// [`FollowError`], if the path is none, or ZooKeeper does not list the service within 10 s.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    ///
+    /// # Cancel safety
+    /// Following ends if the future is dropped.
+    pub async fn follow<R>(zk: &Zk, root: R) -> Result<Self, FollowError>
+    where
+        R: TryInto<ZnodePath>,
+        R::Error: Into<PathError>,
+    {
+        Self::builder(zk, root)?.follow().await
+    }
+
+    /// Begins to describe how a service is followed and called.
+    ///
+    /// # Errors
+    /// If the path is none.
+    pub fn builder<R>(zk: &Zk, root: R) -> Result<ClientBuilder, PathError>
+    where
+        R: TryInto<ZnodePath>,
+        R::Error: Into<PathError>,
+    {
+        Ok(ClientBuilder::new(zk, root.try_into().map_err(Into::into)?))
+    }
+
+    fn start(builder: ClientBuilder) -> Self {
+        let discovery = builder.start_discovery();
+        let balancer = Balancer::new(builder.balancer);
+        let caller = Caller::new(balancer.reader(), builder.call);
+        let feeding = {
+            let (balancer, discovery) = (balancer.clone(), discovery.clone());
+            async move { feed(&balancer, &discovery).await }
+        };
+        let feed = AbortOnDropHandle::new(tokio::spawn(feeding));
+        Self { shared: Arc::new(Shared { discovery, balancer, caller, _feed: feed }) }
+    }
+
+    /// Calls an instance, and others if that fails, until one answers: [`Caller::call`]. What may have had an effect is not
+    /// repeated.
+    ///
+    /// A held instance that refuses the connection is believed gone at once.
+    ///
+    /// # Errors
+    /// [`CallError`], which says why, and what was tried.
+    ///
+    /// # Cancel safety
+    /// As [`Caller::call`].
+    pub async fn call<T, E, F, Fut>(&self, mut op: F) -> Result<T, CallError<Endpoint, E>>
+    where
+        E: Classify,
+        F: FnMut(Callee) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let discovery = &self.shared.discovery;
+        let attempt = |target: Target<Endpoint, Member>| {
+            let endpoint = target.key().clone();
+            reporting(discovery.clone(), endpoint, op(Callee::new(target)))
+        };
+        Ok(self.shared.caller.call(attempt).await?.value)
+    }
+
+    /// As [`call`](Self::call), for a call that belongs to `key`: strategies that go by a key send equal keys to one instance.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_for<Q, T, E, F, Fut>(&self, key: &Q, mut op: F) -> Result<T, CallError<Endpoint, E>>
+    where
+        Q: Hash + ?Sized,
+        E: Classify,
+        F: FnMut(Callee) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let discovery = &self.shared.discovery;
+        let attempt = |target: Target<Endpoint, Member>| {
+            let endpoint = target.key().clone();
+            reporting(discovery.clone(), endpoint, op(Callee::new(target)))
+        };
+        Ok(self.shared.caller.call_for(key, attempt).await?.value)
+    }
+
+    /// As [`call`](Self::call), for an operation that may be repeated whatever came of it: [`Caller::call_idempotent`].
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_idempotent<T, E, F, Fut>(&self, op: F) -> Result<T, CallError<Endpoint, E>>
+    where
+        E: Classify + 'static,
+        T: 'static,
+        F: Fn(Callee) -> Fut + Clone + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        Ok(self.shared.caller.call_idempotent(self.attempt(op)).await?.value)
+    }
+
+    /// As [`call_idempotent`](Self::call_idempotent), for a call that belongs to `key`.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_idempotent_for<Q, T, E, F, Fut>(
+        &self,
+        key: &Q,
+        op: F,
+    ) -> Result<T, CallError<Endpoint, E>>
+    where
+        Q: Hash + ?Sized,
+        E: Classify + 'static,
+        T: 'static,
+        F: Fn(Callee) -> Fut + Clone + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        Ok(self.shared.caller.call_idempotent_for(key, self.attempt(op)).await?.value)
+    }
+
+    fn attempt<T, E, F, Fut>(
+        &self,
+        op: F,
+    ) -> impl Fn(Target<Endpoint, Member>) -> futures_util::future::BoxFuture<'static, Result<T, E>>
+    + Clone
+    + Send
+    + 'static
+    where
+        E: Classify + 'static,
+        T: 'static,
+        F: Fn(Callee) -> Fut + Clone + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let discovery = self.shared.discovery.clone();
+        move |target| {
+            let endpoint = target.key().clone();
+            Box::pin(reporting(discovery.clone(), endpoint, op(Callee::new(target))))
+        }
+    }
+
+    /// Returns what follows the service: views, changes, `ready`.
+    #[must_use]
+    pub fn discovery(&self) -> &Discovery {
+        &self.shared.discovery
+    }
+
+    /// Returns what chooses among the instances: readers for calls by other means, status.
+    #[must_use]
+    pub fn balancer(&self) -> &Balancer<Endpoint, Member> {
+        &self.shared.balancer
+    }
+
+    /// Stops following, for all clones, and waits until everything has ended. Calls go on among the last known instances.
+    ///
+    /// # Cancel safety
+    /// It ends though the future is dropped, but later.
+    pub async fn shutdown(&self) {
+        self.shared.caller.shutdown().await;
+        self.shared.discovery.clone().shutdown().await;
+    }
+}
+
+/// Makes an attempt, and reports a refused connection: nobody listens there.
+async fn reporting<T, E: Classify>(
+    discovery: Discovery,
+    endpoint: Endpoint,
+    attempt: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let answer = attempt.await;
+    if let Err(error) = &answer
+        && error.failure() == Some(Failure::Refused)
+    {
+        discovery.report_refused(&endpoint);
+    }
+    answer
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("discovery", &self.shared.discovery).finish_non_exhaustive()
+    }
+}
