@@ -90,6 +90,10 @@ async fn inner_a_look_up_finds_the_new_address_of_an_interface() {
     let error = found("interface:there", "::").await.unwrap_err();
     assert!(error.starts_with("interface there: ") && error.contains("here 10.9.0.7"), "{error}");
 
+    // The address of a prefix that the network no longer has: lower, and deprecated.
+    ip_command("address add 2001:db8::5/64 dev here nodad preferred_lft 0");
+    assert_eq!(found("network:2001:db8::/32", "::").await, Ok(host("2001:db8::7")));
+
     move_to_10_9_0_8();
     for way in ways {
         assert_eq!(found(way, "0.0.0.0").await, Ok(host("10.9.0.8")), "{way}");
