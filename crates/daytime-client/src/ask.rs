@@ -27,7 +27,7 @@ const ZONE_TAG: &str = "zone";
 
 pub(crate) async fn run(config: ClientConfig, link: &Link, release: &mut Release) -> Result<(), Error> {
     let zk = link.start(&config.zookeeper)?;
-    let discovery = Discovery::start(zk.clone(), config.discovery.clone());
+    let discovery = Discovery::start(zk, config.discovery.clone());
     let balancer = Balancer::new(balancing(&config.client));
     let caller = Caller::new(balancer.reader(), limits(&config.client));
 

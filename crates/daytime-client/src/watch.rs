@@ -56,7 +56,7 @@ pub(crate) async fn run(
     release: &mut Release,
 ) -> Result<(), Error> {
     let zk = link.start(&config.zookeeper)?;
-    let discovery = Discovery::start(zk.clone(), config.discovery.clone());
+    let discovery = Discovery::start(zk, config.discovery.clone());
     let outcome = tokio::select! {
         outcome = follow(zk, &discovery, config.discovery.root(), as_json) => outcome,
         never = release.release_on_signal(&discovery) => match never {},
