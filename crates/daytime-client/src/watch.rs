@@ -13,7 +13,7 @@ use zk_core::{State, Zk, ZnodePath};
 
 use crate::error::Error;
 use crate::link::{self, Link};
-use crate::output::{line, tags};
+use crate::output::line;
 use crate::sigusr1::Release;
 
 /// One printed line.
@@ -173,11 +173,7 @@ impl fmt::Display for Event {
             Self::Joined { endpoint, is_draining: true } => write!(f, "+ {endpoint} draining"),
             Self::Left { endpoint } => write!(f, "- {endpoint}"),
             Self::Updated { old, new } => {
-                write!(f, "~ {} weight={}", new.endpoint(), new.weight())?;
-                let tags = tags(new);
-                if !tags.is_empty() {
-                    write!(f, " {tags}")?;
-                }
+                write!(f, "~ {new}")?;
                 if is_another_process(old, new) {
                     f.write_str(" (another process)")?;
                 }
