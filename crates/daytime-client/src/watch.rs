@@ -168,7 +168,7 @@ fn is_another_process(old: &Instance, new: &Instance) -> bool {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Link { state } => write!(f, "* {}", link::describe(state)),
+            Self::Link { state } => write!(f, "* {}", state),
             Self::Joined { endpoint, is_draining: false } => write!(f, "+ {endpoint}"),
             Self::Joined { endpoint, is_draining: true } => write!(f, "+ {endpoint} draining"),
             Self::Left { endpoint } => write!(f, "- {endpoint}"),
