@@ -45,7 +45,7 @@ use std::time::Duration;
 
 use daytime_config::ServerConfig;
 use instance::{Endpoint, Instance};
-use registry::{Registrar, Socket};
+use registry::Registrar;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::Instant;
@@ -234,12 +234,12 @@ async fn register(zk: &Zk, config: &ServerConfig, bound: &[SocketAddr]) -> Resul
     let settings = &config.server;
     let host =
         advertise::advertised(settings.advertise.clone(), settings.host, config.zookeeper.hosts()).await;
-    let registrar = Registrar::new(zk.clone(), config.registry.clone());
+    let registrar = Registrar::new(zk, config.registry.clone());
     let mut kept = Vec::with_capacity(bound.len());
     for local in bound {
         let instance = Instance::new(Endpoint::new(host.clone(), local.port())?);
         // No other process can listen on this port: the listener is bound without SO_REUSEPORT.
-        let registration = registrar.register(instance.clone(), Socket::Bound(*local))?;
+        let registration = registrar.register_bound(instance.clone(), *local)?;
         kept.push(Kept { instance, registration });
     }
     Ok(Registered { registrar, kept })

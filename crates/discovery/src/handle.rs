@@ -60,26 +60,27 @@ fn trouble(view: &View) -> String {
 }
 
 impl Discovery {
-    /// Starts to follow the root of `config`, whose records have the `plain` format. Returns at once.
+    /// Starts to follow the root of `config`, whose records have the `plain` format. Returns at once, and keeps a clone of
+    /// the link.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn start(zk: Zk, config: DiscoveryConfig) -> Self {
-        Self::start_with_format(zk, config, Box::new(Plain))
+    pub fn start(zk: &Zk, config: DiscoveryConfig) -> Self {
+        Self::start_with_format(zk, config, Arc::new(Plain))
     }
 
     /// Starts like [`start`](Self::start), with records in another format.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn start_with_format(zk: Zk, config: DiscoveryConfig, format: Box<dyn Format>) -> Self {
+    pub fn start_with_format(zk: &Zk, config: DiscoveryConfig, format: Arc<dyn Format>) -> Self {
         let view = View::not_synced();
         let latest = Arc::new(ArcSwap::from_pointee(view.clone()));
         let (views_tx, views) = watch::channel(latest.load_full());
         let (controls, commands) = commands();
         let publisher = Publisher::new(latest.clone(), views_tx, Metrics::new(config.root()));
         let machine = Machine::new(config.clone(), format, view, zk.sources().rng());
-        let driver = Driver::new(&zk, &config, machine, commands, publisher);
+        let driver = Driver::new(zk, &config, machine, commands, publisher);
         // Its owners are the handles.
         let task = tokio::spawn(driver.run(config)).map(drop).boxed().shared();
         Self { latest, views, controls, task }

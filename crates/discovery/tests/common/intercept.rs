@@ -64,7 +64,7 @@ pub(crate) fn start_intercepted<T: Intercept>(
 ) -> (Zk, Discovery) {
     let servers = Apache::new(&link_config(hosts)).expect("file descriptors");
     let zk = Zk::start_on(Arc::new(Intercepted { servers, intercept: intercept.clone() }), Sources::system());
-    (zk.clone(), Discovery::start(zk, change(discovery_config())))
+    (zk.clone(), Discovery::start(&zk, change(discovery_config())))
 }
 
 #[derive(Debug)]
