@@ -1,9 +1,10 @@
 //! What to follow, and when to believe a removal.
 
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
-use zk_core::ZnodePath;
+use zk_core::{PathError, ZnodePath};
 
 mod error;
 mod mass_disappearance;
@@ -144,6 +145,36 @@ impl DiscoveryConfig {
 
     pub(crate) fn hold(&self, session_timeout: Duration) -> Duration {
         self.hold.unwrap_or(session_timeout + Duration::from_secs(2))
+    }
+}
+
+impl From<ZnodePath> for DiscoveryConfig {
+    fn from(root: ZnodePath) -> Self {
+        Self::new(root)
+    }
+}
+
+impl FromStr for DiscoveryConfig {
+    type Err = PathError;
+
+    fn from_str(root: &str) -> Result<Self, PathError> {
+        root.parse().map(Self::new)
+    }
+}
+
+impl TryFrom<&str> for DiscoveryConfig {
+    type Error = PathError;
+
+    fn try_from(root: &str) -> Result<Self, PathError> {
+        root.parse()
+    }
+}
+
+impl TryFrom<String> for DiscoveryConfig {
+    type Error = PathError;
+
+    fn try_from(root: String) -> Result<Self, PathError> {
+        root.parse()
     }
 }
 
