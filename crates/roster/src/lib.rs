@@ -12,11 +12,22 @@
 //! # }
 //! ```
 
+// Until the service does.
+#[cfg_attr(not(test), expect(dead_code, reason = "only a service looks addresses up"))]
+mod advertise;
 mod client;
 mod connect;
+mod health;
+mod service;
 
+pub use advertise::{Advertise, AdvertiseError, AdvertiseSyntaxError, Network, NetworkError};
 pub use client::{Callee, Client, ClientBuilder, FollowError, Member};
 pub use connect::{ConnectStringError, connect};
+pub use health::{CheckAnswer, HealthCheck, ServiceHealth, WhenSick};
+pub use service::{
+    InstanceStatus, LeaveError, Listening, Liveness, Readiness, RunningService, ServeError, Service,
+    ServiceLeft, ServiceRecord, ServiceStage, ServiceStatus, ServiceUpdateError,
+};
 
 // The parts, under one name.
 pub use balance::{
