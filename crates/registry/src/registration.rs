@@ -1,5 +1,6 @@
 //! [`Registration`]: the handle that a service keeps.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,13 +100,14 @@ impl Registration {
         Err(NotRegistered { path, waited: started.elapsed().min(timeout), status: self.status(), link })
     }
 
-    /// Changes the record in place: weight, tags, whether it is draining. Returns at once: the znode follows within two round
+    /// Changes the record in place: weight, tags, whether it is draining. Takes an instance, or a reference to one. Returns at once: the znode follows within two round
     /// trips while the link is up, and every later registration in another session has the new record. Of updates that come
     /// faster, the latest is written. [`updated`](Self::updated) waits for it.
     ///
     /// # Errors
     /// [`RegisterError`], if the instance cannot be written, has another endpoint, or was deregistered.
-    pub fn update(&self, instance: Instance) -> Result<(), RegisterError> {
+    pub fn update(&self, instance: impl Borrow<Instance>) -> Result<(), RegisterError> {
+        let instance = instance.borrow().clone();
         let encoded = self.shared.format.encode(&instance.with_owner(self.owner.clone()))?;
         if encoded.segment != self.path.name() {
             let (from, to) = (self.path.name().into(), encoded.segment);
