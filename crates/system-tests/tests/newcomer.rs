@@ -44,7 +44,8 @@ async fn a_service_registers_and_a_client_calls_it() -> Result<(), Box<dyn Error
     let instance = Instance::new(address.try_into()?).with_tags([("zone", "a"), ("version", "2")]);
     let registration = registrar.register_bound(instance.clone(), address)?;
     registration.registered_within(SOON).await?;
-    registration.update(&instance.with_weight(50))?;
+    let heavy = instance.with_weight(50);
+    registration.update(&heavy)?;
     registration.updated_within(SOON).await?;
     let status = registration.status_stream().next().await.ok_or("a status")?;
     assert!(status.to_string().starts_with("registered, session 0x"), "{status}");
@@ -78,6 +79,7 @@ async fn a_service_registers_and_a_client_calls_it() -> Result<(), Box<dyn Error
     let mut changes = discovery.changes();
     let Some(Change::Reset(first)) = StreamExt::next(&mut changes).await else { return Err("a set".into()) };
     assert_eq!(first.endpoints().collect::<Vec<_>>(), [&address.try_into()?]);
+    registration.update(heavy.with_draining(true))?;
     registration.deregister(SOON).await?;
     let left: Vec<_> = changes.take(1).map(|change| change.to_string()).collect().await;
     assert_eq!(left, [format!("- {address}")]);
