@@ -18,6 +18,8 @@ mod advertise;
 mod client;
 mod connect;
 mod health;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 mod service;
 
 pub use advertise::{Advertise, AdvertiseError, AdvertiseSyntaxError, Network, NetworkError};
