@@ -15,6 +15,8 @@
 // Until the service does.
 #[cfg_attr(not(test), expect(dead_code, reason = "only a service looks addresses up"))]
 mod advertise;
+#[cfg(feature = "axum")]
+mod axum;
 mod client;
 mod connect;
 mod health;
