@@ -3,10 +3,11 @@
 //!
 //! Its last line is `stopped: left`.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, Empty};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -42,8 +43,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn serve(listener: TcpListener, service: RunningService) -> std::io::Result<()> {
-    let (leaving, connections) = (service.leave_on_signal(), GracefulShutdown::new());
-    tokio::pin!(leaving);
+    let (mut leaving, connections) = (Box::pin(service.leave_on_signal()), GracefulShutdown::new());
     loop {
         let socket = tokio::select! {
             biased;
@@ -51,9 +51,8 @@ async fn serve(listener: TcpListener, service: RunningService) -> std::io::Resul
             () = &mut leaving => break,
             accepted = listener.accept() => TokioIo::new(accepted?.0),
         };
-        let answer = service_fn(async |_: Request<Incoming>| {
-            Ok::<_, std::convert::Infallible>(Response::new(Full::new(Bytes::from("hello"))))
-        });
+        let answer =
+            service_fn(async |_: Request<Incoming>| Ok::<_, Infallible>(Response::new("hello".to_owned())));
         let connection = hyper::server::conn::http1::Builder::new().serve_connection(socket, answer);
         tokio::spawn(connections.watch(connection));
     }
