@@ -10,8 +10,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::client::legacy::Client as HyperClient;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::{rt::TokioExecutor, rt::TokioIo, server::graceful::GracefulShutdown};
 use nix::sys::signal::{Signal, raise};
 use tokio::net::TcpListener;
 use zk_roster::{Callee, Client, RunningService, Service};
@@ -29,12 +28,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let web = Client::follow(&zk, "/services/web").await?;
     let http = HyperClient::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     for _ in 0..5 {
-        let http = http.clone();
-        let get = move |callee: Callee| http.get(callee.url("http", "/hello").parse().expect("a URL"));
-        let response = web.call_idempotent(get).await?;
+        let get = |callee: Callee| http.get(callee.url("http", "/hello").parse().expect("a URL"));
+        let response = web.call(get).await?;
         println!("{}: {:?}", response.status(), response.into_body().collect().await?.to_bytes());
     }
-
+    // What `kill` or an orchestrator does.
     raise(Signal::SIGTERM)?;
     serving.await??;
     zk.close(Duration::from_secs(1)).await?;
@@ -51,8 +49,8 @@ async fn serve(listener: TcpListener, service: RunningService) -> std::io::Resul
             () = &mut leaving => break,
             accepted = listener.accept() => TokioIo::new(accepted?.0),
         };
-        let answer =
-            service_fn(async |_: Request<Incoming>| Ok::<_, Infallible>(Response::new("hello".to_owned())));
+        let hello = || Ok::<_, Infallible>(Response::new("hello".to_owned()));
+        let answer = service_fn(move |_: Request<Incoming>| std::future::ready(hello()));
         let connection = hyper::server::conn::http1::Builder::new().serve_connection(socket, answer);
         tokio::spawn(connections.watch(connection));
     }

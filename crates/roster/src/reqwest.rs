@@ -14,7 +14,7 @@ use reqwest::{Method, Request, Response};
 
 use crate::client::Client;
 
-use attempt::{Attempt, Once};
+use attempt::Outgoing;
 use pools::Pools;
 
 pub use error::HttpError;
@@ -111,18 +111,17 @@ impl Http {
     pub async fn execute(&self, request: Request) -> Result<Response, CallError<Endpoint, HttpError>> {
         let client = &self.client;
         let is_idempotent = is_idempotent(request.method());
-        match Attempt::new(self.pools.clone(), request) {
-            Ok(attempt) if is_idempotent => {
-                let op = attempt.clone();
+        match Outgoing::new(self.pools.clone(), request) {
+            Outgoing::Repeatable(request) if is_idempotent => {
+                let op = request.clone();
                 let result = client.call_idempotent(move |callee| op.clone().beside_others(callee)).await;
-                attempt.last.or(result)
+                request.last.or(result)
             }
-            Ok(attempt) => {
-                let result = client.call(|callee| attempt.clone().run(callee)).await;
-                attempt.last.or(result)
+            Outgoing::Repeatable(request) => {
+                let result = client.call(|callee| request.clone().run(callee)).await;
+                request.last.or(result)
             }
-            Err(request) => {
-                let mut once = Once::new(self.pools.clone(), request);
+            Outgoing::Once(mut once) => {
                 let result = client.call(|callee| once.run(callee)).await;
                 once.last.or(result)
             }
@@ -143,18 +142,17 @@ impl Http {
     {
         let client = &self.client;
         let is_idempotent = is_idempotent(request.method());
-        match Attempt::new(self.pools.clone(), request) {
-            Ok(attempt) if is_idempotent => {
-                let op = attempt.clone();
+        match Outgoing::new(self.pools.clone(), request) {
+            Outgoing::Repeatable(request) if is_idempotent => {
+                let op = request.clone();
                 let op = move |callee| op.clone().beside_others(callee);
-                attempt.last.or(client.call_idempotent_for(key, op).await)
+                request.last.or(client.call_idempotent_for(key, op).await)
             }
-            Ok(attempt) => {
-                let result = client.call_for(key, |callee| attempt.clone().run(callee)).await;
-                attempt.last.or(result)
+            Outgoing::Repeatable(request) => {
+                let result = client.call_for(key, |callee| request.clone().run(callee)).await;
+                request.last.or(result)
             }
-            Err(request) => {
-                let mut once = Once::new(self.pools.clone(), request);
+            Outgoing::Once(mut once) => {
                 let result = client.call_for(key, |callee| once.run(callee)).await;
                 once.last.or(result)
             }

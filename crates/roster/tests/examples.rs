@@ -4,8 +4,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fs, thread};
+
+use tokio::time::Instant;
 
 /// Each takes a second or two.
 const LONG: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! One attempt of a request.
+//! The attempts of a request.
 
 use std::sync::Arc;
 
@@ -11,23 +11,31 @@ use super::error::{HttpError, What};
 use super::pools::Pools;
 use crate::client::Callee;
 
+/// A request that is about to be sent.
+pub(super) enum Outgoing {
+    Repeatable(Repeatable),
+    Once(Once),
+}
+
+impl Outgoing {
+    pub(super) fn new(pools: Pools, request: Request) -> Self {
+        let last = Last::default();
+        match request.try_clone() {
+            Some(_) => Self::Repeatable(Repeatable { pools, request: Arc::new(request), last }),
+            None => Self::Once(Once { pools, request: Some(Box::new(request)), last }),
+        }
+    }
+}
+
 /// A request that can be sent again, and the last answer that said that the instance cannot serve.
 #[derive(Clone)]
-pub(super) struct Attempt {
+pub(super) struct Repeatable {
     pools: Pools,
     request: Arc<Request>,
     pub(super) last: Last,
 }
 
-impl Attempt {
-    /// Gives the request back if it cannot be cloned.
-    pub(super) fn new(pools: Pools, request: Request) -> Result<Self, Request> {
-        match request.try_clone() {
-            Some(_) => Ok(Self { pools, request: Arc::new(request), last: Last::default() }),
-            None => Err(request),
-        }
-    }
-
+impl Repeatable {
     pub(super) async fn run(self, callee: Callee) -> Result<Response, HttpError> {
         let last = self.last.clone();
         self.send(&callee, &last).await
@@ -48,15 +56,11 @@ impl Attempt {
 /// A request that can be sent only once.
 pub(super) struct Once {
     pools: Pools,
-    request: Option<Request>,
+    request: Option<Box<Request>>,
     pub(super) last: Last,
 }
 
 impl Once {
-    pub(super) fn new(pools: Pools, request: Request) -> Self {
-        Self { pools, request: Some(request), last: Last::default() }
-    }
-
     pub(super) fn run(
         &mut self,
         callee: Callee,
@@ -64,7 +68,7 @@ impl Once {
         let (pools, request, last) = (self.pools.clone(), self.request.take(), self.last.clone());
         async move {
             let request = request.ok_or_else(|| HttpError::new(What::Spent, true))?;
-            send(&pools, request, &callee, &last, true).await
+            send(&pools, *request, &callee, &last, true).await
         }
     }
 }
