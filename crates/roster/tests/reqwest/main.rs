@@ -39,15 +39,18 @@ impl Bed {
     }
 
     async fn http(&self, instances: usize) -> Http {
-        // An attempt must not fail as the machine is busy.
-        let patient = CallConfig::new(Duration::from_secs(10), Duration::from_secs(20)).unwrap();
-        Http::new(self.client(instances, patient).await, plain())
+        Http::new(self.client(instances, patient()).await, plain())
     }
 
     async fn end(self) {
         self.zk.close(Duration::from_secs(1)).await.unwrap();
         self.zookeeper.shutdown(Shutdown::CloseConnections).await;
     }
+}
+
+/// An attempt must not fail as the machine is busy.
+fn patient() -> CallConfig {
+    CallConfig::new(Duration::from_secs(10), Duration::from_secs(20)).unwrap()
 }
 
 fn plain() -> reqwest::Client {
@@ -88,7 +91,7 @@ async fn an_operation_of_ones_own_needs_no_more_than_the_url() {
     let bed = Bed::start().await;
     let _nobody = Server::nobody(&bed.zk).await;
     let _server = Server::start(&bed.zk, Deed::FINE).await;
-    let (web, http) = (bed.client(2, CallConfig::default()).await, plain());
+    let (web, http) = (bed.client(2, patient()).await, plain());
     for _ in 0..4 {
         let response = web.call(|callee| http.get(callee.url("http", "/")).send()).await.unwrap();
         assert_eq!(response.text().await.unwrap(), "fine");
@@ -155,7 +158,7 @@ async fn an_instance_that_cannot_serve_is_left_for_another_and_its_answer_return
         assert_eq!(response.text().await.unwrap(), "sorry");
         assert_eq!(cannot.requests().len(), 1, "what may have been served is not repeated");
 
-        let thrice = CallConfig::default().with_max_attempts(3, 1).unwrap();
+        let thrice = patient().with_max_attempts(3, 1).unwrap();
         let http = Http::new(bed.client(1, thrice).await, plain());
         let response = http.execute(request(Method::GET)).await.unwrap();
         assert_eq!((response.status().as_u16(), cannot.requests().len()), (status, 4));
@@ -218,7 +221,7 @@ async fn an_instance_that_goes_finishes_what_is_in_flight_and_its_connections_cl
     let bed = Bed::start().await;
     let go_on = Arc::new(Notify::new());
     let goes = Server::start(&bed.zk, Deed::Halves(Arc::clone(&go_on))).await;
-    let web = bed.client(1, CallConfig::default()).await;
+    let web = bed.client(1, patient()).await;
     let http =
         Http::with_pools(web, |_| reqwest::Client::builder().no_proxy().pool_idle_timeout(None).build());
 
@@ -252,7 +255,7 @@ async fn a_pool_that_all_share_closes_an_idle_connection_in_its_time() {
     let goes = Server::start(&bed.zk, Deed::FINE).await;
     let short = Duration::from_millis(300);
     let reqwest = reqwest::Client::builder().no_proxy().pool_idle_timeout(short).build().unwrap();
-    let http = Http::new(bed.client(1, CallConfig::default()).await, reqwest);
+    let http = Http::new(bed.client(1, patient()).await, reqwest);
     http.execute(request(Method::GET)).await.unwrap().text().await.unwrap();
     goes.service.leave().await.unwrap();
     eventually("the idle connection is closed", async || goes.open() == 0).await;
