@@ -15,9 +15,13 @@
 // Until the service does.
 #[cfg_attr(not(test), expect(dead_code, reason = "only a service looks addresses up"))]
 mod advertise;
+#[cfg(feature = "axum")]
+mod axum;
 mod client;
 mod connect;
 mod health;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 mod service;
 
 pub use advertise::{Advertise, AdvertiseError, AdvertiseSyntaxError, Network, NetworkError};
