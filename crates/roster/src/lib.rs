@@ -13,7 +13,6 @@
 //! ```
 
 // Until the service does.
-#[cfg_attr(not(test), expect(dead_code, reason = "only a service looks addresses up"))]
 mod advertise;
 mod client;
 mod connect;

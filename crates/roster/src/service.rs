@@ -14,9 +14,10 @@ mod running;
 mod signals;
 mod status;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,8 +34,10 @@ pub use record::ServiceRecord;
 pub use running::{RunningService, ServiceLeft, ServiceUpdateError};
 pub use status::{InstanceStatus, LeaveError, ServiceStage, ServiceStatus};
 
+use crate::advertise::Advertise;
 use crate::health::{HealthCheck, ServiceHealth, WhenSick, watch_over};
-use driver::Driver;
+use address::Source;
+use driver::{Driver, Helpers};
 use leave::Leave;
 use listener::Listener;
 use mode::Mode;
@@ -78,7 +81,7 @@ pub struct Service {
     config: Result<RegistrarConfig, PathError>,
     format: Arc<dyn Format>,
     record: ServiceRecord,
-    addresses: Option<watch::Receiver<Option<Host>>>,
+    source: Source,
     health: Option<HealthCheck>,
     settle: Duration,
 }
@@ -127,7 +130,7 @@ impl Service {
             config: root.try_into().map(RegistrarConfig::new).map_err(Into::into),
             format: Arc::new(Plain),
             record: ServiceRecord::default(),
-            addresses: None,
+            source: Source::Advertise(Advertise::default()),
             health: None,
             settle: Self::DEFAULT_SETTLE,
         }
@@ -151,10 +154,17 @@ impl Service {
         self
     }
 
+    /// Sets how the address that callers reach is found. By default it is the listen address; where that is `0.0.0.0` or `::`,
+    /// our address on the route to ZooKeeper.
+    pub fn advertise(mut self, advertise: impl Into<Advertise>) -> Self {
+        self.source = Source::Advertise(advertise.into());
+        self
+    }
+
     /// Registers the address that the program itself finds, and each that it changes to; nothing before there is one. The last
     /// one stays when the sender is dropped.
     pub fn advertise_from(mut self, addresses: watch::Receiver<Option<Host>>) -> Self {
-        self.addresses = Some(addresses);
+        self.source = Source::Given(addresses);
         self
     }
 
@@ -215,7 +225,7 @@ impl Service {
         let listeners = listeners.collect::<io::Result<Vec<(SocketAddr, bool)>>>()?;
         let mut endpoints = Vec::new();
         for (bound, _) in &listeners {
-            let endpoint = Endpoint::new(std::net::IpAddr::from(Ipv4Addr::LOCALHOST), bound.port());
+            let endpoint = Endpoint::new(IpAddr::from(Ipv4Addr::LOCALHOST), bound.port());
             endpoints.push(endpoint.map_err(|source| ServeError::Endpoint { bound: *bound, source })?);
         }
         let endpoint = endpoints.pop().ok_or(ServeError::NoListener)?;
@@ -223,22 +233,24 @@ impl Service {
         let check = RecordCheck { format: self.format, owner, endpoint };
         check.check(&self.record)?;
 
-        let mut helpers = Vec::new();
-        let addresses = |bound: SocketAddr| match &self.addresses {
-            Some(addresses) => addresses.clone(),
-            None => address::track(bound.ip()),
-        };
-        let listeners: Vec<Listener> = listeners
-            .into_iter()
-            .map(|(bound, vouched)| Listener::new(bound, vouched, addresses(bound)))
-            .collect();
+        let mut helpers = Helpers::default();
+        let mut addresses = BTreeMap::new();
+        let listeners = listeners.into_iter().map(|(bound, vouched)| {
+            let address = addresses.entry(bound.ip()).or_insert_with(|| {
+                let (address, tracker) = self.source.follow(&self.zk, bound.ip());
+                helpers.trackers.extend(tracker);
+                address
+            });
+            Listener::new(bound, vouched, address.clone())
+        });
+        let listeners: Vec<Listener> = listeners.collect();
         let when_sick = self.health.as_ref().map_or(WhenSick::default(), HealthCheck::does_when_sick);
         let first = if self.health.is_some() { ServiceHealth::Unknown } else { ServiceHealth::Healthy };
         let (verdicts, health) = watch::channel(first.clone());
-        if let Some(check) = self.health {
+        helpers.health = self.health.map(|check| {
             let checking = watch_over(check, verdicts).instrument(info_span!("health", %service));
-            helpers.push(AbortOnDropHandle::new(tokio::spawn(checking)));
-        }
+            AbortOnDropHandle::new(tokio::spawn(checking))
+        });
         let (record_tx, record) = watch::channel(self.record.clone());
         let (leave_tx, leave) = watch::channel(Leave::No);
         let status = ServiceStatus {

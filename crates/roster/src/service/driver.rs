@@ -15,6 +15,7 @@ use super::listener::{Changes, Listener, Wanted, changes_of};
 use super::mode::Mode;
 use super::record::ServiceRecord;
 use super::status::{ServiceStage, ServiceStatus};
+use crate::advertise::tracker::AddressTracker;
 use crate::health::{ServiceHealth, WhenSick};
 
 /// The task of a service. It has three ends: the service has left; every handle was dropped, which deregisters what is
@@ -29,16 +30,23 @@ pub(super) struct Driver {
     pub(super) settle: Duration,
     pub(super) leave: watch::Receiver<Leave>,
     pub(super) status: watch::Sender<ServiceStatus>,
-    /// What finds addresses and what checks the health, until the service leaves.
-    pub(super) helpers: Vec<AbortOnDropHandle<()>>,
+    /// What looks addresses up, and what checks the health: until the service leaves.
+    pub(super) helpers: Helpers,
     pub(super) mode: Mode,
     /// What the records of the instances say.
     pub(super) written: (ServiceRecord, bool),
 }
 
+/// Other tasks of a service. They end when this is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Helpers {
+    pub(super) trackers: Vec<AddressTracker>,
+    pub(super) health: Option<AbortOnDropHandle<()>>,
+}
+
 impl Driver {
     pub(super) async fn run(mut self) {
-        let mut changes: SelectAll<Changes> = self.listeners.iter().map(Listener::changes).collect();
+        let mut changes: SelectAll<Changes> = self.listeners.iter().flat_map(Listener::changes).collect();
         changes.push(changes_of(self.record.clone()));
         changes.push(changes_of(self.health.clone()));
         let links =
@@ -104,7 +112,7 @@ impl Driver {
     }
 
     async fn leave(&mut self) {
-        self.helpers.clear();
+        self.helpers = Helpers::default();
         let mut how = self.leave.clone();
         if *how.borrow() == Leave::Gently {
             self.publish(ServiceStage::Draining);

@@ -56,6 +56,8 @@ pub struct InstanceStatus {
     pub bound: SocketAddr,
     /// Where callers reach it; `None` until an address is found.
     pub endpoint: Option<Endpoint>,
+    /// Why that was not found the last time; the last one stays.
+    pub address_trouble: Option<String>,
     /// Where its registration stands; `None` where none is wanted, as of a sick service that has left.
     #[cfg_attr(feature = "serde", serde(serialize_with = "shown::optional"))]
     pub registration: Option<RegistrationStatus>,
@@ -154,7 +156,8 @@ impl fmt::Display for ServiceStatus {
 impl fmt::Display for InstanceStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(endpoint) = &self.endpoint else {
-            return write!(f, "{}: no address found for callers yet", self.bound);
+            write!(f, "{}: no address to advertise yet", self.bound)?;
+            return self.address_trouble.iter().try_for_each(|trouble| write!(f, ": {trouble}"));
         };
         write!(f, "{endpoint} ")?;
         match (&self.refused, &self.registration) {
