@@ -96,7 +96,7 @@ async fn first_instance(zk: &Zk, discovery: &Discovery, config: &ClientConfig) -
             match view.members() {
                 Members::Set(_) => return Ok(()),
                 _ if state.is_connected() => reason(&view, config),
-                _ => link::describe(&state),
+                _ => state.to_string(),
             }
         };
         let now = Instant::now();
