@@ -12,7 +12,6 @@
 //! # }
 //! ```
 
-// Until the service does.
 mod advertise;
 mod client;
 mod connect;
@@ -25,7 +24,7 @@ pub use connect::{ConnectStringError, connect};
 pub use health::{CheckAnswer, HealthCheck, ServiceHealth, WhenSick};
 pub use service::{
     InstanceStatus, LeaveError, Listening, Liveness, Readiness, RunningService, ServeError, Service,
-    ServiceLeft, ServiceRecord, ServiceStage, ServiceStatus, ServiceUpdateError,
+    ServiceLeft, ServiceNotRegistered, ServiceRecord, ServiceStage, ServiceStatus, ServiceUpdateError,
 };
 
 // The parts, under one name.

@@ -32,7 +32,7 @@ pub use listening::Listening;
 pub use readiness::{Liveness, Readiness};
 pub use record::ServiceRecord;
 pub use running::{RunningService, ServiceLeft, ServiceUpdateError};
-pub use status::{InstanceStatus, LeaveError, ServiceStage, ServiceStatus};
+pub use status::{InstanceStatus, LeaveError, ServiceNotRegistered, ServiceStage, ServiceStatus};
 
 use crate::advertise::Advertise;
 use crate::health::{HealthCheck, ServiceHealth, WhenSick, watch_over};
@@ -258,8 +258,7 @@ impl Service {
             stage: ServiceStage::Serving,
             health: first,
             draining: false,
-            link: self.zk.state().phase,
-            trouble: None,
+            link: self.zk.state(),
             instances: listeners.iter().map(Listener::status).collect(),
             was_registered: false,
         };

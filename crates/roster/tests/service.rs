@@ -129,7 +129,15 @@ async fn zookeeper_may_start_later_and_go_away_again() {
     sleep(SOON).await;
     let status = service.status();
     assert!(!status.is_registered());
-    assert!(status.trouble.is_some() && status.to_string().contains("pending; link lost: "), "{status}");
+    assert!(status.link.trouble.is_some(), "{status}");
+    let late = service.registered_within(Duration::from_secs(1)).await.unwrap_err();
+    assert_eq!(late.waited, Duration::from_secs(1));
+    let said = late.to_string();
+    assert!(
+        said.contains("192.0.2.1:80 pending; ") && said.contains(&late.status.link.to_string()),
+        "{said}"
+    );
+    let status = service.status();
     let readiness = service.readiness();
     assert!(matches!(&readiness, Readiness::NotRegistered(why) if *why == status.to_string()), "{readiness}");
     assert_eq!(service.liveness(), Liveness::Alive);

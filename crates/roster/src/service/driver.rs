@@ -91,20 +91,13 @@ impl Driver {
     fn publish(&self, stage: ServiceStage) {
         let link = self.zk.state();
         let instances = self.listeners.iter().map(Listener::status).collect();
-        let (health, draining) = (self.health.borrow().clone(), self.mode == Mode::Draining);
+        let health = self.health.borrow().clone();
+        let draining = self.mode == Mode::Draining || stage == ServiceStage::Draining;
         self.status.send_if_modified(|before| {
-            let mut status = ServiceStatus {
-                service: before.service.clone(),
-                stage,
-                health,
-                draining: draining || before.draining && before.stage != ServiceStage::Serving,
-                link: link.phase,
-                trouble: link.trouble.map(|trouble| trouble.to_string()),
-                instances,
-                was_registered: before.was_registered,
-            };
+            let (service, was_registered) = (before.service.clone(), before.was_registered);
+            let mut status =
+                ServiceStatus { service, stage, health, draining, link, instances, was_registered };
             status.was_registered |= status.is_registered();
-            status.draining |= status.stage == ServiceStage::Draining;
             let is_new = *before != status;
             *before = status;
             is_new
