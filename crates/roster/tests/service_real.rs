@@ -36,12 +36,12 @@ async fn a_service_comes_back_in_a_new_session_and_leaves_nothing_behind() {
     let name = listener.local_addr().unwrap().to_string();
     let service = Service::new(&zk, ROOT).weight(50).serve_on(&listener).unwrap();
     service.registered_within(SOON).await.unwrap();
-    assert_eq!(listed(&observer).await, [name.clone()]);
+    assert_eq!(listed(&observer).await, [&*name]);
     let session = zk.state().session.unwrap().id;
     expire_session(server.addr(), session.0).await.unwrap();
     let is_back = || matches!(registration(&service), Some(RegistrationStatus::Registered { session: now, .. }) if now != session);
     eventually("it is registered in another session", async || is_back()).await;
-    assert_eq!(listed(&observer).await, [name]);
+    assert_eq!(listed(&observer).await, [&*name]);
     service.leave().await.unwrap();
     assert_eq!(listed(&observer).await, [""; 0]);
     zk.close(SOON).await.unwrap();

@@ -30,19 +30,15 @@ pub(super) struct Driver {
     pub(super) settle: Duration,
     pub(super) leave: watch::Receiver<Leave>,
     pub(super) status: watch::Sender<ServiceStatus>,
-    /// What looks addresses up, and what checks the health: until the service leaves.
+    /// Until the service leaves.
     pub(super) helpers: Helpers,
     pub(super) mode: Mode,
     /// What the records of the instances say.
     pub(super) written: (ServiceRecord, bool),
 }
 
-/// Other tasks of a service. They end when this is dropped.
-#[derive(Debug, Default)]
-pub(super) struct Helpers {
-    pub(super) trackers: Vec<AddressTracker>,
-    pub(super) health: Option<AbortOnDropHandle<()>>,
-}
+/// Other tasks of a service: what looks addresses up, and what checks the health. They end when this is dropped.
+pub(super) type Helpers = (Vec<AddressTracker>, Option<AbortOnDropHandle<()>>);
 
 impl Driver {
     pub(super) async fn run(mut self) {
