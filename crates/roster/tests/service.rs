@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use instance::{Format, Host, Instance, Plain};
+use instance::{DecodeError, Decoded, EncodeError, Encoded, Endpoint, Format, Host, Instance, Plain};
 use simulation::{Match, SimulatedEnsemble, Verb};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -330,6 +332,52 @@ async fn a_wait_that_is_dropped_changes_nothing_and_a_closed_link_shows_in_liven
     let more = world.ensemble.requests(Match::any()).len() - requests;
     assert!(more <= 1, "only the session is closed: {more} requests");
     assert!(timeout(SOON, service.leave()).await.is_ok(), "it ends");
+}
+
+/// Writes one record, and panics at the next.
+#[derive(Debug, Default)]
+struct Defect(AtomicBool);
+
+impl Format for Defect {
+    fn name(&self) -> &'static str {
+        "defect"
+    }
+
+    fn encode(&self, instance: &Instance) -> Result<Encoded, EncodeError> {
+        assert!(!self.0.swap(true, Ordering::Relaxed), "a defect in a format");
+        Plain.encode(instance)
+    }
+
+    fn decode_name(&self, segment: &str) -> Result<Option<Endpoint>, DecodeError> {
+        Plain.decode_name(segment)
+    }
+
+    fn decode(&self, segment: &str, data: &[u8]) -> Result<Decoded, DecodeError> {
+        Plain.decode(segment, data)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_panics_shows_and_nobody_waits_for_it() {
+    let world = World::new();
+    let service = world.service().format(Arc::new(Defect::default())).serve_on(&bound()).unwrap();
+    assert!(timeout(SOON, service.registered()).await.expect("nobody waits for it").is_err());
+    assert_eq!(service.liveness(), Liveness::TaskEnded);
+    assert!(!service.readiness().is_ready());
+    assert_eq!(timeout(SOON, service.leave()).await, Ok(Err(LeaveError::Ended)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_listeners_with_one_endpoint_are_one_instance_and_the_status_says_so() {
+    let world = World::new();
+    let bound = ["192.0.2.1:80", "192.0.2.2:80"].map(|text| text.parse::<SocketAddr>().unwrap());
+    let advertise: Host = "web.example".parse().unwrap();
+    let service = world.service().advertise(advertise).serve_on_all(bound).unwrap();
+    world.until("it is registered", |world| world.listed() == ["web.example:80"]).await;
+    let status = service.status();
+    assert!(status.instances[1].refused.is_some() && !status.is_registered(), "{status}");
+    service.leave().await.unwrap();
+    assert_eq!(world.listed(), [""; 0]);
 }
 
 // === An address that changes ===

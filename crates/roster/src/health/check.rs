@@ -31,6 +31,10 @@ use super::damping::Damping;
 /// A healthy service is registered. A sick one is draining, or has left: [`when_sick`](Self::when_sick). A service that was
 /// not healthy yet is not registered at all: nobody has called it, so nobody has to be told.
 ///
+/// # What to check
+/// What this instance has for itself: its threads, its disk, its own connections. A check of what all instances share takes all of
+/// them out at the same time, and a call that would fail then finds nobody to call.
+///
 /// # What counts as sick
 /// `false` and `Err`; a check that does not answer within its [`timeout`](Self::timeout), and one that panics (which is logged).
 /// A watch whose sender is dropped, whatever its last value: nobody judges the health any more, and a service that stayed

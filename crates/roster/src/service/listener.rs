@@ -9,7 +9,7 @@ use instance::Endpoint;
 use registry::{Registrar, Registration, RegistrationStatus};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::address::{Address, is_this_machines};
 use super::presence::{Effect, Input, Presence};
@@ -27,7 +27,8 @@ pub(super) struct Listener {
     address: Address,
     presence: Presence,
     kept: BTreeMap<Endpoint, Kept>,
-    refused: Option<String>,
+    /// The last endpoint that could not be registered at all, and why.
+    refused: Option<(Endpoint, String)>,
 }
 
 /// A registration, until its name is free again.
@@ -105,10 +106,14 @@ impl Listener {
                     true => wanted.registrar.register_bound(instance, self.bound),
                     false => wanted.registrar.register(instance),
                 };
-                let registered =
-                    registered.inspect_err(|error| warn!(%endpoint, %error, "cannot be registered"));
-                self.refused = registered.as_ref().err().map(ToString::to_string);
-                let registration = registered.ok()?;
+                let registration = match registered {
+                    Ok(registration) => registration,
+                    Err(error) => {
+                        warn!(%endpoint, %error, "cannot be registered");
+                        self.refused = Some((endpoint, error.to_string()));
+                        return None;
+                    }
+                };
                 let status = registration.statuses();
                 let changes = changes_of(status.clone());
                 self.kept.insert(endpoint, Kept { registration: Some(registration), status });
@@ -116,7 +121,7 @@ impl Listener {
             }
             Effect::Deregister(endpoint) => {
                 if let Some(kept) = self.kept.get_mut(&endpoint) {
-                    info!(%endpoint, "deregistering");
+                    debug!(%endpoint, "deregistering");
                     kept.registration = None;
                 }
                 None
@@ -152,6 +157,7 @@ impl Listener {
     pub(super) fn status(&self) -> InstanceStatus {
         let endpoint = self.presence.target().cloned();
         let kept = endpoint.as_ref().and_then(|endpoint| self.kept.get(endpoint));
+        let refused = self.refused.as_ref().filter(|(refused, _)| Some(refused) == endpoint.as_ref());
         InstanceStatus {
             bound: self.bound,
             address_trouble: self
@@ -160,7 +166,7 @@ impl Listener {
                 .as_ref()
                 .and_then(|trouble| Some(trouble.borrow().as_ref()?.to_string())),
             registration: kept.map(|kept| kept.status.borrow().clone()),
-            refused: self.refused.clone(),
+            refused: refused.map(|(_, why)| why.clone()),
             former: self.presence.former().cloned().collect(),
             endpoint,
         }
