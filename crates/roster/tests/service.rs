@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use instance::{DecodeError, Decoded, EncodeError, Encoded, Endpoint, Format, Host, Instance, Plain};
-use simulation::{Match, SimulatedEnsemble, Verb};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use simulation::{Chaos, Match, SimulatedEnsemble, Verb};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use zk_roster::{
@@ -518,4 +520,62 @@ async fn a_check_decides_with_its_counts() {
     healthy.send_replace(true);
     sleep(Duration::from_millis(2_500)).await;
     assert_eq!(world.is_draining(), Some(false));
+}
+
+// === All of it ===
+
+/// One day of a service whose address, health and record change, on an ensemble with faults: what it ends in.
+async fn bad_day(seed: u64) {
+    let ensemble = SimulatedEnsemble::new(seed);
+    let world = World { zk: ensemble.zk(), ensemble };
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let (address, addresses) = watch::channel(host("198.51.100.1"));
+    let (health, watched) = watch::channel(true);
+    let when_sick = if seed.is_multiple_of(2) { WhenSick::Drain } else { WhenSick::Leave };
+    let check = HealthCheck::watch(watched).when_sick(when_sick);
+    let service =
+        world.service().advertise_from(addresses).health(check).settle(SETTLE).serve_on(&bound()).unwrap();
+    world.ensemble.random_faults(Chaos::bad_day());
+    let mut last = 1;
+    for step in 0..40 {
+        match rng.random_range(0..6) {
+            0 => {
+                last = rng.random_range(1..4);
+                address.send_replace(host(&format!("198.51.100.{last}")));
+            }
+            1 => drop(health.send_replace(rng.random())),
+            2 => world.ensemble.cut(),
+            3 => world.ensemble.refuse_connects(rng.random()),
+            _ => service.update(|record| record.weight = step).unwrap(),
+        }
+        sleep(Duration::from_millis(rng.random_range(0..2_000))).await;
+    }
+    world.ensemble.random_faults(Chaos::default());
+    world.ensemble.refuse_connects(false);
+    health.send_replace(true);
+    service.update(|record| record.weight = 1_000).unwrap();
+    let name = format!("198.51.100.{last}:80");
+    let is_right = |world: &World| {
+        let is_alone = world.listed() == [name.as_str()];
+        is_alone && world.instance(&name).is_some_and(|one| one.weight() == 1_000 && !one.is_draining())
+    };
+    world.until(&format!("seed {seed}: {name} alone is registered, with the last record"), is_right).await;
+    // And it stays so, and the status says so.
+    for _ in 0..10 {
+        sleep(Duration::from_secs(6)).await;
+        assert!(is_right(&world), "seed {seed}: {:?}", world.listed());
+    }
+    let status = service.status();
+    assert!(status.is_registered() && !status.draining, "seed {seed}: {status}");
+    assert_eq!((service.readiness(), status.instances[0].former.len()), (Readiness::Ready, 0), "seed {seed}");
+    timeout(SOON, service.leave()).await.expect("it leaves soon").unwrap();
+    assert_eq!(world.listed(), [""; 0], "seed {seed}");
+    world.zk.close(SOON).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_any_bad_day_a_service_is_registered_once_and_leaves_nothing_behind() {
+    for seed in 0..12 {
+        bad_day(seed).await;
+    }
 }
