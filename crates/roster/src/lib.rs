@@ -14,6 +14,10 @@
 
 mod client;
 mod connect;
+#[cfg(feature = "tonic")]
+pub mod tonic;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use client::{Callee, Client, ClientBuilder, FollowError, Member};
 pub use connect::{ConnectStringError, connect};
