@@ -41,4 +41,7 @@ pub use layer::BalancedLayer;
 pub use repeat::{Cloned, Once, Repeat};
 
 #[cfg(feature = "tonic")]
-pub(crate) use {attempt::ready, connections::Connections};
+pub(crate) use {
+    attempt::{MARGIN, ready},
+    connections::Connections,
+};

@@ -1,5 +1,8 @@
 //! What an error says about the endpoint, and about a retry.
 
+#[cfg(feature = "tonic")]
+mod tonic;
+
 use std::io;
 
 use crate::failure::Failure;

@@ -13,7 +13,7 @@ use crate::client::Callee;
 
 /// How long before its deadline an attempt gives up a connection that takes no request: after the deadline nobody could tell that
 /// nothing was sent.
-const MARGIN: Duration = Duration::from_millis(5);
+pub(crate) const MARGIN: Duration = Duration::from_millis(5);
 
 /// Returns a connection to the instance that takes a request now. One that has broken since its last call is replaced once.
 pub(crate) async fn ready<M, S, Req>(
@@ -29,8 +29,7 @@ where
 {
     loop {
         let (make, to) = (make.clone(), callee.clone());
-        let connect =
-            async move { make.oneshot(to).await.map_err(|error| ConnectError::new(error.into())) };
+        let connect = async move { make.oneshot(to).await.map_err(|error| ConnectError::new(error.into())) };
         let mut lease = connections.get(callee, connect).await?;
         let until = callee.deadline().checked_sub(MARGIN).unwrap_or(callee.deadline());
         match timeout_at(until, poll_fn(|cx| lease.service.poll_ready(cx))).await {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use discovery::{Discovery, View};
-use futures_util::{FutureExt, TryFutureExt};
 use futures_util::future::{BoxFuture, Shared, WeakShared};
+use futures_util::{FutureExt, TryFutureExt};
 use instance::{Endpoint, Instance};
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
@@ -51,14 +51,11 @@ impl<S: Clone + Send + 'static> Connections<S> {
         callee: &Callee,
         connect: impl Future<Output = Result<S, ConnectError>> + Send + 'static,
     ) -> Result<Lease<S>, ConnectError> {
-        let (id, making) = match self.find(callee) {
-            Found::Connected(id, made) => return Ok(self.lease(callee, id, &made, false)),
-            Found::Making(id, making) => (id, making),
-            Found::Nothing => {
-                let made = connect.map_ok(|service| Arc::new(Mutex::new(service)));
-                self.make(callee, made.boxed().shared())
-            }
-        };
+        if let Some((id, made)) = self.made(callee) {
+            return Ok(self.lease(callee, id, &made, false));
+        }
+        let made = connect.map_ok(|service| Arc::new(Mutex::new(service)));
+        let (id, making) = self.join(callee, made.boxed().shared());
         match timeout(callee.connect_timeout(), making).await {
             Ok(Ok(made)) => {
                 let replaced = self.kept.slots.lock().connected(callee.endpoint(), id, Arc::clone(&made));
@@ -75,22 +72,18 @@ impl<S: Clone + Send + 'static> Connections<S> {
         }
     }
 
-    fn find(&self, callee: &Callee) -> Found<S> {
-        let slots = self.kept.slots.lock();
-        match slots.get(callee.endpoint(), incarnation(callee.instance())) {
-            Some((id, State::Connected(made))) => Found::Connected(id, Arc::clone(made)),
-            // Nobody waits for it any more if this is `None`.
-            Some((id, State::Connecting(making))) => {
-                making.upgrade().map_or(Found::Nothing, |making| Found::Making(id, making))
-            }
-            None => Found::Nothing,
+    fn made(&self, callee: &Callee) -> Option<(u64, Made<S>)> {
+        match self.kept.slots.lock().get(callee.endpoint(), incarnation(callee.instance()))? {
+            (id, State::Connected(made)) => Some((id, Arc::clone(made))),
+            (_, State::Connecting(_)) => None,
         }
     }
 
-    fn make(&self, callee: &Callee, making: Shared<Making<S>>) -> (u64, Shared<Making<S>>) {
+    /// Returns the connection that is being made; this one, if there is none.
+    fn join(&self, callee: &Callee, making: Shared<Making<S>>) -> (u64, Shared<Making<S>>) {
         let (endpoint, incarnation) = (callee.endpoint(), incarnation(callee.instance()));
         let mut slots = self.kept.slots.lock();
-        // Another thread may have begun since we looked.
+        // `None` is one that nobody waits for any more.
         if let Some((id, State::Connecting(begun))) = slots.get(endpoint, incarnation)
             && let Some(begun) = begun.upgrade()
         {
@@ -118,12 +111,6 @@ impl<S: Clone + Send + 'static> Connections<S> {
             kept: Arc::clone(&self.kept),
         }
     }
-}
-
-enum Found<S> {
-    Connected(u64, Made<S>),
-    Making(u64, Shared<Making<S>>),
-    Nothing,
 }
 
 impl<S: Clone> Kept<S> {

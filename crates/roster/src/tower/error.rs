@@ -31,6 +31,20 @@ pub enum AttemptError<E> {
     Sent,
 }
 
+impl<E> AttemptError<E> {
+    /// With another error of the connection.
+    #[cfg(feature = "tonic")]
+    pub(crate) fn map<F>(self, map: impl FnOnce(E) -> F) -> AttemptError<F> {
+        match self {
+            Self::Connect(error) => AttemptError::Connect(error),
+            Self::Busy => AttemptError::Busy,
+            Self::Broken(error) => AttemptError::Broken(map(error)),
+            Self::Failed { error, has_copy } => AttemptError::Failed { error: map(error), has_copy },
+            Self::Sent => AttemptError::Sent,
+        }
+    }
+}
+
 impl<E: Classify> Classify for AttemptError<E> {
     fn failure(&self) -> Option<Failure> {
         match self {

@@ -106,7 +106,10 @@ mod tests {
         let (new, replaced) = slots.connecting(&endpoint(1), Some(8), ());
         assert!(matches!(replaced, Some(State::Connected("old"))));
         slots.connected(&endpoint(1), new, "new");
-        assert!(slots.discard(&endpoint(1), old).is_none(), "what breaks late is not the connection of today");
+        assert!(
+            slots.discard(&endpoint(1), old).is_none(),
+            "what breaks late is not the connection of today"
+        );
         assert_eq!(connection(&slots, 1, Some(8)), Some("new"));
     }
 

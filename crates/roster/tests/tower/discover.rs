@@ -50,7 +50,7 @@ async fn a_balancer_of_tower_calls_what_is_discovered() {
     let web = Web::new(&[1, 2]).await;
     let make = |instance: &std::sync::Arc<zk_roster::Instance>| {
         let port = instance.endpoint().port();
-        Constant::new(tower::service_fn(async move |_: ()| Ok::<_, tower::BoxError>(port)), 0)
+        Constant::new(tower::service_fn(move |()| std::future::ready(Ok::<_, tower::BoxError>(port))), 0)
     };
     let mut balance = tower::balance::p2c::Balance::new(discover(&web.client, make));
     for _ in 0..10 {

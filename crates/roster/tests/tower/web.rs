@@ -202,7 +202,8 @@ impl Web {
     /// Waits until the client's balancer knows these and no others.
     pub(crate) async fn listed(&self, ports: &[u16]) {
         self.until(|| {
-            let mut known: Vec<_> = self.client.balancer().status().iter().map(|one| one.key.port()).collect();
+            let mut known: Vec<_> =
+                self.client.balancer().status().iter().map(|one| one.key.port()).collect();
             known.sort_unstable();
             known == ports
         })
