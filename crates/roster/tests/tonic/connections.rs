@@ -1,5 +1,6 @@
 //! Which connections there are, and for how long.
 
+use futures_util::future::join_all;
 use zk_testing::eventually;
 
 use crate::by_hand::{self, ByHand};
@@ -50,4 +51,25 @@ async fn a_server_that_starts_again_at_its_address_is_called_again() {
     }
     check(channel).await.unwrap();
     assert_eq!(server.taken(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_in_order_costs_no_call_though_none_may_be_repeated() {
+    let servers = [(); 2].map(|()| Server::start(Manner::Serves));
+    let world = World::new(&servers.each_ref().map(|server| server.address)).await;
+    let channel = world.channel();
+    let calling = async || {
+        for _ in 0..200 {
+            check(channel.clone()).await.unwrap();
+        }
+    };
+    let stopping = async {
+        eventually("both are called", async || servers.iter().all(|server| server.taken() > 100)).await;
+        servers[0].stop();
+    };
+    tokio::join!(join_all((0..10).map(|_| calling())), stopping);
+    // Its record is still there.
+    let taken = servers.each_ref().map(Server::taken);
+    assert_eq!(taken.iter().sum::<usize>(), 2000, "each once: {taken:?}");
+    assert!(taken[1] > taken[0] + 500, "{taken:?}");
 }

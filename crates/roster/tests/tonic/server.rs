@@ -28,6 +28,7 @@ pub(crate) struct Server {
     shared: Arc<Shared>,
     /// `None` once it is killed.
     runtime: Option<Runtime>,
+    stop: Arc<Notify>,
 }
 
 struct Shared {
@@ -56,11 +57,14 @@ impl Server {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let health = HealthServer::new(Scripted(Arc::clone(&shared)));
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop).notified_owned();
         runtime.spawn(async move {
             let incoming = TcpIncoming::from(tokio::net::TcpListener::from_std(listener).unwrap());
-            tonic::transport::Server::builder().add_service(health).serve_with_incoming(incoming).await
+            let server = tonic::transport::Server::builder().add_service(health);
+            server.serve_with_incoming_shutdown(incoming, stopped).await
         });
-        Self { address, shared, runtime: Some(runtime) }
+        Self { address, shared, runtime: Some(runtime), stop }
     }
 
     pub(crate) fn set(&self, manner: Manner) {
@@ -79,6 +83,11 @@ impl Server {
     /// Answers all calls that it holds.
     pub(crate) fn release(&self) {
         self.shared.release.notify_waiters();
+    }
+
+    /// Begins to stop it: it accepts nothing more, says that it goes away, and finishes what it has taken.
+    pub(crate) fn stop(&self) {
+        self.stop.notify_waiters();
     }
 
     /// Ends it without a word: the kernel closes its sockets. Nobody listens any more when this returns.

@@ -99,7 +99,8 @@ async fn what_is_too_long_is_sent_as_a_stream() {
 #[tokio::test]
 async fn a_stream_may_take_longer_than_an_attempt() {
     let server = Server::start(Manner::Serves);
-    let world = World::with_attempt(&[server.address], Duration::from_millis(200)).await;
+    let world =
+        World::with_times(&[server.address], Duration::from_millis(200), Duration::from_secs(10)).await;
     let (sender, messages) = later();
     let slow = async {
         tokio::time::sleep(Duration::from_millis(600)).await;

@@ -39,7 +39,8 @@ async fn a_refused_connection_costs_no_call() {
 #[tokio::test]
 async fn where_all_refuse_the_status_says_so() {
     let (refusing, _socket) = closed();
-    let world = World::new(&[refusing]).await;
+    let second = Duration::from_secs(1);
+    let world = World::with_times(&[refusing], second, second).await;
     let status = check(world.channel()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status}");
     assert!(status.message().contains(&refusing.to_string()), "{status}");
@@ -130,7 +131,8 @@ async fn the_deadline_of_the_caller_bounds_the_call_and_the_server_knows_it() {
 #[tokio::test]
 async fn an_attempt_that_runs_out_of_time_ends_a_call_that_must_not_be_repeated() {
     let server = Server::start(Manner::Holds);
-    let world = World::with_attempt(&[server.address], Duration::from_millis(300)).await;
+    let world =
+        World::with_times(&[server.address], Duration::from_millis(300), Duration::from_secs(10)).await;
     let status = check(world.channel()).await.unwrap_err();
     assert_eq!((status.code(), server.taken()), (Code::DeadlineExceeded, 1), "{status}");
 }

@@ -22,16 +22,16 @@ pub(crate) struct World {
 impl World {
     /// These instances; an attempt has 10 s.
     pub(crate) async fn new(addresses: &[SocketAddr]) -> Self {
-        Self::with_attempt(addresses, Duration::from_secs(10)).await
+        Self::with_times(addresses, Duration::from_secs(10), Duration::from_secs(30)).await
     }
 
-    pub(crate) async fn with_attempt(addresses: &[SocketAddr], attempt: Duration) -> Self {
+    pub(crate) async fn with_times(addresses: &[SocketAddr], attempt: Duration, overall: Duration) -> Self {
         let ensemble = SimulatedEnsemble::new(7);
         let operator = ensemble.operator();
         for address in addresses {
             operator.create_ephemeral(path(*address), record(1)).unwrap();
         }
-        let calls = CallConfig::new(attempt, Duration::from_secs(30)).unwrap();
+        let calls = CallConfig::new(attempt, overall).unwrap();
         let calls = calls.with_connect(attempt).unwrap();
         let builder = Client::builder(&ensemble.zk(), ROOT).unwrap();
         let client = builder.strategy(Strategy::RoundRobin).calls(calls).follow().await.unwrap();
