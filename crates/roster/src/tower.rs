@@ -25,6 +25,7 @@
 
 mod attempt;
 mod balanced;
+mod classified;
 mod connect_error;
 mod connections;
 mod discover;
@@ -34,6 +35,7 @@ mod repeat;
 mod slots;
 
 pub use balanced::Balanced;
+pub use classified::Classified;
 pub use connect_error::ConnectError;
 pub use discover::discover;
 pub use error::AttemptError;

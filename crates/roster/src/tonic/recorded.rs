@@ -11,6 +11,9 @@ use parking_lot::Mutex;
 use tonic::Status;
 use tonic::body::Body;
 
+/// How many chunks of a body are kept, though they be empty.
+const MOST_CHUNKS: usize = 1024;
+
 /// A request, and what is known of its body.
 pub(super) struct Recorded {
     parts: Parts,
@@ -54,7 +57,7 @@ impl Recorded {
                 Poll::Ready(None) => break true,
                 Poll::Ready(Some(frame)) => match frame?.into_data() {
                     Ok(data) => {
-                        let is_too_long = data.len() > left;
+                        let is_too_long = data.len() > left || start.data.len() == MOST_CHUNKS;
                         left = left.saturating_sub(data.len());
                         start.data.push(data);
                         if is_too_long {

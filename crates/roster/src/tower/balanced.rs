@@ -19,8 +19,8 @@ use crate::client::{Callee, Client};
 /// Calls the instances of a service on connections of its own, one for each instance. Clones share the connections.
 ///
 /// `M` makes a connection: a `Service<Callee>` whose response is itself a service, for requests, whose error is
-/// [`Classify`]. The connection is `Clone`, and its clones use one connection, as those of hyper, tonic and
-/// `tower::buffer::Buffer` do; one that is not is wrapped in a `Buffer`.
+/// [`Classify`]; [`Classified`](super::Classified) makes that of a boxed error. The connection is `Clone`, and its clones use one
+/// connection, as those of hyper, tonic and `tower::buffer::Buffer` do; one that is not is wrapped in a `Buffer`.
 ///
 /// # What is repeated
 /// A request that no connection has taken yet goes on elsewhere, whatever it is: an error of `M`, one of the connection's
