@@ -32,6 +32,25 @@ pub(super) fn look(response: Response<Body>) -> (Response<Body>, Option<Code>) {
     (Response::from_parts(parts, body), code)
 }
 
+/// Whether an endpoint that answers this works as it should: the caller asked for what it cannot have. After the other codes nobody
+/// knows: one that fails all calls at once must not look like the best.
+pub(super) fn is_proper(code: Code) -> bool {
+    use Code as C;
+
+    match code {
+        C::Ok | C::Cancelled | C::InvalidArgument | C::NotFound | C::AlreadyExists | C::PermissionDenied => {
+            true
+        }
+        C::FailedPrecondition | C::Aborted | C::OutOfRange | C::Unimplemented | C::Unauthenticated => true,
+        C::Unknown
+        | C::DeadlineExceeded
+        | C::ResourceExhausted
+        | C::Internal
+        | C::Unavailable
+        | C::DataLoss => false,
+    }
+}
+
 fn code(headers: &HeaderMap) -> Option<Code> {
     let status = headers.get(GRPC_STATUS)?;
     let number = status.to_str().ok().and_then(|text| text.parse().ok());

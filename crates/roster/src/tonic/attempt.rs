@@ -5,6 +5,7 @@ use std::sync::Arc;
 use balance::{Classify, Failure};
 use http::{Request, Response};
 use tokio::time::{Instant, timeout_at};
+use tonic::Code;
 use tonic::body::Body;
 use tonic::transport::Channel;
 use tower::Service;
@@ -71,11 +72,11 @@ impl Call {
             }
         };
         let error = match answered.map(answer::look) {
-            Ok((response, None)) => {
+            Ok((response, code)) if code.is_none_or(answer::is_proper) => {
                 lease.end(false);
                 return Ok(Answer::Response(response));
             }
-            Ok((response, Some(code))) => GrpcError::Answer(response, code),
+            Ok((response, code)) => GrpcError::Answer(response, code.unwrap_or(Code::Unknown)),
             Err(error) => GrpcError::Transport(error),
         };
         lease.end(error.failure().is_some_and(Failure::is_hard));

@@ -12,6 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+use zk_testing::SOON;
 
 /// What it does with each request.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +32,7 @@ pub(crate) enum Manner {
 pub(crate) struct ByHand {
     pub(crate) address: SocketAddr,
     requests: Arc<AtomicUsize>,
-    pub(crate) passed: mpsc::UnboundedReceiver<SendResponse<Bytes>>,
+    passed: mpsc::UnboundedReceiver<SendResponse<Bytes>>,
     closed: Arc<AtomicUsize>,
     _tasks: JoinSet<()>,
 }
@@ -56,6 +58,11 @@ impl ByHand {
             }
         });
         Self { address, requests, passed, closed, _tasks: tasks }
+    }
+
+    /// The next request that it passes.
+    pub(crate) async fn passed(&mut self) -> SendResponse<Bytes> {
+        timeout(SOON, self.passed.recv()).await.expect("a request in time").unwrap()
     }
 
     pub(crate) fn requests(&self) -> usize {

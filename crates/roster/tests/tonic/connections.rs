@@ -14,7 +14,7 @@ async fn a_removed_instance_finishes_its_call_and_its_connection_closes() {
     let world = World::new(&[server.address]).await;
     let channel = world.channel();
     let call = tokio::spawn(check(channel.clone()));
-    let respond = server.passed.recv().await.unwrap();
+    let respond = server.passed().await;
     world.remove(server.address).await;
     assert_eq!(server.closed(), 0, "a call is under way");
     by_hand::answer(respond);
@@ -29,7 +29,7 @@ async fn the_idle_connection_of_a_removed_instance_closes() {
     let world = World::new(&[server.address]).await;
     let channel = world.channel();
     let call = tokio::spawn(check(channel.clone()));
-    by_hand::answer(server.passed.recv().await.unwrap());
+    by_hand::answer(server.passed().await);
     call.await.unwrap().unwrap();
     assert_eq!(server.closed(), 0, "it is kept for the next call");
     world.remove(server.address).await;

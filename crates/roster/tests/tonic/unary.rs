@@ -84,6 +84,20 @@ async fn any_other_status_is_the_answer_with_its_metadata() {
 }
 
 #[tokio::test]
+async fn a_proper_refusal_is_an_answer_and_an_internal_error_is_none() {
+    let server = Server::start(Manner::Fails(Code::NotFound));
+    let world = World::new(&[server.address]).await;
+    // What is known of the endpoint: whether anything has answered, by its latency.
+    let latency = || world.client.balancer().reader().choose().unwrap().latency(0, Duration::from_secs(3600));
+    server.set(Manner::Fails(Code::Internal));
+    assert_eq!(check(world.channel()).await.unwrap_err().code(), Code::Internal);
+    assert_eq!(latency(), 0.0, "no answer yet");
+    server.set(Manner::Fails(Code::NotFound));
+    assert_eq!(check(world.channel()).await.unwrap_err().code(), Code::NotFound);
+    assert!(latency() > 0.0);
+}
+
+#[tokio::test]
 async fn a_call_under_way_at_a_killed_server_is_repeated_only_if_it_may_be() {
     for is_idempotent in [false, true] {
         let mut servers = [(); 2].map(|()| Server::start(Manner::Holds));

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use tower::util::BoxService;
 use tower::{Layer, Service, ServiceBuilder};
-use zk_roster::tower::{AttemptError, Balanced, BalancedLayer, Cloned};
+use zk_roster::tower::{AttemptError, Balanced, BalancedLayer, Classified, Cloned};
 use zk_roster::{Classify, GaveUp};
 
 use crate::web::{Manner, Web};
@@ -105,6 +106,24 @@ async fn a_layer_makes_it_of_what_makes_connections() {
     let mut limited = ServiceBuilder::new().concurrency_limit(3).layer(layer).service(web.network.clone());
     std::future::poll_fn(|cx| Service::<Single>::poll_ready(&mut limited, cx)).await.unwrap();
     assert_eq!(limited.call(Single).await.unwrap(), 1);
+}
+
+/// A connection that cannot be cloned is put into a buffer, whose errors are boxed.
+#[tokio::test(start_paused = true)]
+async fn a_buffer_shares_what_cannot_be_cloned() {
+    let web = Web::new(&[1, 2]).await;
+    web.network.set(1, Manner::Resets);
+    let make = ServiceBuilder::new()
+        .map_response(|connection| {
+            let single = ServiceBuilder::new().concurrency_limit(1).service(BoxService::new(connection));
+            ServiceBuilder::new().map_err(Classified::new).buffer(8).service(single)
+        })
+        .service(web.network.clone());
+    let mut service = Balanced::new(&web.client, make).idempotent(true).repeating(Cloned);
+    for _ in 0..4 {
+        assert_eq!(service.call("request").await.unwrap(), 2);
+    }
+    assert!(web.network.taken().contains(&1));
 }
 
 #[tokio::test(start_paused = true)]
