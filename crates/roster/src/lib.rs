@@ -21,6 +21,10 @@ mod health;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 mod service;
+#[cfg(feature = "tonic")]
+pub mod tonic;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use advertise::{Advertise, AdvertiseError, AdvertiseSyntaxError, Network, NetworkError};
 pub use client::{Callee, Client, ClientBuilder, FollowError, Member};
