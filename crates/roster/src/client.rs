@@ -4,6 +4,7 @@ mod builder;
 mod callee;
 mod feed;
 mod member;
+mod members;
 
 use std::fmt;
 use std::hash::Hash;
@@ -12,12 +13,14 @@ use std::sync::Arc;
 use balance::{Balancer, CallError, Caller, Classify, Failure, Target};
 use discovery::Discovery;
 use instance::Endpoint;
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use zk_core::{PathError, Zk, ZnodePath};
 
 pub use builder::{ClientBuilder, FollowError};
 pub use callee::Callee;
 pub use member::Member;
+pub use members::{MemberSet, MemberSource};
 
 use feed::feed;
 
@@ -33,6 +36,7 @@ struct Shared {
     discovery: Discovery,
     balancer: Balancer<Endpoint, Member>,
     caller: Caller<Endpoint, Member>,
+    members: watch::Receiver<Arc<MemberSet>>,
     /// Ends with the client.
     _feed: AbortOnDropHandle<()>,
 }
@@ -73,12 +77,13 @@ impl Client {
         let discovery = builder.start_discovery();
         let balancer = Balancer::new(builder.balancer);
         let caller = Caller::new(balancer.reader(), builder.call);
+        let (members_tx, members) = watch::channel(Arc::default());
         let feeding = {
             let (balancer, discovery) = (balancer.clone(), discovery.clone());
-            async move { feed(&balancer, &discovery).await }
+            async move { feed(&balancer, &discovery, std::future::ready(None), members_tx).await }
         };
         let feed = AbortOnDropHandle::new(tokio::spawn(feeding));
-        Self { shared: Arc::new(Shared { discovery, balancer, caller, _feed: feed }) }
+        Self { shared: Arc::new(Shared { discovery, balancer, caller, members, _feed: feed }) }
     }
 
     /// Calls an instance, and others if that fails, until one answers: [`Caller::call`]. What may have had an effect is not
@@ -187,6 +192,22 @@ impl Client {
     #[must_use]
     pub fn balancer(&self) -> &Balancer<Endpoint, Member> {
         &self.shared.balancer
+    }
+
+    /// Returns the set that calls go to, now and whenever it changes: for what is kept for each endpoint, such as connections.
+    /// The sender goes when following ends; the last set stays.
+    ///
+    /// An endpoint that is not in the set is given to no new call. A call that was given it a moment before may still connect to
+    /// it: who keeps connections asks [`is_member`](Self::is_member) again *after* putting one away.
+    #[must_use]
+    pub fn members(&self) -> watch::Receiver<Arc<MemberSet>> {
+        self.shared.members.clone()
+    }
+
+    /// Returns whether new calls may go to an endpoint: [`MemberSet::contains`] of the current set.
+    #[must_use]
+    pub fn is_member(&self, endpoint: &Endpoint) -> bool {
+        self.shared.members.borrow().contains(endpoint)
     }
 
     /// Stops following, for all clones, and waits until everything has ended. Calls go on among the last known instances.

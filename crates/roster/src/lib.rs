@@ -18,10 +18,11 @@ mod advertise;
 mod client;
 mod connect;
 mod health;
+mod saved;
 mod service;
 
 pub use advertise::{Advertise, AdvertiseError, AdvertiseSyntaxError, Network, NetworkError};
-pub use client::{Callee, Client, ClientBuilder, FollowError, Member};
+pub use client::{Callee, Client, ClientBuilder, FollowError, Member, MemberSet, MemberSource};
 pub use connect::{ConnectStringError, connect};
 pub use health::{CheckAnswer, HealthCheck, ServiceHealth, WhenSick};
 pub use service::{
