@@ -2,27 +2,32 @@
 
 mod builder;
 mod callee;
+mod config;
 mod feed;
 mod member;
 mod members;
+mod shared;
+mod status;
 
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use balance::{Balancer, CallError, Caller, Classify, Failure, Target};
+use balance::{Balancer, CallError, Classify, Failure, Target};
 use discovery::Discovery;
+use futures_util::future::BoxFuture;
 use instance::Endpoint;
 use tokio::sync::watch;
-use tokio_util::task::AbortOnDropHandle;
 use zk_core::{PathError, Zk, ZnodePath};
 
 pub use builder::{ClientBuilder, FollowError};
 pub use callee::Callee;
 pub use member::Member;
 pub use members::{MemberSet, MemberSource};
+pub use status::ClientStatus;
 
-use feed::feed;
+use config::Config;
+use shared::Shared;
 
 /// Follows one service, and calls its instances. Cheap to clone; clones share everything.
 ///
@@ -30,15 +35,6 @@ use feed::feed;
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
-}
-
-struct Shared {
-    discovery: Discovery,
-    balancer: Balancer<Endpoint, Member>,
-    caller: Caller<Endpoint, Member>,
-    members: watch::Receiver<Arc<MemberSet>>,
-    /// Ends with the client.
-    _feed: AbortOnDropHandle<()>,
 }
 
 impl Client {
@@ -73,17 +69,8 @@ impl Client {
         Ok(ClientBuilder::new(zk, root.try_into().map_err(Into::into)?))
     }
 
-    fn start(builder: ClientBuilder) -> Self {
-        let discovery = builder.start_discovery();
-        let balancer = Balancer::new(builder.balancer);
-        let caller = Caller::new(balancer.reader(), builder.call);
-        let (members_tx, members) = watch::channel(Arc::default());
-        let feeding = {
-            let (balancer, discovery) = (balancer.clone(), discovery.clone());
-            async move { feed(&balancer, &discovery, std::future::ready(None), members_tx).await }
-        };
-        let feed = AbortOnDropHandle::new(tokio::spawn(feeding));
-        Self { shared: Arc::new(Shared { discovery, balancer, caller, members, _feed: feed }) }
+    fn start(zk: &Zk, config: Config) -> Self {
+        Self { shared: Arc::new(Shared::start(zk, config)) }
     }
 
     /// Calls an instance, and others if that fails, until one answers: [`Caller::call`]. What may have had an effect is not
@@ -104,8 +91,7 @@ impl Client {
     {
         let discovery = &self.shared.discovery;
         let attempt = |target: Target<Endpoint, Member>| {
-            let endpoint = target.key().clone();
-            reporting(discovery.clone(), endpoint, op(Callee::new(target)))
+            reporting(discovery.clone(), target.key().clone(), op(Callee::new(target)))
         };
         Ok(self.shared.caller.call(attempt).await?.value)
     }
@@ -123,8 +109,7 @@ impl Client {
     {
         let discovery = &self.shared.discovery;
         let attempt = |target: Target<Endpoint, Member>| {
-            let endpoint = target.key().clone();
-            reporting(discovery.clone(), endpoint, op(Callee::new(target)))
+            reporting(discovery.clone(), target.key().clone(), op(Callee::new(target)))
         };
         Ok(self.shared.caller.call_for(key, attempt).await?.value)
     }
@@ -140,7 +125,7 @@ impl Client {
         F: Fn(Callee) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Ok(self.shared.caller.call_idempotent(self.attempt(op)).await?.value)
+        Ok(self.shared.caller.call_idempotent(self.repeatable(op)).await?.value)
     }
 
     /// As [`call_idempotent`](Self::call_idempotent), for a call that belongs to `key`.
@@ -159,16 +144,13 @@ impl Client {
         F: Fn(Callee) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Ok(self.shared.caller.call_idempotent_for(key, self.attempt(op)).await?.value)
+        Ok(self.shared.caller.call_idempotent_for(key, self.repeatable(op)).await?.value)
     }
 
-    fn attempt<T, E, F, Fut>(
+    fn repeatable<T, E, F, Fut>(
         &self,
         op: F,
-    ) -> impl Fn(Target<Endpoint, Member>) -> futures_util::future::BoxFuture<'static, Result<T, E>>
-    + Clone
-    + Send
-    + 'static
+    ) -> impl Fn(Target<Endpoint, Member>) -> BoxFuture<'static, Result<T, E>> + Clone + Send + 'static
     where
         E: Classify + 'static,
         T: 'static,
@@ -176,10 +158,7 @@ impl Client {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
         let discovery = self.shared.discovery.clone();
-        move |target| {
-            let endpoint = target.key().clone();
-            Box::pin(reporting(discovery.clone(), endpoint, op(Callee::new(target))))
-        }
+        move |target| Box::pin(reporting(discovery.clone(), target.key().clone(), op(Callee::new(target))))
     }
 
     /// Returns what follows the service: views, changes, `ready`.
@@ -210,13 +189,35 @@ impl Client {
         self.shared.members.borrow().contains(endpoint)
     }
 
-    /// Stops following, for all clones, and waits until everything has ended. Calls go on among the last known instances.
+    /// Returns whether calls go by a saved list: ZooKeeper has not listed the service since the start
+    /// ([`ClientBuilder::saved_at`]).
+    #[must_use]
+    pub fn is_saved(&self) -> bool {
+        matches!(self.shared.members.borrow().source(), MemberSource::Saved { .. })
+    }
+
+    /// Returns how the client stands, for logs and people: it takes a moment for each member.
+    #[must_use]
+    pub fn status(&self) -> ClientStatus {
+        self.shared.status()
+    }
+
+    /// Waits until following has ended: by [`shutdown`](Self::shutdown), with the link, or with a panic of a
+    /// [`Format`](instance::Format). The [last view](Discovery::view) says why.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn ended(&self) {
+        self.shared.ended().await;
+    }
+
+    /// Stops following, for all clones, and waits until everything has ended; 2 s at most for a list that is being saved. Calls
+    /// go on among the last known instances.
     ///
     /// # Cancel safety
     /// It ends though the future is dropped, but later.
     pub async fn shutdown(&self) {
-        self.shared.caller.shutdown().await;
-        self.shared.discovery.clone().shutdown().await;
+        self.shared.shutdown().await;
     }
 }
 
@@ -237,6 +238,6 @@ async fn reporting<T, E: Classify>(
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("discovery", &self.shared.discovery).finish_non_exhaustive()
+        f.debug_struct("Client").field("status", &self.status().to_string()).finish_non_exhaustive()
     }
 }

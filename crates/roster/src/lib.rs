@@ -17,14 +17,18 @@
 mod advertise;
 mod client;
 mod connect;
+mod dial;
 mod health;
+mod resolver;
 mod saved;
 mod service;
 
 pub use advertise::{Advertise, AdvertiseError, AdvertiseSyntaxError, Network, NetworkError};
-pub use client::{Callee, Client, ClientBuilder, FollowError, Member, MemberSet, MemberSource};
+pub use client::{Callee, Client, ClientBuilder, ClientStatus, FollowError, Member, MemberSet, MemberSource};
 pub use connect::{ConnectStringError, connect};
+pub use dial::{DialError, dial, dial_endpoint};
 pub use health::{CheckAnswer, HealthCheck, ServiceHealth, WhenSick};
+pub use resolver::Resolver;
 pub use service::{
     InstanceStatus, LeaveError, Listening, Liveness, Readiness, RunningService, ServeError, Service,
     ServiceLeft, ServiceRecord, ServiceStage, ServiceStatus, ServiceUpdateError,

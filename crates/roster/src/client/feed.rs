@@ -8,6 +8,7 @@ use discovery::{Discovery, Snapshot, View, diff};
 use futures_util::FutureExt;
 use instance::{Endpoint, Instance};
 use tokio::sync::watch;
+use tracing::info;
 
 use super::member::Member;
 use super::members::{MemberSet, MemberSource};
@@ -26,7 +27,15 @@ pub(super) async fn feed(
     let mut saved = pin!(saved.fuse());
     loop {
         let view = views.borrow_and_update().clone();
+        let was_saved = matches!(fed.members.source(), MemberSource::Saved { .. });
         if let Some(changes) = fed.changes(&view) {
+            if was_saved {
+                let instances = fed.members.len();
+                info!(
+                    instances,
+                    "roster: ZooKeeper has listed the service, the saved list is not used any more"
+                );
+            }
             balancer.apply(changes);
             // Afterwards: who learns here that an endpoint has gone is not given it again.
             members.send_if_modified(|members| fed.publish(members));
