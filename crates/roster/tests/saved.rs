@@ -229,6 +229,22 @@ async fn the_file_follows_the_list_and_says_when_it_was_last_right() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shutdown_saves_what_is_not_saved_yet() {
+    let ensemble = SimulatedEnsemble::new(7);
+    let operator = ensemble.operator();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("web.saved");
+    register(&operator, 1, "");
+    let client = follow(&ensemble.zk(), &path).await.unwrap();
+    eventually("the first list is saved", async || path.exists()).await;
+    register(&operator, 2, "");
+    let mut members = client.members();
+    timeout(LONG, members.wait_for(|members| members.len() == 2)).await.unwrap().unwrap();
+    client.shutdown().await;
+    assert!(fs::read_to_string(&path).unwrap().contains("127.0.0.1:2"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_saved_is_saved_as_soon_as_that_is_possible() {
     let ensemble = SimulatedEnsemble::new(7);
     register(&ensemble.operator(), 1, "");

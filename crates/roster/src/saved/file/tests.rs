@@ -112,7 +112,7 @@ fn a_reader_never_sees_half_a_file_while_others_write() {
         for writer in 0..2_u64 {
             let (path, short, long, enough) = (&path, &short, &long, &enough);
             threads.spawn(move || {
-                for round in 0..10_000 {
+                for round in 0..2_000 {
                     if enough() {
                         return;
                     }
