@@ -299,10 +299,8 @@ async fn a_client_calls_a_healthy_server_from_the_file_while_zookeeper_is_down()
     let link = || Zk::start(config.clone()).unwrap();
     let register = |zk: &Zk, endpoint: &str| {
         let config = zk_roster::RegistrarConfig::new(ROOT.parse().unwrap());
-        let registrar = registry::Registrar::new(zk.clone(), config);
-        registrar
-            .register(instance::Instance::new(endpoint.parse().unwrap()), registry::Socket::Unvouched)
-            .unwrap()
+        let registrar = registry::Registrar::new(zk, config);
+        registrar.register(instance::Instance::new(endpoint.parse().unwrap())).unwrap()
     };
     let follow = |zk: &Zk| {
         let calls = CallConfig::new(Duration::from_secs(5), LONG).unwrap();
