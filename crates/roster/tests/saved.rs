@@ -177,10 +177,8 @@ async fn assert_not_used(
     let zk = ensemble.zk();
     let builder = Client::builder(&zk, root).unwrap().saved_at(path).saved_max_age(max_age);
     let error = builder.clone().known_within(Duration::from_secs(3)).follow().await.unwrap_err();
-    assert!(
-        matches!(&error, FollowError::NotKnown(not) if not.waited == Duration::from_secs(3)),
-        "{what}: {error:?}"
-    );
+    let FollowError::NotKnown { waited, status } = &error else { panic!("{what}: {error:?}") };
+    assert_eq!((*waited, status.members), (Duration::from_secs(3), 0), "{what}");
     let client = builder.start();
     ensemble.refuse_connects(false);
     source_is(&client, MemberSource::ZooKeeper).await;

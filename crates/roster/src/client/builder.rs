@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use balance::{BalancerConfig, CallConfig, Strategy};
-use discovery::{DiscoveryConfig, NotReady, Records};
+use discovery::{DiscoveryConfig, Records};
 use tokio::time::{Instant, timeout_at};
 use zk_core::{PathError, Zk, ZnodePath};
 
 use super::Client;
 use super::config::Config;
 use super::members::MemberSource;
+use super::status::ClientStatus;
 use crate::saved::SavedPlace;
 
 /// How long ZooKeeper has to list the service before a saved list does: what is fresh is better, and a list takes milliseconds.
@@ -51,9 +52,14 @@ pub enum FollowError {
     /// The path of the service is no znode path.
     #[error("the path of the service cannot be used")]
     Path(#[from] PathError),
-    /// ZooKeeper did not list the service in time.
-    #[error("the service is not known yet")]
-    NotKnown(#[from] NotReady),
+    /// ZooKeeper did not list the service in time, or following has ended.
+    #[error("the service is not known within {waited:?}: {status}")]
+    NotKnown {
+        /// How long the caller waited.
+        waited: Duration,
+        /// How the client stood at the end; it has the reason.
+        status: Box<ClientStatus>,
+    },
 }
 
 impl ClientBuilder {
@@ -175,10 +181,7 @@ impl ClientBuilder {
         if matches!(timeout_at(started + within, known).await, Ok(Ok(_))) {
             return Ok(client);
         }
-        client.discovery().ready(0, Duration::ZERO).await.map_err(|mut error| {
-            error.waited = started.elapsed().min(within);
-            error
-        })?;
-        Ok(client)
+        let status = Box::new(client.status());
+        Err(FollowError::NotKnown { waited: started.elapsed().min(within), status })
     }
 }

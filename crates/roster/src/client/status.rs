@@ -77,10 +77,7 @@ fn trouble(view: &View, state: &State) -> Option<Arc<str>> {
     if state.is_connected() {
         return None;
     }
-    Some(match &state.trouble {
-        Some(trouble) => format!("waiting for ZooKeeper: {trouble}").into(),
-        None => "waiting for ZooKeeper".into(),
-    })
+    Some(state.to_string().into())
 }
 
 impl fmt::Display for ClientStatus {
