@@ -31,7 +31,29 @@ use shared::Shared;
 
 /// Follows one service, and calls its instances. Cheap to clone; clones share everything.
 ///
-/// `Drop` of the last clone stops following, and ends the trials beside calls. [`shutdown`](Self::shutdown) waits for that.
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let server = zk_embedded::Server::start().await?;
+/// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let zk = zk_roster::connect(&server.connect_string())?;
+/// # let service = zk_roster::Service::new(&zk, "/services/web").serve_on(&listener)?;
+/// use zk_roster::Client;
+///
+/// let web = Client::follow(&zk, "/services/web").await?;
+/// let stream = web.call(async |callee| zk_roster::dial(&callee).await).await?;
+/// println!("connected to {}: {}", stream.peer_addr()?, web.status());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A call chooses an instance, and goes on at another one when that fails, within a deadline and a budget of retries
+/// ([`Caller`](balance::Caller) has the rules; the [builder](Self::builder) sets them). What may have had an effect is repeated by
+/// [`call_idempotent`](Self::call_idempotent) only. While nobody is known, calls wait within their time. Without ZooKeeper, they
+/// go by the last known set.
+///
+/// `Drop` of the last clone stops following, ends the trials beside calls, and leaves what was not [saved](ClientBuilder::saved_at) in
+/// the last seconds unsaved. [`shutdown`](Self::shutdown) waits for the end, and saves.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -73,7 +95,7 @@ impl Client {
         Self { shared: Arc::new(Shared::start(zk, config)) }
     }
 
-    /// Calls an instance, and others if that fails, until one answers: [`Caller::call`]. What may have had an effect is not
+    /// Calls an instance, and others if that fails, until one answers: [`Caller::call`](balance::Caller::call). What may have had an effect is not
     /// repeated.
     ///
     /// A held instance that refuses the connection is believed gone at once.
@@ -82,7 +104,7 @@ impl Client {
     /// [`CallError`], which says why, and what was tried.
     ///
     /// # Cancel safety
-    /// As [`Caller::call`].
+    /// As [`Caller::call`](balance::Caller::call).
     pub async fn call<T, E, F, Fut>(&self, mut op: F) -> Result<T, CallError<Endpoint, E>>
     where
         E: Classify,
@@ -114,7 +136,7 @@ impl Client {
         Ok(self.shared.caller.call_for(key, attempt).await?.value)
     }
 
-    /// As [`call`](Self::call), for an operation that may be repeated whatever came of it: [`Caller::call_idempotent`].
+    /// As [`call`](Self::call), for an operation that may be repeated whatever came of it: [`Caller::call_idempotent`](balance::Caller::call_idempotent).
     ///
     /// # Errors
     /// As [`call`](Self::call).
