@@ -119,9 +119,9 @@ impl ClientBuilder {
     /// The file is replaced as a whole, at most every 5 s, when ZooKeeper confirms another list that is not empty (and again after
     /// 1/24 of [`saved_max_age`](Self::saved_max_age), so that it says when the list was last right). It has endpoints, weights, tags
     /// and incarnations, without the instances that are draining, and only its owner can read it. The folder has to exist. Each
-    /// service, and each ensemble, needs a file of its own; several processes may share one.
+    /// service needs a file of its own; several processes may share one.
     ///
-    /// A file that is damaged, another service's, too old, from the future, in a newer format, longer than 16 MiB, or that another user
+    /// A file that is damaged, another service's or ensemble's, too old, from the future, in a newer format, longer than 16 MiB, or that another user
     /// may have written, is reported in the log and not used. Nothing about the file makes the start fail, and a disk that does not
     /// answer does not delay it: reading and writing are done on threads.
     ///
@@ -151,6 +151,7 @@ impl ClientBuilder {
         let saved = self.saved_at.map(|path| SavedPlace {
             path,
             service: self.discovery.root().to_string(),
+            hosts: self.zk.hosts().iter().map(ToString::to_string).collect(),
             max_age: self.saved_max_age,
         });
         let Self { discovery, balancer, call, .. } = self;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! zk-roster-saved 1 6c0f…                          format, checksum of the rest
-//! {"service":"/services/web","saved_at_ms":1764…,"instances":[
+//! {"hosts":["zk1:2181"],"service":"/services/web","saved_at_ms":1764…,"instances":[
 //!   {"endpoint":"10.0.0.7:80","weight":50,"tags":{"zone":"a"},"incarnation":"0001…"}]}
 //! ```
 //!
@@ -33,6 +33,7 @@ const MAGIC: &str = "zk-roster-saved";
 
 #[derive(Serialize)]
 struct Written<'a> {
+    hosts: &'a [String],
     service: &'a str,
     saved_at_ms: u64,
     instances: Vec<WrittenInstance<'a>>,
@@ -50,6 +51,8 @@ struct WrittenInstance<'a> {
 
 #[derive(Deserialize)]
 struct Read {
+    #[serde(default)]
+    hosts: Vec<String>,
     service: String,
     saved_at_ms: u64,
     instances: Vec<ReadInstance>,
@@ -71,7 +74,7 @@ fn default_weight() -> u32 {
 
 /// Writes a list. What is draining is left out: it will be gone by the next start.
 pub(super) fn encode<'a>(
-    service: &str,
+    place: &SavedPlace,
     instances: impl IntoIterator<Item = &'a Instance>,
     now: SystemTime,
 ) -> Vec<u8> {
@@ -84,7 +87,8 @@ pub(super) fn encode<'a>(
     let calling = instances.into_iter().filter(|instance| !instance.is_draining());
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let written = Written {
-        service,
+        hosts: &place.hosts,
+        service: &place.service,
         saved_at_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
         instances: calling.map(instance).collect(),
     };
@@ -106,6 +110,11 @@ pub(super) fn decode(bytes: &[u8], place: &SavedPlace, now: SystemTime) -> Resul
     let read: Read = serde_json::from_slice(body).map_err(|error| content(&error))?;
     if read.service != place.service {
         return Err(Unusable::Service { found: read.service });
+    }
+    // Hosts come and go; those of another ensemble are all others.
+    let are_known = !read.hosts.is_empty() && !place.hosts.is_empty();
+    if are_known && !read.hosts.iter().any(|host| place.hosts.contains(host)) {
+        return Err(Unusable::Ensemble { found: read.hosts });
     }
     let saved_at = UNIX_EPOCH
         .checked_add(Duration::from_millis(read.saved_at_ms))

@@ -75,7 +75,7 @@ impl Writer<'_> {
         let (revision, instances, random) = (snapshot.revision(), snapshot.len(), self.rng.random());
         let write = move || {
             let all = snapshot.instances().map(|instance| &**instance);
-            file::replace(&place.path, &format::encode(&place.service, all, now), random)
+            file::replace(&place.path, &format::encode(&place, all, now), random)
         };
         let written =
             tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)));

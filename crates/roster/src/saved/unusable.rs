@@ -26,6 +26,8 @@ pub(super) enum Unusable {
     Content(String),
     #[error("it is a list of {found:?}")]
     Service { found: String },
+    #[error("it is a list of another ensemble, {found:?}")]
+    Ensemble { found: Vec<String> },
     #[error("it is {age:?} old, and at most {max:?} are allowed")]
     TooOld { age: Duration, max: Duration },
     #[error("it was written {ahead:?} from now, by the clock of this machine")]

@@ -98,11 +98,11 @@ fn a_reader_never_sees_half_a_file_while_others_write() {
     let folder = folder();
     let path = folder.path().join("web.saved");
     let (now, max_age) = (SystemTime::now(), Duration::from_secs(3600));
-    let place = SavedPlace { path: path.clone(), service: "/web".into(), max_age };
+    let place = SavedPlace { path: path.clone(), service: "/web".into(), hosts: vec![], max_age };
     let list = |count: u16| -> Vec<u8> {
         let all: Vec<_> =
             (1..=count).map(|n| Instance::new(format!("10.0.0.7:{n}").parse().unwrap())).collect();
-        encode("/web", &all, now)
+        encode(&place, &all, now)
     };
     let (short, long) = (list(1), list(5_000));
     let seen = [AtomicUsize::new(0), AtomicUsize::new(0)];

@@ -7,7 +7,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 const GOLDEN: &[u8] = include_bytes!("../../../tests/golden/saved-1");
 
 fn place() -> SavedPlace {
-    SavedPlace { path: "/nowhere".into(), service: "/services/web".into(), max_age: 24 * HOUR }
+    let hosts = vec!["zk1:2181".into(), "[2001:db8::2]:2181".into()];
+    SavedPlace { path: "/nowhere".into(), service: "/services/web".into(), hosts, max_age: 24 * HOUR }
 }
 
 fn now() -> SystemTime {
@@ -40,7 +41,7 @@ fn sorted(mut instances: Vec<Instance>) -> Vec<Instance> {
 
 #[test]
 fn the_format_is_that_of_the_golden_file() {
-    let written = encode("/services/web", &some(), now());
+    let written = encode(&place(), &some(), now());
     assert_eq!(String::from_utf8(written).unwrap(), str::from_utf8(GOLDEN).unwrap());
     let list = decode(GOLDEN, &place(), now() + HOUR).unwrap();
     assert_eq!(list.saved_at(), now());
@@ -61,7 +62,7 @@ fn fields_that_a_later_version_adds_are_ignored() {
 fn what_is_draining_is_not_saved() {
     let mut all = some();
     all.push(Instance::new("10.0.0.9:80".parse().unwrap()).with_draining(true));
-    assert_eq!(read(&encode("/services/web", &all, now())).unwrap(), sorted(some()));
+    assert_eq!(read(&encode(&place(), &all, now())).unwrap(), sorted(some()));
 }
 
 #[test]
@@ -69,6 +70,16 @@ fn a_file_that_does_not_fit_is_refused_with_the_reason() {
     let decoded = |place: SavedPlace, now| decode(GOLDEN, &place, now).unwrap_err();
     let other = SavedPlace { service: "/services/other".into(), ..place() };
     assert!(matches!(decoded(other, now()), Unusable::Service { found } if found == "/services/web"));
+    for (hosts, is_used) in
+        [(&["zk9:2181", "zk1:2181"][..], true), (&[], true), (&["zk1:2182", "zk9:2181"], false)]
+    {
+        let place = SavedPlace { hosts: hosts.iter().map(ToString::to_string).collect(), ..place() };
+        match decode(GOLDEN, &place, now()) {
+            Ok(_) => assert!(is_used, "{hosts:?}"),
+            Err(Unusable::Ensemble { found }) => assert!(!is_used && found.len() == 2, "{hosts:?}"),
+            Err(other) => panic!("{other}"),
+        }
+    }
     assert!(decode(GOLDEN, &place(), now() + 24 * HOUR).is_ok(), "just young enough");
     let old = decoded(place(), now() + 24 * HOUR + Duration::from_secs(1));
     assert!(matches!(old, Unusable::TooOld { age, .. } if age == 24 * HOUR + Duration::from_secs(1)));
@@ -131,7 +142,7 @@ proptest! {
 
     #[test]
     fn what_is_written_is_read(instances in instances()) {
-        let list = decode(&encode("/services/web", &instances, now()), &place(), now()).unwrap();
+        let list = decode(&encode(&place(), &instances, now()), &place(), now()).unwrap();
         prop_assert_eq!(list, SavedList::new(instances, now()));
     }
 
@@ -139,7 +150,7 @@ proptest! {
     fn damage_anywhere_is_detected(
         instances in instances(), at in any::<prop::sample::Index>(), damage in 1..=255u8, cut in any::<bool>(),
     ) {
-        let mut bytes = encode("/services/web", &instances, now());
+        let mut bytes = encode(&place(), &instances, now());
         let at = at.index(bytes.len());
         if cut {
             bytes.truncate(at);
