@@ -27,7 +27,7 @@ const ZONE_TAG: &str = "zone";
 
 pub(crate) async fn run(config: ClientConfig, link: &Link, release: &mut Release) -> Result<(), Error> {
     let zk = link.start(&config.zookeeper)?;
-    let discovery = Discovery::start(zk.clone(), config.discovery.clone());
+    let discovery = Discovery::start(zk, config.discovery.clone());
     let balancer = Balancer::new(balancing(&config.client));
     let caller = Caller::new(balancer.reader(), limits(&config.client));
 
@@ -96,7 +96,7 @@ async fn first_instance(zk: &Zk, discovery: &Discovery, config: &ClientConfig) -
             match view.members() {
                 Members::Set(_) => return Ok(()),
                 _ if state.is_connected() => reason(&view, config),
-                _ => link::describe(&state),
+                _ => state.to_string(),
             }
         };
         let now = Instant::now();

@@ -130,7 +130,7 @@ mod tests {
 
     fn follow(ensemble: &SimulatedEnsemble) -> Discovery {
         let config = discovery::DiscoveryConfig::new(ROOT.parse().unwrap()).with_records(Records::Read);
-        Discovery::start(ensemble.zk(), config.with_hold(Duration::from_secs(2)).unwrap())
+        Discovery::start(&ensemble.zk(), config.with_hold(Duration::from_secs(2)).unwrap())
     }
 
     async fn view_where(discovery: &Discovery, wanted: impl Fn(&View) -> bool) -> Arc<View> {

@@ -1,29 +1,14 @@
-//! The one link of the process, and its state in words.
+//! The one link of the process.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use zk_core::{ConnectError, Phase, StartError, State, Zk};
+use zk_core::{ConnectError, StartError, State, Zk};
 
 use crate::error::Error;
 
 /// A reader's session owns no znodes, so closing it may be short.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// The state of the link in words, as the commands print it.
-pub(crate) fn describe(state: &State) -> String {
-    let trouble = state.trouble.as_ref().map(|trouble| format!(": {trouble}")).unwrap_or_default();
-    match (&state.phase, &state.session) {
-        (Phase::Connected, Some(session)) => format!("connected to ZooKeeper, session {}", session.id),
-        (Phase::Connected, None) => "connected to ZooKeeper".into(),
-        (Phase::Suspended, _) => format!("connection to ZooKeeper lost, reconnecting{trouble}"),
-        (Phase::Lost, None) => format!("waiting for ZooKeeper{trouble}"),
-        (Phase::Lost, Some(_)) => {
-            format!("no connection to ZooKeeper for longer than the session timeout{trouble}")
-        }
-        (Phase::Closed(_), _) => "link to ZooKeeper closed".into(),
-    }
-}
 
 /// Whether the ensemble refuses our authentication.
 pub(crate) fn is_refusal(state: &State) -> bool {

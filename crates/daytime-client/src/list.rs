@@ -64,12 +64,12 @@ async fn print(zk: &Zk, root: &ZnodePath, wait: Duration, as_json: bool) -> Resu
 }
 
 async fn connected(zk: &Zk, deadline: Instant, wait: Duration) -> Result<Connection, Error> {
-    let gave_up = || Error::GaveUp { waited: wait, what: link::describe(&zk.state()) };
+    let gave_up = || Error::GaveUp { waited: wait, what: zk.state().to_string() };
     let silent = deadline.min(Instant::now() + SILENT_WAIT);
     let connection = match timeout_at(silent, zk.connected()).await {
         Ok(connection) => connection,
         Err(_) => {
-            print_error(link::describe(&zk.state()));
+            print_error(zk.state());
             timeout_at(deadline, zk.connected()).await.map_err(|_| gave_up())?
         }
     };

@@ -13,7 +13,7 @@ use zk_core::{State, Zk, ZnodePath};
 
 use crate::error::Error;
 use crate::link::{self, Link};
-use crate::output::{line, tags};
+use crate::output::line;
 use crate::sigusr1::Release;
 
 /// One printed line.
@@ -56,7 +56,7 @@ pub(crate) async fn run(
     release: &mut Release,
 ) -> Result<(), Error> {
     let zk = link.start(&config.zookeeper)?;
-    let discovery = Discovery::start(zk.clone(), config.discovery.clone());
+    let discovery = Discovery::start(zk, config.discovery.clone());
     let outcome = tokio::select! {
         outcome = follow(zk, &discovery, config.discovery.root(), as_json) => outcome,
         never = release.release_on_signal(&discovery) => match never {},
@@ -168,16 +168,12 @@ fn is_another_process(old: &Instance, new: &Instance) -> bool {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Link { state } => write!(f, "* {}", link::describe(state)),
+            Self::Link { state } => write!(f, "* {}", state),
             Self::Joined { endpoint, is_draining: false } => write!(f, "+ {endpoint}"),
             Self::Joined { endpoint, is_draining: true } => write!(f, "+ {endpoint} draining"),
             Self::Left { endpoint } => write!(f, "- {endpoint}"),
             Self::Updated { old, new } => {
-                write!(f, "~ {} weight={}", new.endpoint(), new.weight())?;
-                let tags = tags(new);
-                if !tags.is_empty() {
-                    write!(f, " {tags}")?;
-                }
+                write!(f, "~ {new}")?;
                 if is_another_process(old, new) {
                     f.write_str(" (another process)")?;
                 }

@@ -38,7 +38,7 @@ async fn measure(count: usize, records: Records, version: ServerVersion) {
     let started = Instant::now();
     let zk = Zk::start(config).unwrap();
     let config = DiscoveryConfig::new(ROOT.parse().unwrap()).with_records(records);
-    let discovery = Discovery::start(zk, config);
+    let discovery = Discovery::start(&zk, config);
     shown(&discovery, |view| view.snapshot.as_ref().is_some_and(|all| all.len() == count)).await;
     let first = started.elapsed();
     // By then all records have been read.

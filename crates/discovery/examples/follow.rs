@@ -10,7 +10,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = arguments.next().unwrap_or_else(|| "/go_servers".into());
 
     let zk = Zk::start(zk_core::ZkConfig::new(&hosts)?)?;
-    let discovery = Discovery::start(zk, DiscoveryConfig::new(ZnodePath::parse(&root)?));
+    let discovery = Discovery::start(&zk, DiscoveryConfig::new(ZnodePath::parse(&root)?));
     let mut changes = discovery.changes();
     while let Some(change) = changes.next().await {
         match change {

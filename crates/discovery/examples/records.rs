@@ -13,7 +13,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let zk = Zk::start(zk_core::ZkConfig::new(&hosts)?)?;
     let config = DiscoveryConfig::new(ZnodePath::parse(&root)?).with_records(Records::Read);
-    let discovery = Discovery::start(zk, config);
+    let discovery = Discovery::start(&zk, config);
     let mut changes = discovery.changes();
     while let Some(change) = changes.next().await {
         match change {

@@ -12,7 +12,7 @@
 //! use discovery::{Change, DiscoveryConfig, Discovery};
 //!
 //! let zk = zk_core::Zk::start(zk_core::ZkConfig::new(&hosts)?)?;
-//! let discovery = Discovery::start(zk, DiscoveryConfig::new("/go_servers".parse()?));
+//! let discovery = Discovery::start(&zk, DiscoveryConfig::new("/go_servers".parse()?));
 //! let mut changes = discovery.changes();
 //! match changes.next().await.expect("discovery has not ended") {
 //!     Change::Reset(snapshot) => println!("{} instances", snapshot.len()),

@@ -63,7 +63,7 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
-    pub(crate) fn new(format: Box<dyn Format>, config: &DiscoveryConfig) -> Self {
+    pub(crate) fn new(format: Arc<dyn Format>, config: &DiscoveryConfig) -> Self {
         Self {
             set: Set::new(config),
             decoder: Decoder::new(format),

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::{
@@ -72,7 +73,7 @@ async fn a_shutdown_ends_the_view_for_all_clones_and_removes_the_watch() {
 #[tokio::test]
 async fn a_shutdown_before_the_first_connection_returns() {
     let zk = Zk::start(link_config("127.0.0.1:1")).unwrap();
-    let discovery = Discovery::start(zk, discovery_config());
+    let discovery = Discovery::start(&zk, discovery_config());
     let mut views = discovery.views();
     timeout(SOON, discovery.shutdown()).await.unwrap();
     assert!(views.borrow_and_update().trouble.as_ref().unwrap().contains("shut down"));
@@ -118,13 +119,13 @@ async fn a_panic_in_a_format_ends_the_view() {
     let Some(_) = test_zookeeper::require() else { return };
     let (server, observer) = serve([1, 2]).await;
     let zk = Zk::start(link_config(&server.connect_string())).unwrap();
-    let discovery = Discovery::start_with_format(zk.clone(), discovery_config(), Box::new(Panics(666)));
+    let discovery = Discovery::start_with_format(&zk, discovery_config(), Arc::new(Panics(666)));
     ports_become(&discovery, &[1, 2]).await;
     observer.create(&node(666), b"", CreateMode::Ephemeral).await.unwrap();
     assert_ended(&discovery, "panic", &[1, 2]).await;
     // The link, and what else is on it, lives on.
     observer.delete(&node(666), None).await.unwrap();
-    let other = Discovery::start(zk, discovery::DiscoveryConfig::new(ROOT.parse().unwrap()));
+    let other = Discovery::start(&zk, discovery::DiscoveryConfig::new(ROOT.parse().unwrap()));
     becomes_live(&other).await;
 }
 
@@ -136,7 +137,7 @@ async fn the_end_of_its_runtime_ends_the_view() {
     let runtime = Runtime::new().unwrap();
     let discovery = {
         let _entered = runtime.enter();
-        Discovery::start(zk, discovery_config())
+        Discovery::start(&zk, discovery_config())
     };
     ports_become(&discovery, &[1, 2]).await;
     runtime.shutdown_background();

@@ -291,7 +291,7 @@ async fn fault_47_a_view_dropped_at_any_moment_leaves_no_watch_and_no_task() {
     // Dropped later and later, until some are dropped after their first view.
     let (mut live, mut step) = (0, 0u64);
     while live < 5 {
-        let discovery = Discovery::start(zk.clone(), discovery_config());
+        let discovery = Discovery::start(&zk, discovery_config());
         sleep(Duration::from_millis(step)).await;
         live += u64::from(discovery.view().is_live());
         step += 1;
@@ -299,6 +299,6 @@ async fn fault_47_a_view_dropped_at_any_moment_leaves_no_watch_and_no_task() {
     }
     assert!(step - live > 3, "some are dropped before the first view: {live} of {step} after it");
     eventually("all resources are free again", || async { resources(&server).await == before }).await;
-    let discovery = Discovery::start(zk.clone(), discovery_config());
+    let discovery = Discovery::start(&zk, discovery_config());
     ports_become(&discovery, &(1..=50).collect::<Vec<_>>()).await;
 }

@@ -14,7 +14,7 @@ use common::{
 };
 use discovery::{Change, Changes, Discovery, DiscoveryConfig, Records, View};
 use instance::{Format, Incarnation, Instance, Owner, Plain};
-use registry::{Registrar, Socket};
+use registry::Registrar;
 use test_zookeeper::Server;
 use tokio::time::timeout;
 use zk_core::Zk;
@@ -98,9 +98,9 @@ async fn every_update_of_a_registered_record_is_seen(watches: Watches) {
     let server = Server::start().await.unwrap();
     let (_zk, discovery) = start(watches, &server.connect_string(), records);
     let link = Zk::start(zk_core::ZkConfig::new(&server.connect_string()).unwrap()).unwrap();
-    let registrar = Registrar::new(link, registry::RegistrarConfig::new(ROOT.parse().unwrap()));
+    let registrar = Registrar::new(&link, registry::RegistrarConfig::new(ROOT.parse().unwrap()));
     let instance = Instance::new("127.0.0.1:7".parse().unwrap()).with_weight(7).with_tag("zone", "a");
-    let registration = registrar.register(instance.clone(), Socket::Unvouched).unwrap();
+    let registration = registrar.register(instance.clone()).unwrap();
 
     let view = view_where(&discovery, "the record", |view| weights(view) == [(7, 7)].into()).await;
     let found = view.snapshot.as_ref().unwrap().instances().next().unwrap().clone();

@@ -18,7 +18,7 @@ fn run(seed: u64) -> (Vec<String>, Vec<String>) {
         let ensemble = builder(seed).reply_lag(Duration::ZERO..=Duration::from_millis(20)).build();
         let config =
             config().with_records(Records::Read).with_audit_interval(Duration::from_secs(5)).unwrap();
-        let discovery = Discovery::start(ensemble.zk(), config);
+        let discovery = Discovery::start(&ensemble.zk(), config);
         let truth = bad_day(&ensemble, &mut SmallRng::seed_from_u64(seed)).await;
         ports_become(&discovery, truth.last().unwrap().iter().copied()).await;
         discovery.shutdown().await;

@@ -213,7 +213,7 @@ async fn fault_27_a_root_that_may_not_be_listed_does_not_affect_another_root() {
     writer.create("/other/127.0.0.1:5", b"", CreateMode::Ephemeral).await.unwrap();
     let (zk, denied) = start(Watches::Recursive, &server.connect_string(), |config| config);
     view_where(&denied, "trouble", |view| view.trouble.is_some()).await;
-    let other = Discovery::start(zk, DiscoveryConfig::new(ZnodePath::parse("/other").unwrap()));
+    let other = Discovery::start(&zk, DiscoveryConfig::new(ZnodePath::parse("/other").unwrap()));
     ports_become(&other, &[5]).await;
     writer.create("/other/127.0.0.1:6", b"", CreateMode::Ephemeral).await.unwrap();
     assert_eq!(ports_become(&other, &[5, 6]).await.trouble, None);

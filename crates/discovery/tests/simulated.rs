@@ -32,7 +32,7 @@ async fn every_view_of_a_bad_day_was_true_once_and_in_order_and_the_last_one_is_
                 let ensemble = builder(seed).version(version).build();
                 // Without settling and holding each view is what one list could have returned.
                 let config = config().with_settle(Duration::ZERO).unwrap().with_hold(Duration::ZERO).unwrap();
-                let discovery = Discovery::start(ensemble.zk(), config.with_records(records));
+                let discovery = Discovery::start(&ensemble.zk(), config.with_records(records));
                 let collecting = collect(&discovery, ports);
                 let truth = bad_day(&ensemble, &mut SmallRng::seed_from_u64(seed)).await;
                 ports_become(&discovery, truth.last().unwrap().iter().copied()).await;
@@ -58,7 +58,7 @@ async fn follow_three(
         owner.create_ephemeral(node(port), r#"{"Weight":7}"#).unwrap();
     }
     let zk = ensemble.zk();
-    let discovery = Discovery::start(zk.clone(), change(config()));
+    let discovery = Discovery::start(&zk, change(config()));
     ports_become(&discovery, 1..=3).await;
     (ensemble, owner, zk, discovery)
 }
@@ -141,7 +141,7 @@ async fn a_lost_event_is_found_at_the_next_audit_whichever_it_is() {
 #[tokio::test(start_paused = true)]
 async fn an_instance_never_shows_defaults_because_the_set_was_empty_for_a_moment() {
     let ensemble = SimulatedEnsemble::new(7);
-    let discovery = Discovery::start(ensemble.zk(), config().with_records(Records::Read));
+    let discovery = Discovery::start(&ensemble.zk(), config().with_records(Records::Read));
     let weights = collect(&discovery, |view| {
         let all = view.snapshot.as_ref()?;
         Some(all.instances().map(|instance| instance.weight()).collect::<Vec<_>>())

@@ -1,5 +1,6 @@
 //! [`Endpoint`]: an address and a port, with one way to write them.
 
+mod convert;
 mod error;
 mod host;
 
@@ -10,6 +11,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use convert::NotAnAddress;
 pub use error::EndpointError;
 pub use host::{Host, HostName};
 
@@ -40,6 +42,11 @@ const MAX_LEN: usize = host::MAX_NAME + 7;
 /// assert_eq!(endpoint.to_string(), "[::1]:8897");
 /// assert_eq!("[::ffff:10.0.0.7]:80".parse::<Endpoint>()?, "10.0.0.7:80".parse()?);
 /// assert_eq!("0.0.0.0:80".parse::<Endpoint>(), Err(EndpointError::Unspecified));
+///
+/// // From a host and a port, and to what connects.
+/// let endpoint = Endpoint::try_from(("web-1.example", 80))?;
+/// let (host, port): (String, u16) = endpoint.into();
+/// assert_eq!((host.as_str(), port), ("web-1.example", 80));
 /// # Ok::<(), EndpointError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
@@ -165,36 +172,9 @@ impl FromStr for Endpoint {
     }
 }
 
-impl TryFrom<String> for Endpoint {
-    type Error = EndpointError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
 impl Serialize for Endpoint {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
-    }
-}
-
-// === Socket addresses ===
-
-impl TryFrom<SocketAddr> for Endpoint {
-    type Error = EndpointError;
-
-    /// Makes an endpoint of a socket address.
-    ///
-    /// # Errors
-    /// [`EndpointError::PortZero`]: bind first, and use the listener's `local_addr()`.
-    /// [`EndpointError::Unspecified`]: the socket listens on every address; use one that callers can reach.
-    /// [`EndpointError::ZoneId`]: a scope id means nothing on another machine.
-    fn try_from(addr: SocketAddr) -> Result<Self, Self::Error> {
-        match addr {
-            SocketAddr::V6(v6) if v6.scope_id() != 0 => Err(EndpointError::ZoneId),
-            addr => Self::new(addr.ip(), addr.port()),
-        }
     }
 }
 

@@ -1,7 +1,11 @@
 //! [`Instance`]: the record that is registered.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use crate::quoted::Word;
 use crate::{Endpoint, Owner};
 
 /// The weight of an instance whose record has none.
@@ -13,14 +17,22 @@ pub const MAX_WEIGHT: u32 = 1_000_000;
 /// One registered instance: its endpoint, its weight, its tags, whether it is draining, and the owner that wrote it.
 ///
 /// Nothing is checked here beyond the endpoint: a [`Format`](crate::Format) refuses what it cannot write.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Instance {
     endpoint: Endpoint,
+    #[serde(default = "default_weight")]
     weight: u32,
+    #[serde(default)]
     tags: BTreeMap<String, String>,
+    #[serde(default)]
     draining: bool,
     /// Boxed, as it is large and many instances have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<Box<Owner>>,
+}
+
+fn default_weight() -> u32 {
+    DEFAULT_WEIGHT
 }
 
 impl Instance {
@@ -46,10 +58,14 @@ impl Instance {
         self
     }
 
-    /// Replaces all tags.
+    /// Replaces all tags by those of a map, an array of pairs or any other iterator; of a repeated key the last value
+    /// counts.
     #[must_use]
-    pub fn with_tags(mut self, tags: BTreeMap<String, String>) -> Self {
-        self.tags = tags;
+    pub fn with_tags(
+        mut self,
+        tags: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Self {
+        self.tags = tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         self
     }
 
@@ -101,5 +117,20 @@ impl Instance {
     #[must_use]
     pub fn owner(&self) -> Option<&Owner> {
         self.owner.as_deref()
+    }
+}
+
+/// One line for an operator: `10.0.0.7:80 weight=100 draining zone=a version="2 beta"`. What is no plain word is quoted, and
+/// cut short; the owner has a form of its own.
+impl fmt::Display for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} weight={}", self.endpoint, self.weight)?;
+        if self.draining {
+            f.write_str(" draining")?;
+        }
+        for (key, value) in &self.tags {
+            write!(f, " {}={}", Word(key), Word(value))?;
+        }
+        Ok(())
     }
 }

@@ -33,6 +33,13 @@
 //! so: one transaction writes the znode (any data, at its version) and deletes it (at the next version). Readers that get the
 //! two events next to each other believe the leave at once; any other deletion may be held as part of a mass disappearance.
 //!
+//! # Serde
+//!
+//! Endpoints, instances and owners serialise, for logs, interfaces and files of one's own; a [`Format`] decides what a znode
+//! has. An endpoint and an incarnation are text. A field that is missing has its default, an unknown one is ignored:
+//! `{"endpoint":"10.0.0.7:80","weight":100,"tags":{"zone":"a"},"draining":false}`. With the cargo feature `http`, an endpoint
+//! is an `http::uri::Authority`.
+//!
 //! Host names are not resolved here, and nothing checks whether a server answers at an endpoint.
 
 mod endpoint;
@@ -41,7 +48,7 @@ mod instance;
 mod owner;
 mod quoted;
 
-pub use endpoint::{Endpoint, EndpointError, Host, HostName};
+pub use endpoint::{Endpoint, EndpointError, Host, HostName, NotAnAddress};
 pub use format::plain::{MAX_DATA, MAX_READ, MAX_REMARKS, OWNER_PREFIX, Plain};
 pub use format::{DecodeError, Decoded, EncodeError, Encoded, Format, JsonType, Remark};
 pub use instance::{DEFAULT_WEIGHT, Instance, MAX_WEIGHT};

@@ -4,12 +4,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 /// One start of one process: a random 128-bit number, drawn by the caller once per process.
 ///
 /// Shown and parsed as 32 lower-case hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Incarnation(u128);
 
 impl Incarnation {
@@ -50,6 +52,20 @@ impl FromStr for Incarnation {
     }
 }
 
+impl TryFrom<String> for Incarnation {
+    type Error = IncarnationError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Incarnation> for String {
+    fn from(incarnation: Incarnation) -> Self {
+        incarnation.to_string()
+    }
+}
+
 /// A text is not an incarnation.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("expected 32 lower-case hexadecimal digits")]
@@ -64,15 +80,26 @@ pub struct IncarnationError(());
 ///   namespace of the same boot of the same host: see [`same_place`](Self::same_place).
 /// - *Which process is it?* Host, pid and start time lead an operator to it. They prove nothing: pids are used again,
 ///   and clocks are set.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Owner {
     incarnation: Incarnation,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     host: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     boot_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     netns: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pid: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     started_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     bound: Option<SocketAddr>,
+}
+
+/// A fact; empty text counts as unknown.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.filter(|fact| !fact.is_empty()))
 }
 
 impl Owner {

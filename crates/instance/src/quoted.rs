@@ -18,6 +18,19 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// Shows a text of others as it is if it is a short plain word, and else quoted.
+pub(crate) struct Word<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'=' | b'\\');
+        match (1..=SHOWN).contains(&self.0.len()) && self.0.bytes().all(is_plain) {
+            true => f.write_str(self.0),
+            false => Quoted(self.0).fmt(f),
+        }
+    }
+}
+
 /// Shortens a text of others to the length that a message shows, so that a [`Remark`](crate::Remark) keeps little.
 pub(crate) fn shorten(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use instance::Instance;
-use registry::{Registrar, RegistrarConfig, Socket};
+use registry::{Registrar, RegistrarConfig};
 use tokio::net::TcpListener;
 use zk_core::{Zk, ZnodePath};
 
@@ -18,9 +18,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bound = listener.local_addr()?;
 
     let zk = Zk::start(zk_core::ZkConfig::new(&hosts)?)?;
-    let registrar = Registrar::new(zk.clone(), RegistrarConfig::new(ZnodePath::parse("/registry_example")?));
+    let registrar = Registrar::new(&zk, RegistrarConfig::new(ZnodePath::parse("/registry_example")?));
     let instance = Instance::new(bound.try_into()?).with_weight(50).with_tag("zone", "a");
-    let registration = registrar.register(instance, Socket::Bound(bound))?;
+    let registration = registrar.register_bound(instance, bound)?;
 
     let mut statuses = registration.statuses();
     let printer = tokio::spawn(async move {

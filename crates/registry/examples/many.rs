@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use instance::Instance;
-use registry::{Registrar, RegistrarConfig, Registration, Socket};
+use registry::{Registrar, RegistrarConfig, Registration};
 use tokio::time::Instant;
 use zk_core::{Zk, ZnodePath};
 use zk_testing::proxy::{Op, Proxy};
@@ -23,11 +23,10 @@ async fn main() {
     let config = zk_core::ZkConfig::new(&proxy.connect_string()).unwrap();
     let zk = Zk::start(config.with_session_timeout(Duration::from_secs(4)).unwrap()).unwrap();
     zk.connected().await.unwrap();
-    let registrar = Registrar::new(zk.clone(), RegistrarConfig::new(ZnodePath::parse("/many").unwrap()));
+    let registrar = Registrar::new(&zk, RegistrarConfig::new(ZnodePath::parse("/many").unwrap()));
 
     let mut step = Step::begin(&proxy);
-    let registrations: Vec<_> =
-        (0..count).map(|i| registrar.register(instance(i), Socket::Unvouched).unwrap()).collect();
+    let registrations: Vec<_> = (0..count).map(|i| registrar.register(instance(i)).unwrap()).collect();
     all_registered(&registrations).await;
     step.end("register");
     // Requests that follow a while after the last change: the root watch learns how many there were.

@@ -5,7 +5,7 @@
 //! ```
 //! use std::time::Duration;
 //! use instance::Instance;
-//! use registry::{RegistrarConfig, Registrar, Socket};
+//! use registry::{Registrar, RegistrarConfig};
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let server = zk_embedded::Server::builder().start().await?;
 //! # let hosts = server.addr().to_string();
@@ -13,9 +13,9 @@
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 //! let bound = listener.local_addr()?;
 //! let zk = zk_core::Zk::start(zk_core::ZkConfig::new(&hosts)?)?;
-//! let registrar = Registrar::new(zk.clone(), RegistrarConfig::new("/go_servers".parse()?));
+//! let registrar = Registrar::new(&zk, RegistrarConfig::new("/go_servers".parse()?));
 //! // A socket that listens on 0.0.0.0 needs another endpoint: an address of this machine that callers can reach.
-//! let registration = registrar.register(Instance::new(bound.try_into()?), Socket::Bound(bound))?;
+//! let registration = registrar.register_bound(Instance::new(bound.try_into()?), bound)?;
 //! registration.registered().await?;
 //! // ... serve ...
 //! registration.deregister(Duration::from_secs(2)).await?;
@@ -32,7 +32,7 @@
 //! | reply lost | reads the znode before it decides |
 //! | znode deleted by hand, or its parents | creates it at once; after the next audit if the watch event was lost |
 //! | data overwritten | restores it within 1 s; more slowly each time, up to 1 s, where a client goes on overwriting |
-//! | stale znode of this owner (see [`Socket`]) | takes it over in one transaction: no reader misses the name, and the end of the old session does not delete the znode |
+//! | stale znode of this owner (see [`register_bound`](Registrar::register_bound)) | takes it over in one transaction: no reader misses the name, and the end of the old session does not delete the znode |
 //! | znode of another owner | never touches it: [`RegistrationStatus::Conflict`] names the holder, and two rivals never fight. Takes the name once it is free: at once by watch, or, if the event was lost, after 1 s at first and one audit interval at last |
 //! | an ACL denies a request | reports [`TroubleKind::Denied`] and retries within 1 s; no other registration is affected |
 //! | the server closes the connection on a write | reports [`TroubleKind::CutOff`] and writes more and more rarely; each attempt costs the link a reconnect, and no other znode changes |
@@ -95,8 +95,8 @@ mod status;
 mod wish;
 
 pub use config::{RegistrarConfig, RegistrarConfigError};
-pub use error::{DeregisterError, RegisterError, ShutdownError};
-pub use registrar::{Registrar, Socket};
+pub use error::{DeregisterError, NotRegistered, RegisterError, ShutdownError};
+pub use registrar::Registrar;
 pub use registration::Registration;
 pub use status::{Holder, RegistrationStatus, Trouble, TroubleKind};
 

@@ -55,44 +55,29 @@ pub struct Registrar {
     task: Arc<Mutex<Option<watch::Receiver<()>>>>,
 }
 
-/// What the caller states about the socket on which the instance serves: it decides whether a znode that another
-/// process left under the name is taken over.
-///
-/// A znode is ours if this [`Registrar`] wrote it: it has our incarnation. A znode is a stale one of ours if it was
-/// written on the same boot of the same host, in the same network namespace, for the same bound address, **and** the
-/// caller vouches by [`Bound`](Self::Bound) that it owns that listening socket now: then the writer cannot be alive.
-/// The second rule applies until the registration has had the name once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Socket {
-    /// Nothing. A znode of another process stays until that process or its session ends.
-    #[default]
-    Unvouched,
-    /// This process owns the socket that listens on this address, exclusively (no `SO_REUSEPORT`), and will own it
-    /// until the instance is deregistered. A znode that was written on this host for this address is stale, and is
-    /// taken over.
-    Bound(SocketAddr),
-}
-
 impl Registrar {
     /// How many registrations of one registrar have a watch each: 256. With more, one recursive watch serves all. So a
     /// process with few registrations does not receive every event below a large root, and a process with many does
     /// not burden the ensemble with as many watches.
     pub const OWN_WATCHES: usize = 256;
 
-    /// Makes a registrar that writes the `plain` format.
-    pub fn new(zk: Zk, config: RegistrarConfig) -> Self {
-        Self::with_format(zk, config, Box::new(Plain))
+    /// Makes a registrar that writes the `plain` format. It keeps a clone of the link.
+    pub fn new(zk: &Zk, config: RegistrarConfig) -> Self {
+        Self::with_format(zk, config, Arc::new(Plain))
     }
 
     /// Makes a registrar that writes another format.
-    pub fn with_format(zk: Zk, config: RegistrarConfig, format: Box<dyn Format>) -> Self {
+    pub fn with_format(zk: &Zk, config: RegistrarConfig, format: Arc<dyn Format>) -> Self {
         let owner = process::owner(zk.sources());
-        let shared = Arc::new(Shared::new(zk, config, format, Self::OWN_WATCHES));
+        let shared = Arc::new(Shared::new(zk.clone(), config, format, Self::OWN_WATCHES));
         Self { shared, owner, task: Arc::default() }
     }
 
     /// Declares an instance registered, from now until it is deregistered, and fills in the facts about its owner.
     /// Returns at once; [`Registration::registered`] waits for the znode.
+    ///
+    /// A znode under its name that another process wrote stays until that process or its session ends; what owns its
+    /// listening socket registers by [`register_bound`](Self::register_bound), and need not wait for a dead predecessor.
     ///
     /// [`Endpoint`](instance::Endpoint) refuses port 0 and the addresses `0.0.0.0` and `::`, by which a caller reaches
     /// itself. Where a socket is bound to one of them, `local_addr()` is no endpoint: register an address of this
@@ -104,14 +89,36 @@ impl Registrar {
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn register(&self, instance: Instance, socket: Socket) -> Result<Registration, RegisterError> {
+    pub fn register(&self, instance: Instance) -> Result<Registration, RegisterError> {
+        self.declare(instance, None)
+    }
+
+    /// Declares an instance registered like [`register`](Self::register), and takes a stale znode over instead of waiting
+    /// for its session to end. The caller vouches that this process owns the socket that listens on `bound`, exclusively
+    /// (no `SO_REUSEPORT`), and will own it until the instance is deregistered.
+    ///
+    /// A znode is stale if it was written on the same boot of the same host, in the same network namespace, for the same
+    /// bound address: as we own that socket now, its writer cannot be alive. This applies until the registration has had
+    /// the name once. (A znode that this registrar wrote has our incarnation, and is ours in any case.)
+    ///
+    /// # Errors
+    /// As [`register`](Self::register).
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn register_bound(
+        &self,
+        instance: Instance,
+        bound: SocketAddr,
+    ) -> Result<Registration, RegisterError> {
+        self.declare(instance, Some(bound))
+    }
+
+    fn declare(&self, instance: Instance, bound: Option<SocketAddr>) -> Result<Registration, RegisterError> {
         // Panics before a name is taken.
         let _runtime = Handle::current();
-        let (shared, owner) = (&self.shared, self.owner.clone());
-        let (is_vouched, owner) = match socket {
-            Socket::Unvouched => (false, owner),
-            Socket::Bound(bound) => (true, owner.with_bound(bound)),
-        };
+        let shared = &self.shared;
+        let owner = bound.into_iter().fold(self.owner.clone(), Owner::with_bound);
         let Encoded { segment, data } = shared.format.encode(&instance.with_owner(owner.clone()))?;
         let path = shared.config.root().join(&segment)?;
         let (wish_tx, wish) = watch::channel(Wish::Present(data.into()));
@@ -119,7 +126,7 @@ impl Registrar {
         let mut task = self.task.lock();
         let inbox = shared.context.names.take(&path, &wish_tx)?;
         let registrar = task.get_or_insert_with(|| task::spawn(shared)).clone();
-        let claim = Claim::new(owner.clone(), is_vouched);
+        let claim = Claim::new(owner.clone(), bound.is_some());
         let name = Name { path: path.clone(), inbox, claim, wish, registrar };
         let Published { status, on_znode } = keeper::spawn(shared.clone(), name);
         Ok(Registration { shared: shared.clone(), path, owner, wish: wish_tx, status, on_znode })

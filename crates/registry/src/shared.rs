@@ -27,7 +27,7 @@ const AUDITS_A_SECOND: u32 = 200;
 pub(crate) struct Shared {
     pub(crate) zk: Zk,
     pub(crate) config: RegistrarConfig,
-    pub(crate) format: Box<dyn Format>,
+    pub(crate) format: Arc<dyn Format>,
     pub(crate) context: Context,
     /// A keeper has a permit while it takes a step, and another kind while it leaves.
     pub(crate) steps: Arc<Semaphore>,
@@ -47,7 +47,7 @@ pub(crate) struct Context {
 }
 
 impl Shared {
-    pub(crate) fn new(zk: Zk, config: RegistrarConfig, format: Box<dyn Format>, own_watches: usize) -> Self {
+    pub(crate) fn new(zk: Zk, config: RegistrarConfig, format: Arc<dyn Format>, own_watches: usize) -> Self {
         let context = Context {
             names: Arc::new(Names::new(own_watches)),
             metrics: Arc::new(Metrics::new(config.root().as_str())),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::*;
 use instance::{Format, Plain};
-use registry::{RegisterError, Registration, RegistrationStatus, Socket};
+use registry::{RegisterError, Registration, RegistrationStatus};
 use test_zookeeper::Server;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
@@ -30,7 +30,7 @@ async fn with_root() -> Option<(Server, Proxy, Service, raw::Client)> {
 async fn register_again(service: &Service) -> Registration {
     let deadline = Instant::now() + SOON;
     loop {
-        match service.registrar.register(named(), Socket::Unvouched) {
+        match service.registrar.register(named()) {
             Ok(registration) => return registration,
             Err(RegisterError::Duplicate(_)) if Instant::now() < deadline => {
                 sleep(Duration::from_millis(1)).await;

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use instance::{Format, Instance, Plain};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use registry::{Registrar, Registration, RegistrationStatus, Socket};
+use registry::{Registrar, Registration, RegistrationStatus};
 use tokio::time::Instant;
 use zk_core::ZnodePath;
 use zk_testing::proxy::{Action, Match, Op, Seen};
@@ -215,10 +215,10 @@ async fn few_registrations_have_a_watch_each_and_many_share_one() {
 async fn registry_and_discovery_share_a_link_and_a_root() {
     let Some((_server, proxy, service, observer)) = behind_proxy(NO_AUDITS).await else { return };
     let config = || discovery::DiscoveryConfig::new(ZnodePath::parse(ROOT).unwrap());
-    let before = Discovery::start(service.zk.clone(), config());
+    let before = Discovery::start(&service.zk, config());
     let registrations = service.register_all((0..300).map(instance));
     all_registered(&registrations).await;
-    let after = Discovery::start(service.zk.clone(), config());
+    let after = Discovery::start(&service.zk, config());
     before.ready(300, SOON).await.unwrap();
     after.ready(300, SOON).await.unwrap();
     // Both receive an event, whichever set the watch first, and also after the other one has ended.
@@ -237,7 +237,7 @@ async fn registry_and_discovery_share_a_link_and_a_root() {
     tokio::time::timeout(SOON, views.wait_for(is_whole)).await.unwrap().unwrap();
 
     // The registrar's watch ends with its last registration; that of discovery stays.
-    let kept = registrar(&service.zk, ROOT, NO_AUDITS).register(instance(400), Socket::Unvouched).unwrap();
+    let kept = registrar(&service.zk, ROOT, NO_AUDITS).register(instance(400)).unwrap();
     registered(&kept).await;
     join_all(registrations.iter().map(|registration| registration.deregister(SOON))).await;
     drop((registrations, service.registrar));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::*;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use registry::{RegistrationStatus, Socket};
+use registry::RegistrationStatus;
 use zk_testing::raw;
 
 /// The values by name and labels, summed up: a snapshot of the recorder has the changes since the last one.
@@ -61,10 +61,10 @@ async fn metrics_count_registrations_by_status_and_their_events() {
     all_registered(&registrations).await;
     let rivals = format!("{ROOT}/10.0.0.9:80");
     admin.create(&rivals, b"", raw::CreateMode::Ephemeral).await.unwrap();
-    let in_conflict = service.registrar.register(instance(9), Socket::Unvouched).unwrap();
+    let in_conflict = service.registrar.register(instance(9)).unwrap();
     conflict(&in_conflict).await;
     admin.set_acl(ROOT, &[read_and_admin()]).await.unwrap();
-    let denied = service.registrar.register(instance(10), Socket::Unvouched).unwrap();
+    let denied = service.registrar.register(instance(10)).unwrap();
     status_where(&denied, |status| matches!(status, RegistrationStatus::Pending { trouble: Some(_) })).await;
     let second = totals.look();
     assert_eq!(second["registry_lost_total root=/go_servers"], 1.0);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::*;
 use instance::{Format, Instance, Plain};
-use registry::{RegisterError, Registrar, RegistrarConfig, RegistrationStatus, Socket};
+use registry::{RegisterError, Registrar, RegistrarConfig, RegistrationStatus};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Phase, Zk, ZnodePath};
@@ -148,7 +148,7 @@ async fn fault_24_a_deleted_znode_is_pending_until_it_is_created_again() {
     let zk = Zk::start(config.with_operation_timeout(3 * SOON).unwrap()).unwrap();
     let config = RegistrarConfig::new(ZnodePath::parse(ROOT).unwrap());
     let config = config.with_audit_interval(Duration::from_millis(400)).unwrap();
-    let registration = Registrar::new(zk, config).register(named(), Socket::Unvouched).unwrap();
+    let registration = Registrar::new(&zk, config).register(named()).unwrap();
     registered(&registration).await;
     proxy.drop_events();
     proxy.on(Match::creates(), Action::SwallowReply);
@@ -397,7 +397,7 @@ async fn a_conflict_is_pending_while_the_link_is_down() {
 async fn one_registrar_has_one_registration_of_a_name() {
     let Some((_server, _proxy, service, _observer)) = one_behind_proxy().await else { return };
     let registration = service.register();
-    let again = service.registrar.register(named(), Socket::Unvouched);
+    let again = service.registrar.register(named());
     assert!(matches!(again, Err(RegisterError::Duplicate(_))));
     let elsewhere = Instance::new("127.0.0.1:1".parse().unwrap());
     assert!(matches!(registration.update(elsewhere), Err(RegisterError::OtherName { .. })));

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::*;
-use registry::{RegisterError, Registrar, RegistrarConfig, RegistrationStatus, Socket, TroubleKind};
+use registry::{RegisterError, Registrar, RegistrarConfig, RegistrationStatus, TroubleKind};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Acl, Auth, Zk, ZnodePath};
 use zk_testing::raw::{self, permission};
@@ -22,11 +22,11 @@ fn denied(status: &RegistrationStatus) -> bool {
 #[tokio::test]
 async fn fault_27_a_denied_create_is_reported_affects_no_other_registration_and_succeeds_after_a_repair() {
     let Some((_server, proxy, service, admin)) = behind_proxy(NO_AUDITS).await else { return };
-    let before = service.registrar.register(instance(1), Socket::Unvouched).unwrap();
+    let before = service.registrar.register(instance(1)).unwrap();
     registered(&before).await;
     admin.set_acl(ROOT, &[read_and_admin()]).await.unwrap();
 
-    let refused = service.registrar.register(instance(2), Socket::Unvouched).unwrap();
+    let refused = service.registrar.register(instance(2)).unwrap();
     let status = status_where(&refused, denied).await;
     let RegistrationStatus::Pending { trouble: Some(trouble) } = status else { unreachable!() };
     assert_eq!(trouble.to_string(), format!("create {}: access denied", refused.path()));
@@ -36,7 +36,7 @@ async fn fault_27_a_denied_create_is_reported_affects_no_other_registration_and_
     let path = before.path().as_str();
     updated(&admin, path).await;
     let elsewhere = registrar(&service.zk, "/elsewhere", NO_AUDITS);
-    let elsewhere = elsewhere.register(instance(2), Socket::Unvouched).unwrap();
+    let elsewhere = elsewhere.register(instance(2)).unwrap();
     registered(&elsewhere).await;
     assert!(before.status().is_registered());
 
@@ -81,11 +81,11 @@ async fn fault_27_a_root_of_another_identity_is_denied_until_it_is_opened() {
         let config = config.with_session_timeout(2 * SESSION).unwrap();
         let zk = Zk::start(config.with_auth(Auth::digest(user, "secret").unwrap())).unwrap();
         let config = RegistrarConfig::new(ZnodePath::parse(ROOT).unwrap()).with_acl(Acl::Creator);
-        Registrar::new(zk, config)
+        Registrar::new(&zk, config)
     };
-    let owner = start("owner").register(instance(1), Socket::Unvouched).unwrap();
+    let owner = start("owner").register(instance(1)).unwrap();
     registered(&owner).await;
-    let other = start("other").register(instance(2), Socket::Unvouched).unwrap();
+    let other = start("other").register(instance(2)).unwrap();
     status_where(&other, denied).await;
 
     admin.add_auth("digest", b"owner:secret").await.unwrap();
@@ -130,9 +130,9 @@ async fn a_znode_that_was_taken_over_has_the_configured_acl() {
     let start = |hosts: &str| {
         let config = zk_core::ZkConfig::new(hosts).unwrap().with_session_timeout(2 * SESSION).unwrap();
         let zk = Zk::start(config.with_auth(Auth::digest("ann", "secret").unwrap())).unwrap();
-        Registrar::new(zk, RegistrarConfig::new(ZnodePath::parse(ROOT).unwrap()).with_acl(Acl::Creator))
+        Registrar::new(&zk, RegistrarConfig::new(ZnodePath::parse(ROOT).unwrap()).with_acl(Acl::Creator))
     };
-    let register = |registrar: &Registrar| registrar.register(named(), vouched()).unwrap();
+    let register = |registrar: &Registrar| registrar.register_bound(named(), bound()).unwrap();
     let dead = start(&proxy.connect_string());
     let before = register(&dead);
     registered(&before).await;
@@ -167,9 +167,9 @@ async fn a_payload_over_the_limit_is_refused_before_anything_is_sent() {
     let zk = Zk::start(zk_core::ZkConfig::new("127.0.0.1:1").unwrap()).unwrap();
     let large = || instance(1).with_tag("large", "x".repeat(instance::MAX_DATA));
     let registrar = registrar(&zk, ROOT, NO_AUDITS);
-    let refused = registrar.register(large(), Socket::Unvouched).unwrap_err();
+    let refused = registrar.register(large()).unwrap_err();
     assert!(matches!(refused, RegisterError::Encode(_)), "{refused:?}");
-    let registration = registrar.register(instance(1), Socket::Unvouched).unwrap();
+    let registration = registrar.register(instance(1)).unwrap();
     let refused = registration.update(large()).unwrap_err();
     assert!(matches!(refused, RegisterError::Encode(_)), "{refused:?}");
 }

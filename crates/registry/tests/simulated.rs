@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use in_virtual_time::*;
 use instance::Instance;
-use registry::{RegisterError, Registration, RegistrationStatus, Socket, TroubleKind};
+use registry::{RegisterError, Registration, RegistrationStatus, TroubleKind};
 use simulation::{Fault, Match, Verb, Version};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{ErrorKind, EventKind};
@@ -370,7 +370,7 @@ async fn a_shutdown_deregisters_everything_and_ends_every_task() {
         registrations.iter().all(|registration| registration.status() == RegistrationStatus::Deregistered)
     );
     assert_eq!(with_all - tasks(), MANY + 1, "the keepers, and the registrar's task");
-    let refused = service.registrar.register(instance(1), Socket::Unvouched).unwrap_err();
+    let refused = service.registrar.register(instance(1)).unwrap_err();
     assert!(matches!(refused, registry::RegisterError::ShutDown), "{refused}");
     service.registrar.shutdown(SOON).await.unwrap();
 }
@@ -446,12 +446,11 @@ async fn a_lost_reply_to_any_request_ends_in_one_znode_and_a_true_status() {
                 if verb == Verb::TakeOver && count == 1 {
                     let (i, bound) = (900, "10.0.3.132:80".parse().unwrap());
                     let other = service.ensemble.zk();
-                    let before = registrar(&other).register(instance(i), Socket::Bound(bound)).unwrap();
+                    let before = registrar(&other).register_bound(instance(i), bound).unwrap();
                     all_registered(std::slice::from_ref(&before)).await;
                     service.ensemble.refuse_connects_of(2, true);
                     service.ensemble.cut_client(2);
-                    registrations
-                        .push(service.registrar.register(instance(i), Socket::Bound(bound)).unwrap());
+                    registrations.push(service.registrar.register_bound(instance(i), bound).unwrap());
                     all_registered(&registrations).await;
                     assert!(lost.fired());
                 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use in_virtual_time::*;
 use instance::{DecodeError, Decoded, EncodeError, Encoded, Endpoint, Format, Instance, Plain};
-use registry::{RegisterError, Registrar, RegistrarConfig, Registration, RegistrationStatus, Socket};
+use registry::{RegisterError, Registrar, RegistrarConfig, Registration, RegistrationStatus};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
@@ -57,8 +57,8 @@ async fn assert_abandoned(registration: &Registration) {
 async fn a_panic_in_a_format_abandons_its_registration_and_no_other() {
     let service = Service::on(even());
     let config = || RegistrarConfig::new(path(ROOT));
-    let registrar = Registrar::with_format(service.zk.clone(), config(), Box::new(Panicking));
-    let register = |i| registrar.register(instance(i), Socket::Unvouched).unwrap();
+    let registrar = Registrar::with_format(&service.zk, config(), Arc::new(Panicking));
+    let register = |i| registrar.register(instance(i)).unwrap();
     let others = [register(1)];
     all_registered(&others).await;
     let rival = service.ensemble.operator();

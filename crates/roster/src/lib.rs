@@ -12,15 +12,28 @@
 //! # }
 //! ```
 
+mod advertise;
+#[cfg(feature = "axum")]
+mod axum;
 mod client;
 mod connect;
+mod health;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
+mod service;
 #[cfg(feature = "tonic")]
 pub mod tonic;
 #[cfg(feature = "tower")]
 pub mod tower;
 
+pub use advertise::{Advertise, AdvertiseError, AdvertiseSyntaxError, Network, NetworkError};
 pub use client::{Callee, Client, ClientBuilder, FollowError, Member};
 pub use connect::{ConnectStringError, connect};
+pub use health::{CheckAnswer, HealthCheck, ServiceHealth, WhenSick};
+pub use service::{
+    InstanceStatus, LeaveError, Listening, Liveness, Readiness, RunningService, ServeError, Service,
+    ServiceLeft, ServiceNotRegistered, ServiceRecord, ServiceStage, ServiceStatus, ServiceUpdateError,
+};
 
 // The parts, under one name.
 pub use balance::{

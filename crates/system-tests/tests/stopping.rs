@@ -110,7 +110,7 @@ fn follow(zk: &Server) -> (Zk, Discovery) {
     let config = discovery::DiscoveryConfig::new("/go_servers".parse().unwrap()).with_records(Records::Read);
     // One-shot watches do not see that a leave is told.
     let config = config.with_hold(Duration::ZERO).unwrap();
-    let discovery = Discovery::start(link.clone(), config);
+    let discovery = Discovery::start(&link, config);
     (link, discovery)
 }
 

@@ -183,7 +183,7 @@ fn type_name(item: &ItemImpl) -> Option<String> {
 
 #[test]
 fn no_modules_of_a_library_import_one_another_in_a_circle() {
-    for name in ["balance", "discovery", "registry", "root-watch", "simulation", "zk-core"] {
+    for name in ["balance", "discovery", "registry", "root-watch", "roster", "simulation", "zk-core"] {
         let known = modules(name);
         let found = imports(&known);
         assert!(found.values().any(|names| !names.is_empty()), "{name}: imports are found");
@@ -193,7 +193,7 @@ fn no_modules_of_a_library_import_one_another_in_a_circle() {
 
 #[test]
 fn no_type_is_longer_than_two_hundred_lines() {
-    for name in ["balance", "discovery", "registry", "root-watch"] {
+    for name in ["balance", "discovery", "registry", "root-watch", "roster"] {
         let lengths = lengths(&modules(name));
         assert!(lengths.values().any(|lines| *lines > LONGEST_TYPE / 2), "{name}: types are found");
         let too_long: Vec<_> = lengths.iter().filter(|(_, lines)| **lines > LONGEST_TYPE).collect();
@@ -216,4 +216,39 @@ fn a_circle_is_found() {
     };
     assert_eq!(circle(edges(&[(0, 1), (1, 2), (0, 2), (3, 0)])), [""; 0]);
     assert_eq!(circle(edges(&[(0, 1), (1, 2), (2, 1), (2, 3)])), ["crate::b", "crate::c"]);
+}
+
+/// The names of types that the root of a crate exports.
+fn exported_types(name: &str) -> Vec<String> {
+    fn leaves(tree: &UseTree, found: &mut Vec<String>) {
+        match tree {
+            UseTree::Path(path) => leaves(&path.tree, found),
+            UseTree::Group(group) => group.items.iter().for_each(|tree| leaves(tree, found)),
+            UseTree::Name(name) => found.push(name.ident.to_string()),
+            UseTree::Rename(rename) => found.push(rename.rename.to_string()),
+            UseTree::Glob(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    for item in &modules(name)[&Module::new()].items {
+        if let Item::Use(ItemUse { vis: Visibility::Public(_), tree, .. }) = item {
+            leaves(tree, &mut found);
+        }
+    }
+    // Functions and constants are told by their case.
+    found.retain(|name| name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase));
+    found
+}
+
+/// Who uses several libraries imports their types without renaming any.
+#[test]
+fn no_two_libraries_export_types_of_the_same_name() {
+    let mut by_name = BTreeMap::<String, Vec<&str>>::new();
+    for name in ["balance", "discovery", "instance", "registry", "root-watch", "zk-core"] {
+        let exported = exported_types(name);
+        assert!(exported.len() > 4, "{name}: exports are found");
+        exported.into_iter().for_each(|exported| by_name.entry(exported).or_default().push(name));
+    }
+    by_name.retain(|_, names| names.len() > 1);
+    assert!(by_name.is_empty(), "{by_name:?}");
 }

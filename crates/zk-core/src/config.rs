@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::path::ZnodePath;
@@ -9,6 +10,8 @@ use crate::path::ZnodePath;
 mod connect_string;
 mod error;
 mod host;
+#[cfg(feature = "serde")]
+mod record;
 #[cfg(feature = "sasl")]
 mod sasl;
 #[cfg(feature = "tls")]
@@ -27,7 +30,18 @@ const SESSION_TIMEOUTS: RangeInclusive<Duration> = Duration::from_secs(1)..=Dura
 
 const OPERATION_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 
-/// The ensemble to connect to, and how. Checked: every value of this type is usable.
+/// The ensemble to connect to, and how. Checked: every value of this type is usable. Parses from a connect string, as
+/// [`new`](Self::new) does.
+///
+/// With the feature `serde` it is read and written as
+/// `{"hosts":["zk1:2181"],"chroot":"/apps","session_timeout":"10s","operation_timeout":null,"server_version":"detect"}`: all but
+/// the hosts may be missing, and an unknown key is an error. Secrets are neither read nor written: authentications, SASL and
+/// TLS are set in code.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "record::Record", into = "record::Record")
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZkConfig {
     hosts: Vec<ZkHost>,
@@ -43,12 +57,15 @@ pub struct ZkConfig {
 }
 
 /// Which requests the link assumes that the servers know.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ServerVersion {
     /// Those of ZooKeeper 3.6, unless a server refuses them: detected with each new session.
     #[default]
+    #[cfg_attr(feature = "serde", serde(rename = "detect"))]
     Detect,
     /// Those of ZooKeeper 3.4.
+    #[cfg_attr(feature = "serde", serde(rename = "before-3.6"))]
     Before3_6,
 }
 
@@ -204,6 +221,30 @@ impl ZkConfig {
     #[cfg(feature = "tls")]
     pub(crate) fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()
+    }
+}
+
+impl FromStr for ZkConfig {
+    type Err = ZkConfigError;
+
+    fn from_str(connect_string: &str) -> Result<Self, ZkConfigError> {
+        Self::new(connect_string)
+    }
+}
+
+impl TryFrom<&str> for ZkConfig {
+    type Error = ZkConfigError;
+
+    fn try_from(connect_string: &str) -> Result<Self, ZkConfigError> {
+        Self::new(connect_string)
+    }
+}
+
+impl TryFrom<String> for ZkConfig {
+    type Error = ZkConfigError;
+
+    fn try_from(connect_string: String) -> Result<Self, ZkConfigError> {
+        Self::new(&connect_string)
     }
 }
 

@@ -88,7 +88,8 @@
 //! * **Not included:** locks, elections, sequential znodes, transactions in general, Kerberos.
 //!
 //! # Features, metrics, other transports
-//! Cargo features, off by default: `sasl` (`ZkConfig::with_sasl`, DIGEST-MD5) and `tls` (`ZkConfig::with_tls`, rustls with
+//! Cargo features, off by default: `serde` (configurations without secrets, paths, states; durations are text such as
+//! `"10s"`, moments are ages), `sasl` (`ZkConfig::with_sasl`, DIGEST-MD5) and `tls` (`ZkConfig::with_tls`, rustls with
 //! aws-lc; a program with its own rustls provider installs it before [`Zk::start`]). [`Zk::start_on`] accepts another
 //! [`transport`], for example in virtual time: nothing above it depends on threads and sockets.
 //!
@@ -102,6 +103,9 @@ mod connection;
 mod down;
 mod error;
 mod fd_reserve;
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+pub mod humane;
 mod metrics;
 mod path;
 mod probe;
@@ -132,11 +136,9 @@ pub use session::{Session, SessionId};
 pub use sources::Sources;
 pub use state::{CloseReason, Lingering, Phase, State};
 pub use transport::apache::{StartError, prepare};
-pub use transport::{
-    Acl, ConnectError, CreateMode, Event, EventKind, Identity, ListVersion, Reading, Stat, Zxid,
-};
+pub use transport::{Acl, ConnectError, Event, EventKind, Identity, ListVersion, Reading, Stat, Zxid};
 pub use watch::{OneShot, WatchStream};
-pub use zk::{Closed, States, Zk};
+pub use zk::{Closed, NotConnected, States, Zk};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

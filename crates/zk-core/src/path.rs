@@ -8,6 +8,11 @@ use crate::redact::redact;
 /// An absolute znode path that ZooKeeper would accept: `/`, or `/a/b` without a trailing slash.
 ///
 /// Cheap to clone. Checked by the server's own rules, so that a bad path is refused before it is sent.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "String", into = "String")
+)]
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ZnodePath(Arc<str>);
 
@@ -199,6 +204,12 @@ impl TryFrom<String> for ZnodePath {
 
     fn try_from(text: String) -> Result<Self, PathError> {
         Self::parse(&text)
+    }
+}
+
+impl From<ZnodePath> for String {
+    fn from(path: ZnodePath) -> Self {
+        path.as_str().into()
     }
 }
 

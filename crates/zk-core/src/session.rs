@@ -19,11 +19,21 @@ impl fmt::Debug for SessionId {
     }
 }
 
+/// In hexadecimal, as it shows.
+#[cfg(feature = "serde")]
+impl serde::Serialize for SessionId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// One ZooKeeper session, as the ensemble granted it.
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
     /// Its id: the `ephemeralOwner` in the stat of its ephemeral znodes.
     pub id: SessionId,
     /// The negotiated session timeout: the ensemble clamps the requested one to 2 to 20 of its ticks.
+    #[cfg_attr(feature = "serde", serde(with = "crate::humane"))]
     pub timeout: Duration,
 }

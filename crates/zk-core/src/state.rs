@@ -10,6 +10,9 @@ use crate::transport::ConnectError;
 
 /// The state of a link at one moment. Complete in itself: a reader that missed the states in between can
 /// tell "same session, check" (another `reconnects`) from "new session, rebuild" (another `epoch`).
+///
+/// `Display` is one line for an operator, with the cause of the last failure while there is no connection. Serialised (feature
+/// `serde`), `since` is an age: `{"phase":"connected","session":{"id":"0x1","timeout":"10s"},"epoch":1,"reconnects":0,"age":"3s"}`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct State {
@@ -53,6 +56,7 @@ pub enum CloseReason {
 }
 
 /// The session could not be closed. Its ephemeral znodes stay until the ensemble expires it.
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("session {session} was not closed: its znodes stay for up to {up_to:?} once the ensemble is up")]
 pub struct Lingering {
@@ -60,6 +64,7 @@ pub struct Lingering {
     pub session: SessionId,
     /// How long the ensemble keeps it: counted from our last request, or, if the whole ensemble is down,
     /// from its return.
+    #[cfg_attr(feature = "serde", serde(with = "crate::humane"))]
     pub up_to: Duration,
 }
 
@@ -86,6 +91,23 @@ impl State {
     }
 }
 
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match (&self.phase, &self.session) {
+            (Phase::Connected, Some(session)) => {
+                return write!(f, "connected to ZooKeeper, session {}", session.id);
+            }
+            (Phase::Closed(_), _) => return f.write_str("link to ZooKeeper closed"),
+            (Phase::Connected, None) => "connected to ZooKeeper",
+            (Phase::Suspended, _) => "connection to ZooKeeper lost, reconnecting",
+            (Phase::Lost, None) => "waiting for ZooKeeper",
+            (Phase::Lost, Some(_)) => "no connection to ZooKeeper for longer than the session timeout",
+        };
+        f.write_str(what)?;
+        self.trouble.as_ref().map_or(Ok(()), |trouble| write!(f, ": {trouble}"))
+    }
+}
+
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -94,5 +116,39 @@ impl fmt::Display for Phase {
             Self::Lost => "lost",
             Self::Closed(_) => "closed",
         })
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for State {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(serde::Serialize)]
+        struct Report<'a> {
+            phase: String,
+            session: Option<Session>,
+            epoch: u64,
+            reconnects: u64,
+            #[serde(serialize_with = "crate::humane::age::serialize")]
+            age: &'a Instant,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            trouble: Option<&'a ConnectError>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            lingering: Option<&'a Lingering>,
+        }
+        let Self { phase, session, epoch, reconnects, since, trouble } = self;
+        let lingering = match phase {
+            Phase::Closed(CloseReason::Lingering(lingering)) => Some(lingering),
+            _ => None,
+        };
+        let report = Report {
+            phase: phase.to_string(),
+            session: *session,
+            epoch: *epoch,
+            reconnects: *reconnects,
+            age: since,
+            trouble: trouble.as_ref(),
+            lingering,
+        };
+        report.serialize(serializer)
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use crate::config::ZkConfig;
+use crate::config::{ZkConfig, ZkHost};
 use crate::connection::{Connection, Scope};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
@@ -28,12 +29,34 @@ pub struct Zk {
     published: latest::Receiver<Published>,
     close: mpsc::Sender<Close>,
     sources: Sources,
+    hosts: Arc<[ZkHost]>,
 }
 
 /// The link is closed for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the link to the ensemble is closed")]
 pub struct Closed;
+
+/// There was no connection in time, or the link is closed.
+///
+/// `Display` says why: `no connection to ZooKeeper within 2s: waiting for ZooKeeper: no server reachable (127.0.0.1:2181:
+/// Connection refused (os error 111))`.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("no connection to ZooKeeper within {waited:?}: {state}{}", unexplained(.state))]
+pub struct NotConnected {
+    /// How long the caller waited.
+    pub waited: Duration,
+    /// The state of the link at the end: its [`trouble`](State::trouble) is the cause, if one is known by then. A server that
+    /// does not answer is one after 2 s.
+    pub state: Box<State>,
+}
+
+fn unexplained(state: &State) -> &'static str {
+    match state.trouble {
+        None if !state.is_closed() => ", which has neither answered nor refused yet",
+        _ => "",
+    }
+}
 
 /// The longest time that a close may take, so that deadlines do not overflow.
 const LONGEST_CLOSE: Duration = Duration::from_secs(24 * 3600);
@@ -49,7 +72,9 @@ impl Zk {
     /// Outside a tokio runtime with time and I/O enabled.
     pub fn start(config: ZkConfig) -> Result<Self, StartError> {
         let ensemble = Arc::new(Apache::new(&config)?);
-        Ok(Self::supervise(ensemble, config.chroot().clone(), config.operation_timeout(), Sources::system()))
+        let (chroot, limit) = (config.chroot().clone(), config.operation_timeout());
+        let link = Self::supervise(ensemble, chroot, limit, Sources::system());
+        Ok(Self { hosts: config.hosts().into(), ..link })
     }
 
     /// Starts a link on another implementation of the traits of [`transport`](crate::transport), such as a simulated
@@ -77,7 +102,12 @@ impl Zk {
         // that it has, however it did; `close` waits for that.
         let supervisor = Supervisor::new(ensemble, Arc::new(scope), published_tx, close_rx, sources.rng());
         tokio::spawn(supervisor.run());
-        Self { published, close, sources }
+        Self { published, close, sources, hosts: Arc::default() }
+    }
+
+    /// The addresses of the ensemble in the configuration, in its order. None with [`start_on`](Self::start_on).
+    pub fn hosts(&self) -> &[ZkHost] {
+        &self.hosts
     }
 
     /// Where everything on this link takes its randomness and its wall-clock time from.
@@ -100,7 +130,7 @@ impl Zk {
         self.published.latest().usable().cloned()
     }
 
-    /// Waits for the link to be up.
+    /// Waits for the link to be up, however long that takes: [`state`](Self::state) says why it is not.
     ///
     /// # Errors
     /// [`Closed`] if the link is closed, now or while this waits.
@@ -111,6 +141,21 @@ impl Zk {
         let mut published = self.published.clone();
         let up = published.wait_for(|p| p.usable().is_some() || p.state.is_closed()).await;
         up.and_then(|published| published.usable().cloned()).ok_or(Closed)
+    }
+
+    /// Waits for the link to be up, for some time, and says why it is not. With zero it answers at once.
+    ///
+    /// # Errors
+    /// [`NotConnected`] if the link is not up after `timeout`, or is closed before.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn connected_within(&self, timeout: Duration) -> Result<Connection, NotConnected> {
+        let started = Instant::now();
+        match tokio::time::timeout(timeout, self.connected()).await {
+            Ok(Ok(connection)) => Ok(connection),
+            _ => Err(NotConnected { waited: started.elapsed().min(timeout), state: Box::new(self.state()) }),
+        }
     }
 
     /// Closes the session, and waits until the ensemble confirms: when this returns `Ok` the ephemeral znodes are gone.

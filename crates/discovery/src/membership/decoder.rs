@@ -1,12 +1,14 @@
 //! Reads the names and the records of children, and keeps those that make no sense.
 
+use std::sync::Arc;
+
 use instance::{Decoded, Endpoint, Format, Instance, Remark};
 
 use super::logged_names::LoggedNames;
 
 #[derive(Debug)]
 pub(super) struct Decoder {
-    format: Box<dyn Format>,
+    format: Arc<dyn Format>,
     /// Names of children that are no instances.
     skipped: LoggedNames,
     /// Names of instances whose records cannot be read, or make no sense.
@@ -14,7 +16,7 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    pub(super) fn new(format: Box<dyn Format>) -> Self {
+    pub(super) fn new(format: Arc<dyn Format>) -> Self {
         Self {
             format,
             skipped: LoggedNames::new("child skipped: not an instance"),

@@ -27,7 +27,7 @@ impl Script {
     ) -> Self {
         let config =
             DiscoveryConfig::new("/services".parse().unwrap()).with_settle(Duration::from_millis(5)).unwrap();
-        let membership = Membership::new(Box::new(format), &config.with_records(records));
+        let membership = Membership::new(Arc::new(format), &config.with_records(records));
         let mut script = Self { membership, now: Instant::now() };
         script.membership.set.set_hold(Duration::from_secs(10));
         script.membership.set.link_up(script.now);
@@ -551,7 +551,7 @@ fn instances_that_come_while_removals_settle_for_longer_than_the_window_do_not_c
     let config =
         DiscoveryConfig::new("/services".parse().unwrap()).with_settle(Duration::from_millis(100)).unwrap();
     let mut script = Script::with(0);
-    script.membership = Membership::new(Box::new(Plain), &config.with_mass_disappearance(rule));
+    script.membership = Membership::new(Arc::new(Plain), &config.with_mass_disappearance(rule));
     script.membership.set.set_hold(Duration::from_secs(10));
     script.list((1..=4).map(name), After::Gap);
     script.delete([1, 2, 3]);
@@ -597,7 +597,7 @@ fn share_number_and_window_can_be_set() {
         let mut script = Script::with(0);
         let config =
             DiscoveryConfig::new("/services".parse().unwrap()).with_settle(Duration::from_millis(5)).unwrap();
-        script.membership = Membership::new(Box::new(Plain), &config.with_mass_disappearance(rule));
+        script.membership = Membership::new(Arc::new(Plain), &config.with_mass_disappearance(rule));
         script.membership.set.set_hold(Duration::from_secs(10));
         script.list((1..=10).map(name), After::Gap);
         for port in 1..=gone {

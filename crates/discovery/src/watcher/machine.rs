@@ -11,6 +11,7 @@
 //!   Closed, Stop: from anywhere ──▶ Ended
 //! ```
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use instance::{Endpoint, Format};
@@ -64,7 +65,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// `view` is the one that is published before anything is known.
-    pub(crate) fn new(config: DiscoveryConfig, format: Box<dyn Format>, view: View, rng: SmallRng) -> Self {
+    pub(crate) fn new(config: DiscoveryConfig, format: Arc<dyn Format>, view: View, rng: SmallRng) -> Self {
         let membership = Membership::new(format, &config);
         Self { config, membership, stage: Stage::Stale, output: Output::new(view), rng }
     }

@@ -7,9 +7,11 @@ use std::time::Duration;
 use discovery::{Discovery, DiscoveryConfig};
 use tokio::sync::{mpsc, oneshot};
 use zk_core::transport::apache::Apache;
-use zk_core::transport::{BoxFuture, Ensemble, Reply, ResumeTicket, Transport, TransportEnd, Turn, latest};
+use zk_core::transport::{
+    BoxFuture, CreateMode, Ensemble, Reply, ResumeTicket, Transport, TransportEnd, Turn, latest,
+};
 use zk_core::{
-    Acl, ConnectError, CreateMode, Event, EventKind, Identity, Reading, Session, Sources, Stat, Zk, ZnodePath,
+    Acl, ConnectError, Event, EventKind, Identity, Reading, Session, Sources, Stat, Zk, ZnodePath,
 };
 
 use super::{discovery_config, link_config};
@@ -64,7 +66,7 @@ pub(crate) fn start_intercepted<T: Intercept>(
 ) -> (Zk, Discovery) {
     let servers = Apache::new(&link_config(hosts)).expect("file descriptors");
     let zk = Zk::start_on(Arc::new(Intercepted { servers, intercept: intercept.clone() }), Sources::system());
-    (zk.clone(), Discovery::start(zk, change(discovery_config())))
+    (zk.clone(), Discovery::start(&zk, change(discovery_config())))
 }
 
 #[derive(Debug)]

@@ -76,7 +76,7 @@ pub(crate) fn start(
         Watches::OneShot => ServerVersion::Before3_6,
     });
     let zk = Zk::start(config).unwrap();
-    (zk.clone(), Discovery::start(zk, change(discovery_config())))
+    (zk.clone(), Discovery::start(&zk, change(discovery_config())))
 }
 
 pub(crate) fn link_config(hosts: &str) -> zk_core::ZkConfig {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::EndpointError;
 
 /// The longest host name in octets (RFC 1123, section 2.1, and the limits of the DNS).
@@ -16,7 +18,8 @@ const MAX_LABEL: usize = 63;
 ///
 /// Parses from any spelling of an address or name; `Display` gives the usual one, IPv6 without brackets. An IPv4
 /// address that is mapped into IPv6 (`::ffff:10.0.0.7`) is read as the IPv4 address that it is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Host {
     /// An IPv4 address.
     V4(Ipv4Addr),
@@ -138,6 +141,20 @@ impl FromStr for Host {
             return Err(EndpointError::ZoneId);
         }
         HostName::new(text).map(Self::Name)
+    }
+}
+
+impl TryFrom<String> for Host {
+    type Error = EndpointError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Host> for String {
+    fn from(host: Host) -> Self {
+        host.to_string()
     }
 }
 

@@ -210,6 +210,16 @@ fn endpoints() -> impl Strategy<Value = Endpoint> {
     (hosts(), 1..=u16::MAX).prop_filter_map("0.0.0.0 and ::", |(host, port)| Endpoint::new(host, port).ok())
 }
 
+#[cfg(feature = "http")]
+proptest! {
+    #[test]
+    fn every_endpoint_is_an_authority(endpoint in endpoints()) {
+        let authority = http::uri::Authority::from(&endpoint);
+        prop_assert_eq!(authority.port_u16(), Some(endpoint.port()));
+        prop_assert_eq!(authority.as_str(), endpoint.to_string());
+    }
+}
+
 proptest! {
     #[test]
     fn every_endpoint_reads_back_as_itself(endpoint in endpoints()) {

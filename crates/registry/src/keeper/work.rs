@@ -11,7 +11,7 @@ use super::io::{Effect, Fact, Moment, Permit, Request};
 use super::known::{Known, Next, Scene};
 use super::pace::HOLDER_UPDATED;
 use crate::readiness::{ConnectionId, Ready};
-use crate::status::{RegistrationStatus, Trouble};
+use crate::status::{RegistrationStatus as Status, Trouble};
 use crate::wish::Wish;
 
 /// The stage of a keeper. Every variant says what is true while it lasts.
@@ -47,7 +47,7 @@ pub(super) struct Work {
     pub(super) wish: Wish,
     pub(super) known: Known,
     /// True at any time: each change of it says what has become known.
-    pub(super) status: RegistrationStatus,
+    pub(super) status: Status,
     /// The connection in use, and what it is prepared for.
     pub(super) on: Option<ConnectionId>,
     pub(super) ready: Option<Ready>,
@@ -57,8 +57,7 @@ pub(super) struct Work {
 
 impl Work {
     pub(super) fn new(wish: Wish, known: Known) -> Self {
-        let (stage, status, effects) =
-            (Stage::Unready, RegistrationStatus::Pending { trouble: None }, VecDeque::new());
+        let (stage, status, effects) = (Stage::Unready, Status::Pending { trouble: None }, VecDeque::new());
         Self { stage, wish, known, status, on: None, ready: None, holds_permit: false, effects }
     }
 
@@ -76,7 +75,7 @@ impl Work {
         Scene { on, ready, wish, is_registered, moment: *moment }
     }
 
-    fn report(&mut self, status: RegistrationStatus) {
+    fn report(&mut self, status: Status) {
         if self.status != status {
             self.status = status.clone();
             let took_over = self.known.took_over.take_if(|_| status.is_registered());
@@ -86,17 +85,17 @@ impl Work {
 
     /// The znode is missing. The trouble of an earlier report stays until it is registered.
     fn pending(&mut self) {
-        if !matches!(self.status, RegistrationStatus::Pending { .. }) {
-            self.report(RegistrationStatus::Pending { trouble: None });
+        if !matches!(self.status, Status::Pending { .. }) {
+            self.report(Status::Pending { trouble: None });
         }
     }
 
     /// Nothing is known to have changed, and nothing is confirmed.
     fn unconfirmed(&mut self) {
         match self.status {
-            RegistrationStatus::Registered { .. } => self.report(RegistrationStatus::Unconfirmed),
+            Status::Registered { .. } => self.report(Status::Unconfirmed),
             // The other owner may be gone.
-            RegistrationStatus::Conflict(_) => self.pending(),
+            Status::Conflict(_) => self.pending(),
             _ => {}
         }
     }
@@ -104,8 +103,8 @@ impl Work {
     /// The link is up, and no connection is prepared for a reason.
     pub(super) fn troubled(&mut self, trouble: Trouble) {
         self.unconfirmed();
-        if matches!(self.status, RegistrationStatus::Pending { .. }) {
-            self.report(RegistrationStatus::Pending { trouble: Some(trouble) });
+        if matches!(self.status, Status::Pending { .. }) {
+            self.report(Status::Pending { trouble: Some(trouble) });
         }
     }
 
@@ -113,7 +112,7 @@ impl Work {
     pub(super) fn proceed(&mut self, moment: &Moment) {
         let leaves = self.leaves();
         if leaves && !self.known.claim.may_exist() {
-            return self.finish(RegistrationStatus::Deregistered);
+            return self.finish(Status::Deregistered);
         }
         // A znode whose version is known is written without a watch.
         let may_step =
@@ -145,19 +144,19 @@ impl Work {
             Next::Conflict(holder) => {
                 let wait = self.known.pace.conflict();
                 debug!(%holder, look_again_within = ?wait, "registration conflict: waiting for the name");
-                self.report(RegistrationStatus::Conflict(holder));
+                self.report(Status::Conflict(holder));
                 self.rest(Stage::Conflict { until: moment.now + wait });
                 self.on_change(moment);
             }
             Next::Overwritten => self.overwritten(moment),
             Next::Failed(trouble) => {
                 self.effects.push_back(Effect::Note(Fact::Failed(trouble.clone())));
-                self.report(RegistrationStatus::Pending { trouble: Some(trouble) });
+                self.report(Status::Pending { trouble: Some(trouble) });
                 let wait = self.known.pace.pause(moment);
                 self.wait(wait, moment);
             }
             Next::Ended => self.unlink(),
-            Next::Gone => self.finish(RegistrationStatus::Deregistered),
+            Next::Gone => self.finish(Status::Deregistered),
         }
     }
 
@@ -172,7 +171,7 @@ impl Work {
             return self.proceed(moment);
         }
         self.known.registered(on.epoch);
-        self.report(RegistrationStatus::Registered { czxid: stat.czxid, session: on.session });
+        self.report(Status::Registered { czxid: stat.czxid, session: on.session });
         if !has_wanted {
             return self.proceed(moment);
         }
@@ -237,7 +236,7 @@ impl Work {
         self.stage = stage;
     }
 
-    pub(super) fn finish(&mut self, status: RegistrationStatus) {
+    pub(super) fn finish(&mut self, status: Status) {
         self.effects.push_back(Effect::Finish(status));
         self.stage = Stage::Over;
     }

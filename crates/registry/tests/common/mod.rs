@@ -2,11 +2,12 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use instance::{Format, Instance, Plain};
-use registry::{Holder, Registrar, RegistrarConfig, Registration, RegistrationStatus, Socket};
+use registry::{Holder, Registrar, RegistrarConfig, Registration, RegistrationStatus};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Zk, ZnodePath};
@@ -40,7 +41,7 @@ pub fn one_service(hosts: &str) -> Service {
 
 pub fn registrar(zk: &Zk, root: &str, audit: Duration) -> Registrar {
     let root = ZnodePath::parse(root).unwrap();
-    Registrar::new(zk.clone(), RegistrarConfig::new(root).with_audit_interval(audit).unwrap())
+    Registrar::new(zk, RegistrarConfig::new(root).with_audit_interval(audit).unwrap())
 }
 
 /// Starts a server, a proxy in front of it, a [`service`] that connects through the proxy, and an observer that
@@ -82,16 +83,16 @@ impl Service {
 
     /// Registers [`NAME`], without a word about its socket.
     pub fn register(&self) -> Registration {
-        self.registrar.register(named(), Socket::Unvouched).unwrap()
+        self.registrar.register(named()).unwrap()
     }
 
     /// Registers [`NAME`] as the owner of its socket.
     pub fn register_vouched(&self) -> Registration {
-        self.registrar.register(named(), vouched()).unwrap()
+        self.registrar.register_bound(named(), bound()).unwrap()
     }
 
     pub fn register_all(&self, instances: impl IntoIterator<Item = Instance>) -> Vec<Registration> {
-        let register = |instance| self.registrar.register(instance, Socket::Unvouched).unwrap();
+        let register = |instance| self.registrar.register(instance).unwrap();
         instances.into_iter().map(register).collect()
     }
 
@@ -105,8 +106,8 @@ pub fn named() -> Instance {
     Instance::new(NAME.parse().unwrap())
 }
 
-pub fn vouched() -> Socket {
-    Socket::Bound(NAME.parse().unwrap())
+pub fn bound() -> SocketAddr {
+    NAME.parse().unwrap()
 }
 
 /// One of thousands of instances.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use instance::{Format, Instance, Plain};
-use registry::{Registrar, RegistrarConfig, Registration, RegistrationStatus, Socket};
+use registry::{Registrar, RegistrarConfig, Registration, RegistrationStatus};
 use simulation::{Builder, Match, SimulatedEnsemble, Verb, builder};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Zk, ZnodePath};
@@ -39,7 +39,7 @@ pub fn instance(i: usize) -> Instance {
 
 pub fn registrar(zk: &Zk) -> Registrar {
     let config = RegistrarConfig::new(path(ROOT)).with_audit_interval(Duration::from_secs(3600)).unwrap();
-    Registrar::new(zk.clone(), config)
+    Registrar::new(zk, config)
 }
 
 impl Service {
@@ -50,7 +50,7 @@ impl Service {
     }
 
     pub fn register(&self, i: usize) -> Registration {
-        self.registrar.register(instance(i), Socket::Unvouched).unwrap()
+        self.registrar.register(instance(i)).unwrap()
     }
 
     /// Registers instances, and waits until nothing is under way any more.

@@ -108,6 +108,6 @@ impl ClientBuilder {
     }
 
     pub(super) fn start_discovery(&self) -> Discovery {
-        Discovery::start(self.zk.clone(), self.discovery.clone())
+        Discovery::start(&self.zk, self.discovery.clone())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use discovery::Discovery;
 use futures_util::future::join_all;
 use instance::Instance;
-use registry::{Registrar, Registration, Socket};
+use registry::{Registrar, Registration};
 use system_tests::{Node, PROPAGATION, Process, TestBed, free_ports, usage};
 use test_zookeeper::Server;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -126,15 +126,14 @@ fn root() -> ZnodePath {
 
 fn register(proxy: &Proxy, port: u16) -> (Zk, Registration) {
     let zk = link(proxy);
-    let registrar = Registrar::new(zk.clone(), registry::RegistrarConfig::new(root()));
-    let registration =
-        registrar.register(Instance::new(name(port).parse().unwrap()), Socket::Unvouched).unwrap();
+    let registrar = Registrar::new(&zk, registry::RegistrarConfig::new(root()));
+    let registration = registrar.register(Instance::new(name(port).parse().unwrap())).unwrap();
     (zk, registration)
 }
 
 fn follow(proxy: &Proxy) -> (Zk, Discovery) {
     let zk = link(proxy);
-    (zk.clone(), Discovery::start(zk, discovery::DiscoveryConfig::new(root())))
+    (zk.clone(), Discovery::start(&zk, discovery::DiscoveryConfig::new(root())))
 }
 
 /// All registrations stand, and all readers see all of them, by sessions of this epoch.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use discovery::{Change, Changes, Discovery, Records, View};
 use instance::Instance;
-use registry::{Registrar, Registration, RegistrationStatus, Socket};
+use registry::{Registrar, Registration, RegistrationStatus};
 use system_tests::name;
 use test_zookeeper::Server;
 use tokio::time::{sleep, timeout};
@@ -25,13 +25,13 @@ pub(crate) fn link(hosts: &str) -> Zk {
 }
 
 pub(crate) fn registrar(zk: &Zk) -> Registrar {
-    Registrar::new(zk.clone(), registry::RegistrarConfig::new(ZnodePath::parse(ROOT).unwrap()))
+    Registrar::new(zk, registry::RegistrarConfig::new(ZnodePath::parse(ROOT).unwrap()))
 }
 
 /// Registers a port as the owner of its socket.
 pub(crate) async fn register(registrar: &Registrar, port: u16) -> Registration {
-    let socket = Socket::Bound(name(port).parse().unwrap());
-    let registration = registrar.register(Instance::new(name(port).parse().unwrap()), socket).unwrap();
+    let instance = Instance::new(name(port).parse().unwrap());
+    let registration = registrar.register_bound(instance, name(port).parse().unwrap()).unwrap();
     timeout(SOON, registration.registered()).await.expect("registered in time").unwrap();
     registration
 }
@@ -40,7 +40,7 @@ pub(crate) async fn register(registrar: &Registrar, port: u16) -> Registration {
 fn follow(server: &Server) -> Discovery {
     let config = discovery::DiscoveryConfig::new(ZnodePath::parse(ROOT).unwrap()).with_records(Records::Read);
     let config = config.with_hold(Duration::from_secs(600)).unwrap();
-    Discovery::start(link(&server.connect_string()), config)
+    Discovery::start(&link(&server.connect_string()), config)
 }
 
 async fn view_where(discovery: &Discovery, claim: &str, wanted: impl Fn(&View) -> bool) {

@@ -26,7 +26,7 @@ fn follow(server: &Server) -> Discovery {
     let config = zk_core::ZkConfig::new(&server.connect_string()).unwrap().with_session_timeout(SESSION);
     let hold =
         discovery::DiscoveryConfig::new(ZnodePath::parse(ROOT).unwrap()).with_hold(Duration::from_secs(600));
-    Discovery::start(Zk::start(config.unwrap()).unwrap(), hold.unwrap())
+    Discovery::start(&Zk::start(config.unwrap()).unwrap(), hold.unwrap())
 }
 
 async fn count_becomes(discovery: &Discovery, count: usize) {

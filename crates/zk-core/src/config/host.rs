@@ -1,8 +1,16 @@
 //! One server of an ensemble, as configured.
 
 use std::fmt;
+use std::str::FromStr;
+
+use super::error::ZkConfigError;
 
 /// One entry of the host list: a name or an address, and a port.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "String", into = "String")
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ZkHost {
     pub(super) name: String,
@@ -28,5 +36,36 @@ impl fmt::Display for ZkHost {
         } else {
             write!(f, "{}:{}", self.name, self.port)
         }
+    }
+}
+
+/// As [`ZkHost::parse`].
+impl FromStr for ZkHost {
+    type Err = ZkConfigError;
+
+    fn from_str(entry: &str) -> Result<Self, ZkConfigError> {
+        Self::parse(entry)
+    }
+}
+
+impl TryFrom<&str> for ZkHost {
+    type Error = ZkConfigError;
+
+    fn try_from(entry: &str) -> Result<Self, ZkConfigError> {
+        Self::parse(entry)
+    }
+}
+
+impl TryFrom<String> for ZkHost {
+    type Error = ZkConfigError;
+
+    fn try_from(entry: String) -> Result<Self, ZkConfigError> {
+        Self::parse(&entry)
+    }
+}
+
+impl From<ZkHost> for String {
+    fn from(host: ZkHost) -> Self {
+        host.to_string()
     }
 }

@@ -36,3 +36,11 @@ pub enum ConnectError {
     #[error("no server reachable ({})", .0.join("; "))]
     Unreachable(Vec<String>),
 }
+
+/// As its text.
+#[cfg(feature = "serde")]
+impl serde::Serialize for ConnectError {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -62,3 +62,11 @@ impl fmt::Display for Zxid {
         write!(f, "{:#x}", self.0)
     }
 }
+
+/// In hexadecimal, as it shows.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Zxid {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

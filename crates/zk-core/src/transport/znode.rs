@@ -10,6 +10,7 @@ pub enum CreateMode {
 }
 
 /// The rights on a znode.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Acl {
     /// Anybody may do anything: ZooKeeper's `world:anyone:cdrwa`.

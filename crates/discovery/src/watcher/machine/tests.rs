@@ -30,7 +30,7 @@ fn config() -> DiscoveryConfig {
 impl Walk {
     fn new(config: DiscoveryConfig) -> Self {
         let rng = SmallRng::seed_from_u64(7);
-        let machine = Machine::new(config, Box::new(Plain), View::not_synced(), rng);
+        let machine = Machine::new(config, Arc::new(Plain), View::not_synced(), rng);
         Self { machine, now: Instant::now() }
     }
 

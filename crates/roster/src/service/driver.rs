@@ -1,0 +1,124 @@
+//! The task of a service: registers it, follows its address and its health, and lets it leave.
+
+use std::time::Duration;
+
+use futures_util::stream::{SelectAll, unfold};
+use futures_util::{FutureExt, StreamExt};
+use registry::Registrar;
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+use zk_core::Zk;
+use zk_core::time::until;
+
+use super::leave::{self, Leave};
+use super::listener::{Changes, Listener, Wanted, changes_of};
+use super::mode::Mode;
+use super::record::ServiceRecord;
+use super::status::{ServiceStage, ServiceStatus};
+use crate::advertise::tracker::AddressTracker;
+use crate::health::{ServiceHealth, WhenSick};
+
+/// The task of a service. It has three ends: the service has left; every handle was dropped, which deregisters what is
+/// registered in the background; the runtime has ended.
+pub(super) struct Driver {
+    pub(super) zk: Zk,
+    pub(super) registrar: Registrar,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) record: watch::Receiver<ServiceRecord>,
+    pub(super) health: watch::Receiver<ServiceHealth>,
+    pub(super) when_sick: WhenSick,
+    pub(super) settle: Duration,
+    pub(super) leave: watch::Receiver<Leave>,
+    pub(super) status: watch::Sender<ServiceStatus>,
+    /// Until the service leaves.
+    pub(super) helpers: Helpers,
+    pub(super) mode: Mode,
+    /// What the records of the instances say.
+    pub(super) written: (ServiceRecord, bool),
+}
+
+/// Other tasks of a service: what looks addresses up, and what checks the health. They end when this is dropped.
+pub(super) type Helpers = (Vec<AddressTracker>, Option<AbortOnDropHandle<()>>);
+
+impl Driver {
+    pub(super) async fn run(mut self) {
+        let mut changes: SelectAll<Changes> = self.listeners.iter().flat_map(Listener::changes).collect();
+        changes.push(changes_of(self.record.clone()));
+        changes.push(changes_of(self.health.clone()));
+        let links =
+            unfold(self.zk.states(), |mut states| async { states.changed().await.map(|_| ((), states)) });
+        changes.push(links.boxed());
+        loop {
+            // Of many changes at one time, one look at everything.
+            while let Some(Some(())) = changes.next().now_or_never() {}
+            changes.extend(self.reconcile());
+            self.publish(ServiceStage::Serving);
+            let deadline = self.listeners.iter().filter_map(Listener::deadline).min();
+            tokio::select! {
+                biased;
+                // An error means that every handle was dropped: this task is about to be aborted.
+                _ = self.leave.wait_for(|leave| *leave != Leave::No) => break,
+                Some(()) = changes.next() => {}
+                () = until(deadline) => {}
+            }
+        }
+        self.leave().await;
+    }
+
+    /// Compares everything with what is wanted.
+    fn reconcile(&mut self) -> Vec<Changes> {
+        self.mode = self.mode.after(&self.health.borrow(), self.when_sick);
+        let draining = self.mode == Mode::Draining;
+        let wanted = (self.record.borrow().clone(), draining);
+        if wanted != self.written {
+            self.listeners.iter_mut().for_each(|listener| listener.update(&wanted.0, draining));
+            self.written = wanted;
+        }
+        let wanted = Wanted {
+            registrar: &self.registrar,
+            linked: self.zk.state().is_connected(),
+            listed: self.mode != Mode::Absent,
+            record: &self.written.0,
+            draining,
+        };
+        self.listeners.iter_mut().flat_map(|listener| listener.reconcile(&wanted)).collect()
+    }
+
+    fn publish(&self, stage: ServiceStage) {
+        let link = self.zk.state();
+        let instances = self.listeners.iter().map(Listener::status).collect();
+        let health = self.health.borrow().clone();
+        let draining = self.mode == Mode::Draining || stage == ServiceStage::Draining;
+        self.status.send_if_modified(|before| {
+            let (service, was_registered) = (before.service.clone(), before.was_registered);
+            let mut status =
+                ServiceStatus { service, stage, health, draining, link, instances, was_registered };
+            status.was_registered |= status.is_registered();
+            let is_new = *before != status;
+            *before = status;
+            is_new
+        });
+    }
+
+    async fn leave(&mut self) {
+        self.helpers = Helpers::default();
+        let mut how = self.leave.clone();
+        if *how.borrow() == Leave::Gently {
+            self.publish(ServiceStage::Draining);
+            let announced = leave::announce(&self.listeners, &self.written.0, self.settle);
+            leave::unless_at_once(&mut how, announced).await;
+        }
+        self.publish(ServiceStage::Deregistering);
+        let instances = self.listeners.iter().map(|listener| listener.registrations().count()).sum();
+        let stage = match leave::deregister(&self.registrar).await {
+            Ok(()) if instances > 0 => {
+                self.publish(ServiceStage::Settling);
+                leave::unless_at_once(&mut how, leave::settle(instances, self.settle)).await;
+                ServiceStage::Left
+            }
+            Ok(()) => ServiceStage::Left,
+            Err(error) => ServiceStage::Lingering(error.into()),
+        };
+        self.publish(stage);
+    }
+}

@@ -1,0 +1,48 @@
+//! What the verdict on a service makes of its registrations: a machine.
+
+use crate::health::{ServiceHealth, WhenSick};
+
+/// What the instances of a service are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Not registered.
+    #[default]
+    Absent,
+    /// Registered, and their records say that they are draining.
+    Draining,
+    /// Registered.
+    Listed,
+}
+
+impl Mode {
+    /// The mode after a verdict. Whoever was not healthy yet is not registered at all.
+    pub(super) fn after(self, health: &ServiceHealth, when_sick: WhenSick) -> Self {
+        match (health, when_sick) {
+            (ServiceHealth::Healthy, _) => Self::Listed,
+            (ServiceHealth::Sick(_), WhenSick::Drain) if self != Self::Absent => Self::Draining,
+            (ServiceHealth::Sick(_) | ServiceHealth::Unknown, _) => Self::Absent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sick_service_drains_or_leaves_and_one_that_was_never_healthy_is_not_registered() {
+        let sick = ServiceHealth::Sick("of it".into());
+        let after = |verdicts: &[&ServiceHealth], when_sick| {
+            verdicts.iter().fold(Mode::default(), |mode, health| mode.after(health, when_sick))
+        };
+        for when_sick in [WhenSick::Drain, WhenSick::Leave] {
+            assert_eq!(after(&[&ServiceHealth::Unknown], when_sick), Mode::Absent);
+            assert_eq!(after(&[&sick], when_sick), Mode::Absent);
+            assert_eq!(after(&[&sick, &ServiceHealth::Healthy], when_sick), Mode::Listed);
+        }
+        let healthy = &ServiceHealth::Healthy;
+        assert_eq!(after(&[healthy, &sick, &sick], WhenSick::Drain), Mode::Draining);
+        assert_eq!(after(&[healthy, &sick, healthy], WhenSick::Drain), Mode::Listed);
+        assert_eq!(after(&[healthy, &sick], WhenSick::Leave), Mode::Absent);
+    }
+}
