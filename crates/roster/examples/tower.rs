@@ -5,13 +5,11 @@
 use std::io;
 use std::time::Duration;
 
-use instance::Instance;
-use registry::{Registrar, RegistrarConfig, Socket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tower::{Service, ServiceBuilder, service_fn};
+use tower::{Service as _, ServiceBuilder, service_fn};
 use zk_roster::tower::{BalancedLayer, Cloned};
-use zk_roster::{Callee, Client};
+use zk_roster::{Callee, Client, Service};
 
 /// Answers every connection with a line.
 async fn serve(listener: TcpListener) -> io::Result<()> {
@@ -31,14 +29,12 @@ async fn ask(callee: Callee) -> io::Result<String> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let zookeeper = zk_embedded::Server::start().await?;
     let zk = zk_roster::connect(&zookeeper.connect_string())?;
-    let registrar = Registrar::new(zk.clone(), RegistrarConfig::new("/services/web".parse()?));
     let mut servers = Vec::new();
     for _ in 0..3 {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let instance = Instance::new(listener.local_addr()?.to_string().parse()?);
-        let registration = registrar.register(instance, Socket::Unvouched)?;
-        registration.registered().await?;
-        servers.push((registration, tokio::spawn(serve(listener))));
+        let service = Service::new(&zk, "/services/web").serve_on(&listener)?;
+        service.registered().await?;
+        servers.push((service, tokio::spawn(serve(listener))));
     }
 
     let client = Client::follow(&zk, "/services/web").await?;

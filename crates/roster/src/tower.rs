@@ -25,6 +25,7 @@
 
 mod attempt;
 mod balanced;
+mod causes;
 mod classified;
 mod connect_error;
 mod connections;

@@ -31,7 +31,7 @@ use crate::tower::{AttemptError, Connections};
 /// | what happened | repeated |
 /// | --- | --- |
 /// | no connection: refused, unreachable, not in time | always |
-/// | HTTP/2 says that it was not processed: GOAWAY, REFUSED_STREAM; or it was never written | always |
+/// | HTTP/2 says that it was not processed (GOAWAY without an error, REFUSED_STREAM), or it was never written | always |
 /// | `RESOURCE_EXHAUSTED` | always |
 /// | `UNAVAILABLE`, `DEADLINE_EXCEEDED`; the connection broke; no answer in the attempt's time | only by [`idempotent`](Self::idempotent) channels: it may have had an effect |
 /// | any other status | never: it is the answer |

@@ -3,10 +3,11 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::iter::successors;
 
 use balance::{Classify, Failure};
 use tower::BoxError;
+
+use super::causes::io_error;
 
 /// Gives a boxed error, as the layers of tower return it, what a [`Balanced`](super::Balanced) asks of the errors of its connections. It
 /// is classified by the last [`io::Error`] in its chain of sources. Without one it says nothing about the endpoint, and may have
@@ -35,8 +36,7 @@ impl Classified {
     }
 
     fn io(&self) -> Option<&io::Error> {
-        let first: &(dyn Error + 'static) = &*self.0;
-        successors(Some(first), |&error| error.source()).filter_map(|error| error.downcast_ref()).last()
+        io_error(&*self.0)
     }
 }
 

