@@ -12,8 +12,6 @@
 //! # }
 //! ```
 
-// Until the service does.
-#[cfg_attr(not(test), expect(dead_code, reason = "only a service looks addresses up"))]
 mod advertise;
 #[cfg(feature = "axum")]
 mod axum;
@@ -30,7 +28,7 @@ pub use connect::{ConnectStringError, connect};
 pub use health::{CheckAnswer, HealthCheck, ServiceHealth, WhenSick};
 pub use service::{
     InstanceStatus, LeaveError, Listening, Liveness, Readiness, RunningService, ServeError, Service,
-    ServiceLeft, ServiceRecord, ServiceStage, ServiceStatus, ServiceUpdateError,
+    ServiceLeft, ServiceNotRegistered, ServiceRecord, ServiceStage, ServiceStatus, ServiceUpdateError,
 };
 
 // The parts, under one name.
