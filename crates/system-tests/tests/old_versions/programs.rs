@@ -18,6 +18,8 @@ use zk_testing::{SOON, holds_within};
 /// Names the folder with the programs of the other version.
 const VARIABLE: &str = "OLD_PROGRAMS";
 const ASK: [&str; 4] = ["--rounds", "1000000", "--interval", "5ms"];
+/// Reads records, and so sees who is draining.
+const ASK_BY_RECORDS: [&str; 6] = ["--rounds", "1000000", "--interval", "5ms", "--strategy", "weighted"];
 const WATCH: [&str; 2] = ["watch", "--json"];
 
 fn old_programs() -> Option<Programs> {
@@ -48,6 +50,13 @@ fn changes(watch: &Process) -> Vec<(String, String)> {
     lines.filter(|(event, _)| event == "joined" || event == "left").collect()
 }
 
+/// Waits until a client has printed so many joins and leaves.
+async fn until_printed(watch: &Process, count: usize) {
+    let printed = async || changes(watch).len() >= count;
+    let printed = holds_within(&format!("{count} changes are printed"), SOON, printed).await;
+    printed.unwrap_or_else(|late| panic!("{late}: {:?}\n{}", changes(watch), watch.err()));
+}
+
 /// Waits until a client has had an answer of a server that was started now.
 async fn until_answered(client: &Process, port: u16) {
     let (before, start) = (client.out().len(), name(port) + ":");
@@ -66,7 +75,15 @@ async fn programs_of_another_version_are_replaced_by_ours_and_back_and_no_client
     let ports = free_ports(3);
     let mut servers: Vec<_> = ports.iter().map(|port| old.server(&[*port])).collect();
     new.registered(&ports).await;
-    let clients = [old.client(&ASK), new.client(&ASK)];
+    for watch in &watches {
+        until_printed(watch, ports.len()).await;
+    }
+    let clients = [
+        ("the other", old.client(&ASK)),
+        ("the other, by records", old.client(&ASK_BY_RECORDS)),
+        ("ours", new.client(&ASK)),
+        ("ours, by records", new.client(&ASK_BY_RECORDS)),
+    ];
     let mut expected = ports.len();
     for (version, bed) in [("ours", &new), ("the other", &old)] {
         for port in &ports {
@@ -76,7 +93,7 @@ async fn programs_of_another_version_are_replaced_by_ours_and_back_and_no_client
             assert_eq!(exit.code, Some(0), "{} ends for {version}: {}", name(*port), exit.err);
             servers.push(bed.server(&[*port]));
             new.registered(&ports).await;
-            for client in &clients {
+            for (_, client) in &clients {
                 until_answered(client, *port).await;
             }
             expected += 2;
@@ -92,11 +109,11 @@ async fn programs_of_another_version_are_replaced_by_ours_and_back_and_no_client
             nodes.get(&name(port)).is_some_and(|now| now.owner != node.owner)
         };
         new.observer.until("the znode is taken over", SOON, taken).await.unwrap();
-        for client in &clients {
+        for (_, client) in &clients {
             until_answered(client, port).await;
         }
     }
-    for (whose, client) in ["the other", "ours"].into_iter().zip(clients) {
+    for (whose, client) in clients {
         client.signal(Signal::SIGTERM);
         let exit = client.exit(SOON).await.unwrap();
         // Answers are on standard output; what begins so on standard error is a round without one.
@@ -105,9 +122,7 @@ async fn programs_of_another_version_are_replaced_by_ours_and_back_and_no_client
         assert!(lost.is_empty() && exit.out.len() > 100, "client of {whose}: {lost:#?}");
     }
     for (whose, watch) in ["the other", "ours"].into_iter().zip(&watches) {
-        let all = async || changes(watch).len() >= expected;
-        let seen = holds_within(&format!("{expected} changes are printed"), SOON, all).await;
-        seen.unwrap_or_else(|late| panic!("{late}: {:?}\n{}", changes(watch), watch.err()));
+        until_printed(watch, expected).await;
         let changes = changes(watch);
         println!("watch of {whose}: {} changes", changes.len());
         assert_eq!(changes.len(), expected, "watch of {whose}: {changes:?}");
