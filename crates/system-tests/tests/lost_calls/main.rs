@@ -1,5 +1,5 @@
-//! Three services, of which one is stopped by SIGTERM and one killed, and a restart of all, under 200 calls a second: no call is
-//! lost, whatever a client makes its calls with.
+//! Three services, of which one is stopped by SIGTERM and one killed, and a restart of all, while they are called: no call is lost,
+//! whatever a client makes its calls with.
 //!
 //! The balancers that tonic and tower bring are beside that, measured and not judged. This prints the table of
 //! `docs/lost-calls.md`:
@@ -8,7 +8,8 @@
 //! FAULTS=all cargo test -p system-tests --test lost_calls -- --nocapture table
 //! ```
 //!
-//! The services are processes (`src/bin/greeter.rs`) on the embedded ZooKeeper; with `FAULTS=all` on an ensemble, too.
+//! The services are processes (`src/bin/greeter.rs`) on the embedded ZooKeeper; with `FAULTS=all` on an ensemble, too, and with 200 calls
+//! a second from each client.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -31,10 +32,16 @@ use crate::method::{Method, Tally};
 use crate::scene::{Pace, Scene, Tallies};
 use crate::table::Table;
 
-const SHORT: Pace =
-    Pace { session: SESSION, calm: Duration::from_millis(300), after_kill: Duration::from_millis(2_500) };
-/// The default session timeout: a killed service is listed to the end.
+/// For every day, on a machine that does much else: fewer calls, and a session timeout that is over soon.
+const SHORT: Pace = Pace {
+    interval: Duration::from_millis(20),
+    session: SESSION,
+    calm: Duration::from_millis(300),
+    after_kill: Duration::from_millis(2_500),
+};
+/// 200 calls a second, and the default session timeout: a killed service is listed to the end.
 const LONG: Pace = Pace {
+    interval: Duration::from_millis(5),
     session: Duration::from_secs(10),
     calm: Duration::from_secs(2),
     after_kill: Duration::from_secs(7),
@@ -52,7 +59,7 @@ async fn peers(zk: &Zk) -> Vec<Method> {
 fn assert_nothing_lost(scene: &str, methods: &[Method], tallies: &[Tally]) {
     for (method, tally) in methods.iter().zip(tallies) {
         assert_eq!(tally.lost, 0, "{scene}, {}: {tally:?}", method.name);
-        assert!(tally.calls > 100, "{scene}, {}: {tally:?}", method.name);
+        assert!(tally.calls > 50, "{scene}, {}: {tally:?}", method.name);
     }
 }
 

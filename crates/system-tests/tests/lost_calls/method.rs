@@ -7,12 +7,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{self, Instant, MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// 200 calls a second.
-const INTERVAL: Duration = Duration::from_millis(5);
-/// As many calls as begin in ten seconds: whoever has all of those open gets no more before one has ended.
+/// As many calls as begin in ten seconds at 200 a second: whoever has all of those open gets no more before one has ended.
 const MAX_IN_FLIGHT: usize = 2_000;
 /// Every method has a shorter deadline of its own.
 const HUNG: Duration = Duration::from_secs(20);
@@ -73,16 +71,16 @@ impl Tally {
     }
 }
 
-/// Calls that begin every 5 ms, however long they take. `Drop` ends them.
+/// Calls that begin at an interval, however long they take. `Drop` ends them.
 pub(crate) struct Load {
     stop: CancellationToken,
     running: JoinHandle<Tally>,
 }
 
 impl Load {
-    pub(crate) fn start(method: &Method) -> Self {
+    pub(crate) fn start(method: &Method, interval: Duration) -> Self {
         let stop = CancellationToken::new();
-        let running = tokio::spawn(run(method.clone(), stop.clone()));
+        let running = tokio::spawn(run(method.clone(), interval, stop.clone()));
         Self { stop, running }
     }
 
@@ -99,8 +97,8 @@ impl Drop for Load {
     }
 }
 
-async fn run(method: Method, stop: CancellationToken) -> Tally {
-    let mut ticks = interval(INTERVAL);
+async fn run(method: Method, interval: Duration, stop: CancellationToken) -> Tally {
+    let mut ticks = time::interval(interval);
     // A tick that comes late is made up for: a slow machine makes calls late, and not fewer.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let places = Arc::new(Semaphore::new(MAX_IN_FLIGHT));

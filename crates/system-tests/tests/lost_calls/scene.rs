@@ -23,6 +23,8 @@ pub(crate) type Tallies = Vec<Tally>;
 /// How long everything takes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
+    /// Between two calls of a method.
+    pub(crate) interval: Duration,
     /// The session timeout of the services: for so long ZooKeeper lists a killed one.
     pub(crate) session: Duration,
     /// Before, between and after what happens.
@@ -56,7 +58,7 @@ impl Scene {
     /// One service is stopped by SIGTERM, and another one by `kill -9`; one is left. Afterwards all run again.
     pub(crate) async fn stop_one_and_kill_one(&mut self, methods: &[Method]) -> Tallies {
         let ports: Vec<u16> = self.running.keys().copied().collect();
-        let loads = start(methods);
+        let loads = self.load(methods);
         sleep(self.pace.calm).await;
         self.stop(ports[0]).await;
         sleep(self.pace.calm).await;
@@ -72,7 +74,7 @@ impl Scene {
     /// Each service is stopped by SIGTERM and started again, one after the other.
     pub(crate) async fn restart_all(&mut self, methods: &[Method]) -> Tallies {
         let ports: Vec<u16> = self.running.keys().copied().collect();
-        let loads = start(methods);
+        let loads = self.load(methods);
         sleep(self.pace.calm).await;
         for port in ports {
             self.stop(port).await;
@@ -81,6 +83,10 @@ impl Scene {
             sleep(self.pace.calm).await;
         }
         finish(loads).await
+    }
+
+    fn load(&self, methods: &[Method]) -> Vec<Load> {
+        methods.iter().map(|method| Load::start(method, self.pace.interval)).collect()
     }
 
     async fn stop(&mut self, port: u16) {
@@ -118,10 +124,6 @@ impl Scene {
         let logs: Vec<_> = self.running.values().map(Process::err).collect();
         assert!(in_time, "{ports:?} are not registered: {:?}\n{}", self.watcher.view(), logs.join("\n"));
     }
-}
-
-fn start(methods: &[Method]) -> Vec<Load> {
-    methods.iter().map(Load::start).collect()
 }
 
 async fn finish(loads: Vec<Load>) -> Tallies {
