@@ -3,6 +3,13 @@
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let zk = zk_roster::connect("zk1:2181,zk2:2181/apps")?;
+//!
+//! // A service: listen, be registered, and leave before the listener closes.
+//! let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
+//! let service = zk_roster::Service::new(&zk, "/services/web").weight(50).serve_on(&listener)?;
+//! service.leave().await?;
+//!
+//! // A client: follow a service, and call one of its instances.
 //! let web = zk_roster::Client::follow(&zk, "/services/web").await?;
 //! let answer = web.call(async |callee| {
 //!     tokio::net::TcpStream::connect(callee.endpoint().to_string()).await

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 
 use socket2::SockRef;
 
-/// What a service listens on: a listener, or an address where another one has the listener.
+/// What a service listens on: a listener or a socket, or its address where somebody else has it.
 ///
-/// With a listener at hand the registration vouches for the socket, and takes over at once what a predecessor that was
-/// killed left under its name: no other process can listen on that address, unless the socket has `SO_REUSEPORT`. A bare
-/// address vouches for nothing, and waits until the predecessor's session ends.
+/// With a listener at hand the registration vouches for it, and takes over at once what a predecessor that was killed left
+/// under its name: no other process can listen on that address, unless the socket has `SO_REUSEPORT` (or, of UDP,
+/// `SO_REUSEADDR`). A bare address vouches for nothing, and waits until the predecessor's session ends.
 pub trait Listening {
     /// Returns the address that it listens on.
     ///
@@ -51,6 +51,26 @@ impl Listening for tokio::net::TcpListener {
     }
 }
 
+impl Listening for std::net::UdpSocket {
+    fn address(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+
+    fn is_exclusive(&self) -> bool {
+        has_no_reuse_address(SockRef::from(self))
+    }
+}
+
+impl Listening for tokio::net::UdpSocket {
+    fn address(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+
+    fn is_exclusive(&self) -> bool {
+        has_no_reuse_address(SockRef::from(self))
+    }
+}
+
 impl<L: Listening + ?Sized> Listening for &L {
     fn address(&self) -> io::Result<SocketAddr> {
         (**self).address()
@@ -66,6 +86,11 @@ fn has_no_reuse_port(socket: SockRef<'_>) -> bool {
     socket.reuse_port().is_ok_and(|shared| !shared)
 }
 
+/// Of UDP, sockets with `SO_REUSEADDR` share an address, too.
+fn has_no_reuse_address(socket: SockRef<'_>) -> bool {
+    socket.reuse_address().is_ok_and(|shared| !shared) && has_no_reuse_port(socket)
+}
+
 #[cfg(test)]
 mod tests {
     use socket2::{Domain, Socket, Type};
@@ -73,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_listener_without_reuse_port_is_exclusive() {
+    fn only_a_socket_that_shares_its_address_with_no_other_is_exclusive() {
         let listen = |reuse_port| {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
             socket.set_reuse_port(reuse_port).unwrap();
@@ -83,6 +108,14 @@ mod tests {
         };
         assert!(listen(false).is_exclusive());
         assert!(!listen(true).is_exclusive());
+        let udp = |reuse_address| {
+            let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+            socket.set_reuse_address(reuse_address).unwrap();
+            socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+            std::net::UdpSocket::from(socket)
+        };
+        assert!(udp(false).is_exclusive());
+        assert!(!udp(true).is_exclusive());
         let address = listen(false).address().unwrap();
         assert!(!address.is_exclusive(), "{address}: the process may listen on it, or another one");
     }
