@@ -1,6 +1,7 @@
 //! The checked values that the programs receive.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::settings::Settings;
@@ -45,9 +46,9 @@ pub struct ServerSettings {
     pub ports: Vec<u16>,
     /// Whether to answer on the same ports over UDP, too; false by default.
     pub udp: bool,
-    /// The host to register instead of `host`; never an unspecified address. Without it the server registers `host`, or,
-    /// where `host` is unspecified, its own address on the route to ZooKeeper.
-    pub advertise: Option<instance::Host>,
+    /// How the host to register is found; never an unspecified address. By default it is `host`, or, where that is unspecified,
+    /// this machine's own address on the route to ZooKeeper.
+    pub advertise: zk_roster::Advertise,
     /// How many connections one port serves at a time: 1 to 1,000,000; 1024 by default.
     pub max_connections: usize,
     /// How long one connection may take: 100 ms to 60 s; 2 s by default.
@@ -87,6 +88,8 @@ pub struct ClientSettings {
     pub connect_timeout: Duration,
     /// How long to wait for ZooKeeper and the first server: 100 ms to 24 h; 60 s by default.
     pub wait: Duration,
+    /// The file that keeps the list of servers for a start without ZooKeeper; `None`, the default, keeps none.
+    pub saved: Option<PathBuf>,
 }
 
 /// The built-in defaults.

@@ -208,8 +208,7 @@ impl Walk<'_> {
             "ports" => self.ports(item, &mut into.ports),
             "udp" => self.boolean(item, &mut into.udp),
             "advertise" => {
-                let advertise = |text: &str| check::advertise(text).map(Some);
-                self.text(item, check::ADVERTISE, advertise, &mut into.advertise);
+                self.text(item, check::ADVERTISE, check::advertise, &mut into.advertise);
             }
             "max_connections" => {
                 let number = check::integer_value(item.value.get_ref(), &schema::MAX_CONNECTIONS);
@@ -257,6 +256,11 @@ impl Walk<'_> {
             "attempt_timeout" => self.duration(item, schema::TIMEOUT, &mut into.attempt_timeout),
             "connect_timeout" => self.duration(item, schema::TIMEOUT, &mut into.connect_timeout),
             "wait" => self.duration(item, schema::WAIT, &mut into.wait),
+            "saved" => {
+                let folder = self.diagnostics.folder().to_owned();
+                let saved = |text: &str| Ok(check::saved(text.into())?.map(|path| folder.join(path)));
+                self.text(item, check::PATH, saved, &mut into.saved);
+            }
             _ => return false,
         }
         true

@@ -51,8 +51,7 @@ impl Environment {
         let into = &mut settings.server;
         reader.read("DAYTIME_HOST", "server.host", check::listen, &mut into.host);
         reader.read("DAYTIME_PORTS", "server.ports", ports, &mut into.ports);
-        let advertise = |text: &str| check::advertise(text).map(Some);
-        reader.read("DAYTIME_ADVERTISE", "server.advertise", advertise, &mut into.advertise);
+        reader.read("DAYTIME_ADVERTISE", "server.advertise", check::advertise, &mut into.advertise);
         reader.read("DAYTIME_UDP", "server.udp", check::boolean, &mut into.udp);
         let into = &mut settings.zookeeper.embedded;
         reader.read("DAYTIME_EMBEDDED", "zookeeper.embedded", check::boolean, into);
@@ -80,6 +79,8 @@ impl Environment {
         reader.read("DAYTIME_TIMEOUT", "client.timeout", timeout, &mut into.timeout);
         let wait = |text: &str| check::duration(text, &schema::WAIT);
         reader.read("DAYTIME_WAIT", "client.wait", wait, &mut into.wait);
+        let saved = |text: &str| check::saved(text.into());
+        reader.read("DAYTIME_SAVED", "client.saved", saved, &mut into.saved);
         let into = &mut settings.discovery.records;
         reader.read("DAYTIME_RECORDS", "discovery.records", check::boolean, into);
     }

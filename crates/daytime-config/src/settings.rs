@@ -94,7 +94,7 @@ pub(crate) struct Server {
     pub(crate) host: Sourced<IpAddr>,
     pub(crate) ports: Sourced<Vec<u16>>,
     pub(crate) udp: Sourced<bool>,
-    pub(crate) advertise: Sourced<Option<instance::Host>>,
+    pub(crate) advertise: Sourced<zk_roster::Advertise>,
     pub(crate) max_connections: Sourced<usize>,
     pub(crate) connection_timeout: Sourced<Duration>,
     pub(crate) settle: Sourced<Duration>,
@@ -116,6 +116,7 @@ pub(crate) struct Client {
     pub(crate) attempt_timeout: Sourced<Duration>,
     pub(crate) connect_timeout: Sourced<Duration>,
     pub(crate) wait: Sourced<Duration>,
+    pub(crate) saved: Sourced<Option<PathBuf>>,
 }
 
 #[derive(Clone, Debug)]
@@ -306,6 +307,7 @@ impl Settings {
             attempt_timeout: client.attempt_timeout.value,
             connect_timeout: client.connect_timeout.value,
             wait: client.wait.value,
+            saved: client.saved.value.clone(),
         }
     }
 }

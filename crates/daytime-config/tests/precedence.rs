@@ -80,6 +80,36 @@ fn metrics_are_off_until_a_layer_sets_an_address_and_a_higher_layer_can_turn_the
 }
 
 #[test]
+fn the_list_is_saved_where_a_layer_says_so_and_a_higher_layer_can_turn_it_off() {
+    let dir = Dir::new();
+    let path = dir.write("[client]\nsaved = 'here.saved'\n");
+    let file = ["--config", path.to_str().unwrap()];
+    let beside = path.with_file_name("here.saved");
+    let by_flag = [&file[..], &["--saved", "/flag"]].concat();
+    let off = [&file[..], &["--saved", "off"]].concat();
+    let cases: [(Variables<'_>, &[&str], Option<PathBuf>); 6] = [
+        (&[], &[], None),
+        (&[], &file, Some(beside)),
+        (&[("DAYTIME_SAVED", "env")], &file, Some("env".into())),
+        (&[("DAYTIME_SAVED", "off")], &file, None),
+        (&[("DAYTIME_SAVED", "env")], &by_flag, Some("/flag".into())),
+        (&[], &off, None),
+    ];
+    for (variables, arguments, expected) in cases {
+        assert_eq!(
+            client(variables, arguments).unwrap().client.saved,
+            expected,
+            "{variables:?} {arguments:?}"
+        );
+    }
+    for wrong in ["''", "7", "[]"] {
+        let path = dir.write(format!("[client]\nsaved = {wrong}\n"));
+        let problems = client(&[], &["--config", path.to_str().unwrap()]).unwrap_err().to_string();
+        assert!(problems.contains(":2:9: client.saved: expected the path of a file"), "{problems}");
+    }
+}
+
+#[test]
 fn the_server_version_is_detected_unless_the_file_sets_it() {
     let dir = Dir::new();
     let with = |version: &str| {
@@ -169,19 +199,19 @@ fn each_layer_of_the_server_beats_the_one_below() {
             config.zookeeper.session_timeout(),
             config.server.host,
             config.server.ports,
-            config.server.advertise.unwrap_or(config.server.host.into()),
+            config.server.advertise,
         )
     };
     let by_default = view(server(&[], &[]).unwrap());
-    assert_eq!(by_default, "127.0.0.1:2181 / /go_servers 10s 127.0.0.1 [8897, 8898, 8899] 127.0.0.1");
+    assert_eq!(by_default, "127.0.0.1:2181 / /go_servers 10s 127.0.0.1 [8897, 8898, 8899] route");
     let by_file = view(server(&[], &file).unwrap());
-    assert_eq!(by_file, "file:2181 / /file 11s 127.0.0.11 [11] file");
+    assert_eq!(by_file, "file:2181 / /file 11s 127.0.0.11 [11] host:file");
     let by_environment = view(server(&variables, &file).unwrap());
     let expected =
-        "environment1:2181,environment2:2181 /env /environment 12s 127.0.0.12 [12, 13] environment";
+        "environment1:2181,environment2:2181 /env /environment 12s 127.0.0.12 [12, 13] host:environment";
     assert_eq!(by_environment, expected);
     let by_flag = view(server(&variables, &flags).unwrap());
-    assert_eq!(by_flag, "flag:13 /flag /flag 13s 127.0.0.13 [14, 15, 16] flag");
+    assert_eq!(by_flag, "flag:13 /flag /flag 13s 127.0.0.13 [14, 15, 16] host:flag");
 }
 
 #[test]

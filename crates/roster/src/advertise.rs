@@ -3,6 +3,7 @@
 mod callable;
 mod error;
 mod interfaces;
+mod lifetimes;
 mod network;
 mod resolve;
 mod route;
@@ -39,7 +40,8 @@ pub use network::{Network, NetworkError};
 ///
 /// At the start, with every new connection to ZooKeeper, and every 30 s. When the answer is another one, the registration moves
 /// to it. While there is no answer the last one stays; before the first, nothing is registered. Both are logged, and tried
-/// again every second.
+/// again every second. A loopback address takes the place of another one only after 10 s: a machine whose network is configured
+/// anew has no other for a moment.
 ///
 /// # Which address
 ///
@@ -47,8 +49,9 @@ pub use network::{Network, NetworkError};
 ///   address is not link-local (`169.254.0.0/16`, `fe80::/10`), and the listening socket serves its family. A socket on `::`
 ///   serves both.
 /// * Of several, it is the one on which the socket listens, if it listens on a single address; then the lowest: IPv4 before
-///   IPv6, and by number. A restart therefore finds the same one, in whatever order the kernel lists them. A loopback address is
-///   taken only if there is no other.
+///   IPv6, and by number. A restart therefore finds the same one, in whatever order the kernel lists them. IPv6 addresses that
+///   are temporary (for privacy) come behind those, then deprecated ones, and a loopback address is taken only if there is no
+///   other.
 /// * An address that nobody can call (`0.0.0.0`, `::`, multicast, `255.255.255.255`, and `fe80::/10`, which means nothing without
 ///   a zone) is an error, wherever it comes from.
 /// * `Host` and `Variable` may say anything else, of any family: they are meant for addresses that this machine does not know,

@@ -12,21 +12,32 @@
 //! # }
 //! ```
 
-// Until the service does.
-#[cfg_attr(not(test), expect(dead_code, reason = "only a service looks addresses up"))]
 mod advertise;
+#[cfg(feature = "axum")]
+mod axum;
 mod client;
 mod connect;
+mod dial;
 mod health;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
+mod resolver;
+mod saved;
 mod service;
+#[cfg(feature = "tonic")]
+pub mod tonic;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use advertise::{Advertise, AdvertiseError, AdvertiseSyntaxError, Network, NetworkError};
-pub use client::{Callee, Client, ClientBuilder, FollowError, Member};
+pub use client::{Callee, Client, ClientBuilder, ClientStatus, FollowError, Member, MemberSet, MemberSource};
 pub use connect::{ConnectStringError, connect};
+pub use dial::{DialError, dial, dial_endpoint};
 pub use health::{CheckAnswer, HealthCheck, ServiceHealth, WhenSick};
+pub use resolver::Resolver;
 pub use service::{
     InstanceStatus, LeaveError, Listening, Liveness, Readiness, RunningService, ServeError, Service,
-    ServiceLeft, ServiceRecord, ServiceStage, ServiceStatus, ServiceUpdateError,
+    ServiceLeft, ServiceNotRegistered, ServiceRecord, ServiceStage, ServiceStatus, ServiceUpdateError,
 };
 
 // The parts, under one name.

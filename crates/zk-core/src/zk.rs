@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::config::ZkConfig;
+use crate::config::{ZkConfig, ZkHost};
 use crate::connection::{Connection, Scope};
 use crate::metrics::Metrics;
 use crate::path::ZnodePath;
@@ -29,6 +29,7 @@ pub struct Zk {
     published: latest::Receiver<Published>,
     close: mpsc::Sender<Close>,
     sources: Sources,
+    hosts: Arc<[ZkHost]>,
 }
 
 /// The link is closed for good.
@@ -71,7 +72,9 @@ impl Zk {
     /// Outside a tokio runtime with time and I/O enabled.
     pub fn start(config: ZkConfig) -> Result<Self, StartError> {
         let ensemble = Arc::new(Apache::new(&config)?);
-        Ok(Self::supervise(ensemble, config.chroot().clone(), config.operation_timeout(), Sources::system()))
+        let (chroot, limit) = (config.chroot().clone(), config.operation_timeout());
+        let link = Self::supervise(ensemble, chroot, limit, Sources::system());
+        Ok(Self { hosts: config.hosts().into(), ..link })
     }
 
     /// Starts a link on another implementation of the traits of [`transport`](crate::transport), such as a simulated
@@ -99,7 +102,12 @@ impl Zk {
         // that it has, however it did; `close` waits for that.
         let supervisor = Supervisor::new(ensemble, Arc::new(scope), published_tx, close_rx, sources.rng());
         tokio::spawn(supervisor.run());
-        Self { published, close, sources }
+        Self { published, close, sources, hosts: Arc::default() }
+    }
+
+    /// The addresses of the ensemble in the configuration, in its order. None with [`start_on`](Self::start_on).
+    pub fn hosts(&self) -> &[ZkHost] {
+        &self.hosts
     }
 
     /// Where everything on this link takes its randomness and its wall-clock time from.

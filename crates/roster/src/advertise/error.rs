@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use instance::EndpointError;
+use instance::{EndpointError, Host};
 
 use super::network::NetworkError;
 
@@ -63,6 +63,12 @@ pub enum AdvertiseError {
         variable: String,
         /// What is wrong with its value. Does not repeat that.
         reason: String,
+    },
+    /// There was an address that other machines can call, and for less than ten seconds a loopback address has been the only one.
+    #[error("only {address} is left, which other machines cannot call")]
+    OnlyLoopback {
+        /// The loopback address.
+        address: Host,
     },
     /// The system did not answer.
     #[error("{origin}: no answer of the system within {limit:?}")]

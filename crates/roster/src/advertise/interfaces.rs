@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::callable;
 use super::error::AdvertiseError;
+use super::lifetimes::{self, Lifetime};
 
 /// How long the system may take. It answers within microseconds where there are not many thousands of addresses.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -23,6 +24,7 @@ pub(super) struct Local {
     pub(super) ip: IpAddr,
     /// Whether the interface is up, and has a carrier where it needs one.
     pub(super) is_up: bool,
+    pub(super) lifetime: Lifetime,
 }
 
 impl Local {
@@ -56,25 +58,36 @@ pub(super) async fn find(
 }
 
 fn list() -> std::io::Result<Vec<Local>> {
-    let local = |one: if_addrs::Interface| Local {
-        ip: one.ip().to_canonical(),
-        is_up: one.is_oper_up(),
-        interface: one.name,
+    let lifetimes = lifetimes::read();
+    let local = |one: if_addrs::Interface| {
+        let (ip, is_up, interface) = (one.ip().to_canonical(), one.is_oper_up(), one.name);
+        let lifetime = match ip {
+            IpAddr::V6(v6) => lifetimes.get(&(interface.clone(), v6)).copied().unwrap_or_default(),
+            IpAddr::V4(_) => Lifetime::default(),
+        };
+        Local { interface, ip, is_up, lifetime }
     };
     Ok(if_addrs::get_if_addrs()?.into_iter().map(local).collect())
 }
 
-/// The first address that is wanted and usable: the one on which the socket listens; then by number, IPv4 before IPv6, those
-/// that only this machine can call last. The order of `all`, which is the kernel's, does not matter.
+/// The first address that is wanted and usable: the one on which the socket listens; then those that last, by number, IPv4
+/// before IPv6; those that only this machine can call last. The order of `all`, which is the kernel's, does not matter.
 fn choose(all: &[Local], bound: IpAddr, is_wanted: impl Fn(&Local) -> bool) -> Option<IpAddr> {
     let usable = all.iter().filter(|local| is_wanted(local) && reason_against(local, bound).is_none());
-    usable.map(|local| local.ip).min_by_key(|ip| (*ip != bound, ip.is_loopback(), *ip))
+    let first = usable.min_by_key(|local| {
+        let Local { ip, lifetime, .. } = local;
+        (*ip != bound, ip.is_loopback(), *lifetime, *ip)
+    });
+    first.map(|local| local.ip)
 }
 
 /// Why callers cannot use an address, if so.
 fn reason_against(local: &Local, bound: IpAddr) -> Option<&'static str> {
     if !local.is_up {
         return Some("down");
+    }
+    if local.lifetime == Lifetime::Tentative {
+        return Some("not known to be unique");
     }
     let is_link_local = match local.ip {
         IpAddr::V4(ip) => ip.is_link_local(),
@@ -127,11 +140,19 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// `eth0 10.0.0.7`, and ` down` behind that.
+    /// `eth0 10.0.0.7`, and ` down` or a lifetime behind that.
     fn local(text: &str) -> Local {
         let mut words = text.split(' ');
         let (interface, address) = (words.next().unwrap().to_owned(), words.next().unwrap());
-        Local { interface, ip: ip(address), is_up: words.next() != Some("down") }
+        let more = words.next();
+        let lifetime = match more {
+            None | Some("down") => Lifetime::Lasting,
+            Some("temporary") => Lifetime::Temporary,
+            Some("deprecated") => Lifetime::Deprecated,
+            Some("tentative") => Lifetime::Tentative,
+            Some(other) => panic!("{other}"),
+        };
+        Local { interface, ip: ip(address), is_up: more != Some("down"), lifetime }
     }
 
     fn machine(addresses: &[&str]) -> Vec<Local> {
@@ -183,6 +204,23 @@ mod tests {
         assert_eq!(in_network(&all, "::/0", ANY), None);
     }
 
+    /// After the network has another prefix, the old addresses stay for hours.
+    #[test]
+    fn an_address_that_lasts_comes_before_one_that_does_not() {
+        let all = machine(&[
+            "eth0 2001:db8::1 tentative",
+            "eth0 2001:db8::2 deprecated",
+            "eth0 2001:db8::3 temporary",
+            "eth0 2001:db8::9",
+        ]);
+        for (count, expected) in
+            [(4, Some("2001:db8::9")), (3, Some("2001:db8::3")), (2, Some("2001:db8::2")), (1, None)]
+        {
+            assert_eq!(of_interface(&all[..count], "eth0", ANY), expected.map(ip));
+        }
+        assert_eq!(of_interface(&all, "eth0", "2001:db8::2"), Some(ip("2001:db8::2")), "the socket's own");
+    }
+
     #[test]
     fn a_loopback_address_is_used_only_where_there_is_no_other() {
         let all = machine(&["lo 127.0.0.1", "lo ::1", "eth0 203.0.113.7"]);
@@ -231,8 +269,10 @@ mod tests {
         let v6 = (prop::sample::select(vec![0x2001u16, 0xfe80, 0xfebf, 0xfd00, 0xff02, 0]), 0u16..3)
             .prop_map(|(first, last)| IpAddr::from([first, 0, 0, 0, 0, 0, 0, last]));
         let name = prop::sample::select(vec!["lo", "eth0", "eth0:1", "eth1"]);
-        let one = (name, prop_oneof![v4, v6], any::<bool>());
-        let local = one.prop_map(|(name, ip, is_up)| Local { interface: name.into(), ip, is_up });
+        let lifetimes = [Lifetime::Lasting, Lifetime::Temporary, Lifetime::Deprecated, Lifetime::Tentative];
+        let one = (name, prop_oneof![v4, v6], any::<bool>(), prop::sample::select(lifetimes.to_vec()));
+        let local =
+            one.prop_map(|(name, ip, is_up, lifetime)| Local { interface: name.into(), ip, is_up, lifetime });
         prop::collection::vec(local, 0..12)
     }
 
@@ -270,7 +310,8 @@ mod tests {
                 };
                 let family = bound == ip(ANY) || bound.is_ipv4() == local.ip.is_ipv4();
                 let nobody = local.ip.is_unspecified() || local.ip.is_multicast();
-                is_wanted(local) && local.is_up && !link_local && family && !nobody
+                let is_tentative = local.lifetime == Lifetime::Tentative;
+                is_wanted(local) && local.is_up && !is_tentative && !link_local && family && !nobody
             };
             let usable: Vec<_> = all.iter().filter(usable).collect();
             let chosen = choose(&all, bound, is_wanted);

@@ -18,12 +18,8 @@ pub(super) async fn to_any(listen: IpAddr, ensemble: &[ZkHost]) -> Result<IpAddr
     let mut hosts = pin!(resolve::addresses(ensemble));
     while let Some(found) = hosts.next().await {
         match found {
-            Ok(mut servers) => {
-                // Name services shuffle their answers; a restart is to find the same route. Which family comes first is decided
-                // by the resolver, which knows what this machine can reach.
-                let family = servers.first().map(SocketAddr::is_ipv4);
-                servers.sort_by_key(|server| (Some(server.is_ipv4()) != family, *server));
-                for server in servers {
+            Ok(servers) => {
+                for server in in_order(servers) {
                     match route(listen, server).await {
                         Ok(address) => match callable::reason_against(address) {
                             None => return Ok(address),
@@ -42,6 +38,14 @@ pub(super) async fn to_any(listen: IpAddr, ensemble: &[ZkHost]) -> Result<IpAddr
         causes.push("the ensemble has no hosts".into());
     }
     Err(AdvertiseError::NoRoute { causes: causes.join("; ") })
+}
+
+/// The addresses of a name, in an order that does not change with each answer, as name services shuffle them: a restart is to
+/// find the same route. Which family comes first is decided by the resolver, which knows what this machine can reach.
+fn in_order(mut servers: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first = servers.first().map(SocketAddr::is_ipv4);
+    servers.sort_unstable_by_key(|server| (Some(server.is_ipv4()) != first, *server));
+    servers
 }
 
 async fn route(listen: IpAddr, server: SocketAddr) -> std::io::Result<IpAddr> {
@@ -65,6 +69,15 @@ async fn route(listen: IpAddr, server: SocketAddr) -> std::io::Result<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_order_of_a_shuffled_answer_is_always_the_same() {
+        let order = |texts: &[&str]| in_order(texts.iter().map(|text| text.parse().unwrap()).collect());
+        let expected = ["[::1]:1", "[::2]:1", "10.0.0.1:1", "10.0.0.2:1"].map(|text| text.parse().unwrap());
+        assert_eq!(order(&["[::2]:1", "[::1]:1", "10.0.0.2:1", "10.0.0.1:1"]), expected);
+        assert_eq!(order(&["[::1]:1", "10.0.0.1:1", "10.0.0.2:1", "[::2]:1"]), expected);
+        assert_eq!(order(&["10.0.0.1:1", "[::1]:1"])[0], "10.0.0.1:1".parse().unwrap());
+    }
 
     #[tokio::test]
     async fn the_route_to_an_ipv4_address_mapped_into_ipv6_is_an_ipv4_route() {

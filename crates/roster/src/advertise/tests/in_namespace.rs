@@ -77,6 +77,9 @@ async fn inner_a_look_up_finds_the_new_address_of_an_interface() {
         let advertise: Advertise = advertise.parse().unwrap();
         look_up(&advertise, ip(bound), &ensemble).await.map_err(|error| error.to_string())
     };
+    // The kernel notices the carrier, and its loss, in its own time.
+    let is_running = async || found("interface:here", "::").await.is_ok();
+    zk_testing::eventually("the interface has a carrier", is_running).await;
     let ways = ["route", "interface:here", "network:10.9.0.0/16", "network:10.0.0.0/8", "network:0.0.0.0/0"];
     for way in ways {
         for any in ["0.0.0.0", "::"] {
@@ -89,6 +92,10 @@ async fn inner_a_look_up_finds_the_new_address_of_an_interface() {
     assert_eq!(found("variable:POD_IP", "::").await, Ok(host(POD_IP)));
     let error = found("interface:there", "::").await.unwrap_err();
     assert!(error.starts_with("interface there: ") && error.contains("here 10.9.0.7"), "{error}");
+
+    // The address of a prefix that the network no longer has: lower, and deprecated.
+    ip_command("address add 2001:db8::5/64 dev here nodad preferred_lft 0");
+    assert_eq!(found("network:2001:db8::/32", "::").await, Ok(host("2001:db8::7")));
 
     move_to_10_9_0_8();
     for way in ways {
@@ -103,6 +110,7 @@ async fn inner_a_look_up_finds_the_new_address_of_an_interface() {
 
     // The cable is pulled.
     ip_command("link set there down");
+    zk_testing::eventually("no carrier", async || !is_running().await).await;
     let error = found("network:10.9.0.0/16", "::").await.unwrap_err();
     assert!(error.contains("10.9.0.8 (down)"), "{error}");
     assert_eq!(found("network:0.0.0.0/0", "0.0.0.0").await, Ok(host("127.0.0.1")), "there is no other");

@@ -13,6 +13,10 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The time from an answer to the next look-up, if nothing else asks for one: an address can change without a reconnect.
 const REFRESH: Duration = Duration::from_secs(30);
 
+/// For how long a loopback address must be the only one before it takes the place of another. A machine whose network is
+/// configured anew has no other for a moment, and its callers would reach themselves.
+const LOOPBACK_DOUBT: Duration = Duration::from_secs(10);
+
 /// How many different causes the log shows until a look-up succeeds.
 const MOST_LOGGED: usize = 8;
 
@@ -82,6 +86,8 @@ pub(super) struct Machine {
     seen: Connections,
     host: Option<Host>,
     trouble: Option<AdvertiseError>,
+    /// Since when look-ups find a loopback address in the place of another host.
+    loopback_since: Option<Instant>,
     /// The causes that the log has shown since the last look-up that succeeded.
     logged: Vec<AdvertiseError>,
 }
@@ -90,7 +96,7 @@ impl Machine {
     /// Begins with a look-up at once.
     pub(super) fn new(seen: Connections, now: Instant) -> Self {
         let stage = Stage::Waiting { until: now };
-        Self { stage, seen, host: None, trouble: None, logged: Vec::new() }
+        Self { stage, seen, host: None, trouble: None, loopback_since: None, logged: Vec::new() }
     }
 
     /// When [`Input::Wake`] is due; `None` while a look-up is under way.
@@ -118,6 +124,7 @@ impl Machine {
             (Input::Wake, _) => vec![],
             (Input::Found(found), Stage::LookingUp { again }) => {
                 let again = *again;
+                let found = self.doubted(found, now);
                 let pause = if found.is_ok() { REFRESH } else { RETRY };
                 let mut effects = match found {
                     Ok(host) => self.found(host),
@@ -137,6 +144,23 @@ impl Machine {
     fn begin(&mut self) -> Vec<Effect> {
         self.stage = Stage::LookingUp { again: false };
         vec![Effect::LookUp]
+    }
+
+    /// Makes a failure of a loopback address that replaces another host too soon.
+    fn doubted(&mut self, found: Result<Host, AdvertiseError>, now: Instant) -> Result<Host, AdvertiseError> {
+        let is_reachable = self.host.as_ref().is_some_and(|host| !host.is_loopback());
+        let since = match &found {
+            Ok(host) if host.is_loopback() && is_reachable => *self.loopback_since.get_or_insert(now),
+            _ => {
+                self.loopback_since = None;
+                return found;
+            }
+        };
+        if now < since + LOOPBACK_DOUBT {
+            return found.and_then(|address| Err(AdvertiseError::OnlyLoopback { address }));
+        }
+        self.loopback_since = None;
+        found
     }
 
     fn found(&mut self, host: Host) -> Vec<Effect> {
@@ -277,6 +301,41 @@ mod tests {
         machine.on(Input::Wake, now);
         let effects = machine.on(Input::Found(Ok(host(1))), now);
         assert_eq!(effects, [Trouble(None), Log(Remark::Confirmed(host(1)))]);
+    }
+
+    #[test]
+    fn a_loopback_address_replaces_another_only_after_ten_seconds() {
+        let loopback: Host = std::net::Ipv4Addr::LOCALHOST.into();
+        let (mut machine, begun) = begun();
+        machine.on(Input::Found(Ok(host(1))), begun);
+        // The next look-up, when it is due.
+        let mut find = |host: &Host| {
+            let now = machine.wakes_at().expect("no look-up is under way");
+            assert_eq!(machine.on(Input::Wake, now), [LookUp]);
+            (machine.on(Input::Found(Ok(host.clone())), now), now - begun)
+        };
+        let only = || AdvertiseError::OnlyLoopback { address: loopback.clone() };
+        let kept = Log(Remark::Kept { address: host(1), cause: only() });
+        assert_eq!(find(&loopback), (vec![Trouble(Some(only())), kept], REFRESH));
+        for _ in 1..10 {
+            assert_eq!(find(&loopback).0, []);
+        }
+        // The network is back in the last second: the time begins anew.
+        let confirmed = vec![Trouble(None), Log(Remark::Confirmed(host(1)))];
+        assert_eq!(find(&host(1)), (confirmed, REFRESH + LOOPBACK_DOUBT));
+        for _ in 0..10 {
+            assert!(!find(&loopback).0.contains(&Publish(loopback.clone())));
+        }
+        let (effects, at) = find(&loopback);
+        assert_eq!((&effects[0], at), (&Publish(loopback), (REFRESH + LOOPBACK_DOUBT) * 2));
+    }
+
+    #[test]
+    fn a_loopback_address_that_is_the_first_is_taken_at_once() {
+        let loopback: Host = std::net::Ipv4Addr::LOCALHOST.into();
+        let (mut machine, now) = begun();
+        let effects = machine.on(Input::Found(Ok(loopback.clone())), now);
+        assert_eq!(effects[0], Publish(loopback));
     }
 
     #[test]
