@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use crate::config::BalancerConfig;
 use crate::entry::Entry;
 use crate::info::EndpointInfo;
+use crate::into_pair::IntoPair;
 use crate::members::{EntryChange, Health};
 use crate::shared::Shared;
 
@@ -31,15 +32,16 @@ where
         Self { shared: Shared::new(config) }
     }
 
-    /// Replaces the set of endpoints, which may be empty. Of a repeated key the last value counts.
+    /// Replaces the set of endpoints, which may be empty: pairs of key and value, or references to them ([`IntoPair`]). Of a
+    /// repeated key the last value counts.
     ///
     /// Endpoints that stay keep their health; that of endpoints that leave is remembered for [`MEMORY`](crate::MEMORY). One whose
     /// [incarnation](EndpointInfo::incarnation) is another is another endpoint.
     ///
     /// Takes time in proportion to the set; [`apply`](Self::apply) does not. Earlier picks are not disturbed.
-    pub fn update(&self, set: impl IntoIterator<Item = (K, V)>) {
+    pub fn update(&self, set: impl IntoIterator<Item = impl IntoPair<K, V>>) {
         // The iterator is the caller's code, and so is what drops the values that do not count: they run without the lock.
-        let set: IndexMap<K, V> = set.into_iter().collect();
+        let set: IndexMap<K, V> = set.into_iter().map(IntoPair::into_pair).collect();
         self.shared.change(|members, now_ms| members.replace(set, now_ms));
     }
 
@@ -84,7 +86,8 @@ impl<K, V> fmt::Debug for Balancer<K, V> {
     }
 }
 
-/// What is known about one endpoint at one moment.
+/// What is known about one endpoint at one moment. `Display` is one line for an operator: `10.0.0.7:80: ejected for another
+/// 1.2s (ejection 2 in a row), weight 100, 3 calls in flight`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EndpointStatus<K> {
@@ -98,4 +101,15 @@ pub struct EndpointStatus<K> {
     pub ejections: u32,
     /// How many calls are in flight.
     pub in_flight: u32,
+}
+
+impl<K: fmt::Display> fmt::Display for EndpointStatus<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, weight, health, ejections, in_flight } = self;
+        write!(f, "{key}: {health}")?;
+        if *ejections > 0 {
+            write!(f, " (ejection {ejections} in a row)")?;
+        }
+        write!(f, ", weight {weight}, {in_flight} calls in flight")
+    }
 }

@@ -1,6 +1,8 @@
 //! The configuration of a balancer.
 
 pub(crate) mod error;
+#[cfg(feature = "serde")]
+mod record;
 
 use std::time::Duration;
 
@@ -14,6 +16,15 @@ pub use error::BalancerConfigError;
 /// Which endpoints a [`Balancer`](crate::Balancer) prefers, how it picks among them, and when it ejects one.
 ///
 /// `docs/balancing.md` gives the reason of every number.
+///
+/// With the feature `serde` it is read and written as `{"strategy":"least-loaded","ejection":{...},"zone":{"tag":"zone",
+/// "value":"a"},"labels":[{"tag":"version","value":"2"}],"subset":{"size":20,"client":"web-7"},"panic_threshold":0.0,
+/// "slow_start":"30s","max_in_flight":100,"seed":null}`: any of them may be missing, and an unknown key is an error.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "record::Record", into = "record::Record")
+)]
 #[derive(Clone, Debug, Default)]
 pub struct BalancerConfig {
     pub(crate) strategy: Strategy,
@@ -35,10 +46,10 @@ pub(crate) struct Zone {
 }
 
 /// Which endpoints are preferred of a large set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Subset {
     pub(crate) size: usize,
-    pub(crate) client: u64,
+    pub(crate) client: String,
 }
 
 impl BalancerConfig {
@@ -86,7 +97,7 @@ impl BalancerConfig {
         if size == 0 {
             return Err(BalancerConfigError::Subset);
         }
-        self.subset = Some(Subset { size, client: crate::hash::stable_hash(client) });
+        self.subset = Some(Subset { size, client: client.to_owned() });
         Ok(self)
     }
 

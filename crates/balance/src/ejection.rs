@@ -1,5 +1,8 @@
 //! When an endpoint is ejected, and for how long.
 
+#[cfg(feature = "serde")]
+mod record;
+
 use std::time::Duration;
 
 use crate::config::error::{BalancerConfigError, MAX_TIME, share};
@@ -7,7 +10,13 @@ use crate::endpoint::History;
 use crate::failure::Failure;
 use crate::rng::Rng;
 
-/// When an endpoint is ejected, and for how long.
+/// When an endpoint is ejected, and for how long. With the feature `serde` it is read and written as `{"consecutive":1,
+/// "consecutive_soft":5,"failure_share":0.5,"base":"200ms","cap":"10s","max_share":0.5}`.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "record::Record", into = "record::Record")
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ejection {
     pub(crate) consecutive: u32,

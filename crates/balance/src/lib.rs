@@ -88,7 +88,10 @@ mod endpoint;
 mod entry;
 mod failure;
 mod hash;
+#[cfg(feature = "serde")]
+mod humane;
 mod info;
+mod into_pair;
 mod members;
 mod metrics;
 mod pick;
@@ -112,6 +115,7 @@ pub use entry::Entry;
 pub use failure::Failure;
 pub use hash::stable_hash;
 pub use info::EndpointInfo;
+pub use into_pair::IntoPair;
 pub use members::{EntryChange, Health, MAX_ABSENT, MEMORY};
 pub use pick::Pick;
 pub use picker::{Context, LeastLoaded, PeakEwma, Picker, Random, Rendezvous, RoundRobin, Sticky, Weighted};

@@ -12,7 +12,12 @@ use crate::picker::{
 
 /// How a reader chooses among the endpoints in service.
 ///
-/// Parses from, and displays as, the names in [`Strategy::NAMES`].
+/// Parses from, and displays as, the names in [`Strategy::NAMES`], and is read and written so with the feature `serde`.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "String", into = "String")
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Strategy {
@@ -89,6 +94,20 @@ impl FromStr for Strategy {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|strategy| strategy.name() == name);
         found.ok_or_else(|| UnknownStrategy { found: name.to_owned() })
+    }
+}
+
+impl TryFrom<String> for Strategy {
+    type Error = UnknownStrategy;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        name.parse()
+    }
+}
+
+impl From<Strategy> for String {
+    fn from(strategy: Strategy) -> Self {
+        strategy.name().into()
     }
 }
 

@@ -67,7 +67,7 @@ fn a_picker_that_proposes_nobody_gets_the_errors_of_the_others() {
             Balancer::<usize, Weight>::new(config(Strategy::Random).with_max_in_flight(1).unwrap());
         let mut reader = balancer.reader_with(picker);
         assert_eq!(reader.pick().unwrap_err(), PickError::NotSynced);
-        balancer.update([]);
+        balancer.update([(1, Weight(0)); 0]);
         assert_eq!(reader.choose().unwrap_err(), PickError::NoInstances);
         balancer.update([(1, Weight(0))]);
         assert_eq!(reader.choose().unwrap_err(), PickError::AllClosed);

@@ -19,7 +19,7 @@ fn unknown_empty_and_excluded_sets_are_different_errors() {
         let balancer = Balancer::new(BalancerConfig::new(strategy));
         let mut reader = balancer.reader();
         assert_eq!(reader.choose().unwrap_err(), PickError::NotSynced);
-        balancer.update([]);
+        balancer.update([(1, ()); 0]);
         assert_eq!(reader.choose().unwrap_err(), PickError::NoInstances);
         assert_eq!(reader.pick().unwrap_err(), PickError::NoInstances);
         balancer.update([(1, ()), (2, ())]);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use balance::Strategy;
 use toml::de::DeValue;
 use zk_core::{ZkConfigError, ZnodePath};
+use zk_roster::{Advertise, AdvertiseSyntaxError};
 
 use crate::error_chain;
 use crate::settings::Scheme;
@@ -18,7 +19,8 @@ const SHOWN: usize = 60;
 
 pub(crate) const DURATION: &str = r#"a duration such as "250ms" or "10s""#;
 pub(crate) const LISTEN: &str = r#"an IP address to listen on such as "127.0.0.1""#;
-pub(crate) const ADVERTISE: &str = r#"an IP address or a host name such as "192.0.2.7""#;
+pub(crate) const ADVERTISE: &str =
+    r#"an IP address, a host name, or how to find one, such as "192.0.2.7" or "interface:eth0""#;
 pub(crate) const METRICS: &str = r#"an address and a port such as "127.0.0.1:9867", or "off""#;
 pub(crate) const ROOT: &str = r#"a znode path such as "/go_servers""#;
 pub(crate) const ACL: &str = r#""open" or "creator""#;
@@ -176,14 +178,17 @@ pub(crate) fn metrics(text: &str) -> Result<Option<SocketAddr>, String> {
     }
 }
 
-pub(crate) fn advertise(text: &str) -> Result<instance::Host, String> {
-    match text.parse::<instance::Host>() {
-        Ok(host) if host.is_unspecified() => {
-            Err(format!("expected an address that clients can call, found {}", quote(text)))
+pub(crate) fn advertise(text: &str) -> Result<Advertise, String> {
+    text.parse::<Advertise>().map_err(|error| match error {
+        AdvertiseSyntaxError::CannotBeCalled { .. } => {
+            format!("expected an address that clients can call, found {}: {error}", quote(text))
         }
-        Ok(host) => Ok(host),
-        Err(error) => Err(format!("expected {ADVERTISE}, found {}: {error}", quote(text))),
-    }
+        // Its own text says again what is expected.
+        AdvertiseSyntaxError::Host(reason) => {
+            format!("expected {ADVERTISE}, found {}: {reason}", quote(text))
+        }
+        _ => format!("expected {ADVERTISE}, found {}: {error}", quote(text)),
+    })
 }
 
 pub(crate) fn root(text: &str) -> Result<ZnodePath, String> {

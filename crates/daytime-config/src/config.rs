@@ -46,9 +46,9 @@ pub struct ServerSettings {
     pub ports: Vec<u16>,
     /// Whether to answer on the same ports over UDP, too; false by default.
     pub udp: bool,
-    /// The host to register instead of `host`; never an unspecified address. Without it the server registers `host`, or,
-    /// where `host` is unspecified, its own address on the route to ZooKeeper.
-    pub advertise: Option<instance::Host>,
+    /// How the host to register is found; never an unspecified address. By default it is `host`, or, where that is unspecified,
+    /// this machine's own address on the route to ZooKeeper.
+    pub advertise: zk_roster::Advertise,
     /// How many connections one port serves at a time: 1 to 1,000,000; 1024 by default.
     pub max_connections: usize,
     /// How long one connection may take: 100 ms to 60 s; 2 s by default.

@@ -52,7 +52,7 @@ impl Default for Settings {
                 host: Sourced::default(Ipv4Addr::LOCALHOST.into()),
                 ports: Sourced::default(vec![8897, 8898, 8899]),
                 udp: Sourced::default(false),
-                advertise: Sourced::default(None),
+                advertise: Sourced::default(zk_roster::Advertise::default()),
                 max_connections: Sourced::default(1024),
                 connection_timeout: ms(2_000),
                 settle: ms(300),

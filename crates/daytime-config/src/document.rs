@@ -208,8 +208,7 @@ impl Walk<'_> {
             "ports" => self.ports(item, &mut into.ports),
             "udp" => self.boolean(item, &mut into.udp),
             "advertise" => {
-                let advertise = |text: &str| check::advertise(text).map(Some);
-                self.text(item, check::ADVERTISE, advertise, &mut into.advertise);
+                self.text(item, check::ADVERTISE, check::advertise, &mut into.advertise);
             }
             "max_connections" => {
                 let number = check::integer_value(item.value.get_ref(), &schema::MAX_CONNECTIONS);

@@ -51,8 +51,7 @@ impl Environment {
         let into = &mut settings.server;
         reader.read("DAYTIME_HOST", "server.host", check::listen, &mut into.host);
         reader.read("DAYTIME_PORTS", "server.ports", ports, &mut into.ports);
-        let advertise = |text: &str| check::advertise(text).map(Some);
-        reader.read("DAYTIME_ADVERTISE", "server.advertise", advertise, &mut into.advertise);
+        reader.read("DAYTIME_ADVERTISE", "server.advertise", check::advertise, &mut into.advertise);
         reader.read("DAYTIME_UDP", "server.udp", check::boolean, &mut into.udp);
         let into = &mut settings.zookeeper.embedded;
         reader.read("DAYTIME_EMBEDDED", "zookeeper.embedded", check::boolean, into);

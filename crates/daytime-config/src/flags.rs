@@ -64,12 +64,13 @@ pub struct ServerFlags {
     #[arg(long, global = true, verbatim_doc_comment)]
     pub udp: bool,
 
-    /// IP address or host name to register, for clients to call
+    /// IP address or host name to register, for clients to call, or how to
+    /// find it: interface:eth0, network:10.0.0.0/8, variable:POD_IP or route
     /// [env: DAYTIME_ADVERTISE] [key: server.advertise]
-    /// [default: the address of --host; for 0.0.0.0 and :: the address of
-    /// this machine on the route to ZooKeeper]
+    /// [default: route, the address of --host; for 0.0.0.0 and :: the
+    /// address of this machine on the route to ZooKeeper]
     #[arg(long, global = true, value_name = "ADDR", value_parser = Checked(check::advertise), verbatim_doc_comment)]
-    pub advertise: Option<instance::Host>,
+    pub advertise: Option<zk_roster::Advertise>,
 
     /// Run a ZooKeeper in this process, in memory, if the ZooKeeper address
     /// is a loopback address where no server answers
@@ -251,7 +252,7 @@ impl ServerFlags {
         let ports = (!self.port.is_empty()).then(|| check::ports(&self.port));
         apply(ports, "--port", "server.ports", &mut into.ports, diagnostics);
         apply(self.udp.then_some(Ok(true)), "--udp", "server.udp", &mut into.udp, diagnostics);
-        let advertise = self.advertise.as_ref().map(|host| check::advertise(&host.to_string()).map(Some));
+        let advertise = self.advertise.as_ref().map(|advertise| check::advertise(&advertise.to_string()));
         apply(advertise, "--advertise", "server.advertise", &mut into.advertise, diagnostics);
         let embedded = self.embedded.then_some(Ok(true));
         let into = &mut settings.zookeeper.embedded;

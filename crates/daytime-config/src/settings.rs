@@ -94,7 +94,7 @@ pub(crate) struct Server {
     pub(crate) host: Sourced<IpAddr>,
     pub(crate) ports: Sourced<Vec<u16>>,
     pub(crate) udp: Sourced<bool>,
-    pub(crate) advertise: Sourced<Option<instance::Host>>,
+    pub(crate) advertise: Sourced<zk_roster::Advertise>,
     pub(crate) max_connections: Sourced<usize>,
     pub(crate) connection_timeout: Sourced<Duration>,
     pub(crate) settle: Sourced<Duration>,

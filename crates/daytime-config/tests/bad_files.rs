@@ -225,6 +225,8 @@ fn unusable_text_is_refused_with_the_reason() {
         ("[server]\nadvertise = '::'\n", 2, "server.advertise", "that clients can call"),
         ("[server]\nadvertise = 'a host'\n", 2, "server.advertise", "unexpected character ' '"),
         ("[server]\nadvertise = 'a:80'\n", 2, "server.advertise", "unexpected character ':'"),
+        ("[server]\nadvertise = 'interface:'\n", 2, "server.advertise", "interface:eth0"),
+        ("[server]\nadvertise = 'network:10.0.0.1/8'\n", 2, "server.advertise", "expected 10.0.0.0/8"),
         (
             "[client]\nstrategy = 'Random'\n",
             2,

@@ -269,6 +269,28 @@ const LABELS: &[&str] = &[
     ",",
 ];
 
+/// How an address is found.
+const WAYS: &[&str] = &[
+    "route",
+    " route",
+    "Route",
+    "route:",
+    "host:10.0.0.7",
+    "host:0.0.0.0",
+    "host:",
+    "interface:eth0",
+    "interface: ",
+    "interface:",
+    "interface",
+    "network:10.0.0.0/8",
+    "network:10.0.0.1/8",
+    "network:10.0.0.0",
+    "variable:POD_IP",
+    "variable:POD=IP",
+    "variable:",
+    "interface:eth0,interface:eth1",
+];
+
 const WORDS: &[&str] = &["a", " a ", "a b", "ü", " ", "\t", "a,b", "0"];
 
 const NAMES: &[&str] = &[
@@ -290,7 +312,7 @@ const NAMES: &[&str] = &[
 #[test]
 fn flag_variable_and_file_accept_the_same_values() {
     use Kind::{Bare, BareList, Text, TextList};
-    let table: [(&str, &str, &str, Kind, &[&str]); 21] = [
+    let table: [(&str, &str, &str, Kind, &[&str]); 22] = [
         ("--zookeeper", "ZOOKEEPER", "zookeeper.hosts", TextList, HOSTS),
         ("--root", "ROOT", "zookeeper.root", Text, PATHS),
         ("--session-timeout", "SESSION_TIMEOUT", "zookeeper.session_timeout", Text, DURATIONS),
@@ -300,6 +322,7 @@ fn flag_variable_and_file_accept_the_same_values() {
         ("--port", "PORTS", "server.ports", BareList, INTEGERS),
         ("", "UDP", "server.udp", Bare, BOOLEANS),
         ("--advertise", "ADVERTISE", "server.advertise", Text, ADDRESSES),
+        ("--advertise", "ADVERTISE", "server.advertise", Text, WAYS),
         ("", "EMBEDDED", "zookeeper.embedded", Bare, BOOLEANS),
         ("", "RECORDS", "discovery.records", Bare, BOOLEANS),
         ("--rounds", "ROUNDS", "client.rounds", Bare, INTEGERS),

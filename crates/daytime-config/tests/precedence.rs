@@ -199,19 +199,19 @@ fn each_layer_of_the_server_beats_the_one_below() {
             config.zookeeper.session_timeout(),
             config.server.host,
             config.server.ports,
-            config.server.advertise.unwrap_or(config.server.host.into()),
+            config.server.advertise,
         )
     };
     let by_default = view(server(&[], &[]).unwrap());
-    assert_eq!(by_default, "127.0.0.1:2181 / /go_servers 10s 127.0.0.1 [8897, 8898, 8899] 127.0.0.1");
+    assert_eq!(by_default, "127.0.0.1:2181 / /go_servers 10s 127.0.0.1 [8897, 8898, 8899] route");
     let by_file = view(server(&[], &file).unwrap());
-    assert_eq!(by_file, "file:2181 / /file 11s 127.0.0.11 [11] file");
+    assert_eq!(by_file, "file:2181 / /file 11s 127.0.0.11 [11] host:file");
     let by_environment = view(server(&variables, &file).unwrap());
     let expected =
-        "environment1:2181,environment2:2181 /env /environment 12s 127.0.0.12 [12, 13] environment";
+        "environment1:2181,environment2:2181 /env /environment 12s 127.0.0.12 [12, 13] host:environment";
     assert_eq!(by_environment, expected);
     let by_flag = view(server(&variables, &flags).unwrap());
-    assert_eq!(by_flag, "flag:13 /flag /flag 13s 127.0.0.13 [14, 15, 16] flag");
+    assert_eq!(by_flag, "flag:13 /flag /flag 13s 127.0.0.13 [14, 15, 16] host:flag");
 }
 
 #[test]

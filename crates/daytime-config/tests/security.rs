@@ -109,6 +109,7 @@ fn a_password_in_the_file_is_refused_with_the_reason_and_not_shown() {
         format!("[zookeeper]\nhosts = 'joe:{SECRET}@zk1:2181'"),
         format!("[zookeeper]\nroot = 'joe:{SECRET}@zk1:2181/app'"),
         format!("[server]\nadvertise = 'joe:{SECRET}@host'"),
+        format!("[server]\nadvertise = 'network:joe:{SECRET}@host'"),
         format!("[metrics]\nlisten = 'joe:{SECRET}@127.0.0.1:1'"),
         format!("joe:{SECRET}@zk1 = 1"),
         format!("[zookeeper.auth]\nscheme = 'digest'\nuser = 'joe:{SECRET}'"),

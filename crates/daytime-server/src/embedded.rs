@@ -4,12 +4,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tracing::{info, warn};
 use zk_embedded::{Server, Shutdown};
 
-use crate::lookup;
+/// How long the look-up of the address may take. The system's resolver waits half a minute for a name service that is away.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a server at the address may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -67,13 +68,14 @@ pub(crate) async fn start_unless_served(ensemble: &zk_core::ZkConfig) -> Option<
 }
 
 async fn loopback(ensemble: &zk_core::ZkConfig) -> Result<SocketAddr, String> {
-    let hosts = ensemble.hosts();
-    if hosts.len() != 1 {
-        return Err("there is more than one host".into());
-    }
-    let found = lookup::addresses(hosts).await.pop().unwrap_or_else(|| Ok(Vec::new()))?;
-    let mut found =
-        found.into_iter().map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()));
+    let [host] = ensemble.hosts() else { return Err("there is more than one host".into()) };
+    // A look-up that hangs does so on a thread of the runtime, which does not wait for it at its end.
+    let found = match timeout(LOOK_UP_TIMEOUT, lookup_host((host.name(), host.port()))).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => return Err(format!("{host}: {error}")),
+        Err(_) => return Err(format!("{host}: name not resolved within {LOOK_UP_TIMEOUT:?}")),
+    };
+    let mut found = found.map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()));
     found.find(|address| address.ip().is_loopback()).ok_or_else(|| "the host is not this machine".into())
 }
 

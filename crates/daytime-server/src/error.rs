@@ -3,8 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use instance::EndpointError;
-use registry::RegisterError;
+use zk_roster::ServeError;
 
 /// Why the server could not run.
 #[derive(Debug, thiserror::Error)]
@@ -46,12 +45,9 @@ pub enum Error {
     /// ZooKeeper refused the authentication before the first session. Nothing was registered.
     #[error("ZooKeeper refuses [zookeeper.auth]; nothing was registered")]
     Authentication(#[source] zk_core::ConnectError),
-    /// An instance has an invalid endpoint.
-    #[error("invalid endpoint, cannot register")]
-    Endpoint(#[from] EndpointError),
-    /// An instance cannot be registered.
+    /// The ports cannot be registered.
     #[error("cannot register")]
-    Register(#[from] RegisterError),
+    Serve(#[from] ServeError),
     /// The system refuses threads, signal handlers or file descriptors.
     #[error("cannot start")]
     Start(#[from] io::Error),

@@ -11,8 +11,8 @@
 //! # }
 //! ```
 //!
-//! The program is thin; the crates `registry` and `zk-core` do the work. It shows the order that matters: bind, listen,
-//! accept, *then* register; say in the records that the instances are draining, deregister, settle, drain, *then* close.
+//! The program is thin; the crate `zk-roster` does the work. It shows the order that matters: bind, listen, accept, *then*
+//! register; say in the records that the instances are draining, deregister, settle, drain, *then* close.
 //!
 //! - Every port answers over TCP and, if configured, over UDP. Senders of datagrams can be forged, so a datagram that
 //!   could start a loop or hit a third party gets no answer; one pure function decides.
@@ -24,16 +24,13 @@
 //!   has too few file descriptors (before it registers anything); ZooKeeper refuses the authentication before the first
 //!   session; a listening socket dies. It waits for everything else.
 
-mod advertise;
 mod answer;
 mod authentication;
 mod cli;
-mod draining;
 mod embedded;
 mod error;
 mod fd_check;
 mod forced_shutdown;
-mod lookup;
 mod metrics;
 mod serve;
 
@@ -44,24 +41,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daytime_config::ServerConfig;
-use instance::{Endpoint, Instance};
-use registry::Registrar;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::Instant;
 use tracing::{info, warn};
 use zk_core::Zk;
+use zk_roster::{Listening, RunningService, ServeError, Service};
 
 pub use cli::main;
 pub use error::Error;
 
-use crate::draining::Kept;
 use crate::forced_shutdown::{FORCED_SHUTDOWN, Forced};
 use crate::serve::{Limits, Serving, UdpSocket};
 
-/// How long the ensemble may take to confirm that the instances are gone. With the announcement, settling, draining and
-/// closing the stop stays below five seconds with the default configuration.
-const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the ensemble may take to end the session. With the leave, which takes a second and a half and the settling time at
+/// most, and with draining, the stop stays below five seconds with the default configuration.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How many connections may wait to be accepted; the system may allow fewer. A caller beyond the limit gets no error but
@@ -156,7 +150,7 @@ pub async fn run_until(
         }
     };
     // A dead listener stops the server like a signal, but with an error.
-    let mut end = std::pin::pin!(async {
+    let end = std::pin::pin!(async {
         tokio::select! {
             biased;
             () = &mut shutdown => Ok(()),
@@ -164,38 +158,25 @@ pub async fn run_until(
             refused = authentication::refused_at_start(&zk) => Err(Error::Authentication(refused)),
         }
     });
-    let registered = tokio::select! {
-        biased;
-        // Nothing is registered yet.
-        outcome = &mut end => Ok((None, outcome)),
-        registered = register(&zk, &config, &bound) => match registered {
-            Ok(registered) => Ok((Some(registered), end.await)),
-            Err(error) => Err(error),
-        },
-    };
-    let (registered, outcome) = match registered {
-        Ok(registered) => registered,
+    let service = match serve(&zk, &config, &bound) {
+        Ok(service) => service,
         Err(error) => {
             forced.run(Duration::ZERO, close(&zk)).await;
             forced.run(Duration::ZERO, embedded::stop(zookeeper)).await;
-            return Err(error);
+            return Err(error.into());
         }
     };
+    let outcome = end.await;
 
-    if let Some(Registered { registrar, kept }) = registered {
-        // Nobody answers at the address of a dead listener: every moment in which it is listed costs calls.
-        if outcome.is_ok() {
-            forced.run(FORCED_SHUTDOWN, draining::announce(&kept, settings.settle)).await;
-        }
-        // A forced shutdown reserves the second half of its time for closing the session, which also removes the instances.
-        match forced.run(FORCED_SHUTDOWN / 2, registrar.shutdown(DEREGISTER_TIMEOUT)).await {
-            Some(Ok(())) => {
-                info!(instances = kept.len(), settle = ?settings.settle, "settling: serving on while callers learn of the deregistration");
-                forced.run(FORCED_SHUTDOWN, tokio::time::sleep(settings.settle)).await;
-            }
-            Some(Err(error)) => warn!(%error, "deregistration not confirmed"),
-            None => {}
-        }
+    // Nobody answers at the address of a dead listener: every moment in which it is listed costs calls.
+    if outcome.is_ok() {
+        forced.run(FORCED_SHUTDOWN, service.leave()).await;
+    }
+    // A forced shutdown reserves the second half of its time for closing the session, which also removes the instances.
+    let left = forced.run(FORCED_SHUTDOWN / 2, service.leave_at_once()).await;
+    if outcome.is_err() && left == Some(Ok(())) {
+        info!(settle = ?settings.settle, "settling: serving on while callers learn of the deregistration");
+        forced.run(FORCED_SHUTDOWN, tokio::time::sleep(settings.settle)).await;
     }
     drain(&serving, settings.grace, &forced).await;
     forced.run(Duration::ZERO, close(&zk)).await;
@@ -223,26 +204,27 @@ fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, local))
 }
 
-/// The instances of this server, until they are dropped, and who registers them.
-struct Registered {
-    registrar: Registrar,
-    kept: Vec<Kept>,
+/// A port of this server. No other process can listen on it: the listener is bound without SO_REUSEPORT.
+struct Port(SocketAddr);
+
+impl Listening for Port {
+    fn address(&self) -> io::Result<SocketAddr> {
+        Ok(self.0)
+    }
+
+    fn is_exclusive(&self) -> bool {
+        true
+    }
 }
 
 /// Registers an instance for each port.
-async fn register(zk: &Zk, config: &ServerConfig, bound: &[SocketAddr]) -> Result<Registered, Error> {
+fn serve(zk: &Zk, config: &ServerConfig, bound: &[SocketAddr]) -> Result<RunningService, ServeError> {
     let settings = &config.server;
-    let host =
-        advertise::advertised(settings.advertise.clone(), settings.host, config.zookeeper.hosts()).await;
-    let registrar = Registrar::new(zk, config.registry.clone());
-    let mut kept = Vec::with_capacity(bound.len());
-    for local in bound {
-        let instance = Instance::new(Endpoint::new(host.clone(), local.port())?);
-        // No other process can listen on this port: the listener is bound without SO_REUSEPORT.
-        let registration = registrar.register_bound(instance.clone(), *local)?;
-        kept.push(Kept { instance, registration });
-    }
-    Ok(Registered { registrar, kept })
+    Service::new(zk, config.registry.root().clone())
+        .registrar(|_| config.registry.clone())
+        .advertise(settings.advertise.clone())
+        .settle(settings.settle)
+        .serve_on_all(bound.iter().copied().map(Port))
 }
 
 /// Stops accepting, and lets the open connections finish.

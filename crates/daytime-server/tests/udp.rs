@@ -19,12 +19,12 @@ fn config(host: &str, port: u16) -> ServerConfig {
         host,
         ports: vec![port],
         udp: true,
-        advertise: Some("127.0.0.1".parse().unwrap()),
+        advertise: "127.0.0.1".parse().unwrap(),
         ..ServerSettings::default()
     };
     // No process listens on port 1.
     let zookeeper = zk_core::ZkConfig::new("127.0.0.1:1").unwrap();
-    let registry = registry::RegistrarConfig::new("/go_servers".parse().unwrap());
+    let registry = zk_roster::RegistrarConfig::new("/go_servers".parse().unwrap());
     ServerConfig { zookeeper, embedded: false, registry, server, metrics: None }
 }
 

@@ -1,19 +1,32 @@
 //! What to follow, and when to believe a removal.
 
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
-use zk_core::ZnodePath;
+use zk_core::{PathError, ZnodePath};
 
 mod error;
 mod mass_disappearance;
+#[cfg(feature = "serde")]
+mod record;
 
 pub use error::DiscoveryConfigError;
 pub use mass_disappearance::MassDisappearance;
 
 use error::check;
 
-/// What to follow, and when to believe a removal. Every value is checked when it is set.
+/// What to follow, and when to believe a removal. Every value is checked when it is set. Parses from the path of the root:
+/// `"/services/web".parse()?`.
+///
+/// With the feature `serde` it is read and written as `{"root":"/services/web","audit_interval":"1m","settle":"25ms",
+/// "hold":null,"mass_disappearance":{"share":0.5,"number":3,"window":"1s"},"records":"names-only"}`: all but the root may be
+/// missing, and an unknown key is an error.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "record::Record", into = "record::Record")
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiscoveryConfig {
     root: ZnodePath,
@@ -25,6 +38,7 @@ pub struct DiscoveryConfig {
 }
 
 /// Whether the records of instances are read, or only their names.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Records {
     /// Only names are read: they are the endpoints to call. Weight, tags and owner have their defaults. Where a
@@ -144,6 +158,36 @@ impl DiscoveryConfig {
 
     pub(crate) fn hold(&self, session_timeout: Duration) -> Duration {
         self.hold.unwrap_or(session_timeout + Duration::from_secs(2))
+    }
+}
+
+impl From<ZnodePath> for DiscoveryConfig {
+    fn from(root: ZnodePath) -> Self {
+        Self::new(root)
+    }
+}
+
+impl FromStr for DiscoveryConfig {
+    type Err = PathError;
+
+    fn from_str(root: &str) -> Result<Self, PathError> {
+        root.parse().map(Self::new)
+    }
+}
+
+impl TryFrom<&str> for DiscoveryConfig {
+    type Error = PathError;
+
+    fn try_from(root: &str) -> Result<Self, PathError> {
+        root.parse()
+    }
+}
+
+impl TryFrom<String> for DiscoveryConfig {
+    type Error = PathError;
+
+    fn try_from(root: String) -> Result<Self, PathError> {
+        root.parse()
     }
 }
 

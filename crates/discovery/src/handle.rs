@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
 use instance::{Endpoint, Format, Plain};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use zk_core::Zk;
+use zk_core::{State, States, Zk};
 
 use crate::change::Changes;
 use crate::config::DiscoveryConfig;
@@ -32,20 +33,28 @@ pub struct Discovery {
     latest: Arc<ArcSwap<View>>,
     views: watch::Receiver<Arc<View>>,
     controls: Controls,
+    /// Only for the reasons of those who wait: it does not keep the link open.
+    links: States,
     /// The end of the task.
     task: Shared<BoxFuture<'static, ()>>,
 }
 
 /// There were too few instances when the time was over, or discovery has ended.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{} within {waited:?}; wanted at least {wanted}{}", known(.view), trouble(.view))]
+///
+/// `Display` says why: `no reply from ZooKeeper within 2s; wanted at least 1: waiting for ZooKeeper: no server reachable
+/// (127.0.0.1:2181: Connection refused (os error 111))`.
+#[error("{} within {waited:?}; wanted at least {wanted}{}", known(.view), cause(.view, .link))]
 pub struct NotReady {
     /// How many instances the caller wanted.
     pub wanted: usize,
     /// How long the caller waited.
     pub waited: Duration,
-    /// The view at the end.
+    /// The view at the end: its [`trouble`](View::trouble) is why the root cannot be followed, for example missing rights.
     pub view: Arc<View>,
+    /// The state of the link at the end: its [`trouble`](State::trouble) is why there is no connection, if a cause is known by
+    /// then. A server that does not answer is one after 2 s.
+    pub link: Box<State>,
 }
 
 fn known(view: &View) -> String {
@@ -55,8 +64,12 @@ fn known(view: &View) -> String {
     }
 }
 
-fn trouble(view: &View) -> String {
-    view.trouble.as_ref().map_or_else(String::new, |trouble| format!(": {trouble}"))
+fn cause(view: &View, link: &State) -> String {
+    match &view.trouble {
+        Some(trouble) => format!(": {trouble}"),
+        None if link.is_connected() => String::new(),
+        None => format!(": {link}"),
+    }
 }
 
 impl Discovery {
@@ -83,7 +96,7 @@ impl Discovery {
         let driver = Driver::new(zk, &config, machine, commands, publisher);
         // Its owners are the handles.
         let task = tokio::spawn(driver.run(config)).map(drop).boxed().shared();
-        Self { latest, views, controls, task }
+        Self { latest, views, controls, links: zk.states(), task }
     }
 
     /// Stops following, for all clones, and waits until the task has ended. The clones keep the last view, which is stale
@@ -106,7 +119,19 @@ impl Discovery {
         self.views.clone()
     }
 
-    /// Returns the changes from now on, beginning with the whole set.
+    /// Returns the views as a stream, from the present one on; it may skip views, but never the last one, after which it ends.
+    pub fn view_stream(&self) -> BoxStream<'static, Arc<View>> {
+        let mut views = self.views.clone();
+        views.mark_changed();
+        let next = |mut views: watch::Receiver<Arc<View>>| async move {
+            views.changed().await.ok()?;
+            let view = views.borrow_and_update().clone();
+            Some((view, views))
+        };
+        stream::unfold(views, next).boxed()
+    }
+
+    /// Returns the changes from now on, beginning with the whole set: a stream.
     pub fn changes(&self) -> Changes {
         Changes::new(self.views.clone())
     }
@@ -129,7 +154,8 @@ impl Discovery {
                 return Ok(snapshot.clone());
             }
         }
-        Err(NotReady { wanted: min, waited: started.elapsed().min(timeout), view: self.view() })
+        let (waited, link) = (started.elapsed().min(timeout), Box::new(self.links.clone().latest()));
+        Err(NotReady { wanted: min, waited, view: self.view(), link })
     }
 
     /// Reports that an instance refused a connection. If the instance is held and there is a link, the view

@@ -6,12 +6,20 @@ use std::sync::Arc;
 
 use instance::{Endpoint, Instance};
 
-/// The set of instances at one moment: immutable, sorted by endpoint, numbered.
+/// The set of instances at one moment: immutable, sorted by endpoint, numbered. With the feature `serde` it is written as
+/// `{"revision":7,"instances":[{"endpoint":"10.0.0.7:80", ...}]}`.
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 // `Eq` makes comparisons of shared snapshots stop at the pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     revision: u64,
+    #[cfg_attr(feature = "serde", serde(serialize_with = "in_order"))]
     instances: Box<[Arc<Instance>]>,
+}
+
+#[cfg(feature = "serde")]
+fn in_order<S: serde::Serializer>(instances: &[Arc<Instance>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(instances.iter().map(|instance| &**instance))
 }
 
 impl Snapshot {

@@ -1,11 +1,24 @@
 //! Where and how instances are registered.
 
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
-use zk_core::{Acl, ZnodePath};
+use zk_core::{Acl, PathError, ZnodePath};
 
-/// Where and how instances are registered. Every value of this type is valid.
+#[cfg(feature = "serde")]
+mod record;
+
+/// Where and how instances are registered. Every value of this type is valid. Parses from the path of the root:
+/// `"/services/web".parse()?`.
+///
+/// With the feature `serde` it is read and written as `{"root":"/services/web","acl":"open","audit_interval":"30s"}`: all but
+/// the root may be missing, and an unknown key is an error.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "record::Record", into = "record::Record")
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrarConfig {
     root: ZnodePath,
@@ -72,5 +85,35 @@ impl RegistrarConfig {
 
     pub(crate) fn audit_interval(&self) -> Duration {
         self.audit_interval
+    }
+}
+
+impl From<ZnodePath> for RegistrarConfig {
+    fn from(root: ZnodePath) -> Self {
+        Self::new(root)
+    }
+}
+
+impl FromStr for RegistrarConfig {
+    type Err = PathError;
+
+    fn from_str(root: &str) -> Result<Self, PathError> {
+        root.parse().map(Self::new)
+    }
+}
+
+impl TryFrom<&str> for RegistrarConfig {
+    type Error = PathError;
+
+    fn try_from(root: &str) -> Result<Self, PathError> {
+        root.parse()
+    }
+}
+
+impl TryFrom<String> for RegistrarConfig {
+    type Error = PathError;
+
+    fn try_from(root: String) -> Result<Self, PathError> {
+        root.parse()
     }
 }

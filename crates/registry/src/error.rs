@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use instance::EncodeError;
-use zk_core::{PathError, ZnodePath};
+use zk_core::{PathError, State, ZnodePath};
+
+use crate::status::RegistrationStatus;
 
 /// Why an instance cannot be registered or updated.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -33,6 +35,32 @@ pub enum RegisterError {
     /// The instance was deregistered or abandoned, or the link was closed.
     #[error("{0} is deregistered")]
     Deregistered(ZnodePath),
+}
+
+/// An instance was not registered, or not with the latest record, in time, or is registered no more.
+///
+/// `Display` says why: `/services/web/10.0.0.7:80 is not registered after 2s: pending; waiting for ZooKeeper: no server
+/// reachable (127.0.0.1:2181: Connection refused (os error 111))`.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{path} {} after {waited:?}: {status}{}", missing(.status), cause(.link))]
+pub struct NotRegistered {
+    /// The znode.
+    pub path: ZnodePath,
+    /// How long the caller waited.
+    pub waited: Duration,
+    /// The status at the end: a conflict, for example, or what refuses the registration.
+    pub status: RegistrationStatus,
+    /// The state of the link at the end: its [`trouble`](State::trouble) is why there is no connection, if a cause is known by
+    /// then. A server that does not answer is one after 2 s.
+    pub link: Box<State>,
+}
+
+fn missing(status: &RegistrationStatus) -> &'static str {
+    if status.is_registered() { "has not the latest record" } else { "is not registered" }
+}
+
+fn cause(state: &State) -> String {
+    if state.is_connected() { String::new() } else { format!("; {state}") }
 }
 
 /// The ensemble did not confirm a deletion in time.

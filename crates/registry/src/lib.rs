@@ -95,7 +95,7 @@ mod status;
 mod wish;
 
 pub use config::{RegistrarConfig, RegistrarConfigError};
-pub use error::{DeregisterError, RegisterError, ShutdownError};
+pub use error::{DeregisterError, NotRegistered, RegisterError, ShutdownError};
 pub use registrar::Registrar;
 pub use registration::Registration;
 pub use status::{Holder, RegistrationStatus, Trouble, TroubleKind};

@@ -1,14 +1,17 @@
 //! [`Registration`]: the handle that a service keeps.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use instance::{Instance, Owner};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use zk_core::ZnodePath;
 
-use crate::error::{DeregisterError, RegisterError};
+use crate::error::{DeregisterError, NotRegistered, RegisterError};
 use crate::shared::Shared;
 use crate::status::RegistrationStatus;
 use crate::wish::{Record, Wish};
@@ -43,7 +46,20 @@ impl Registration {
         self.status.clone()
     }
 
-    /// Waits until the instance is registered, however long that takes.
+    /// Follows the status as a stream, from the present one on. It ends after the final one, and may skip others.
+    pub fn status_stream(&self) -> BoxStream<'static, RegistrationStatus> {
+        let mut status = self.status.clone();
+        status.mark_changed();
+        let next = |mut status: watch::Receiver<RegistrationStatus>| async move {
+            status.changed().await.ok()?;
+            let now = status.borrow_and_update().clone();
+            Some((now, status))
+        };
+        stream::unfold(status, next).boxed()
+    }
+
+    /// Waits until the instance is registered, however long that takes; [`registered_within`](Self::registered_within) says
+    /// why it takes long.
     ///
     /// # Errors
     /// [`RegisterError::Deregistered`] if the instance is deregistered or abandoned, or the link is closed, before.
@@ -59,13 +75,39 @@ impl Registration {
         }
     }
 
-    /// Changes the record in place: weight, tags, whether it is draining. Returns at once: the znode follows within two round
+    /// Waits until the instance is registered, for some time, and says why it is not: no server reachable, a conflict, missing
+    /// rights. With zero it answers at once. The registration goes on in any case.
+    ///
+    /// # Errors
+    /// [`NotRegistered`] if the instance is not registered after `timeout`, or is deregistered or abandoned before.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn registered_within(&self, timeout: Duration) -> Result<(), NotRegistered> {
+        self.within(timeout, self.registered()).await
+    }
+
+    async fn within(
+        &self,
+        timeout: Duration,
+        done: impl Future<Output = Result<(), RegisterError>>,
+    ) -> Result<(), NotRegistered> {
+        let started = Instant::now();
+        if let Ok(Ok(())) = tokio::time::timeout(timeout, done).await {
+            return Ok(());
+        }
+        let (path, link) = (self.path.clone(), Box::new(self.shared.zk.state()));
+        Err(NotRegistered { path, waited: started.elapsed().min(timeout), status: self.status(), link })
+    }
+
+    /// Changes the record in place: weight, tags, whether it is draining. Takes an instance, or a reference to one. Returns at once: the znode follows within two round
     /// trips while the link is up, and every later registration in another session has the new record. Of updates that come
     /// faster, the latest is written. [`updated`](Self::updated) waits for it.
     ///
     /// # Errors
     /// [`RegisterError`], if the instance cannot be written, has another endpoint, or was deregistered.
-    pub fn update(&self, instance: Instance) -> Result<(), RegisterError> {
+    pub fn update(&self, instance: impl Borrow<Instance>) -> Result<(), RegisterError> {
+        let instance = instance.borrow().clone();
         let encoded = self.shared.format.encode(&instance.with_owner(self.owner.clone()))?;
         if encoded.segment != self.path.name() {
             let (from, to) = (self.path.name().into(), encoded.segment);
@@ -85,8 +127,8 @@ impl Registration {
     }
 
     /// Waits until the instance is registered with the latest record, however long that takes: one round trip from an
-    /// [`update`](Self::update) on where the link is up, no other is on its way, and nothing refuses it. Watch [`statuses`](Self::statuses) beside it
-    /// where a link that is down, a conflict or a trouble should end the wait.
+    /// [`update`](Self::update) on where the link is up, no other is on its way, and nothing refuses it; [`updated_within`](Self::updated_within) says
+    /// why it takes long.
     ///
     /// # Errors
     /// [`RegisterError::Deregistered`] if the instance is deregistered or abandoned, or the link is closed, before.
@@ -110,6 +152,18 @@ impl Registration {
                 _ = wish.changed() => {}
             }
         }
+    }
+
+    /// Waits until the instance is registered with the latest record, for some time, and says why it is not, as
+    /// [`registered_within`](Self::registered_within) does.
+    ///
+    /// # Errors
+    /// [`NotRegistered`] if it is not after `timeout`, or is deregistered or abandoned before.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn updated_within(&self, timeout: Duration) -> Result<(), NotRegistered> {
+        self.within(timeout, self.updated()).await
     }
 
     /// Deletes the znode, and waits until the ensemble has confirmed the deletion: one round trip while it is registered,

@@ -6,6 +6,10 @@ use instance::Owner;
 use zk_core::{Error, ErrorKind, SessionId, ZnodePath, Zxid};
 
 /// Where a registration stands.
+///
+/// `Display` is one line for an operator: `pending: create /go_servers/127.0.0.1:8897: access denied`. Serialised (feature
+/// `serde`), the field `status` names it: `{"status":"registered","czxid":"0x7","session":"0x1a2"}`.
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "status", rename_all = "snake_case"))]
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum RegistrationStatus {
@@ -35,6 +39,7 @@ pub enum RegistrationStatus {
 }
 
 /// The owner of a name that is not ours.
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Holder {
     /// The session that owns the znode; `None` for a persistent znode, which does not end with a session.
@@ -47,6 +52,7 @@ pub struct Holder {
 /// [`TroubleKind::CutOff`].
 ///
 /// `Display` has the failed request, its znode and the reason.
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     kind: TroubleKind,
@@ -54,6 +60,7 @@ pub struct Trouble {
 }
 
 /// The kind of a [`Trouble`]: where to look for the cause.
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TroubleKind {
@@ -142,6 +149,20 @@ impl RegistrationStatus {
     /// Whether the status never changes again: the instance is not registered any more.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Deregistered | Self::Abandoned)
+    }
+}
+
+impl fmt::Display for RegistrationStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pending { trouble: None } => f.write_str("pending"),
+            Self::Pending { trouble: Some(trouble) } => write!(f, "pending: {trouble}"),
+            Self::Registered { czxid, session } => write!(f, "registered, session {session}, czxid {czxid}"),
+            Self::Unconfirmed => f.write_str("unconfirmed: the znode may still exist"),
+            Self::Conflict(holder) => write!(f, "conflict with {holder}"),
+            Self::Deregistered => f.write_str("deregistered"),
+            Self::Abandoned => f.write_str("abandoned: the znode ends with its session"),
+        }
     }
 }
 

@@ -12,13 +12,15 @@
 //! # }
 //! ```
 
-// Until the service does.
-#[cfg_attr(not(test), expect(dead_code, reason = "only a service looks addresses up"))]
 mod advertise;
+#[cfg(feature = "axum")]
+mod axum;
 mod client;
 mod connect;
 mod dial;
 mod health;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 mod resolver;
 mod saved;
 mod service;
@@ -31,7 +33,7 @@ pub use health::{CheckAnswer, HealthCheck, ServiceHealth, WhenSick};
 pub use resolver::Resolver;
 pub use service::{
     InstanceStatus, LeaveError, Listening, Liveness, Readiness, RunningService, ServeError, Service,
-    ServiceLeft, ServiceRecord, ServiceStage, ServiceStatus, ServiceUpdateError,
+    ServiceLeft, ServiceNotRegistered, ServiceRecord, ServiceStage, ServiceStatus, ServiceUpdateError,
 };
 
 // The parts, under one name.

@@ -217,3 +217,38 @@ fn a_circle_is_found() {
     assert_eq!(circle(edges(&[(0, 1), (1, 2), (0, 2), (3, 0)])), [""; 0]);
     assert_eq!(circle(edges(&[(0, 1), (1, 2), (2, 1), (2, 3)])), ["crate::b", "crate::c"]);
 }
+
+/// The names of types that the root of a crate exports.
+fn exported_types(name: &str) -> Vec<String> {
+    fn leaves(tree: &UseTree, found: &mut Vec<String>) {
+        match tree {
+            UseTree::Path(path) => leaves(&path.tree, found),
+            UseTree::Group(group) => group.items.iter().for_each(|tree| leaves(tree, found)),
+            UseTree::Name(name) => found.push(name.ident.to_string()),
+            UseTree::Rename(rename) => found.push(rename.rename.to_string()),
+            UseTree::Glob(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    for item in &modules(name)[&Module::new()].items {
+        if let Item::Use(ItemUse { vis: Visibility::Public(_), tree, .. }) = item {
+            leaves(tree, &mut found);
+        }
+    }
+    // Functions and constants are told by their case.
+    found.retain(|name| name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase));
+    found
+}
+
+/// Who uses several libraries imports their types without renaming any.
+#[test]
+fn no_two_libraries_export_types_of_the_same_name() {
+    let mut by_name = BTreeMap::<String, Vec<&str>>::new();
+    for name in ["balance", "discovery", "instance", "registry", "root-watch", "zk-core"] {
+        let exported = exported_types(name);
+        assert!(exported.len() > 4, "{name}: exports are found");
+        exported.into_iter().for_each(|exported| by_name.entry(exported).or_default().push(name));
+    }
+    by_name.retain(|_, names| names.len() > 1);
+    assert!(by_name.is_empty(), "{by_name:?}");
+}

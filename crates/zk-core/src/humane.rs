@@ -27,6 +27,20 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
     parsed.ok_or_else(|| D::Error::custom("expected a duration such as \"250ms\" or \"1h 30m\""))
 }
 
+/// Moments as ages, to the millisecond.
+pub mod age {
+    use super::{Duration, Serializer};
+
+    /// Writes how long ago a moment was.
+    ///
+    /// # Errors
+    /// That of the serializer.
+    pub fn serialize<S: Serializer>(since: &tokio::time::Instant, serializer: S) -> Result<S::Ok, S::Error> {
+        let age = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        super::serialize(&Duration::from_millis(age), serializer)
+    }
+}
+
 /// Durations that may be missing.
 pub mod option {
     use super::{Deserialize, Deserializer, Duration, Serializer};

@@ -128,8 +128,8 @@ impl serde::Serialize for State {
             session: Option<Session>,
             epoch: u64,
             reconnects: u64,
-            #[serde(with = "crate::humane")]
-            age: Duration,
+            #[serde(serialize_with = "crate::humane::age::serialize")]
+            age: &'a Instant,
             #[serde(skip_serializing_if = "Option::is_none")]
             trouble: Option<&'a ConnectError>,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,7 +145,7 @@ impl serde::Serialize for State {
             session: *session,
             epoch: *epoch,
             reconnects: *reconnects,
-            age: since.elapsed(),
+            age: since,
             trouble: trouble.as_ref(),
             lingering,
         };

@@ -101,6 +101,13 @@ impl Budget {
         Self { share, floor, ttl, clocked: Mutex::default() }
     }
 
+    /// The share, the floor a second, and the time, as they were set.
+    #[cfg(feature = "serde")]
+    pub(super) fn numbers(&self) -> (f32, u32, Duration) {
+        let share = self.share as f64 / ONE as f64;
+        (share as f32, (self.floor / self.ttl.as_micros() as u64) as u32, self.ttl)
+    }
+
     /// Notes a call: its first attempt, not its retries.
     pub fn deposit(&self, now: Instant) {
         self.at(now, |window| window.deposit());

@@ -1,5 +1,16 @@
 //! What an error says about the endpoint, and about a retry.
 
+#[cfg(feature = "hyper")]
+mod chain;
+#[cfg(feature = "hyper")]
+mod http2;
+#[cfg(feature = "hyper")]
+mod hyper;
+#[cfg(feature = "reqwest")]
+mod reqwest;
+#[cfg(feature = "reqwest")]
+mod status;
+
 use std::io;
 
 use crate::failure::Failure;

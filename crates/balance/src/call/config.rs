@@ -1,5 +1,8 @@
 //! The limits of a call.
 
+#[cfg(feature = "serde")]
+mod record;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +23,15 @@ use crate::config::{BalancerConfigError, MAX_TIME};
 /// | budget | [`Budget::default`] | |
 ///
 /// A clone shares the budget.
+///
+/// With the feature `serde` it is read and written as `{"attempt":"1s","overall":"5s","connect":"300ms","idempotent":false,
+/// "max_attempts":16,"max_refused":1024,"hedge_after":null,"budget":{"share":0.2,"floor_per_second":10,"ttl":"10s"}}`: any of
+/// them may be missing, and an unknown key is an error. What is read has a budget of its own.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "record::Record", into = "record::Record")
+)]
 #[derive(Clone, Debug)]
 pub struct CallConfig {
     pub(super) attempt: Duration,

@@ -84,16 +84,6 @@ pub enum BalancerConfigError {
     /// A call without attempts.
     #[error("a call has 0 attempts, expected at least 1")]
     Attempts,
-    /// A retry budget out of range.
-    #[error("the retry budget's {what} is {found}, expected {expected}")]
-    Budget {
-        /// Which of its numbers.
-        what: &'static str,
-        /// The number.
-        found: String,
-        /// The range.
-        expected: &'static str,
-    },
 }
 
 pub(crate) fn share(what: &'static str, share: f64) -> Result<f64, BalancerConfigError> {

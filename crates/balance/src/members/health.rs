@@ -1,5 +1,6 @@
 //! In service, ejected, on probation.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,6 +23,17 @@ pub enum Health {
         /// Whether a trial is under way.
         trial: bool,
     },
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InService => f.write_str("in service"),
+            Self::Ejected { remaining } => write!(f, "ejected for another {remaining:.1?}"),
+            Self::OnProbation { trial: false } => f.write_str("on probation"),
+            Self::OnProbation { trial: true } => f.write_str("on probation, a trial is under way"),
+        }
+    }
 }
 
 /// What belongs to the key of an endpoint, whatever its value.

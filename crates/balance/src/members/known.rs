@@ -26,7 +26,7 @@ pub(crate) struct Known<K, V> {
 impl<K: Eq + Hash + Clone, V> Known<K, V> {
     pub(super) fn new(config: &BalancerConfig, rng: Rng) -> Self {
         let ejection = config.ejection.clone();
-        Self { ejection, rng, listed: Listed::new(config.subset), absent: Absent::default() }
+        Self { ejection, rng, listed: Listed::new(config.subset.as_ref()), absent: Absent::default() }
     }
 
     /// How many endpoints of the set are out of service.

@@ -31,7 +31,7 @@ pub(super) struct Listed<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V> Listed<K, V> {
-    pub(super) fn new(subset: Option<Subset>) -> Self {
+    pub(super) fn new(subset: Option<&Subset>) -> Self {
         Self {
             members: IndexMap::new(),
             tiers: Tiers::default(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::member::Traits;
 use crate::config::Subset;
-use crate::hash::mix;
+use crate::hash::{mix, stable_hash};
 
 /// The place of an endpoint in the order of one client: rendezvous hashing (Thaler and Ravishankar 1998), as in gRPC's proposal
 /// A68. Those of the zone come first.
@@ -30,7 +30,8 @@ pub(super) struct SubsetMembers<K> {
 }
 
 impl<K: Clone> SubsetMembers<K> {
-    pub(super) fn new(Subset { size, client }: Subset) -> Self {
+    pub(super) fn new(Subset { size, client }: &Subset) -> Self {
+        let (size, client) = (*size, stable_hash(client.as_str()));
         Self { size, client, inside: BTreeMap::new(), outside: BTreeMap::new() }
     }
 
@@ -100,7 +101,7 @@ mod tests {
             size in 1..6_usize,
             steps in prop::collection::vec((any::<bool>(), 0..12_u64), 0..60),
         ) {
-            let mut subset = SubsetMembers::new(Subset { size, client: 7 });
+            let mut subset = SubsetMembers::new(&Subset { size, client: "7".into() });
             let (mut model, mut inside) = (BTreeSet::new(), BTreeSet::new());
             let rank = |key: u64| Rank::new(7, key, key.is_multiple_of(3));
             for (adds, key) in steps {

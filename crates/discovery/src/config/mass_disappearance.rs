@@ -11,11 +11,16 @@ use super::error::{DiscoveryConfigError, check};
 /// removals came that are about to be believed. It is a mass disappearance if more than a [share](Self::with_share), and
 /// at least a [number](Self::with_number), of those that were there are not there now. Instances that have come since do
 /// not count, nor do those whose leave was told, or whose hold is over.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "super::record::RuleRecord", into = "super::record::RuleRecord")
+)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MassDisappearance {
-    share: f64,
-    number: usize,
-    window: Duration,
+    pub(super) share: f64,
+    pub(super) number: usize,
+    pub(super) window: Duration,
 }
 
 /// The share is a number.

@@ -9,8 +9,9 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, error, info, warn};
 
+use super::check::{Check, HealthCheck, Kind};
 use super::damping::Damping;
-use super::{Check, HealthCheck, Kind, ServiceHealth};
+use super::verdict::ServiceHealth;
 
 /// How much of a reason is shown, in characters.
 const LONGEST_REASON: usize = 200;

@@ -15,6 +15,7 @@ use super::listener::{Changes, Listener, Wanted, changes_of};
 use super::mode::Mode;
 use super::record::ServiceRecord;
 use super::status::{ServiceStage, ServiceStatus};
+use crate::advertise::tracker::AddressTracker;
 use crate::health::{ServiceHealth, WhenSick};
 
 /// The task of a service. It has three ends: the service has left; every handle was dropped, which deregisters what is
@@ -29,16 +30,19 @@ pub(super) struct Driver {
     pub(super) settle: Duration,
     pub(super) leave: watch::Receiver<Leave>,
     pub(super) status: watch::Sender<ServiceStatus>,
-    /// What finds addresses and what checks the health, until the service leaves.
-    pub(super) helpers: Vec<AbortOnDropHandle<()>>,
+    /// Until the service leaves.
+    pub(super) helpers: Helpers,
     pub(super) mode: Mode,
     /// What the records of the instances say.
     pub(super) written: (ServiceRecord, bool),
 }
 
+/// Other tasks of a service: what looks addresses up, and what checks the health. They end when this is dropped.
+pub(super) type Helpers = (Vec<AddressTracker>, Option<AbortOnDropHandle<()>>);
+
 impl Driver {
     pub(super) async fn run(mut self) {
-        let mut changes: SelectAll<Changes> = self.listeners.iter().map(Listener::changes).collect();
+        let mut changes: SelectAll<Changes> = self.listeners.iter().flat_map(Listener::changes).collect();
         changes.push(changes_of(self.record.clone()));
         changes.push(changes_of(self.health.clone()));
         let links =
@@ -83,20 +87,13 @@ impl Driver {
     fn publish(&self, stage: ServiceStage) {
         let link = self.zk.state();
         let instances = self.listeners.iter().map(Listener::status).collect();
-        let (health, draining) = (self.health.borrow().clone(), self.mode == Mode::Draining);
+        let health = self.health.borrow().clone();
+        let draining = self.mode == Mode::Draining || stage == ServiceStage::Draining;
         self.status.send_if_modified(|before| {
-            let mut status = ServiceStatus {
-                service: before.service.clone(),
-                stage,
-                health,
-                draining: draining || before.draining && before.stage != ServiceStage::Serving,
-                link: link.phase,
-                trouble: link.trouble.map(|trouble| trouble.to_string()),
-                instances,
-                was_registered: before.was_registered,
-            };
+            let (service, was_registered) = (before.service.clone(), before.was_registered);
+            let mut status =
+                ServiceStatus { service, stage, health, draining, link, instances, was_registered };
             status.was_registered |= status.is_registered();
-            status.draining |= status.stage == ServiceStage::Draining;
             let is_new = *before != status;
             *before = status;
             is_new
@@ -104,7 +101,7 @@ impl Driver {
     }
 
     async fn leave(&mut self) {
-        self.helpers.clear();
+        self.helpers = Helpers::default();
         let mut how = self.leave.clone();
         if *how.borrow() == Leave::Gently {
             self.publish(ServiceStage::Draining);

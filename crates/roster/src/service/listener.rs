@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, unfold};
-use instance::{Endpoint, Host};
+use instance::Endpoint;
 use registry::{Registrar, Registration, RegistrationStatus};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::address::is_this_machines;
+use super::address::{Address, is_this_machines};
 use super::presence::{Effect, Input, Presence};
 use super::record::ServiceRecord;
 use super::status::InstanceStatus;
@@ -24,7 +24,7 @@ pub(super) struct Listener {
     bound: SocketAddr,
     /// This process alone listens there.
     vouched: bool,
-    host: watch::Receiver<Option<Host>>,
+    address: Address,
     presence: Presence,
     kept: BTreeMap<Endpoint, Kept>,
     refused: Option<String>,
@@ -47,9 +47,9 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Listener {
-    pub(super) fn new(bound: SocketAddr, vouched: bool, host: watch::Receiver<Option<Host>>) -> Self {
+    pub(super) fn new(bound: SocketAddr, vouched: bool, address: Address) -> Self {
         let (presence, kept) = (Presence::default(), BTreeMap::new());
-        Self { bound, vouched, host, presence, kept, refused: None }
+        Self { bound, vouched, address, presence, kept, refused: None }
     }
 
     /// Compares what is registered with what is wanted, and declares the difference. Returns what reports the changes of new
@@ -83,7 +83,7 @@ impl Listener {
 
     /// Where callers reach it, once that is known.
     fn found(&self) -> Option<Endpoint> {
-        let host = self.host.borrow().clone()?;
+        let host = self.address.host.borrow().clone()?;
         match Endpoint::new(host, self.bound.port()) {
             Ok(endpoint) => Some(endpoint),
             // A port 0 is refused at the start, and who finds addresses finds none that nobody can call.
@@ -139,8 +139,10 @@ impl Listener {
         self.kept.iter().filter_map(|(endpoint, kept)| Some((endpoint, kept.registration.as_ref()?)))
     }
 
-    pub(super) fn changes(&self) -> Changes {
-        changes_of(self.host.clone())
+    /// What reports the changes of its address.
+    pub(super) fn changes(&self) -> impl Iterator<Item = Changes> {
+        let troubles = self.address.trouble.clone().map(changes_of);
+        [changes_of(self.address.host.clone())].into_iter().chain(troubles)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -152,6 +154,11 @@ impl Listener {
         let kept = endpoint.as_ref().and_then(|endpoint| self.kept.get(endpoint));
         InstanceStatus {
             bound: self.bound,
+            address_trouble: self
+                .address
+                .trouble
+                .as_ref()
+                .and_then(|trouble| Some(trouble.borrow().as_ref()?.to_string())),
             registration: kept.map(|kept| kept.status.borrow().clone()),
             refused: self.refused.clone(),
             former: self.presence.former().cloned().collect(),

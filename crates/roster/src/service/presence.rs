@@ -87,9 +87,11 @@ impl Presence {
                 }
             }
             Input::Linked(linked) => {
+                if self.linked != linked {
+                    // A second with a link.
+                    self.held.values_mut().for_each(|held| held.until = None);
+                }
                 self.linked = linked;
-                // A second with a link.
-                self.held.values_mut().for_each(|held| held.until = None);
             }
             Input::Timer => {}
         }

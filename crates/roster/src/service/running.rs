@@ -2,16 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use instance::{EncodeError, Endpoint, Format, Owner};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use zk_core::{Zk, ZnodePath};
 
 use super::leave::Leave;
 use super::readiness::{Liveness, Readiness};
 use super::record::ServiceRecord;
-use super::status::{LeaveError, ServiceStage, ServiceStatus};
+use super::status::{LeaveError, ServiceNotRegistered, ServiceStage, ServiceStatus};
 
 /// A service that is registered until it leaves. Cheap to clone; clones are the same service.
 ///
@@ -68,8 +70,8 @@ impl RecordCheck {
 }
 
 impl RunningService {
-    /// Waits until every listener is registered, however long that takes: [`status`](Self::status) says why it does. A sick
-    /// service that has left is waited for, too.
+    /// Waits until every listener is registered, however long that takes; [`registered_within`](Self::registered_within) says
+    /// why it takes long. A sick service that has left is waited for, too.
     ///
     /// # Errors
     /// [`ServiceLeft`] if the service leaves before.
@@ -84,6 +86,22 @@ impl RunningService {
             Ok(status) if status.stage == ServiceStage::Serving => Ok(()),
             _ => Err(self.left()),
         }
+    }
+
+    /// Waits until every listener is registered, for some time, and says why it is not: no server reachable, a conflict, its
+    /// health. With zero it answers at once. The registration goes on in any case.
+    ///
+    /// # Errors
+    /// [`ServiceNotRegistered`] if it is not registered after `timeout`, or leaves before.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn registered_within(&self, timeout: Duration) -> Result<(), ServiceNotRegistered> {
+        let started = Instant::now();
+        if let Ok(Ok(())) = tokio::time::timeout(timeout, self.registered()).await {
+            return Ok(());
+        }
+        Err(ServiceNotRegistered { waited: started.elapsed().min(timeout), status: self.status().into() })
     }
 
     /// Returns where the service stands.

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use instance::Endpoint;
 use registry::{RegistrationStatus, ShutdownError};
-use zk_core::{Phase, ZnodePath};
+use zk_core::{State, ZnodePath};
 
 use crate::health::ServiceHealth;
 
@@ -16,7 +17,7 @@ const SHOWN: usize = 4;
 ///
 /// ```text
 /// /services/web: 10.0.0.7:80 registered
-/// /services/web: 10.0.0.7:80 pending; link lost: zk1:2181: Connection refused (os error 111)
+/// /services/web: 10.0.0.7:80 pending; waiting for ZooKeeper: no server reachable (zk1:2181: Connection refused)
 /// /services/web: draining, sick: the database is away; 10.0.0.7:80 registered
 /// ```
 ///
@@ -36,11 +37,8 @@ pub struct ServiceStatus {
     pub health: ServiceHealth,
     /// Whether its records say that it is draining.
     pub draining: bool,
-    /// The phase of the link to ZooKeeper.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "shown::text"))]
-    pub link: Phase,
-    /// Why the last attempt to connect failed, while there is no link.
-    pub trouble: Option<String>,
+    /// The state of the link to ZooKeeper, with the reason why there is none.
+    pub link: State,
     /// What is registered for each of its listeners.
     pub instances: Vec<InstanceStatus>,
     /// Whether all of them have been registered at one time.
@@ -56,6 +54,8 @@ pub struct InstanceStatus {
     pub bound: SocketAddr,
     /// Where callers reach it; `None` until an address is found.
     pub endpoint: Option<Endpoint>,
+    /// Why that was not found the last time; the last one stays.
+    pub address_trouble: Option<String>,
     /// Where its registration stands; `None` where none is wanted, as of a sick service that has left.
     #[cfg_attr(feature = "serde", serde(serialize_with = "shown::optional"))]
     pub registration: Option<RegistrationStatus>,
@@ -81,6 +81,16 @@ pub enum ServiceStage {
     Left,
     /// It has left, but ZooKeeper did not confirm that in time. Final.
     Lingering(LeaveError),
+}
+
+/// A service is not registered in time, or not any more.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("not registered after {waited:?}: {status}")]
+pub struct ServiceNotRegistered {
+    /// How long the caller waited.
+    pub waited: Duration,
+    /// Where the service stands, and why.
+    pub status: Box<ServiceStatus>,
 }
 
 /// ZooKeeper did not confirm a leave in time. The instances may stay listed until the session ends: until it is closed, or
@@ -141,11 +151,8 @@ impl fmt::Display for ServiceStatus {
         if self.instances.len() > SHOWN {
             write!(f, "; {} of {} registered", well.len(), self.instances.len())?;
         }
-        if self.link != Phase::Connected && !self.stage.is_final() {
-            write!(f, "; link {}", self.link)?;
-            if let Some(trouble) = &self.trouble {
-                write!(f, ": {trouble}")?;
-            }
+        if !self.link.is_connected() && !self.stage.is_final() {
+            write!(f, "; {}", self.link)?;
         }
         Ok(())
     }
@@ -154,7 +161,8 @@ impl fmt::Display for ServiceStatus {
 impl fmt::Display for InstanceStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(endpoint) = &self.endpoint else {
-            return write!(f, "{}: no address found for callers yet", self.bound);
+            write!(f, "{}: no address to advertise yet", self.bound)?;
+            return self.address_trouble.iter().try_for_each(|trouble| write!(f, ": {trouble}"));
         };
         write!(f, "{endpoint} ")?;
         match (&self.refused, &self.registration) {

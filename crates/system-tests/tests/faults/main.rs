@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod address;
 mod churn;
 mod clients;
 mod clock;

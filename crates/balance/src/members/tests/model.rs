@@ -293,10 +293,11 @@ impl Model {
     }
 
     fn subset(&self) -> Option<Vec<u32>> {
-        let subset = self.config.subset?;
+        let subset = self.config.subset.as_ref()?;
+        let client = stable_hash(subset.client.as_str());
         let mut ranked: Vec<_> = self
             .callable()
-            .map(|(key, value, _)| (!self.in_zone(value), mix(subset.client, stable_hash(key)), *key))
+            .map(|(key, value, _)| (!self.in_zone(value), mix(client, stable_hash(key)), *key))
             .collect();
         ranked.sort_unstable();
         Some(ranked.into_iter().take(subset.size).map(|(_, _, key)| key).collect())

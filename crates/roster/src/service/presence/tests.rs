@@ -104,6 +104,7 @@ fn the_second_of_the_old_endpoint_begins_with_the_link() {
     assert_eq!(world.pass(100 * FORMER_STAYS), []);
     assert_eq!(world.apply(Input::Linked(true)), []);
     assert_eq!(world.pass(FORMER_STAYS / 2), []);
+    assert_eq!(world.apply(Input::Linked(true)), [], "nothing new");
     assert_eq!(world.pass(FORMER_STAYS / 2), [Effect::Deregister(endpoint(1))]);
 }
 

@@ -1,0 +1,91 @@
+//! The life of a service with real sockets and a real ZooKeeper.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::time::Duration;
+
+use test_zookeeper::Server;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use zk_roster::{RegistrationStatus, RunningService, Service, Zk};
+use zk_testing::{SOON, eventually, expire_session, raw};
+
+const ROOT: &str = "/services/web";
+
+/// The service on this link, as the status of its one instance has it.
+fn registration(service: &RunningService) -> Option<RegistrationStatus> {
+    service.status().instances[0].registration.clone()
+}
+
+async fn listed(observer: &raw::Client) -> Vec<String> {
+    observer.children(ROOT).await.map(|(names, _)| names).unwrap_or_default()
+}
+
+async fn started() -> Option<(Server, Zk, raw::Client)> {
+    test_zookeeper::require()?;
+    let server = Server::start().await.unwrap();
+    let zk = zk_roster::connect(&server.connect_string()).unwrap();
+    let observer = raw::Client::connect(server.addr(), Duration::from_secs(4)).await.unwrap();
+    Some((server, zk, observer))
+}
+
+#[tokio::test]
+async fn a_service_comes_back_in_a_new_session_and_leaves_nothing_behind() {
+    let Some((server, zk, observer)) = started().await else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let name = listener.local_addr().unwrap().to_string();
+    let service = Service::new(&zk, ROOT).weight(50).serve_on(&listener).unwrap();
+    service.registered_within(SOON).await.unwrap();
+    assert_eq!(listed(&observer).await, [&*name]);
+    let session = zk.state().session.unwrap().id;
+    expire_session(server.addr(), session.0).await.unwrap();
+    let is_back = || matches!(registration(&service), Some(RegistrationStatus::Registered { session: now, .. }) if now != session);
+    eventually("it is registered in another session", async || is_back()).await;
+    assert_eq!(listed(&observer).await, [&*name]);
+    service.leave().await.unwrap();
+    assert_eq!(listed(&observer).await, [""; 0]);
+    zk.close(SOON).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_listener_vouches_and_takes_over_from_a_predecessor_and_a_bare_address_waits() {
+    let Some((server, zk, observer)) = started().await else { return };
+    let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let bound = first.local_addr().unwrap();
+    let dead = Service::new(&zk, ROOT).serve_on(&first).unwrap();
+    dead.registered_within(SOON).await.unwrap();
+    drop(first);
+
+    let next = zk_roster::connect(&server.connect_string()).unwrap();
+    let waiting = Service::new(&next, ROOT).serve_on(&bound).unwrap();
+    let conflict =
+        |service: &RunningService| matches!(registration(service), Some(RegistrationStatus::Conflict(_)));
+    eventually("the name is held by the predecessor", async || conflict(&waiting)).await;
+    drop(waiting);
+
+    let listener = TcpListener::bind(bound).await.unwrap();
+    let service = Service::new(&next, ROOT).serve_on(&listener).unwrap();
+    service.registered_within(SOON).await.unwrap();
+    assert_eq!(listed(&observer).await, [bound.to_string()]);
+    eventually("the predecessor gives way", async || conflict(&dead)).await;
+}
+
+#[cfg(feature = "signals")]
+#[tokio::test]
+async fn a_signal_lets_the_service_leave_and_a_second_one_cuts_that_short() {
+    use nix::sys::signal::{Signal, raise};
+
+    let Some((_server, zk, observer)) = started().await else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let service = Service::new(&zk, ROOT).settle(20 * SOON).serve_on(&listener).unwrap();
+    let left = tokio::spawn(service.leave_on_signal());
+    service.registered_within(SOON).await.unwrap();
+    raise(Signal::SIGTERM).unwrap();
+    eventually("it is deregistered", async || listed(&observer).await.is_empty()).await;
+    // Signals within a second of the first belong to the same stop.
+    raise(Signal::SIGTERM).unwrap();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert!(!left.is_finished(), "it settles");
+    raise(Signal::SIGTERM).unwrap();
+    timeout(SOON, left).await.expect("it has left").unwrap();
+}
