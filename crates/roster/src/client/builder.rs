@@ -29,7 +29,7 @@ const HEAD_START: Duration = Duration::from_secs(1);
 ///     .saved_at("/var/lib/shop/web.saved")
 ///     .follow()
 ///     .await?;
-/// println!("{}", web.status()); // 12 members, live: 12 in service
+/// println!("{}", web.status()); // /services/web: 12 members, live; 12 in service
 /// # Ok(())
 /// # }
 /// ```
@@ -53,7 +53,7 @@ pub enum FollowError {
     #[error("the path of the service cannot be used")]
     Path(#[from] PathError),
     /// ZooKeeper did not list the service in time, or following has ended.
-    #[error("the service is not known within {waited:?}: {status}")]
+    #[error("not known within {waited:?}: {status}")]
     NotKnown {
         /// How long the caller waited.
         waited: Duration,
