@@ -24,6 +24,10 @@ pub mod reqwest;
 mod resolver;
 mod saved;
 mod service;
+#[cfg(feature = "tonic")]
+pub mod tonic;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use advertise::{Advertise, AdvertiseError, AdvertiseSyntaxError, Network, NetworkError};
 pub use client::{Callee, Client, ClientBuilder, ClientStatus, FollowError, Member, MemberSet, MemberSource};

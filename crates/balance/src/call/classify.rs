@@ -10,6 +10,8 @@ mod hyper;
 mod reqwest;
 #[cfg(feature = "reqwest")]
 mod status;
+#[cfg(feature = "tonic")]
+mod tonic;
 
 use std::io;
 
