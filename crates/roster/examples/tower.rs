@@ -2,13 +2,14 @@
 //!
 //! Its last line is `30 of 30 answered`.
 
+use std::future::ready;
 use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tower::{Service as _, ServiceBuilder, service_fn};
+use tower::{Layer, Service as _, service_fn};
 use zk_roster::tower::{BalancedLayer, Cloned};
 use zk_roster::{Callee, Client, RunningService, Service, Zk};
 
@@ -18,13 +19,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let zookeeper = zk_embedded::Server::start().await?;
     let zk = zk_roster::connect(&zookeeper.connect_string())?;
     let servers = [serve(&zk, "a").await?, serve(&zk, "b").await?, serve(&zk, "c").await?];
-
     let client = Client::follow(&zk, "/services/web").await?;
     // Makes a connection to an instance: itself a service. This one connects anew for each request.
     let connection = |callee: Callee| service_fn(move |()| ask(callee.clone()));
-    let connect = service_fn(async move |callee| Ok::<_, io::Error>(connection(callee)));
-    let layer = BalancedLayer::new(&client).idempotent(true);
-    let mut web = ServiceBuilder::new().layer(layer).service(connect).repeating(Cloned);
+    let connect = service_fn(move |callee| ready(Ok::<_, io::Error>(connection(callee))));
+    let mut web = BalancedLayer::new(&client).idempotent(true).layer(connect).repeating(Cloned);
     let mut answered = 0;
     for n in 0..30 {
         match n {
@@ -51,7 +50,6 @@ async fn serve(zk: &Zk, name: &'static str) -> io::Result<(RunningService, JoinH
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let service = Service::new(zk, "/services/web").serve_on(&listener).map_err(io::Error::other)?;
     service.registered().await.map_err(io::Error::other)?;
-    // Runs until it is aborted, or the program ends.
     Ok((service, tokio::spawn(answer(listener, name))))
 }
 
