@@ -1,22 +1,22 @@
 //! The default command: asks for the time, round after round.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use balance::{Balancer, CallConfig, Caller, Target};
 use daytime_config::{ClientConfig, ClientSettings, error_chain};
-use discovery::{Discovery, Members, View};
+use discovery::{Members, View};
 use instance::Endpoint;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::debug;
 use zk_core::Zk;
+use zk_roster::{BalancerConfig, CallConfig, Callee, Client};
 
 use crate::connect::{self, AttemptError};
 use crate::error::Error;
-use crate::feed::{Server, feed};
 use crate::link::{self, Link};
 use crate::metrics;
 use crate::output::{line, print_error};
-use crate::resolver::Resolver;
 use crate::sigusr1::Release;
 
 /// While it waits, the client prints the reason at least this often.
@@ -25,44 +25,46 @@ const REMINDER: Duration = Duration::from_secs(5);
 /// The tag that says in which zone a server is.
 const ZONE_TAG: &str = "zone";
 
+/// How long ZooKeeper has to list the servers before a saved list does: what is fresh is better.
+const HEAD_START: Duration = Duration::from_secs(1);
+
 pub(crate) async fn run(config: ClientConfig, link: &Link, release: &mut Release) -> Result<(), Error> {
     let zk = link.start(&config.zookeeper)?;
-    let discovery = Discovery::start(zk, config.discovery.clone());
-    let balancer = Balancer::new(balancing(&config.client));
-    let caller = Caller::new(balancer.reader(), limits(&config.client));
+    let builder = Client::builder(zk, config.discovery.root().clone()).expect("a checked path is a path");
+    let mut builder = builder
+        .discovery(|_| config.discovery.clone())
+        .balancer(balancing(&config.client))
+        .calls(limits(&config.client));
+    if let Some(path) = &config.client.saved {
+        builder = builder.saved_at(path);
+    }
+    let client = builder.start();
 
-    let outcome = ask(zk, &discovery, &config, &balancer, &caller, release).await;
+    let outcome = ask(zk, &client, &config, release).await;
     // On every way out: a trial beside a round may still run.
-    caller.shutdown().await;
-    discovery.shutdown().await;
+    client.shutdown().await;
     outcome
 }
 
 /// Waits for the first instance, and makes the rounds.
-async fn ask(
-    zk: &Zk,
-    discovery: &Discovery,
-    config: &ClientConfig,
-    balancer: &Balancer<Endpoint, Server>,
-    caller: &Caller<Endpoint, Server>,
-    release: &mut Release,
-) -> Result<(), Error> {
+async fn ask(zk: &Zk, client: &Client, config: &ClientConfig, release: &mut Release) -> Result<(), Error> {
     tokio::select! {
-        first = first_instance(zk, discovery, config) => first?,
+        first = first_instance(zk, client, config) => first?,
         refused = link::refused_at_start(zk) => return Err(refused),
     }
-    // `feed` ends only if following does.
     tokio::select! {
         biased;
-        () = feed(balancer, discovery) => Err(Error::not_followed(discovery)),
-        never = release.release_on_signal(discovery) => match never {},
-        outcome = rounds(caller, discovery, &config.client) => outcome,
+        () = client.ended() => Err(Error::not_followed(client.discovery())),
+        never = release.release_on_signal(client.discovery()) => match never {},
+        // By a saved list the rounds may begin before the first session.
+        refused = link::refused_at_start(zk) => Err(refused),
+        outcome = rounds(client, &config.client) => outcome,
     }
 }
 
 /// How to choose among the servers.
-fn balancing(settings: &ClientSettings) -> balance::BalancerConfig {
-    let mut config = balance::BalancerConfig::new(settings.strategy);
+fn balancing(settings: &ClientSettings) -> BalancerConfig {
+    let mut config = BalancerConfig::new(settings.strategy);
     if let Some(zone) = &settings.zone {
         config = config.with_zone(ZONE_TAG, zone);
     }
@@ -81,11 +83,12 @@ fn hash_key(settings: &ClientSettings) -> String {
     settings.hash_key.clone().unwrap_or_else(|| machine().unwrap_or_default())
 }
 
-/// Waits for the first instance, and prints the reason of the wait.
-async fn first_instance(zk: &Zk, discovery: &Discovery, config: &ClientConfig) -> Result<(), Error> {
+/// Waits for the first instance, and prints the reason of the wait. Without ZooKeeper, a saved list will do after a moment.
+async fn first_instance(zk: &Zk, client: &Client, config: &ClientConfig) -> Result<(), Error> {
     let waited = config.client.wait;
     let deadline = Instant::now() + waited;
-    let (mut states, mut views) = (zk.states(), discovery.views());
+    let mut saved_from = Some(Instant::now() + HEAD_START).filter(|_| config.client.saved.is_some());
+    let (mut states, mut views, mut members) = (zk.states(), client.discovery().views(), client.members());
     let mut printed = String::new();
     // Most starts take a few milliseconds, and print nothing.
     let mut print_at = Instant::now() + Duration::from_millis(300);
@@ -100,6 +103,13 @@ async fn first_instance(zk: &Zk, discovery: &Discovery, config: &ClientConfig) -
             }
         };
         let now = Instant::now();
+        if saved_from.is_some_and(|from| now >= from) {
+            saved_from = None;
+        }
+        if saved_from.is_none() && client.is_saved() {
+            print_error(format_args!("using the saved list: {}", client.status()));
+            return Ok(());
+        }
         if now >= print_at && (what != printed || now >= print_at + REMINDER) {
             print_error(format_args!(
                 "{what} (giving up in {:.0?})",
@@ -116,6 +126,8 @@ async fn first_instance(zk: &Zk, discovery: &Discovery, config: &ClientConfig) -
             changed = states.changed() => if changed.is_none() {
                 return Err(Error::GaveUp { waited, what });
             },
+            () = sleep_until(saved_from.unwrap_or(deadline)) => {}
+            Ok(()) = members.changed() => {}
             () = sleep_until(if printed.is_empty() { print_at } else { print_at + REMINDER }) => {}
         }
     }
@@ -145,11 +157,7 @@ fn limits(settings: &ClientSettings) -> CallConfig {
     }
 }
 
-async fn rounds(
-    caller: &Caller<Endpoint, Server>,
-    discovery: &Discovery,
-    settings: &ClientSettings,
-) -> Result<(), Error> {
+async fn rounds(client: &Client, settings: &ClientSettings) -> Result<(), Error> {
     let hash_key = hash_key(settings);
     let mut pace = (!settings.interval.is_zero()).then(|| {
         let mut pace = interval(settings.interval);
@@ -157,23 +165,26 @@ async fn rounds(
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pace
     });
-    // To ask for the time twice does no harm: an ejected server is tried beside a round, and not in its way.
-    let attempt = {
-        let (resolver, discovery) = (Resolver::of_system(), discovery.clone());
-        move |target: Target<Endpoint, Server>| attempt(target, resolver.clone(), discovery.clone())
-    };
     let mut failed = 0;
     for round in 1..=settings.rounds {
         if let Some(pace) = &mut pace {
             pace.tick().await;
         }
         let began = Instant::now();
-        let answer = caller.call_idempotent_for(&hash_key, attempt.clone()).await;
+        let attempts = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&attempts);
+        let attempt = move |callee: Callee| {
+            // What is tried beside the round is no attempt of it.
+            count.fetch_add(u32::from(!callee.target().is_trial()), Ordering::Relaxed);
+            attempt(callee)
+        };
+        // To ask for the time twice does no harm: an ejected server is tried beside a round, and not in its way.
+        let answer = client.call_idempotent_for(&hash_key, attempt).await;
         metrics::request(answer.is_ok(), began.elapsed());
         match answer {
-            Ok(answered) => {
-                debug!(endpoint = %answered.key(), attempts = answered.attempts, "round answered");
-                line(answered.value)?;
+            Ok((endpoint, answer)) => {
+                debug!(%endpoint, attempts = attempts.load(Ordering::Relaxed), "round answered");
+                line(answer)?;
             }
             Err(error) => {
                 failed += 1;
@@ -188,18 +199,13 @@ async fn rounds(
 }
 
 /// Asks one server.
-async fn attempt(
-    target: Target<Endpoint, Server>,
-    resolver: Resolver,
-    discovery: Discovery,
-) -> Result<String, AttemptError> {
-    let endpoint = target.key();
-    let answer = connect::request(&resolver, endpoint, target.connect_timeout()).await;
-    if let Err(error) = &answer {
-        debug!(%endpoint, %error, "attempt failed");
-        if error.is_refused() {
-            discovery.report_refused(endpoint);
+async fn attempt(callee: Callee) -> Result<(Endpoint, String), AttemptError> {
+    let endpoint = callee.endpoint();
+    match connect::request(endpoint, callee.connect_timeout()).await {
+        Ok(answer) => Ok((endpoint.clone(), answer)),
+        Err(error) => {
+            debug!(%endpoint, %error, "attempt failed");
+            Err(error)
         }
     }
-    answer
 }

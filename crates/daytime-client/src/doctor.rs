@@ -23,7 +23,6 @@ use zk_core::Connection;
 use self::report::Report;
 use crate::error::Error;
 use crate::link::Link;
-use crate::resolver::Resolver;
 
 /// How many steps of one kind run at one time.
 const AT_ONCE: usize = 16;
@@ -92,8 +91,7 @@ async fn examine_root(
     report.add(watch::set(connection, path).await)?;
     let (step, endpoints) = root::instances(path, names);
     report.add(step)?;
-    let resolver = Resolver::of_system();
-    let caller = instance::Caller { connection, root: path, resolver, settings: &config.client };
+    let caller = instance::Caller { connection, root: path, settings: &config.client };
     let mut calls = stream::iter(endpoints).map(|endpoint| caller.call(endpoint)).buffered(AT_ONCE);
     while let Some(step) = calls.next().await {
         report.add(step)?;

@@ -7,7 +7,7 @@
 //! }
 //! ```
 //!
-//! The program is thin; the crates `discovery` and `balance` do the work. SIGUSR1 releases the instances that discovery
+//! The program is thin; the crate `zk-roster`, and below it `discovery` and `balance`, do the work. SIGUSR1 releases the instances that discovery
 //! holds after a mass disappearance.
 
 mod ask;
@@ -15,12 +15,10 @@ mod cli;
 mod connect;
 mod doctor;
 mod error;
-mod feed;
 mod link;
 mod list;
 mod metrics;
 mod output;
-mod resolver;
 mod sigusr1;
 mod watch;
 

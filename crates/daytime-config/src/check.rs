@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use balance::Strategy;
@@ -236,6 +237,15 @@ pub(crate) fn name(text: &str, expected: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err(format!("expected {expected}, found {}", quote(text))),
         name => Ok(name.to_owned()),
+    }
+}
+
+/// Reads where the list of servers is saved: a path, or `off`.
+pub(crate) fn saved(path: PathBuf) -> Result<Option<PathBuf>, String> {
+    match path.as_os_str().as_encoded_bytes() {
+        b"" => Err(format!("expected {PATH} or \"off\", found an empty string")),
+        b"off" => Ok(None),
+        _ => Ok(Some(path)),
     }
 }
 

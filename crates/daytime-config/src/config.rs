@@ -1,6 +1,7 @@
 //! The checked values that the programs receive.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::settings::Settings;
@@ -87,6 +88,8 @@ pub struct ClientSettings {
     pub connect_timeout: Duration,
     /// How long to wait for ZooKeeper and the first server: 100 ms to 24 h; 60 s by default.
     pub wait: Duration,
+    /// The file that keeps the list of servers for a start without ZooKeeper; `None`, the default, keeps none.
+    pub saved: Option<PathBuf>,
 }
 
 /// The built-in defaults.

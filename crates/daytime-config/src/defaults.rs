@@ -72,6 +72,7 @@ impl Default for Settings {
                 attempt_timeout: ms(1_000),
                 connect_timeout: ms(300),
                 wait: ms(60_000),
+                saved: Sourced::default(None),
             },
             metrics: Metrics { listen: Sourced::default(None) },
         }

@@ -256,6 +256,11 @@ impl Walk<'_> {
             "attempt_timeout" => self.duration(item, schema::TIMEOUT, &mut into.attempt_timeout),
             "connect_timeout" => self.duration(item, schema::TIMEOUT, &mut into.connect_timeout),
             "wait" => self.duration(item, schema::WAIT, &mut into.wait),
+            "saved" => {
+                let folder = self.diagnostics.folder().to_owned();
+                let saved = |text: &str| Ok(check::saved(text.into())?.map(|path| folder.join(path)));
+                self.text(item, check::PATH, saved, &mut into.saved);
+            }
             _ => return false,
         }
         true

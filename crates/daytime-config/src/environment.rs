@@ -79,6 +79,8 @@ impl Environment {
         reader.read("DAYTIME_TIMEOUT", "client.timeout", timeout, &mut into.timeout);
         let wait = |text: &str| check::duration(text, &schema::WAIT);
         reader.read("DAYTIME_WAIT", "client.wait", wait, &mut into.wait);
+        let saved = |text: &str| check::saved(text.into());
+        reader.read("DAYTIME_SAVED", "client.saved", saved, &mut into.saved);
         let into = &mut settings.discovery.records;
         reader.read("DAYTIME_RECORDS", "discovery.records", check::boolean, into);
     }

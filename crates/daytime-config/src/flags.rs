@@ -135,6 +135,12 @@ pub struct ClientFlags {
     /// [env: DAYTIME_WAIT] [key: client.wait] [default: 60s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = Checked(wait), verbatim_doc_comment)]
     pub wait: Option<Duration>,
+
+    /// File that keeps the list of servers, for a start without ZooKeeper, or
+    /// off
+    /// [env: DAYTIME_SAVED] [key: client.saved] [default: off]
+    #[arg(long, global = true, value_name = "FILE", verbatim_doc_comment)]
+    pub saved: Option<PathBuf>,
 }
 
 // === Value parsers ===
@@ -276,6 +282,8 @@ impl ClientFlags {
         apply(timeout, "--timeout", "client.timeout", &mut into.timeout, diagnostics);
         let wait = self.wait.map(|time| check::in_range(time, &schema::WAIT));
         apply(wait, "--wait", "client.wait", &mut into.wait, diagnostics);
+        let saved = self.saved.clone().map(check::saved);
+        apply(saved, "--saved", "client.saved", &mut into.saved, diagnostics);
     }
 }
 

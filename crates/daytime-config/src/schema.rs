@@ -30,6 +30,7 @@ pub(crate) const SECTIONS: [(&str, &[&str]); 8] = [
             "connect_timeout",
             "hedge",
             "wait",
+            "saved",
         ],
     ),
     ("metrics", &["listen"]),

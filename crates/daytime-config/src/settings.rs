@@ -116,6 +116,7 @@ pub(crate) struct Client {
     pub(crate) attempt_timeout: Sourced<Duration>,
     pub(crate) connect_timeout: Sourced<Duration>,
     pub(crate) wait: Sourced<Duration>,
+    pub(crate) saved: Sourced<Option<PathBuf>>,
 }
 
 #[derive(Clone, Debug)]
@@ -306,6 +307,7 @@ impl Settings {
             attempt_timeout: client.attempt_timeout.value,
             connect_timeout: client.connect_timeout.value,
             wait: client.wait.value,
+            saved: client.saved.value.clone(),
         }
     }
 }

@@ -80,6 +80,36 @@ fn metrics_are_off_until_a_layer_sets_an_address_and_a_higher_layer_can_turn_the
 }
 
 #[test]
+fn the_list_is_saved_where_a_layer_says_so_and_a_higher_layer_can_turn_it_off() {
+    let dir = Dir::new();
+    let path = dir.write("[client]\nsaved = 'here.saved'\n");
+    let file = ["--config", path.to_str().unwrap()];
+    let beside = path.with_file_name("here.saved");
+    let by_flag = [&file[..], &["--saved", "/flag"]].concat();
+    let off = [&file[..], &["--saved", "off"]].concat();
+    let cases: [(Variables<'_>, &[&str], Option<PathBuf>); 6] = [
+        (&[], &[], None),
+        (&[], &file, Some(beside)),
+        (&[("DAYTIME_SAVED", "env")], &file, Some("env".into())),
+        (&[("DAYTIME_SAVED", "off")], &file, None),
+        (&[("DAYTIME_SAVED", "env")], &by_flag, Some("/flag".into())),
+        (&[], &off, None),
+    ];
+    for (variables, arguments, expected) in cases {
+        assert_eq!(
+            client(variables, arguments).unwrap().client.saved,
+            expected,
+            "{variables:?} {arguments:?}"
+        );
+    }
+    for wrong in ["''", "7", "[]"] {
+        let path = dir.write(format!("[client]\nsaved = {wrong}\n"));
+        let problems = client(&[], &["--config", path.to_str().unwrap()]).unwrap_err().to_string();
+        assert!(problems.contains(":2:9: client.saved: expected the path of a file"), "{problems}");
+    }
+}
+
+#[test]
 fn the_server_version_is_detected_unless_the_file_sets_it() {
     let dir = Dir::new();
     let with = |version: &str| {

@@ -2,39 +2,61 @@
 
 mod builder;
 mod callee;
+mod config;
 mod feed;
 mod member;
+mod members;
+mod shared;
+mod status;
 
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use balance::{Balancer, CallError, Caller, Classify, Failure, Target};
+use balance::{Balancer, CallError, Classify, Failure, Target};
 use discovery::Discovery;
+use futures_util::future::BoxFuture;
 use instance::Endpoint;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::sync::watch;
 use zk_core::{PathError, Zk, ZnodePath};
 
 pub use builder::{ClientBuilder, FollowError};
 pub use callee::Callee;
 pub use member::Member;
+pub use members::{MemberSet, MemberSource};
+pub use status::ClientStatus;
 
-use feed::feed;
+use config::Config;
+use shared::Shared;
 
 /// Follows one service, and calls its instances. Cheap to clone; clones share everything.
 ///
-/// `Drop` of the last clone stops following, and ends the trials beside calls. [`shutdown`](Self::shutdown) waits for that.
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let server = zk_embedded::Server::start().await?;
+/// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let zk = zk_roster::connect(&server.connect_string())?;
+/// # let service = zk_roster::Service::new(&zk, "/services/web").serve_on(&listener)?;
+/// use zk_roster::Client;
+///
+/// let web = Client::follow(&zk, "/services/web").await?;
+/// let stream = web.call(async |callee| zk_roster::dial(&callee).await).await?;
+/// println!("connected to {}: {}", stream.peer_addr()?, web.status());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A call chooses an instance, and goes on at another one when that fails, within a deadline and a budget of retries
+/// ([`Caller`](balance::Caller) has the rules; the [builder](Self::builder) sets them). What may have had an effect is repeated by
+/// [`call_idempotent`](Self::call_idempotent) only. While nobody is known, calls wait within their time. Without ZooKeeper, they
+/// go by the last known set.
+///
+/// `Drop` of the last clone stops following, ends the trials beside calls, and leaves what was not [saved](ClientBuilder::saved_at) in
+/// the last seconds unsaved. [`shutdown`](Self::shutdown) waits for the end, and saves.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
-}
-
-struct Shared {
-    discovery: Discovery,
-    balancer: Balancer<Endpoint, Member>,
-    caller: Caller<Endpoint, Member>,
-    /// Ends with the client.
-    _feed: AbortOnDropHandle<()>,
 }
 
 impl Client {
@@ -69,19 +91,11 @@ impl Client {
         Ok(ClientBuilder::new(zk, root.try_into().map_err(Into::into)?))
     }
 
-    fn start(builder: ClientBuilder) -> Self {
-        let discovery = builder.start_discovery();
-        let balancer = Balancer::new(builder.balancer);
-        let caller = Caller::new(balancer.reader(), builder.call);
-        let feeding = {
-            let (balancer, discovery) = (balancer.clone(), discovery.clone());
-            async move { feed(&balancer, &discovery).await }
-        };
-        let feed = AbortOnDropHandle::new(tokio::spawn(feeding));
-        Self { shared: Arc::new(Shared { discovery, balancer, caller, _feed: feed }) }
+    fn start(zk: &Zk, config: Config) -> Self {
+        Self { shared: Arc::new(Shared::start(zk, config)) }
     }
 
-    /// Calls an instance, and others if that fails, until one answers: [`Caller::call`]. What may have had an effect is not
+    /// Calls an instance, and others if that fails, until one answers: [`Caller::call`](balance::Caller::call). What may have had an effect is not
     /// repeated.
     ///
     /// A held instance that refuses the connection is believed gone at once.
@@ -90,7 +104,7 @@ impl Client {
     /// [`CallError`], which says why, and what was tried.
     ///
     /// # Cancel safety
-    /// As [`Caller::call`].
+    /// As [`Caller::call`](balance::Caller::call).
     pub async fn call<T, E, F, Fut>(&self, mut op: F) -> Result<T, CallError<Endpoint, E>>
     where
         E: Classify,
@@ -99,8 +113,7 @@ impl Client {
     {
         let discovery = &self.shared.discovery;
         let attempt = |target: Target<Endpoint, Member>| {
-            let endpoint = target.key().clone();
-            reporting(discovery.clone(), endpoint, op(Callee::new(target)))
+            reporting(discovery.clone(), target.key().clone(), op(Callee::new(target)))
         };
         Ok(self.shared.caller.call(attempt).await?.value)
     }
@@ -118,13 +131,12 @@ impl Client {
     {
         let discovery = &self.shared.discovery;
         let attempt = |target: Target<Endpoint, Member>| {
-            let endpoint = target.key().clone();
-            reporting(discovery.clone(), endpoint, op(Callee::new(target)))
+            reporting(discovery.clone(), target.key().clone(), op(Callee::new(target)))
         };
         Ok(self.shared.caller.call_for(key, attempt).await?.value)
     }
 
-    /// As [`call`](Self::call), for an operation that may be repeated whatever came of it: [`Caller::call_idempotent`].
+    /// As [`call`](Self::call), for an operation that may be repeated whatever came of it: [`Caller::call_idempotent`](balance::Caller::call_idempotent).
     ///
     /// # Errors
     /// As [`call`](Self::call).
@@ -135,7 +147,7 @@ impl Client {
         F: Fn(Callee) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Ok(self.shared.caller.call_idempotent(self.attempt(op)).await?.value)
+        Ok(self.shared.caller.call_idempotent(self.repeatable(op)).await?.value)
     }
 
     /// As [`call_idempotent`](Self::call_idempotent), for a call that belongs to `key`.
@@ -154,16 +166,13 @@ impl Client {
         F: Fn(Callee) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Ok(self.shared.caller.call_idempotent_for(key, self.attempt(op)).await?.value)
+        Ok(self.shared.caller.call_idempotent_for(key, self.repeatable(op)).await?.value)
     }
 
-    fn attempt<T, E, F, Fut>(
+    fn repeatable<T, E, F, Fut>(
         &self,
         op: F,
-    ) -> impl Fn(Target<Endpoint, Member>) -> futures_util::future::BoxFuture<'static, Result<T, E>>
-    + Clone
-    + Send
-    + 'static
+    ) -> impl Fn(Target<Endpoint, Member>) -> BoxFuture<'static, Result<T, E>> + Clone + Send + 'static
     where
         E: Classify + 'static,
         T: 'static,
@@ -171,10 +180,7 @@ impl Client {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
         let discovery = self.shared.discovery.clone();
-        move |target| {
-            let endpoint = target.key().clone();
-            Box::pin(reporting(discovery.clone(), endpoint, op(Callee::new(target))))
-        }
+        move |target| Box::pin(reporting(discovery.clone(), target.key().clone(), op(Callee::new(target))))
     }
 
     /// Returns what follows the service: views, changes, `ready`.
@@ -189,13 +195,51 @@ impl Client {
         &self.shared.balancer
     }
 
-    /// Stops following, for all clones, and waits until everything has ended. Calls go on among the last known instances.
+    /// Returns the set that calls go to, now and whenever it changes: for what is kept for each endpoint, such as connections.
+    /// The sender goes when following ends; the last set stays.
+    ///
+    /// An endpoint that is not in the set is given to no new call. A call that was given it a moment before may still connect to
+    /// it: who keeps connections asks [`is_member`](Self::is_member) again *after* putting one away.
+    #[must_use]
+    pub fn members(&self) -> watch::Receiver<Arc<MemberSet>> {
+        self.shared.members.clone()
+    }
+
+    /// Returns whether new calls may go to an endpoint: [`MemberSet::contains`] of the current set.
+    #[must_use]
+    pub fn is_member(&self, endpoint: &Endpoint) -> bool {
+        self.shared.members.borrow().contains(endpoint)
+    }
+
+    /// Returns whether calls go by a saved list: ZooKeeper has not listed the service since the start
+    /// ([`ClientBuilder::saved_at`]).
+    #[must_use]
+    pub fn is_saved(&self) -> bool {
+        matches!(self.shared.members.borrow().source(), MemberSource::Saved { .. })
+    }
+
+    /// Returns how the client stands, for logs and people: it takes a moment for each member.
+    #[must_use]
+    pub fn status(&self) -> ClientStatus {
+        self.shared.status()
+    }
+
+    /// Waits until following has ended: by [`shutdown`](Self::shutdown), with the link, or with a panic of a
+    /// [`Format`](instance::Format). The [last view](Discovery::view) says why.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn ended(&self) {
+        self.shared.ended().await;
+    }
+
+    /// Stops following, for all clones, and waits until everything has ended; 2 s at most for a list that is being saved. Calls
+    /// go on among the last known instances.
     ///
     /// # Cancel safety
     /// It ends though the future is dropped, but later.
     pub async fn shutdown(&self) {
-        self.shared.caller.shutdown().await;
-        self.shared.discovery.clone().shutdown().await;
+        self.shared.shutdown().await;
     }
 }
 
@@ -216,6 +260,6 @@ async fn reporting<T, E: Classify>(
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("discovery", &self.shared.discovery).finish_non_exhaustive()
+        f.debug_struct("Client").field("status", &self.status().to_string()).finish_non_exhaustive()
     }
 }

@@ -17,9 +17,12 @@ mod advertise;
 mod axum;
 mod client;
 mod connect;
+mod dial;
 mod health;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
+mod resolver;
+mod saved;
 mod service;
 #[cfg(feature = "tonic")]
 pub mod tonic;
@@ -27,9 +30,11 @@ pub mod tonic;
 pub mod tower;
 
 pub use advertise::{Advertise, AdvertiseError, AdvertiseSyntaxError, Network, NetworkError};
-pub use client::{Callee, Client, ClientBuilder, FollowError, Member};
+pub use client::{Callee, Client, ClientBuilder, ClientStatus, FollowError, Member, MemberSet, MemberSource};
 pub use connect::{ConnectStringError, connect};
+pub use dial::{DialError, dial, dial_endpoint};
 pub use health::{CheckAnswer, HealthCheck, ServiceHealth, WhenSick};
+pub use resolver::Resolver;
 pub use service::{
     InstanceStatus, LeaveError, Listening, Liveness, Readiness, RunningService, ServeError, Service,
     ServiceLeft, ServiceNotRegistered, ServiceRecord, ServiceStage, ServiceStatus, ServiceUpdateError,

@@ -39,6 +39,7 @@ pub use error::HttpError;
 /// The request as it is, but for the host and the port of its URL: those of the chosen instance take their place. The header `Host`
 /// follows the URL, unless the request has one; servers that tell services apart by it need that. With `https` the certificate
 /// of the instance must be valid for the host under which it is registered, be that a name or an address.
+/// reqwest follows redirects by itself, to wherever they lead; with `redirect(Policy::none())` they are answers.
 ///
 /// # What is repeated
 /// GET, HEAD, OPTIONS, TRACE, PUT and DELETE are idempotent (RFC 9110, section 9.2.2): they are repeated at other instances whatever

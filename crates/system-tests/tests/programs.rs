@@ -79,6 +79,36 @@ async fn a_running_client_asks_a_new_server_as_soon_as_it_is_listed() {
     assert!(after < PROPAGATION, "the new server was first asked {after:?} after it was listed");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_starts_by_the_list_that_it_saved_while_zookeeper_is_down() {
+    let Some(_) = test_zookeeper::require() else { return };
+    let (mut zk, bed) = bed().await;
+    let port = free_port();
+    let _server = bed.server(&[port]);
+    bed.registered(&[port]).await;
+    let saved = bed.folder().join("daytime.saved");
+    let ask = |wait: &'static str| {
+        let saved = saved.to_str().unwrap();
+        bed.client(&["--rounds", "3", "--interval", "10ms", "--wait", wait, "--saved", saved])
+    };
+    let exit = ended(ask("60s")).await;
+    assert_eq!((exit.code, exit.out.len()), (Some(0), 3), "{}", exit.err);
+    assert!(!exit.err.contains("using the saved list"), "{}", exit.err);
+
+    zk.kill().await;
+    let exit = ended(ask("60s")).await;
+    assert_eq!((exit.code, exit.out.len()), (Some(0), 3), "{}", exit.err);
+    assert!(exit.err.contains("using the saved list: 1 member, saved "), "{}", exit.err);
+    std::fs::write(&saved, "something else").unwrap();
+    let exit = ended(ask("2s")).await;
+    assert_eq!((exit.code, exit.out.len()), (Some(1), 0), "{}", exit.err);
+    assert!(exit.err.contains("the saved list is not used"), "{}", exit.err);
+
+    zk.start_again().await.unwrap();
+    let exit = ended(ask("60s")).await;
+    assert_eq!((exit.code, exit.out.len()), (Some(0), 3), "{}", exit.err);
+}
+
 /// The tutorial's client sends `timestamp` first, and lost three answers of four to connection resets.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_callers_that_send_something_first_get_whole_lines() {

@@ -4,18 +4,17 @@ use daytime_config::ClientSettings;
 use instance::{Endpoint, Format, Plain};
 use tokio::time::timeout;
 use zk_core::{Connection, ZnodePath};
+use zk_roster::DialError;
 
 use super::cause::Cause;
 use super::report::{Begun, Step};
 use crate::connect::{self, AttemptError};
-use crate::resolver::Resolver;
 
 /// What is needed to call instances.
 #[derive(Debug)]
 pub(super) struct Caller<'a> {
     pub(super) connection: &'a Connection,
     pub(super) root: &'a ZnodePath,
-    pub(super) resolver: Resolver,
     pub(super) settings: &'a ClientSettings,
 }
 
@@ -25,7 +24,7 @@ impl Caller<'_> {
         let is_draining = self.is_draining(&name).await;
         let begun = Begun::new("call", &endpoint);
         let limit = self.settings.attempt_timeout;
-        let call = connect::request(&self.resolver, &endpoint, self.settings.connect_timeout);
+        let call = connect::request(&endpoint, self.settings.connect_timeout);
         match timeout(limit, call).await {
             Ok(Ok(line)) => begun.fine(match is_draining {
                 true => format!("answers {line:?}; it is draining: who reads its record calls another one"),
@@ -62,14 +61,14 @@ fn hint(error: &AttemptError, endpoint: &Endpoint) -> String {
         format!("is {endpoint} the address that this machine should call? See --advertise of daytime-server")
     };
     match error {
-        AttemptError::Resolve(_) => {
+        AttemptError::Dial(DialError::Resolve(_)) => {
             format!("this machine does not know {}: check its name service; {}", endpoint.host(), address())
         }
-        AttemptError::Connect(error) => match Cause::of(error).hint(endpoint) {
+        AttemptError::Dial(DialError::Connect(error)) => match Cause::of(error).hint(endpoint) {
             Some(hint) => format!("{hint}; {}", address()),
             None => address(),
         },
-        AttemptError::ConnectTimeout(_) => format!("no response from {endpoint}; {}", address()),
+        AttemptError::Dial(_) => format!("no response from {endpoint}; {}", address()),
         AttemptError::Read(_) => {
             format!("{endpoint} accepts connections and closes them: see the log of the program there")
         }

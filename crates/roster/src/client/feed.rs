@@ -1,24 +1,54 @@
 //! Passes what discovery finds on to the balancer, change by change.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use balance::{Balancer, EntryChange};
 use discovery::{Discovery, Snapshot, View, diff};
+use futures_util::FutureExt;
 use instance::{Endpoint, Instance};
+use tokio::sync::watch;
+use tracing::info;
 
 use super::member::Member;
+use super::members::{MemberSet, MemberSource};
+use crate::saved::SavedList;
 
-/// Passes every new set of instances to the balancer. Ends when following does.
-pub(super) async fn feed(balancer: &Balancer<Endpoint, Member>, discovery: &Discovery) {
+/// Passes the saved list on, if there is one before ZooKeeper lists the service, and then every new set of instances. Ends when
+/// following does.
+pub(super) async fn feed(
+    balancer: &Balancer<Endpoint, Member>,
+    discovery: &Discovery,
+    saved: impl Future<Output = Option<SavedList>>,
+    members: watch::Sender<Arc<MemberSet>>,
+) {
     let mut views = discovery.views();
     let mut fed = Fed::default();
+    let mut saved = pin!(saved.fuse());
     loop {
         let view = views.borrow_and_update().clone();
+        let was_saved = matches!(fed.members.source(), MemberSource::Saved { .. });
         if let Some(changes) = fed.changes(&view) {
+            if was_saved {
+                let instances = fed.members.len();
+                info!(
+                    instances,
+                    "roster: ZooKeeper has listed the service, the saved list is not used any more"
+                );
+            }
             balancer.apply(changes);
+            // Afterwards: who learns here that an endpoint has gone is not given it again.
+            members.send_if_modified(|members| fed.publish(members));
         }
-        if views.changed().await.is_err() {
-            return;
+        tokio::select! {
+            biased;
+            changed = views.changed() => if changed.is_err() {
+                return;
+            },
+            Some(list) = &mut saved, if fed.is_new() => {
+                balancer.apply(fed.saved(list));
+                members.send_if_modified(|members| fed.publish(members));
+            }
         }
     }
 }
@@ -26,29 +56,49 @@ pub(super) async fn feed(balancer: &Balancer<Endpoint, Member>, discovery: &Disc
 /// What the balancer has been told.
 #[derive(Debug, Default)]
 struct Fed {
+    members: MemberSet,
     snapshot: Option<Arc<Snapshot>>,
     /// Sorted.
     held: Vec<Endpoint>,
 }
 
 impl Fed {
+    /// Whether nothing has been told.
+    fn is_new(&self) -> bool {
+        self.members.source() == MemberSource::NotSynced
+    }
+
+    /// The changes that lead to the saved list. It comes before any view, or not at all.
+    fn saved(&mut self, list: SavedList) -> Vec<EntryChange<Endpoint, Member>> {
+        self.members = MemberSet::saved(Arc::new(list));
+        let member = |instance: &Arc<Instance>| {
+            EntryChange::Insert(instance.endpoint().clone(), Member::new(Arc::clone(instance), false))
+        };
+        self.members.instances().map(member).collect()
+    }
+
     /// The changes that lead to a view; `None` while nothing is known.
     fn changes(&mut self, view: &View) -> Option<Vec<EntryChange<Endpoint, Member>>> {
         let now = view.snapshot.as_ref()?;
-        let server = |instance: &Arc<Instance>| {
+        let member = |instance: &Arc<Instance>| {
             let endpoint = instance.endpoint().clone();
             let is_held = view.is_held(&endpoint);
             EntryChange::Insert(endpoint, Member::new(Arc::clone(instance), is_held))
         };
         let mut changes = Vec::new();
         match &self.snapshot {
-            None => changes.extend(now.instances().map(server)),
+            None => {
+                let saved = self.members.instances().map(|instance| instance.endpoint());
+                let gone = saved.filter(|endpoint| now.get(endpoint).is_none());
+                changes.extend(gone.cloned().map(EntryChange::Remove));
+                changes.extend(now.instances().map(member));
+            }
             Some(before) if Arc::ptr_eq(before, now) => {}
             Some(before) => {
                 for change in diff(before, now) {
                     match change {
                         discovery::Change::Added(instance)
-                        | discovery::Change::Updated { new: instance, .. } => changes.push(server(&instance)),
+                        | discovery::Change::Updated { new: instance, .. } => changes.push(member(&instance)),
                         discovery::Change::Removed(instance) => {
                             changes.push(EntryChange::Remove(instance.endpoint().clone()));
                         }
@@ -61,16 +111,26 @@ impl Fed {
         let was_held = |endpoint: &Endpoint| self.held.binary_search(endpoint).is_ok();
         let differs = |endpoint: &&Endpoint| was_held(endpoint) != view.is_held(endpoint);
         let both = self.held.iter().chain(view.held_endpoints());
-        changes.extend(both.filter(differs).filter_map(|endpoint| now.get(endpoint)).map(server));
+        changes.extend(both.filter(differs).filter_map(|endpoint| now.get(endpoint)).map(member));
+        self.members = MemberSet::listed(Arc::clone(now));
         (self.snapshot, self.held) = (Some(Arc::clone(now)), view.held_endpoints().to_vec());
         Some(changes)
+    }
+
+    /// Makes `members` what was told. Returns whether it was not.
+    fn publish(&self, members: &mut Arc<MemberSet>) -> bool {
+        let differs = **members != self.members;
+        if differs {
+            *members = Arc::new(self.members.clone());
+        }
+        differs
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use balance::{BalancerConfig, EndpointInfo};
     use discovery::Records;
@@ -127,6 +187,12 @@ mod tests {
         /// Passes a view on; returns how many changes that took.
         fn tell(&mut self, view: &View) -> Option<usize> {
             let changes = self.fed.changes(view)?;
+            let count = changes.len();
+            self.apply(changes);
+            Some(count)
+        }
+
+        fn apply(&mut self, changes: Vec<EntryChange<Endpoint, Member>>) {
             for change in &changes {
                 match change {
                     EntryChange::Insert(endpoint, member) => {
@@ -138,14 +204,15 @@ mod tests {
                     }
                 }
             }
-            let count = changes.len();
             self.balancer.apply(changes);
-            Some(count)
         }
 
         fn assert_shows(&self, view: &View, what: &str) {
             let wanted = shown(view);
             assert_eq!(self.servers, wanted, "{what}");
+            let members = &self.fed.members;
+            assert!(members.instances().eq(wanted.values().map(|(instance, _)| instance)), "{what}");
+            assert!(wanted.keys().all(|endpoint| members.contains(endpoint)), "{what}");
             let mut status: Vec<_> =
                 self.balancer.status().into_iter().map(|one| (one.key, one.weight)).collect();
             status.sort();
@@ -202,6 +269,56 @@ mod tests {
         }
         println!("held {held}, holds ended {ended}, draining {draining}");
         assert!(held > 100 && ended > 10 && draining > 100);
+    }
+
+    /// What the first list of ZooKeeper makes of a saved one.
+    #[tokio::test(start_paused = true)]
+    async fn a_saved_list_is_used_until_the_first_list_of_zookeeper_also_if_that_is_empty() {
+        for registered in [&[2, 3][..], &[]] {
+            let ensemble = SimulatedEnsemble::new(7);
+            let (operator, discovery) = (ensemble.operator(), follow(&ensemble));
+            operator.create(ROOT, "").unwrap();
+            for port in registered {
+                operator.create_ephemeral(node(*port), record(7, false)).unwrap();
+            }
+            let mut told = Told::new();
+            let saved = [1, 2].map(|port| Instance::new(format!("127.0.0.1:{port}").parse().unwrap()));
+            let changes = told.fed.saved(SavedList::new(saved, SystemTime::UNIX_EPOCH));
+            assert_eq!(changes.len(), 2);
+            told.apply(changes);
+            let view = view_where(&discovery, |view| view.snapshot.is_some()).await;
+            assert_eq!(shown(&view).len(), registered.len());
+            told.tell(&view);
+            told.assert_shows(&view, "after the first list");
+            assert_eq!(told.fed.members.source(), MemberSource::ZooKeeper);
+            discovery.shutdown().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_saved_list_that_comes_after_the_first_list_of_zookeeper_is_not_used() {
+        let ensemble = SimulatedEnsemble::new(7);
+        let (operator, discovery) = (ensemble.operator(), follow(&ensemble));
+        operator.create_ephemeral(node(1), record(7, false)).unwrap();
+        let balancer = Balancer::new(BalancerConfig::default());
+        let (members_tx, mut members) = watch::channel(Arc::<MemberSet>::default());
+        let saved = async {
+            sleep(LONG).await;
+            let late = Instance::new("127.0.0.1:9".parse().unwrap());
+            Some(SavedList::new([late], SystemTime::UNIX_EPOCH))
+        };
+        let check = async {
+            timeout(LONG / 2, members.wait_for(|members| members.len() == 1))
+                .await
+                .expect("in time")
+                .unwrap();
+            sleep(2 * LONG).await;
+            discovery.clone().shutdown().await;
+        };
+        tokio::join!(feed(&balancer, &discovery, saved, members_tx), check);
+        let known = members.borrow().clone();
+        assert_eq!((known.source(), known.len()), (MemberSource::ZooKeeper, 1));
+        assert_eq!(balancer.status().len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
@@ -267,7 +384,10 @@ mod tests {
             view_where(&discovery, |view| shown(view).len() == 1).await;
             discovery.clone().shutdown().await;
         };
-        timeout(LONG, async { tokio::join!(feed(&balancer, &discovery), feeding) }).await.expect("an end");
+        let (members_tx, members) = watch::channel(Arc::default());
+        let feed = feed(&balancer, &discovery, std::future::ready(None), members_tx);
+        timeout(LONG, async { tokio::join!(feed, feeding) }).await.expect("an end");
         assert_eq!(balancer.status().len(), 1);
+        assert_eq!((members.borrow().len(), members.has_changed().is_err()), (1, true));
     }
 }

@@ -21,19 +21,18 @@ const SHOWN: usize = 4;
 /// /services/web: draining, sick: the database is away; 10.0.0.7:80 registered
 /// ```
 ///
-/// With the feature `serde` it serializes, each status as the text that it shows.
+/// With the feature `serde` it serializes; stage and health as the text that they show.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ServiceStatus {
     /// The znode whose children are the instances of the service.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "shown::text"))]
     pub service: ZnodePath,
     /// How far the service is in its life.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "shown::text"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "shown"))]
     pub stage: ServiceStage,
     /// The verdict of its check.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "shown::text"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "shown"))]
     pub health: ServiceHealth,
     /// Whether its records say that it is draining.
     pub draining: bool,
@@ -57,7 +56,6 @@ pub struct InstanceStatus {
     /// Why that was not found the last time; the last one stays.
     pub address_trouble: Option<String>,
     /// Where its registration stands; `None` where none is wanted, as of a sick service that has left.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "shown::optional"))]
     pub registration: Option<RegistrationStatus>,
     /// Why it cannot be registered at all.
     pub refused: Option<String>,
@@ -167,7 +165,9 @@ impl fmt::Display for InstanceStatus {
         write!(f, "{endpoint} ")?;
         match (&self.refused, &self.registration) {
             (Some(why), _) => write!(f, "cannot be registered: {why}")?,
-            (None, Some(registration)) => f.write_str(&described(registration))?,
+            // Its session and its czxid are for machines.
+            (None, Some(RegistrationStatus::Registered { .. })) => f.write_str("registered")?,
+            (None, Some(registration)) => write!(f, "{registration}")?,
             (None, None) => f.write_str("not registered")?,
         }
         self.former.iter().try_for_each(|former| write!(f, " (formerly {former})"))
@@ -187,37 +187,10 @@ impl fmt::Display for ServiceStage {
     }
 }
 
-fn described(status: &RegistrationStatus) -> String {
-    match status {
-        RegistrationStatus::Pending { trouble: None } => "pending".into(),
-        RegistrationStatus::Pending { trouble: Some(trouble) } => format!("pending: {trouble}"),
-        RegistrationStatus::Registered { .. } => "registered".into(),
-        RegistrationStatus::Unconfirmed => "unconfirmed".into(),
-        RegistrationStatus::Conflict(holder) => format!("in conflict with {holder}"),
-        RegistrationStatus::Deregistered => "deregistered".into(),
-        RegistrationStatus::Abandoned => "abandoned".into(),
-        other => format!("{other:?}"),
-    }
-}
-
 #[cfg(feature = "serde")]
-mod shown {
-    use std::fmt::Display;
-
-    use registry::RegistrationStatus;
-    use serde::Serializer;
-
-    pub(super) fn text<S: Serializer>(value: &impl Display, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(value)
-    }
-
-    pub(super) fn optional<S: Serializer>(
-        status: &Option<RegistrationStatus>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        match status {
-            Some(status) => to.serialize_some(&super::described(status)),
-            None => to.serialize_none(),
-        }
-    }
+fn shown<S: serde::Serializer>(value: &impl fmt::Display, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
 }
+
+#[cfg(test)]
+mod tests;

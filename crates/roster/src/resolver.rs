@@ -1,25 +1,40 @@
-//! Resolves the names of servers, with few threads however many names have no answer.
+//! Resolves the names of hosts, with few threads however many names have no answer.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// How many names are looked up at one time. Where a name service is silent, each look-up keeps a thread for half a minute,
-/// whoever still waits for it. The runtime has 512 threads for them, and the link to ZooKeeper needs some.
+/// whoever still waits for it. A runtime has 512 threads for them, and the link to ZooKeeper needs some.
 const MAX_LOOK_UPS: usize = 256;
 
 type Found = Result<Arc<[SocketAddr]>, Arc<io::Error>>;
 
 type LookUp = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// Looks names up, each once at a time: who asks for a name that is being looked up waits for the same answer. Clones share
-/// everything.
+/// Looks names up by the resolver of the system, each once at a time: who asks for a name that is being looked up waits for the
+/// same answer. Clones share everything.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let resolver = zk_roster::Resolver::shared();
+/// let addresses = resolver.resolve("localhost").await?;
+/// assert!(addresses.iter().all(|address| address.ip().is_loopback()));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A look-up of the system cannot be stopped: it keeps a thread of the runtime (`spawn_blocking`) until it ends. A resolver makes 256 of them at a
+/// time at most, and one for each name, so that names without an answer do not use up the threads. Nothing is remembered: the
+/// system has caches.
 #[derive(Clone)]
-pub(crate) struct Resolver {
+pub struct Resolver {
     shared: Arc<Shared>,
 }
 
@@ -43,9 +58,12 @@ struct Entry {
 }
 
 impl Resolver {
-    /// Asks the system.
-    pub(crate) fn of_system() -> Self {
-        Self::new(|name| Ok((name, 0).to_socket_addrs()?.collect()))
+    /// Returns the resolver of this process: the threads that it spares are those of all.
+    #[must_use]
+    pub fn shared() -> Self {
+        static SHARED: LazyLock<Resolver> =
+            LazyLock::new(|| Resolver::new(|name| Ok((name, 0).to_socket_addrs()?.collect())));
+        SHARED.clone()
     }
 
     fn new(look_up: impl Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static) -> Self {
@@ -56,10 +74,16 @@ impl Resolver {
 
     /// Returns the addresses of a name, with port 0: at least one. Waits for as long as the system does; callers limit that.
     ///
+    /// # Errors
+    /// That of the system, or that the name has no address.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    ///
     /// # Cancel safety
     /// Safe. A look-up that has begun goes on, for others who ask.
-    pub(crate) async fn resolve(&self, name: &str) -> io::Result<Arc<[SocketAddr]>> {
-        let under_way = self.shared.under_way().get(name).cloned();
+    pub async fn resolve(&self, name: &str) -> io::Result<Arc<[SocketAddr]>> {
+        let under_way = self.shared.under_way.lock().get(name).cloned();
         let mut answer = match under_way {
             Some(answer) => answer,
             None => {
@@ -79,7 +103,7 @@ impl Resolver {
 
     /// Begins a look-up, unless another task was quicker.
     fn begin(&self, name: &str, permit: OwnedSemaphorePermit) -> watch::Receiver<Option<Found>> {
-        let mut under_way = self.shared.under_way();
+        let mut under_way = self.shared.under_way.lock();
         if let Some(answer) = under_way.get(name) {
             return answer.clone();
         }
@@ -90,13 +114,6 @@ impl Resolver {
         let running = Running { entry, report, permit };
         tokio::task::spawn_blocking(move || running.run());
         answer
-    }
-}
-
-impl Shared {
-    fn under_way(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<Option<Found>>>> {
-        // A map is whole after every one of its methods.
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -112,7 +129,7 @@ impl Running {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.shared.under_way().remove(&self.name);
+        self.shared.under_way.lock().remove(&self.name);
     }
 }
 
@@ -147,7 +164,7 @@ mod tests {
         let resolver = Resolver::new(move |name| {
             count.fetch_add(1, Ordering::SeqCst);
             if name.starts_with("silent") {
-                let _ = until.lock().unwrap().recv();
+                let _ = until.lock().recv();
                 return Err(io::ErrorKind::TimedOut.into());
             }
             Ok(vec![HERE])
@@ -204,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_system_knows_itself() {
-        let found = timeout(SOON, Resolver::of_system().resolve("localhost")).await.unwrap().unwrap();
+        let found = timeout(SOON, Resolver::shared().resolve("localhost")).await.unwrap().unwrap();
         assert!(found.iter().all(|address| address.ip().is_loopback()), "{found:?}");
     }
 }

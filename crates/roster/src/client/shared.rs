@@ -1,0 +1,85 @@
+//! What all clones of a client share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use balance::{Balancer, Caller};
+use discovery::Discovery;
+use instance::Endpoint;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use zk_core::{Sources, States, Zk};
+
+use super::config::Config;
+use super::feed::feed;
+use super::member::Member;
+use super::members::MemberSet;
+use super::status::ClientStatus;
+use crate::saved;
+
+/// How long the end of a client waits for a list that is being written: a disk that does not answer must not keep it.
+const LAST_WRITE: Duration = Duration::from_secs(2);
+
+/// What all clones of a client share.
+pub(super) struct Shared {
+    pub(super) discovery: Discovery,
+    pub(super) balancer: Balancer<Endpoint, Member>,
+    pub(super) caller: Caller<Endpoint, Member>,
+    pub(super) members: watch::Receiver<Arc<MemberSet>>,
+    // Neither keeps the link alive.
+    states: States,
+    sources: Sources,
+    tasks: TaskTracker,
+    /// They end with following, or with this.
+    _running: Vec<AbortOnDropHandle<()>>,
+}
+
+impl Shared {
+    /// Starts to follow and to pass on.
+    pub(super) fn start(zk: &Zk, config: Config) -> Self {
+        let discovery = Discovery::start(zk, config.discovery);
+        let balancer = Balancer::new(config.balancer);
+        let caller = Caller::new(balancer.reader(), config.call);
+        let (members_tx, members) = watch::channel(Arc::default());
+        let sources = zk.sources().clone();
+
+        let tasks = TaskTracker::new();
+        let mut running = Vec::new();
+        {
+            let (balancer, discovery) = (balancer.clone(), discovery.clone());
+            let (place, sources) = (config.saved.clone(), sources.clone());
+            running.push(tasks.spawn(async move {
+                let saved = async { saved::load(place?, sources).await };
+                feed(&balancer, &discovery, saved, members_tx).await;
+            }));
+        }
+        if let Some(place) = config.saved {
+            let (discovery, sources) = (discovery.clone(), sources.clone());
+            running.push(tasks.spawn(async move { saved::keep(place, &discovery, &sources).await }));
+        }
+        tasks.close();
+        let running = running.into_iter().map(AbortOnDropHandle::new).collect();
+        Self { discovery, balancer, caller, members, states: zk.states(), sources, tasks, _running: running }
+    }
+
+    pub(super) fn status(&self) -> ClientStatus {
+        let members = self.members.borrow().clone();
+        let (view, state) = (self.discovery.view(), self.states.clone().latest());
+        ClientStatus::new(&members, &view, &state, self.balancer.status(), self.sources.wall_clock())
+    }
+
+    /// Resolves when following has ended.
+    pub(super) async fn ended(&self) {
+        let mut members = self.members.clone();
+        while members.changed().await.is_ok() {}
+    }
+
+    pub(super) async fn shutdown(&self) {
+        self.caller.shutdown().await;
+        self.discovery.clone().shutdown().await;
+        if timeout(LAST_WRITE, self.tasks.wait()).await.is_err() {
+            tracing::warn!("roster: the list is not saved within {LAST_WRITE:?}");
+        }
+    }
+}
