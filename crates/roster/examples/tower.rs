@@ -1,22 +1,43 @@
-//! Calls a service through tower: `cargo run -p zk-roster --example tower --features tower`.
+//! tower: any protocol, as a stack of layers, past one instance that leaves and one that is killed.
 //!
-//! It starts a ZooKeeper and three servers in its own process, registers them, and stops one of them between the calls.
+//! Its last line is `30 of 30 answered`.
 
+use std::future::ready;
 use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tower::{Service as _, ServiceBuilder, service_fn};
+use tokio::task::JoinHandle;
+use tower::{Layer, Service as _, service_fn};
 use zk_roster::tower::{BalancedLayer, Cloned};
-use zk_roster::{Callee, Client, Service};
+use zk_roster::{Callee, Client, RunningService, Service, Zk};
 
-/// Answers every connection with a line.
-async fn serve(listener: TcpListener) -> io::Result<()> {
-    loop {
-        let (mut socket, _) = listener.accept().await?;
-        socket.write_all(format!("hello from {}", listener.local_addr()?).as_bytes()).await?;
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // In place of an ensemble.
+    let zookeeper = zk_embedded::Server::start().await?;
+    let zk = zk_roster::connect(&zookeeper.connect_string())?;
+    let servers = [serve(&zk, "a").await?, serve(&zk, "b").await?, serve(&zk, "c").await?];
+    let client = Client::follow(&zk, "/services/web").await?;
+    // Makes a connection to an instance: itself a service. This one connects anew for each request.
+    let connection = |callee: Callee| service_fn(move |()| ask(callee.clone()));
+    let connect = service_fn(move |callee| ready(Ok::<_, io::Error>(connection(callee))));
+    let mut web = BalancedLayer::new(&client).idempotent(true).layer(connect).repeating(Cloned);
+    let mut answered = 0;
+    for n in 0..30 {
+        match n {
+            // One leaves as it should, and another one is gone from one moment to the next.
+            10 => servers[0].0.leave().await?,
+            20 => servers[1].1.abort(),
+            _ => {}
+        }
+        println!("{}", web.call(()).await?);
+        answered += 1;
     }
+    zk.close(Duration::from_secs(1)).await?;
+    println!("{answered} of 30 answered");
+    Ok(())
 }
 
 async fn ask(callee: Callee) -> io::Result<String> {
@@ -25,32 +46,15 @@ async fn ask(callee: Callee) -> io::Result<String> {
     Ok(answer)
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let zookeeper = zk_embedded::Server::start().await?;
-    let zk = zk_roster::connect(&zookeeper.connect_string())?;
-    let mut servers = Vec::new();
-    for _ in 0..3 {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let service = Service::new(&zk, "/services/web").serve_on(&listener)?;
-        service.registered().await?;
-        servers.push((service, tokio::spawn(serve(listener))));
-    }
+async fn serve(zk: &Zk, name: &'static str) -> io::Result<(RunningService, JoinHandle<io::Result<()>>)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let service = Service::new(zk, "/services/web").serve_on(&listener).map_err(io::Error::other)?;
+    service.registered().await.map_err(io::Error::other)?;
+    Ok((service, tokio::spawn(answer(listener, name))))
+}
 
-    let client = Client::follow(&zk, "/services/web").await?;
-    // A connection is a service: here, one that connects anew for each request.
-    let connect = service_fn(async |callee: Callee| {
-        Ok::<_, io::Error>(service_fn(move |_question: &'static str| ask(callee.clone())))
-    });
-    let layer = BalancedLayer::new(&client).idempotent(true);
-    let mut web = ServiceBuilder::new().layer(layer).service(connect).repeating(Cloned);
-    for number in 0..6 {
-        if number == 3 {
-            println!("one of the servers is killed");
-            servers[0].1.abort();
-        }
-        println!("{}", web.call("hello?").await?);
+async fn answer(listener: TcpListener, name: &str) -> io::Result<()> {
+    loop {
+        listener.accept().await?.0.write_all(name.as_bytes()).await?;
     }
-    zk.close(Duration::from_secs(5)).await?;
-    Ok(())
 }

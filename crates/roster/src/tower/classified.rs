@@ -14,18 +14,18 @@ use super::causes::io_error;
 /// had an effect.
 ///
 /// ```
-/// # fn example<S: tower::Service<u8, Error: Into<tower::BoxError>>>(connection: S) {
+/// # fn example<S: tower::Service<u8, Error = tower::BoxError>>(connection: S) {
 /// use tower::ServiceBuilder;
 /// use zk_roster::tower::Classified;
 ///
-/// let connection = ServiceBuilder::new().map_err(Classified::new).service(connection);
+/// let connection = ServiceBuilder::new().map_err(Classified::new::<tower::BoxError>).service(connection);
 /// # }
 /// ```
 pub struct Classified(BoxError);
 
 impl Classified {
     /// Classifies an error.
-    pub fn new(error: impl Into<BoxError>) -> Self {
+    pub fn new<E: Into<BoxError>>(error: E) -> Self {
         Self(error.into())
     }
 
