@@ -15,10 +15,16 @@ use super::damping::Damping;
 /// ```
 /// use std::time::Duration;
 /// use zk_roster::{HealthCheck, WhenSick};
-/// # async fn ping_the_database() -> Result<(), std::io::Error> { Ok(()) }
+/// # #[derive(Clone)] struct Pool;
+/// # impl Pool { async fn ping(&self) -> Result<(), std::io::Error> { Ok(()) } }
 ///
 /// // A check every five seconds. `bool` is an answer, and so is `Result<(), E>`, whose error is the reason in the status.
-/// let check = HealthCheck::every(Duration::from_secs(5), || async { ping_the_database().await })
+/// let pool = Pool;
+/// let ping = move || {
+///     let pool = pool.clone();
+///     async move { pool.ping().await }
+/// };
+/// let check = HealthCheck::every(Duration::from_secs(5), ping)
 ///     .timeout(Duration::from_millis(500))
 ///     .when_sick(WhenSick::Leave);
 ///

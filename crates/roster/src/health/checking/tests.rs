@@ -63,6 +63,28 @@ async fn a_check_that_hangs_is_aborted_and_counts_as_sick() {
     assert_eq!(Arc::strong_count(&seen), 2, "only the check itself is left, and it does not run");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_blocks_its_thread_counts_as_sick_until_it_ends() {
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let (held, made) = (parking_lot::Mutex::new(held), Arc::new(AtomicUsize::new(0)));
+    let count = made.clone();
+    let check = HealthCheck::every(Duration::from_millis(20), move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        // Until the other end is dropped.
+        let _ = held.lock().recv();
+        async { true }
+    });
+    let (mut verdicts, _task) = start(check.timeout(Duration::from_millis(50)).rise(1));
+    let mut until = async |wanted: fn(&ServiceHealth) -> bool| {
+        timeout(60 * SECOND, verdicts.wait_for(wanted)).await.expect("a verdict soon").unwrap().clone()
+    };
+    until(|verdict| matches!(verdict, ServiceHealth::Sick(_))).await;
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(made.load(Ordering::Relaxed), 1, "there is one check at a time");
+    drop(hold);
+    until(|verdict| *verdict == ServiceHealth::Healthy).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_check_that_panics_counts_as_sick_and_is_made_again() {
     let asked = AtomicUsize::new(0);
