@@ -67,6 +67,10 @@
 //! refused (a refusal proves that nothing listens there); if all were refused, the one whose ejection ends soonest. Such a pick
 //! is no trial: its failure does not extend the ejection, its success ends it.
 //!
+//! # Features
+//! Off by default: `serde` reads and writes [`Strategy`], [`BalancerConfig`] and [`CallConfig`]; `hyper`, `reqwest` and `tonic`
+//! tell what the errors of these clients mean for an endpoint and a retry.
+//!
 //! # Limits
 //! - Load, latency and health are what this balancer has seen. Nothing is shared with other processes.
 //! - Endpoints come back by calls or probes: without either, an ejected one stays out.

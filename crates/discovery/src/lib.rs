@@ -98,6 +98,10 @@
 //!   deadline of a request. It may exceed 1 MiB: servers limit requests (`jute.maxbuffer`), not replies.
 //! * No bound on the size of a reply: a znode may have 1 MiB, and a record's size is a guess until it was read,
 //!   at first 4 KiB. Of data above 64 KiB only the length is looked at.
+//!
+//! # Features
+//! With the cargo feature `serde`, off by default, [`DiscoveryConfig`] is read and written, and [`View`] and [`Snapshot`] are
+//! written.
 
 mod change;
 mod config;

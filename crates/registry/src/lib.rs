@@ -68,6 +68,10 @@
 //! * The audit, not a watch, finds data that was overwritten while the link was down, where the root watch confirms all
 //!   registrations without a read; and changes of a znode whose ACL was changed by hand so that we cannot read it.
 //!
+//! # Features
+//!
+//! With the cargo feature `serde`, off by default, [`RegistrarConfig`] is read and written, and [`RegistrationStatus`] written.
+//!
 //! # Costs
 //!
 //! Thousands of registrations share one watch, one `sync` for each connection and one audit of the list: see

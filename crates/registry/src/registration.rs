@@ -36,7 +36,7 @@ impl Registration {
         &self.path
     }
 
-    /// Returns the status at this moment.
+    /// Returns the status at this moment. What stands in the way of the link is no part of it: see [`check`](Self::check).
     pub fn status(&self) -> RegistrationStatus {
         self.status.borrow().clone()
     }
@@ -75,8 +75,22 @@ impl Registration {
         }
     }
 
-    /// Waits until the instance is registered, for some time, and says why it is not: no server reachable, a conflict, missing
-    /// rights. With zero it answers at once. The registration goes on in any case.
+    /// Returns whether the instance is registered at this moment, or why it is not: no server reachable, a conflict, missing
+    /// rights.
+    ///
+    /// # Errors
+    /// [`NotRegistered`] if it is not.
+    pub fn check(&self) -> Result<(), NotRegistered> {
+        if self.status.borrow().is_registered() { Ok(()) } else { Err(self.missing(Duration::ZERO)) }
+    }
+
+    fn missing(&self, waited: Duration) -> NotRegistered {
+        let (path, link) = (self.path.clone(), Box::new(self.shared.zk.state()));
+        NotRegistered { path, waited, status: self.status(), link }
+    }
+
+    /// Waits until the instance is registered, for some time, and says why it is not, as [`check`](Self::check) does. The
+    /// registration goes on in any case.
     ///
     /// # Errors
     /// [`NotRegistered`] if the instance is not registered after `timeout`, or is deregistered or abandoned before.
@@ -96,13 +110,12 @@ impl Registration {
         if let Ok(Ok(())) = tokio::time::timeout(timeout, done).await {
             return Ok(());
         }
-        let (path, link) = (self.path.clone(), Box::new(self.shared.zk.state()));
-        Err(NotRegistered { path, waited: started.elapsed().min(timeout), status: self.status(), link })
+        Err(self.missing(started.elapsed().min(timeout)))
     }
 
-    /// Changes the record in place: weight, tags, whether it is draining. Takes an instance, or a reference to one. Returns at once: the znode follows within two round
-    /// trips while the link is up, and every later registration in another session has the new record. Of updates that come
-    /// faster, the latest is written. [`updated`](Self::updated) waits for it.
+    /// Changes the record in place: weight, tags, whether it is draining. Takes an instance, or a reference
+    /// to one. Returns at once: the znode follows within two round trips while the link is up, and every later registration in
+    /// another session has the new record. Of updates that come faster, the latest is written. [`updated`](Self::updated) waits for it.
     ///
     /// # Errors
     /// [`RegisterError`], if the instance cannot be written, has another endpoint, or was deregistered.

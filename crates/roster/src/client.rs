@@ -26,7 +26,6 @@ pub use member::Member;
 pub use members::{MemberSet, MemberSource};
 pub use status::ClientStatus;
 
-use config::Config;
 use shared::Shared;
 
 /// Follows one service, and calls its instances. Cheap to clone; clones share everything.
@@ -60,17 +59,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// Follows the service whose instances are the children of `root`, with the defaults of everything, and waits for the first
-    /// list.
+    /// Follows the service whose instances are the children of `root`, and waits for the first list:
+    /// [`ClientBuilder::follow`] with the defaults of everything.
     ///
     /// # Errors
     /// [`FollowError`], if the path is none, or ZooKeeper does not list the service within 10 s.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    ///
-    /// # Cancel safety
-    /// Following ends if the future is dropped.
     pub async fn follow<R>(zk: &Zk, root: R) -> Result<Self, FollowError>
     where
         R: TryInto<ZnodePath>,
@@ -89,10 +85,6 @@ impl Client {
         R::Error: Into<PathError>,
     {
         Ok(ClientBuilder::new(zk, root.try_into().map_err(Into::into)?))
-    }
-
-    fn start(zk: &Zk, config: Config) -> Self {
-        Self { shared: Arc::new(Shared::start(zk, config)) }
     }
 
     /// Calls an instance, and others if that fails, until one answers: [`Caller::call`](balance::Caller::call). What may have had an effect is not
@@ -147,7 +139,7 @@ impl Client {
         F: Fn(Callee) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Ok(self.shared.caller.call_idempotent(self.repeatable(op)).await?.value)
+        Ok(self.shared.caller.call_idempotent(repeatable(&self.shared.discovery, op)).await?.value)
     }
 
     /// As [`call_idempotent`](Self::call_idempotent), for a call that belongs to `key`.
@@ -166,21 +158,7 @@ impl Client {
         F: Fn(Callee) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Ok(self.shared.caller.call_idempotent_for(key, self.repeatable(op)).await?.value)
-    }
-
-    fn repeatable<T, E, F, Fut>(
-        &self,
-        op: F,
-    ) -> impl Fn(Target<Endpoint, Member>) -> BoxFuture<'static, Result<T, E>> + Clone + Send + 'static
-    where
-        E: Classify + 'static,
-        T: 'static,
-        F: Fn(Callee) -> Fut + Clone + Send + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-    {
-        let discovery = self.shared.discovery.clone();
-        move |target| Box::pin(reporting(discovery.clone(), target.key().clone(), op(Callee::new(target))))
+        Ok(self.shared.caller.call_idempotent_for(key, repeatable(&self.shared.discovery, op)).await?.value)
     }
 
     /// Returns what follows the service: views, changes, `ready`.
@@ -205,7 +183,7 @@ impl Client {
         self.shared.members.clone()
     }
 
-    /// Returns whether new calls may go to an endpoint: [`MemberSet::contains`] of the current set.
+    /// Returns whether new calls may go to an endpoint.
     #[must_use]
     pub fn is_member(&self, endpoint: &Endpoint) -> bool {
         self.shared.members.borrow().contains(endpoint)
@@ -241,6 +219,21 @@ impl Client {
     pub async fn shutdown(&self) {
         self.shared.shutdown().await;
     }
+}
+
+/// Attempts of an operation that may be made beside one another.
+fn repeatable<T, E, F, Fut>(
+    discovery: &Discovery,
+    op: F,
+) -> impl Fn(Target<Endpoint, Member>) -> BoxFuture<'static, Result<T, E>> + Clone + Send + 'static
+where
+    E: Classify + 'static,
+    T: 'static,
+    F: Fn(Callee) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+{
+    let discovery = discovery.clone();
+    move |target| Box::pin(reporting(discovery.clone(), target.key().clone(), op(Callee::new(target))))
 }
 
 /// Makes an attempt, and reports a refused connection: nobody listens there.

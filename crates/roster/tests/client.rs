@@ -122,7 +122,7 @@ async fn a_stale_client_goes_on_and_says_so() {
     let ensemble = SimulatedEnsemble::new(7);
     let _operator = register(&ensemble, [1]);
     let client = Client::follow(&ensemble.zk(), ROOT).await.unwrap();
-    assert_eq!(client.status().to_string(), "1 member, live: 1 in service");
+    assert_eq!(client.status().to_string(), "/services/web: 1 member, live; 1 in service");
     ensemble.refuse_connects(true);
     ensemble.cut();
     sleep(Duration::from_secs(3)).await;

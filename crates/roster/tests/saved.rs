@@ -98,7 +98,10 @@ async fn a_client_starts_without_zookeeper_by_the_saved_list_and_then_goes_by_zo
     let status = client.status();
     assert_eq!((status.members, status.in_service, status.is_live), (2, 2, false));
     assert!((HOUR..HOUR + LONG).contains(&status.age), "{:?}", status.age);
-    assert!(status.to_string().starts_with("2 members, saved 1h 0m ago (waiting for ZooKeeper"), "{status}");
+    assert!(
+        status.to_string().starts_with("/services/web: 2 members, saved 1h 0m ago (waiting for ZooKeeper"),
+        "{status}"
+    );
 
     let operator = ensemble.operator();
     operator.write_and_delete(node(1), "").unwrap();
@@ -109,7 +112,7 @@ async fn a_client_starts_without_zookeeper_by_the_saved_list_and_then_goes_by_zo
     assert_eq!(called(&client).await, [2, 9]);
     let gone: Endpoint = "127.0.0.1:1".parse().unwrap();
     assert!(!client.is_member(&gone));
-    assert_eq!(client.status().to_string(), "3 members, live: 3 in service");
+    assert_eq!(client.status().to_string(), "/services/web: 3 members, live; 3 in service");
     client.shutdown().await;
 }
 
@@ -126,7 +129,7 @@ async fn an_empty_list_of_zookeeper_replaces_a_saved_one_and_leaves_the_file() {
     ensemble.refuse_connects(false);
     source_is(&client, MemberSource::ZooKeeper).await;
     client.call(async |_| Ok::<_, io::Error>(())).await.unwrap_err();
-    assert_eq!(client.status().to_string(), "no members, live");
+    assert_eq!(client.status().to_string(), "/services/web: no members, live");
     client.shutdown().await;
     assert_eq!(fs::read(saved.path()).unwrap(), before);
 }

@@ -44,6 +44,7 @@ async fn a_service_registers_and_a_client_calls_it() -> Result<(), Box<dyn Error
     let instance = Instance::new(address.try_into()?).with_tags([("zone", "a"), ("version", "2")]);
     let registration = registrar.register_bound(instance.clone(), address)?;
     registration.registered_within(SOON).await?;
+    registration.check()?;
     let heavy = instance.with_weight(50);
     registration.update(&heavy)?;
     registration.updated_within(SOON).await?;
@@ -131,6 +132,7 @@ async fn told(hosts: &str) -> [String; 3] {
     let registration = registrar.register(Instance::new("10.0.0.7:80".parse().unwrap())).unwrap();
     let not_registered: NotRegistered = registration.registered_within(Duration::ZERO).await.unwrap_err();
     assert!(not_registered.link.trouble.is_some() && !not_registered.status.is_registered());
+    assert!(registration.check().unwrap_err().link.trouble.is_some());
     assert!(registration.updated_within(Duration::ZERO).await.is_err());
     let discovery = Discovery::start(&zk, SERVICE.parse().unwrap());
     let not_ready: NotReady = discovery.ready(1, Duration::ZERO).await.unwrap_err();

@@ -98,7 +98,7 @@ async fn a_client_starts_by_the_list_that_it_saved_while_zookeeper_is_down() {
     zk.kill().await;
     let exit = ended(ask("60s")).await;
     assert_eq!((exit.code, exit.out.len()), (Some(0), 3), "{}", exit.err);
-    assert!(exit.err.contains("using the saved list: 1 member, saved "), "{}", exit.err);
+    assert!(exit.err.contains("using the saved list: /go_servers: 1 member, saved "), "{}", exit.err);
     std::fs::write(&saved, "something else").unwrap();
     let exit = ended(ask("2s")).await;
     assert_eq!((exit.code, exit.out.len()), (Some(1), 0), "{}", exit.err);

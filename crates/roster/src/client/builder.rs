@@ -1,6 +1,7 @@
 //! How a service is followed and called.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use balance::{BalancerConfig, CallConfig, Strategy};
@@ -11,6 +12,7 @@ use zk_core::{PathError, Zk, ZnodePath};
 use super::Client;
 use super::config::Config;
 use super::members::MemberSource;
+use super::shared::Shared;
 use super::status::ClientStatus;
 use crate::saved::SavedPlace;
 
@@ -29,7 +31,7 @@ const HEAD_START: Duration = Duration::from_secs(1);
 ///     .saved_at("/var/lib/shop/web.saved")
 ///     .follow()
 ///     .await?;
-/// println!("{}", web.status()); // 12 members, live: 12 in service
+/// println!("{}", web.status()); // /services/web: 12 members, live; 12 in service
 /// # Ok(())
 /// # }
 /// ```
@@ -53,7 +55,7 @@ pub enum FollowError {
     #[error("the path of the service cannot be used")]
     Path(#[from] PathError),
     /// ZooKeeper did not list the service in time, or following has ended.
-    #[error("the service is not known within {waited:?}: {status}")]
+    #[error("not known within {waited:?}: {status}")]
     NotKnown {
         /// How long the caller waited.
         waited: Duration,
@@ -155,7 +157,8 @@ impl ClientBuilder {
             max_age: self.saved_max_age,
         });
         let Self { discovery, balancer, call, .. } = self;
-        Client::start(&self.zk, Config { discovery, balancer, call, saved })
+        let config = Config { discovery, balancer, call, saved };
+        Client { shared: Arc::new(Shared::start(&self.zk, config)) }
     }
 
     /// Starts to follow, and waits until ZooKeeper has listed the service, if only to say that nobody is registered. Where a

@@ -120,3 +120,10 @@ impl fmt::Display for MemberSource {
         })
     }
 }
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for MemberSource {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

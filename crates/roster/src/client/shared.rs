@@ -9,7 +9,7 @@ use instance::Endpoint;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
-use zk_core::{Sources, States, Zk};
+use zk_core::{Sources, States, Zk, ZnodePath};
 
 use super::config::Config;
 use super::feed::feed;
@@ -23,6 +23,7 @@ const LAST_WRITE: Duration = Duration::from_secs(2);
 
 /// What all clones of a client share.
 pub(super) struct Shared {
+    service: ZnodePath,
     pub(super) discovery: Discovery,
     pub(super) balancer: Balancer<Endpoint, Member>,
     pub(super) caller: Caller<Endpoint, Member>,
@@ -38,6 +39,7 @@ pub(super) struct Shared {
 impl Shared {
     /// Starts to follow and to pass on.
     pub(super) fn start(zk: &Zk, config: Config) -> Self {
+        let service = config.discovery.root().clone();
         let discovery = Discovery::start(zk, config.discovery);
         let balancer = Balancer::new(config.balancer);
         let caller = Caller::new(balancer.reader(), config.call);
@@ -60,13 +62,30 @@ impl Shared {
         }
         tasks.close();
         let running = running.into_iter().map(AbortOnDropHandle::new).collect();
-        Self { discovery, balancer, caller, members, states: zk.states(), sources, tasks, _running: running }
+        Self {
+            service,
+            discovery,
+            balancer,
+            caller,
+            members,
+            states: zk.states(),
+            sources,
+            tasks,
+            _running: running,
+        }
     }
 
     pub(super) fn status(&self) -> ClientStatus {
         let members = self.members.borrow().clone();
         let (view, state) = (self.discovery.view(), self.states.clone().latest());
-        ClientStatus::new(&members, &view, &state, self.balancer.status(), self.sources.wall_clock())
+        ClientStatus::new(
+            &self.service,
+            &members,
+            &view,
+            &state,
+            self.balancer.status(),
+            self.sources.wall_clock(),
+        )
     }
 
     /// Resolves when following has ended.

@@ -1,27 +1,31 @@
 //! How a client stands.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use balance::{EndpointStatus, Health};
 use discovery::View;
 use instance::Endpoint;
-use zk_core::State;
+use zk_core::{State, ZnodePath};
 
 use super::members::{MemberSet, MemberSource};
 
-/// How a client stands, at one moment: for logs and people. [`Client::status`](crate::Client::status) makes it.
+/// How a client stands, at one moment: for logs and people. [`Client::status`](crate::Client::status) makes it. `Display` is one line:
 ///
 /// ```text
-/// 12 members, live: 11 in service, 1 ejected
-/// 12 members, stale for 3.2s (waiting for ZooKeeper: connection refused): 12 in service
-/// 12 members, saved 2h 5m ago (waiting for ZooKeeper: connection refused): 12 in service
-/// no members, not synced for 3.2s (waiting for ZooKeeper: connection refused)
+/// /services/web: 12 members, live; 11 in service, 1 ejected
+/// /services/web: 12 members, stale for 3.2s (connection to ZooKeeper lost, reconnecting); 12 in service
+/// /services/web: 12 members, saved 2h 5m ago (waiting for ZooKeeper: no server reachable); 12 in service
+/// /services/web: no members, not synced for 3.2s (waiting for ZooKeeper: no server reachable)
 /// ```
+///
+/// With the feature `serde` it serializes.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ClientStatus {
+    /// The znode whose children are the instances of the service.
+    pub service: ZnodePath,
     /// How many instances calls may go to.
     pub members: usize,
     /// Where they come from.
@@ -39,11 +43,12 @@ pub struct ClientStatus {
     /// How many wait for the one attempt that decides whether they come back.
     pub on_probation: usize,
     /// Why the set is not live; `None` while it is, and where the reason is not known yet.
-    pub trouble: Option<Arc<str>>,
+    pub trouble: Option<String>,
 }
 
 impl ClientStatus {
     pub(super) fn new(
+        service: &ZnodePath,
         members: &MemberSet,
         view: &View,
         state: &State,
@@ -53,6 +58,7 @@ impl ClientStatus {
         let count = |wanted: fn(&Health) -> bool| endpoints.iter().filter(|one| wanted(&one.health)).count();
         let source = members.source();
         Self {
+            service: service.clone(),
             members: members.len(),
             source,
             is_live: view.is_live(),
@@ -70,18 +76,16 @@ impl ClientStatus {
 }
 
 /// Why a view is not followed.
-fn trouble(view: &View, state: &State) -> Option<Arc<str>> {
-    if let Some(trouble) = &view.trouble {
-        return Some(Arc::clone(trouble));
+fn trouble(view: &View, state: &State) -> Option<String> {
+    match &view.trouble {
+        Some(trouble) => Some(trouble.as_ref().to_owned()),
+        None => (!state.is_connected()).then(|| state.to_string()),
     }
-    if state.is_connected() {
-        return None;
-    }
-    Some(state.to_string().into())
 }
 
 impl fmt::Display for ClientStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.service)?;
         match self.members {
             0 => f.write_str("no members")?,
             1 => f.write_str("1 member")?,
@@ -98,7 +102,7 @@ impl fmt::Display for ClientStatus {
             write!(f, " ({trouble})")?;
         }
         if self.members > 0 {
-            write!(f, ": {} in service", self.in_service)?;
+            write!(f, "; {} in service", self.in_service)?;
         }
         for (count, what) in
             [(self.ejected, "ejected"), (self.on_probation, "on probation"), (self.held, "held")]
@@ -132,6 +136,7 @@ mod tests {
 
     fn status(members: usize, source: MemberSource, is_live: bool, age: u64) -> ClientStatus {
         ClientStatus {
+            service: "/web".parse().unwrap(),
             members,
             source,
             is_live,
@@ -147,7 +152,7 @@ mod tests {
     #[test]
     fn a_status_is_one_line() {
         let saved = MemberSource::Saved { at: SystemTime::UNIX_EPOCH };
-        let refused = || Some(Arc::from("waiting for ZooKeeper: refused"));
+        let refused = || Some("waiting for ZooKeeper: refused".to_owned());
         let listed = MemberSource::ZooKeeper;
         let some_out = ClientStatus {
             in_service: 8,
@@ -157,21 +162,21 @@ mod tests {
             ..status(12, listed, true, 0)
         };
         for (status, text) in [
-            (status(1, listed, true, 0), "1 member, live: 1 in service"),
-            (some_out, "12 members, live: 8 in service, 2 ejected, 1 on probation, 1 held"),
+            (status(1, listed, true, 0), "1 member, live; 1 in service"),
+            (some_out, "12 members, live; 8 in service, 2 ejected, 1 on probation, 1 held"),
             (status(0, listed, true, 0), "no members, live"),
-            (status(2, listed, false, 61), "2 members, stale for 1m 1s: 2 in service"),
+            (status(2, listed, false, 61), "2 members, stale for 1m 1s; 2 in service"),
             (
                 ClientStatus { trouble: refused(), ..status(2, saved, false, 7500) },
-                "2 members, saved 2h 5m ago (waiting for ZooKeeper: refused): 2 in service",
+                "2 members, saved 2h 5m ago (waiting for ZooKeeper: refused); 2 in service",
             ),
             (
                 ClientStatus { trouble: refused(), ..status(0, MemberSource::NotSynced, false, 3) },
                 "no members, not synced for 3.0s (waiting for ZooKeeper: refused)",
             ),
-            (status(1, saved, false, 100_000), "1 member, saved 1d 3h ago: 1 in service"),
+            (status(1, saved, false, 100_000), "1 member, saved 1d 3h ago; 1 in service"),
         ] {
-            assert_eq!(status.to_string(), text);
+            assert_eq!(status.to_string(), format!("/web: {text}"));
         }
     }
 }

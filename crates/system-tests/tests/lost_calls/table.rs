@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::method::Tally;
 
-/// A row for each way to call, a column for each scene: how many calls were lost, of how many, and the slowest answer.
+/// A row for each way to call, a column for each scene: how many calls were lost, of how many, and in brackets how long the
+/// slowest answer took.
 #[derive(Default)]
 pub(crate) struct Table {
     columns: Vec<String>,
@@ -18,12 +19,8 @@ impl Table {
         if self.columns.last().is_none_or(|last| last != column) {
             self.columns.push(column.to_owned());
         }
-        let cell = format!(
-            "{} of {} lost, slowest {} ms",
-            thousands(tally.lost),
-            thousands(tally.calls),
-            tally.slowest.as_millis()
-        );
+        let (lost, calls) = (thousands(tally.lost), thousands(tally.calls));
+        let cell = format!("{lost} of {calls} ({} ms)", thousands(tally.slowest.as_millis() as usize));
         match self.rows.iter_mut().find(|(name, _)| *name == row) {
             Some((_, cells)) => cells.push(cell),
             None => self.rows.push((row, vec![cell])),
@@ -33,7 +30,7 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| calls through | {} |", self.columns.join(" | "))?;
+        writeln!(f, "| lost through | {} |", self.columns.join(" | "))?;
         writeln!(f, "|{}", " --- |".repeat(1 + self.columns.len()))?;
         for (name, cells) in &self.rows {
             writeln!(f, "| {name} | {} |", cells.join(" | "))?;
@@ -58,10 +55,10 @@ fn a_table_has_a_row_for_each_method_and_a_column_for_each_scene() {
         table.add("call", column, &tally(2_591, 0));
         table.add("channel", column, &tally(1_234_567, 1_050));
     }
-    let cells = ["0 of 2,591 lost, slowest 7 ms", "1,050 of 1,234,567 lost, slowest 7 ms"];
+    let cells = ["0 of 2,591 (7 ms)", "1,050 of 1,234,567 (7 ms)"];
     let [call, channel] = cells.map(|cell| format!("{cell} | {cell}"));
     let expected = format!(
-        "| calls through | killed | restarted |\n| --- | --- | --- |\n| call | {call} |\n| channel | {channel} |\n"
+        "| lost through | killed | restarted |\n| --- | --- | --- |\n| call | {call} |\n| channel | {channel} |\n"
     );
     assert_eq!(table.to_string(), expected);
 }
