@@ -49,7 +49,7 @@ pub struct NotRegistered {
     /// How long the caller waited.
     pub waited: Duration,
     /// The status at the end: a conflict, for example, or what refuses the registration.
-    pub status: RegistrationStatus,
+    pub status: Box<RegistrationStatus>,
     /// The state of the link at the end: its [`trouble`](State::trouble) is why there is no connection, if a cause is known by
     /// then. A server that does not answer is one after 2 s.
     pub link: Box<State>,

@@ -86,7 +86,7 @@ impl Registration {
 
     fn missing(&self, waited: Duration) -> NotRegistered {
         let (path, link) = (self.path.clone(), Box::new(self.shared.zk.state()));
-        NotRegistered { path, waited, status: self.status(), link }
+        NotRegistered { path, waited, status: Box::new(self.status()), link }
     }
 
     /// Waits until the instance is registered, for some time, and says why it is not, as [`check`](Self::check) does. The

@@ -19,10 +19,9 @@ use crate::client::Client;
 ///
 /// # Warning
 /// A balancer that goes by load alone sends its calls to whatever fails fastest: an instance that refuses connections has nothing
-/// in flight, and so looks least loaded. Of three services one stopped and one was killed: tower's choice of two by peak EWMA lost about
-/// half of all calls for as long as the killed one was listed, tonic's own `balance_channel` about a sixth, and
-/// [`Balanced`](super::Balanced) none. `docs/lost-calls.md` of the repository has the figures, and the command that makes them. Nothing
-/// here ejects or retries.
+/// in flight, and so looks least loaded. While of three services one was stopped and one killed, tower's choice of two by peak EWMA
+/// lost about half of all calls, tonic's own `balance_channel` a tenth to a fifth, and [`Balanced`](super::Balanced) none.
+/// `docs/lost-calls.md` of the repository has the figures, and the command that makes them. Nothing here ejects or retries.
 pub fn discover<S, F>(
     client: &Client,
     make: F,

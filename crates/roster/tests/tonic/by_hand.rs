@@ -24,6 +24,8 @@ pub(crate) enum Manner {
     GoesAway,
     /// REFUSED_STREAM, though its first message has come.
     ResetsAfterMessage,
+    /// RESOURCE_EXHAUSTED, before it has read a message.
+    IsFull,
     /// Passes it to the test.
     Passes,
 }
@@ -96,6 +98,11 @@ async fn serve(
                     request.into_body().data().await;
                     respond.send_reset(Reason::REFUSED_STREAM);
                 });
+            }
+            Manner::IsFull => {
+                let full =
+                    Response::builder().header("content-type", "application/grpc").header("grpc-status", "8");
+                respond.send_response(full.body(()).unwrap(), true)?;
             }
             Manner::Passes => pass.send(respond).unwrap(),
         }

@@ -73,6 +73,17 @@ async fn a_stream_of_which_a_message_is_gone_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn a_stream_that_a_server_has_answered_is_not_repeated() {
+    let servers = [by_hand::Manner::IsFull, by_hand::Manner::IsFull].map(ByHand::start);
+    let servers = futures_util::future::join_all(servers).await;
+    let world = World::new(&[servers[0].address, servers[1].address]).await;
+    let (_sender, messages) = later();
+    let status = send(world.channel(), messages).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+    assert_eq!(servers[0].requests() + servers[1].requests(), 1);
+}
+
+#[tokio::test]
 async fn what_is_too_long_is_sent_as_a_stream() {
     let (good, bad) = (Server::start(Manner::Serves), Server::start(Manner::Fails(Code::Unavailable)));
     let world = World::new(&[good.address, bad.address]).await;
