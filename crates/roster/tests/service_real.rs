@@ -83,7 +83,6 @@ async fn a_signal_lets_the_service_leave_and_a_second_one_cuts_that_short() {
     raise(Signal::SIGTERM).unwrap();
     eventually("it is deregistered", async || listed(&observer).await.is_empty()).await;
     // Signals within a second of the first belong to the same stop.
-    raise(Signal::SIGTERM).unwrap();
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     assert!(!left.is_finished(), "it settles");
     raise(Signal::SIGTERM).unwrap();

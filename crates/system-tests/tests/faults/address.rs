@@ -33,7 +33,7 @@ async fn in_namespace_fault_64_a_server_moves_with_its_address() {
     let (port, hosts) = (free_port(), through.connect_string());
     let listen = ["--host", "0.0.0.0", "--advertise", "interface:here", "--port", &port.to_string()];
     let server =
-        bed.server_with(&[&["--zookeeper", &hosts, "--session-timeout", "2s"], &listen[..]].concat());
+        bed.server_with(&[&["--zookeeper", &hosts, "--session-timeout", "4s"], &listen[..]].concat());
     let name = |last: u8| SocketAddr::from(([10, 9, 0, last], port)).to_string();
     bed.observer.until("the server", SOON, |nodes| nodes.keys().eq([&name(1)])).await.unwrap();
 
@@ -45,7 +45,7 @@ async fn in_namespace_fault_64_a_server_moves_with_its_address() {
         run("ip", &format!("addr add 10.9.0.{last}/32 dev here"));
         run("ip", &format!("addr del 10.9.0.{}/32 dev here", last - 1));
         if is_away {
-            // The address changes while there is no link, and less than a session timeout long.
+            // The address changes while there is no link, for much less than a session timeout.
             sleep(BACKOFF).await;
             through.pass().await.unwrap();
         } else {
