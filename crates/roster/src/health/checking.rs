@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinError;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, error, info, warn};
 
@@ -65,7 +65,7 @@ impl Checking {
                 Ok(answer) => self.ended(answer),
                 Err(_) => self.hangs(running).await,
             }
-            sleep_until(begun + self.interval).await;
+            sleep(self.interval.saturating_sub(begun.elapsed())).await;
         }
     }
 

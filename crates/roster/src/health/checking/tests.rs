@@ -124,3 +124,19 @@ async fn a_watched_value_holds_at_once_and_without_its_sender_the_service_is_sic
     let more = timeout(10 * SECOND, verdicts.changed()).await;
     assert!(more.is_err(), "it stays sick: {more:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_interval_without_end_is_one_check() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = made.clone();
+    let check = HealthCheck::every(Duration::MAX, move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        async { true }
+    });
+    let (mut verdicts, task) = start(check.timeout(Duration::MAX));
+    verdicts.changed().await.unwrap();
+    assert_eq!(*verdicts.borrow(), ServiceHealth::Healthy);
+    sleep(1_000 * SECOND).await;
+    assert!(!task.is_finished());
+    assert_eq!(made.load(Ordering::Relaxed), 1);
+}
