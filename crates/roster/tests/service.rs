@@ -522,6 +522,199 @@ async fn a_check_decides_with_its_counts() {
     assert_eq!(world.is_draining(), Some(false));
 }
 
+// === At the worst moment ===
+
+/// Panics at one host.
+#[derive(Debug)]
+struct DefectAt(&'static str);
+
+impl Format for DefectAt {
+    fn name(&self) -> &'static str {
+        "defect"
+    }
+
+    fn encode(&self, instance: &Instance) -> Result<Encoded, EncodeError> {
+        assert_ne!(instance.endpoint().host().to_string(), self.0, "a defect in a format");
+        Plain.encode(instance)
+    }
+
+    fn decode_name(&self, segment: &str) -> Result<Option<Endpoint>, DecodeError> {
+        Plain.decode_name(segment)
+    }
+
+    fn decode(&self, segment: &str, data: &[u8]) -> Result<Decoded, DecodeError> {
+        Plain.decode(segment, data)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_panics_later_leaves_no_service_that_says_it_is_registered() {
+    let world = World::new();
+    let (address, addresses) = watch::channel(host("198.51.100.1"));
+    let defect = Arc::new(DefectAt("198.51.100.2"));
+    let service = world.registered(world.service().format(defect).advertise_from(addresses)).await;
+    let mut statuses = service.statuses();
+    address.send_replace(host("198.51.100.2"));
+    world.until("its registration goes with it", |world| world.listed().is_empty()).await;
+    assert_eq!(service.liveness(), Liveness::TaskEnded);
+    assert!(!service.readiness().is_ready(), "{}", service.readiness());
+    assert!(!service.status().is_registered(), "{}", service.status());
+    assert!(service.registered().await.is_err());
+    assert!(service.registered_within(SOON).await.is_err());
+    assert!(service.update(|record| record.weight = 1).is_err());
+    assert_eq!(timeout(SOON, service.leave()).await, Ok(Err(LeaveError::Ended)));
+    let end = timeout(SOON, statuses.wait_for(|status| status.stage.is_final())).await;
+    assert!(matches!(end, Ok(Ok(_))), "who follows it learns of its end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leave_that_succeeds_has_left_whatever_goes_on() {
+    let mut confirmed = 0;
+    for seed in 0..40 {
+        let ensemble = SimulatedEnsemble::new(seed);
+        let world = World { zk: ensemble.zk(), ensemble };
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let (address, addresses) = watch::channel(host("198.51.100.1"));
+        let (health, watched) = watch::channel(true);
+        let when_sick = if seed.is_multiple_of(2) { WhenSick::Drain } else { WhenSick::Leave };
+        let check = HealthCheck::watch(watched).when_sick(when_sick);
+        let service = world.service().advertise_from(addresses).health(check).serve_on(&bound()).unwrap();
+        world.ensemble.random_faults(Chaos::bad_day());
+        for _ in 0..rng.random_range(0..12) {
+            match rng.random_range(0..5) {
+                0 | 1 => drop(address.send_replace(host(&format!("198.51.100.{}", rng.random_range(1..4))))),
+                2 => drop(health.send_replace(rng.random())),
+                3 => world.ensemble.cut(),
+                _ => {
+                    let session = world.ensemble.session_of(1).or(world.ensemble.session_of(0));
+                    session.into_iter().for_each(|session| world.ensemble.expire(session));
+                }
+            }
+            sleep(Duration::from_millis(rng.random_range(0..300))).await;
+        }
+        let begun = Instant::now();
+        let left = service.leave().await;
+        assert!(begun.elapsed() <= Duration::from_millis(1_900), "seed {seed}: {:?}", begun.elapsed());
+        if left.is_ok() {
+            confirmed += 1;
+            assert_eq!(world.listed(), [""; 0], "seed {seed}");
+        }
+        world.ensemble.random_faults(Chaos::default());
+        sleep(SOON).await;
+        assert_eq!(world.listed(), [""; 0], "seed {seed}");
+        assert_eq!(service.leave().await, left);
+        world.zk.close(SOON).await.unwrap();
+    }
+    assert!(confirmed > 20, "{confirmed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_flaps_costs_no_more_with_each_turn() {
+    for linked in [true, false] {
+        let world = World::new();
+        let (address, addresses) = watch::channel(host("198.51.100.1"));
+        let service = world.registered(world.service().advertise_from(addresses)).await;
+        if !linked {
+            world.ensemble.refuse_connects(true);
+            world.ensemble.cut();
+            sleep(Duration::from_millis(100)).await;
+        }
+        let handle = tokio::runtime::Handle::current();
+        let before = handle.metrics().num_alive_tasks();
+        for turn in 0..500 {
+            address.send_replace(host(&format!("10.0.{}.{}", turn / 250, turn % 250 + 1)));
+            sleep(Duration::from_millis(100)).await;
+            let status = service.status();
+            assert!(status.instances[0].former.len() <= 3, "linked: {linked}, {turn}: {status}");
+        }
+        let after = handle.metrics().num_alive_tasks();
+        assert!(after <= before + 4, "linked: {linked}: {before} tasks, then {after}");
+        world.ensemble.refuse_connects(false);
+        world.until("the last one alone is listed", |world| world.listed() == ["10.0.1.250:80"]).await;
+        timeout(SOON, service.leave()).await.expect("it leaves soon").unwrap();
+        assert_eq!(world.listed(), [""; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_task_is_left_after_a_leave_and_the_close_of_the_link() {
+    let ensemble = SimulatedEnsemble::new(7);
+    let handle = tokio::runtime::Handle::current();
+    let before = handle.metrics().num_alive_tasks();
+    let world = World { zk: ensemble.zk(), ensemble };
+    for how in 0..3 {
+        let bound = [80, 81, 82].map(|port| SocketAddr::from(([192, 0, 2, how], port)));
+        let check = HealthCheck::every(Duration::from_secs(1), async || true);
+        let service = world.service().health(check).serve_on_all(bound).unwrap();
+        timeout(SOON, service.registered()).await.expect("registered soon").unwrap();
+        match how {
+            0 => service.leave().await.unwrap(),
+            1 => drop(service),
+            _ => {
+                let leaving = tokio::spawn(async move { service.leave().await });
+                sleep(Duration::from_millis(50)).await;
+                leaving.abort();
+            }
+        }
+        world.until("it has left", |world| world.listed().is_empty()).await;
+    }
+    world.zk.close(SOON).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(handle.metrics().num_alive_tasks(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_services_with_one_endpoint_the_second_waits_and_follows_the_first() {
+    for dropped in [false, true] {
+        let world = World::new();
+        let first = world.registered(world.service()).await;
+        let second = world.service().weight(7).serve_on(&bound()).unwrap();
+        sleep(SOON).await;
+        let status = second.status();
+        assert!(
+            matches!(status.instances[0].registration, Some(RegistrationStatus::Conflict(_))),
+            "{status}"
+        );
+        if dropped {
+            drop(first);
+        } else {
+            first.leave().await.unwrap();
+        }
+        timeout(SOON, second.registered()).await.expect("registered soon").unwrap();
+        assert_eq!(world.instance("192.0.2.1:80").unwrap().weight(), 7);
+        let other = Service::new(&world.zk, "/services/other").serve_on(&bound()).unwrap();
+        timeout(SOON, other.registered()).await.expect("registered soon").unwrap();
+        second.leave().await.unwrap();
+        assert!(other.status().is_registered(), "another root is another service");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_updates_ends_in_the_last_one_and_starves_nothing() {
+    let world = World::new();
+    let service = world.registered(world.service()).await;
+    let storm = tokio::spawn({
+        let service = service.clone();
+        async move {
+            let mut sent = 0;
+            while service.update(|record| record.weight = sent % 1_000).is_ok() {
+                sent += 1;
+                tokio::task::yield_now().await;
+                if sent % 100 == 0 {
+                    sleep(Duration::from_millis(1)).await;
+                }
+            }
+            sent
+        }
+    });
+    sleep(Duration::from_millis(100)).await;
+    let writes = world.ensemble.requests(Match::verb(Verb::SetData)).len();
+    assert!((2..250).contains(&writes), "{writes} writes in 100 round trips or fewer");
+    timeout(SOON, service.leave()).await.expect("it leaves soon").unwrap();
+    assert_eq!(world.listed(), [""; 0]);
+    assert!(storm.await.unwrap() > 5_000);
+}
+
 // === All of it ===
 
 /// One day of a service whose address, health and record change, on an ensemble with faults: what it ends in.

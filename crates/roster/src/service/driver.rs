@@ -7,6 +7,7 @@ use futures_util::{FutureExt, StreamExt};
 use registry::Registrar;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::error;
 use zk_core::Zk;
 use zk_core::time::until;
 
@@ -14,7 +15,7 @@ use super::leave::{self, Leave};
 use super::listener::{Changes, Listener, Wanted, changes_of};
 use super::mode::Mode;
 use super::record::ServiceRecord;
-use super::status::{ServiceStage, ServiceStatus};
+use super::status::{LeaveError, ServiceStage, ServiceStatus};
 use crate::advertise::tracker::AddressTracker;
 use crate::health::{ServiceHealth, WhenSick};
 
@@ -120,5 +121,22 @@ impl Driver {
             Err(error) => ServiceStage::Lingering(error.into()),
         };
         self.publish(stage);
+    }
+}
+
+/// Whatever ends the task before the service has left: nobody is to take the last status for the present one.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if self.status.borrow().stage.is_final() {
+            return;
+        }
+        if std::thread::panicking() {
+            error!("the task of the service has ended by a panic: its instances are deregistered");
+        }
+        self.status.send_modify(|status| {
+            status.stage = ServiceStage::Lingering(LeaveError::Ended);
+            // They are dropped with the task.
+            status.instances.iter_mut().for_each(|instance| instance.registration = None);
+        });
     }
 }

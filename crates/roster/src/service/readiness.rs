@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::status::{ServiceStage, ServiceStatus};
+use super::status::{LeaveError, ServiceStage, ServiceStatus};
 use crate::health::ServiceHealth;
 
 /// Whether a service is ready for calls. `Display` says why not.
@@ -22,7 +22,7 @@ pub enum Readiness {
     Unchecked,
     /// It is sick, for this reason.
     Sick(String),
-    /// It leaves, or has left.
+    /// It leaves, or has left, or its task has ended.
     Leaving,
 }
 
@@ -68,6 +68,7 @@ impl Liveness {
 
     pub(super) fn of(stage: &ServiceStage, task_runs: bool, link_is_closed: bool) -> Self {
         match stage {
+            ServiceStage::Lingering(LeaveError::Ended) => Self::TaskEnded,
             stage if stage.is_final() => Self::Alive,
             _ if !task_runs => Self::TaskEnded,
             ServiceStage::Serving if link_is_closed => Self::LinkClosed,

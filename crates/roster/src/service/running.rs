@@ -19,6 +19,7 @@ use super::status::{LeaveError, ServiceNotRegistered, ServiceStage, ServiceStatu
 ///
 /// `Drop` of the last clone deregisters in the background, without a word to callers before and without waiting:
 /// [`leave`](Self::leave) first.
+#[must_use = "the service leaves when its last handle is dropped"]
 #[derive(Clone)]
 pub struct RunningService {
     pub(super) shared: Arc<Shared>,
@@ -117,7 +118,9 @@ impl RunningService {
     }
 
     /// Changes weight and tags in place. Returns at once: the znodes follow within two round trips while there is a link, and
-    /// every later registration has the new record.
+    /// every later registration has the new record. Of updates that come faster, the last one is written.
+    ///
+    /// `change` runs under a lock, so that updates at the same time lose nothing: it must not update the same service.
     ///
     /// ```no_run
     /// # fn example(service: zk_roster::RunningService) -> Result<(), zk_roster::ServiceUpdateError> {

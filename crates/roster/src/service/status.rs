@@ -77,7 +77,7 @@ pub enum ServiceStage {
     Settling,
     /// It has left: nothing of it is registered any more. Final.
     Left,
-    /// It has left, but ZooKeeper did not confirm that in time. Final.
+    /// It has left, but ZooKeeper did not confirm that in time, or its task has ended before. Final.
     Lingering(LeaveError),
 }
 
@@ -99,7 +99,7 @@ pub enum LeaveError {
     /// The deletion of some instances was not confirmed.
     #[error("ZooKeeper did not confirm in time that the service has left")]
     NotConfirmed(#[from] ShutdownError),
-    /// The task of the service has ended, by a panic or with its runtime.
+    /// The task of the service has ended, by a panic, with its last handle or with its runtime.
     #[error("the task of the service has ended before")]
     Ended,
 }
