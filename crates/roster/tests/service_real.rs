@@ -70,6 +70,28 @@ async fn a_listener_vouches_and_takes_over_from_a_predecessor_and_a_bare_address
     eventually("the predecessor gives way", async || conflict(&dead)).await;
 }
 
+/// Of UDP and TCP each has its own ports: a socket of the one says nothing about who listens with the other.
+#[tokio::test]
+async fn a_udp_socket_takes_nothing_over_from_a_listener_with_the_same_address() {
+    let Some((server, zk, observer)) = started().await else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let bound = listener.local_addr().unwrap();
+    let living = Service::new(&zk, ROOT).serve_on(&listener).unwrap();
+    living.registered_within(SOON).await.unwrap();
+    let czxid = observer.exists(&format!("{ROOT}/{bound}")).await.unwrap().unwrap().czxid;
+
+    let socket = tokio::net::UdpSocket::bind(bound).await.unwrap();
+    let other = zk_roster::connect(&server.connect_string()).unwrap();
+    let waiting = Service::new(&other, ROOT).serve_on(&socket).unwrap();
+    let decided =
+        || registration(&waiting).is_some_and(|now| !matches!(now, RegistrationStatus::Pending { .. }));
+    eventually("the socket's registration is decided", async || decided()).await;
+    let now = registration(&waiting);
+    assert!(matches!(now, Some(RegistrationStatus::Conflict(_))), "{now:?}");
+    assert!(living.status().is_registered(), "{}", living.status());
+    assert_eq!(observer.exists(&format!("{ROOT}/{bound}")).await.unwrap().unwrap().czxid, czxid);
+}
+
 #[cfg(feature = "signals")]
 #[tokio::test]
 async fn a_signal_lets_the_service_leave_and_a_second_one_cuts_that_short() {

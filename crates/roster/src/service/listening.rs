@@ -7,9 +7,10 @@ use socket2::SockRef;
 
 /// What a service listens on: a listener or a socket, or its address where somebody else has it.
 ///
-/// With a listener at hand the registration vouches for it, and takes over at once what a predecessor that was killed left
-/// under its name: no other process can listen on that address, unless the socket has `SO_REUSEPORT` (or, of UDP,
-/// `SO_REUSEADDR`). A bare address vouches for nothing, and waits until the predecessor's session ends.
+/// With a TCP listener at hand the registration vouches for it, and takes over at once what a predecessor that was killed left
+/// under its name: no other process can listen on that address, unless the socket has `SO_REUSEPORT`. A bare address vouches
+/// for nothing, and waits until the predecessor's session ends; nor does a UDP socket, beside which another process may listen
+/// on the same address over TCP.
 pub trait Listening {
     /// Returns the address that it listens on.
     ///
@@ -17,7 +18,7 @@ pub trait Listening {
     /// If the system does not say.
     fn address(&self) -> io::Result<SocketAddr>;
 
-    /// Returns whether no other process can listen on the address while this does.
+    /// Returns whether no other process can be called at the address while this listens, whatever the transport.
     fn is_exclusive(&self) -> bool;
 }
 
@@ -57,7 +58,7 @@ impl Listening for std::net::UdpSocket {
     }
 
     fn is_exclusive(&self) -> bool {
-        has_no_reuse_address(SockRef::from(self))
+        false
     }
 }
 
@@ -67,7 +68,7 @@ impl Listening for tokio::net::UdpSocket {
     }
 
     fn is_exclusive(&self) -> bool {
-        has_no_reuse_address(SockRef::from(self))
+        false
     }
 }
 
@@ -84,11 +85,6 @@ impl<L: Listening + ?Sized> Listening for &L {
 /// A socket that does not say counts as shared.
 fn has_no_reuse_port(socket: SockRef<'_>) -> bool {
     socket.reuse_port().is_ok_and(|shared| !shared)
-}
-
-/// Of UDP, sockets with `SO_REUSEADDR` share an address, too.
-fn has_no_reuse_address(socket: SockRef<'_>) -> bool {
-    socket.reuse_address().is_ok_and(|shared| !shared) && has_no_reuse_port(socket)
 }
 
 #[cfg(test)]
@@ -108,14 +104,8 @@ mod tests {
         };
         assert!(listen(false).is_exclusive());
         assert!(!listen(true).is_exclusive());
-        let udp = |reuse_address| {
-            let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
-            socket.set_reuse_address(reuse_address).unwrap();
-            socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-            std::net::UdpSocket::from(socket)
-        };
-        assert!(udp(false).is_exclusive());
-        assert!(!udp(true).is_exclusive());
+        let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert!(!udp.is_exclusive(), "another process may listen on its port over TCP");
         let address = listen(false).address().unwrap();
         assert!(!address.is_exclusive(), "{address}: the process may listen on it, or another one");
     }
