@@ -47,7 +47,7 @@ pub use network::{Network, NetworkError};
 ///
 /// * `Interface` and `Network` look at the addresses of this machine that are usable: the interface is up and has a carrier, the
 ///   address is not link-local (`169.254.0.0/16`, `fe80::/10`), and the listening socket serves its family. A socket on `::`
-///   serves both.
+///   serves both; where it was made to serve IPv6 only, which does not show here, name a network of IPv6.
 /// * Of several, it is the one on which the socket listens, if it listens on a single address; then the lowest: IPv4 before
 ///   IPv6, and by number. A restart therefore finds the same one, in whatever order the kernel lists them. IPv6 addresses that
 ///   are temporary (for privacy) come behind those, then deprecated ones, and a loopback address is taken only if there is no

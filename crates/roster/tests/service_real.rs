@@ -101,6 +101,9 @@ async fn a_signal_lets_the_service_leave_and_a_second_one_cuts_that_short() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let service = Service::new(&zk, ROOT).settle(20 * SOON).serve_on(&listener).unwrap();
     let left = tokio::spawn(service.leave_on_signal());
+    // Of a program that is still starting.
+    let second = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let not_polled_yet = Service::new(&zk, "/services/other").serve_on(&second).unwrap().leave_on_signal();
     service.registered_within(SOON).await.unwrap();
     raise(Signal::SIGTERM).unwrap();
     eventually("it is deregistered", async || listed(&observer).await.is_empty()).await;
@@ -109,4 +112,5 @@ async fn a_signal_lets_the_service_leave_and_a_second_one_cuts_that_short() {
     assert!(!left.is_finished(), "it settles");
     raise(Signal::SIGTERM).unwrap();
     timeout(SOON, left).await.expect("it has left").unwrap();
+    timeout(SOON, not_polled_yet).await.expect("no signal is lost");
 }

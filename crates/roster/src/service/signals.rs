@@ -9,9 +9,9 @@ use zk_program::Signals;
 use super::running::RunningService;
 
 impl RunningService {
-    /// Waits for a signal by which systems ask a program to stop (SIGTERM, SIGINT and others: [`zk_program::Signals`]), and then
-    /// [leaves](Self::leave). A second signal, a second or more after the first, makes it [leave at
-    /// once](Self::leave_at_once).
+    /// Waits for a signal by which systems ask a program to stop, and then [leaves](Self::leave): SIGTERM, SIGINT, SIGHUP,
+    /// SIGQUIT, SIGALRM, SIGXCPU or SIGPWR, unless it was ignored when the program started. A second signal, a second or more
+    /// after the first, makes it [leave at once](Self::leave_at_once).
     ///
     /// ```no_run
     /// # #[cfg(feature = "axum")]
