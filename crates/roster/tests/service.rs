@@ -413,6 +413,22 @@ async fn a_service_moves_with_its_address_and_somebody_is_listed_at_any_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_address_of_the_program_that_nobody_can_call_shows_in_the_status_and_the_last_one_stays() {
+    let world = World::new();
+    let (address, addresses) = watch::channel(host("0.0.0.0"));
+    let service = world.service().advertise_from(addresses).serve_on(&bound()).unwrap();
+    let said = |text: &str| service.status().to_string().contains(text);
+    world.until("the status says why there is no address", |_| said("yet: 0.0.0.0")).await;
+    address.send_replace(host("198.51.100.1"));
+    timeout(SOON, service.registered()).await.expect("registered soon").unwrap();
+    assert_eq!(service.status().instances[0].address_trouble, None);
+    address.send_replace(host("::"));
+    world.until("it is tried", |_| service.status().instances[0].address_trouble.is_some()).await;
+    sleep(SOON).await;
+    assert_eq!(world.listed(), ["198.51.100.1:80"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_address_that_changes_during_an_outage_is_listed_alone_within_a_reconnect_and_a_second() {
     for expired in [false, true] {
         let world = World::new();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, unfold};
-use instance::Endpoint;
+use instance::{Endpoint, Host};
 use registry::{Registrar, Registration, RegistrationStatus};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -29,6 +29,8 @@ pub(super) struct Listener {
     kept: BTreeMap<Endpoint, Kept>,
     /// The last endpoint that could not be registered at all, and why.
     refused: Option<(Endpoint, String)>,
+    /// The present address, if nobody can call it, and why.
+    unusable: Option<(Host, String)>,
 }
 
 /// A registration, until its name is free again.
@@ -50,7 +52,7 @@ pub(super) struct Wanted<'a> {
 impl Listener {
     pub(super) fn new(bound: SocketAddr, vouched: bool, address: Address) -> Self {
         let (presence, kept) = (Presence::default(), BTreeMap::new());
-        Self { bound, vouched, address, presence, kept, refused: None }
+        Self { bound, vouched, address, presence, kept, refused: None, unusable: None }
     }
 
     /// Compares what is registered with what is wanted, and declares the difference. Returns what reports the changes of new
@@ -82,17 +84,22 @@ impl Listener {
         changes
     }
 
-    /// Where callers reach it, once that is known.
-    fn found(&self) -> Option<Endpoint> {
+    /// Where callers reach it, once that is known. An address that nobody can call changes nothing: only the program itself finds
+    /// such a one.
+    fn found(&mut self) -> Option<Endpoint> {
         let host = self.address.host.borrow().clone()?;
-        match Endpoint::new(host, self.bound.port()) {
-            Ok(endpoint) => Some(endpoint),
-            // A port 0 is refused at the start, and who finds addresses finds none that nobody can call.
-            Err(error) => {
-                warn!(bound = %self.bound, %error, "address cannot be advertised, keeping the last one");
-                None
+        let error = match Endpoint::new(host.clone(), self.bound.port()) {
+            Ok(endpoint) => {
+                self.unusable = None;
+                return Some(endpoint);
             }
+            Err(error) => error,
+        };
+        if self.unusable.as_ref().is_none_or(|(before, _)| *before != host) {
+            warn!(bound = %self.bound, %host, %error, "address cannot be advertised, keeping the last one");
+            self.unusable = Some((host, error.to_string()));
         }
+        None
     }
 
     fn perform(&mut self, effect: Effect, wanted: &Wanted<'_>) -> Option<Changes> {
@@ -154,17 +161,18 @@ impl Listener {
         self.presence.deadline()
     }
 
+    fn address_trouble(&self) -> Option<String> {
+        let unusable = self.unusable.as_ref().map(|(_, why)| why.clone());
+        unusable.or_else(|| Some(self.address.trouble.as_ref()?.borrow().as_ref()?.to_string()))
+    }
+
     pub(super) fn status(&self) -> InstanceStatus {
         let endpoint = self.presence.target().cloned();
         let kept = endpoint.as_ref().and_then(|endpoint| self.kept.get(endpoint));
         let refused = self.refused.as_ref().filter(|(refused, _)| Some(refused) == endpoint.as_ref());
         InstanceStatus {
             bound: self.bound,
-            address_trouble: self
-                .address
-                .trouble
-                .as_ref()
-                .and_then(|trouble| Some(trouble.borrow().as_ref()?.to_string())),
+            address_trouble: self.address_trouble(),
             registration: kept.map(|kept| kept.status.borrow().clone()),
             refused: refused.map(|(_, why)| why.clone()),
             former: self.presence.former().cloned().collect(),
