@@ -66,11 +66,10 @@ impl Liveness {
         self == Self::Alive
     }
 
-    pub(super) fn of(stage: &ServiceStage, task_runs: bool, link_is_closed: bool) -> Self {
+    pub(super) fn of(stage: &ServiceStage, link_is_closed: bool) -> Self {
         match stage {
             ServiceStage::Lingering(LeaveError::Ended) => Self::TaskEnded,
             stage if stage.is_final() => Self::Alive,
-            _ if !task_runs => Self::TaskEnded,
             ServiceStage::Serving if link_is_closed => Self::LinkClosed,
             _ => Self::Alive,
         }

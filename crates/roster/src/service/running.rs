@@ -31,7 +31,8 @@ pub(super) struct Shared {
     pub(super) leave: watch::Sender<Leave>,
     pub(super) status: watch::Receiver<ServiceStatus>,
     pub(super) check: RecordCheck,
-    pub(super) task: AbortOnDropHandle<()>,
+    /// Ends with the last handle.
+    pub(super) _task: AbortOnDropHandle<()>,
 }
 
 /// Refuses a record that cannot be written.
@@ -118,9 +119,7 @@ impl RunningService {
     }
 
     /// Changes weight and tags in place. Returns at once: the znodes follow within two round trips while there is a link, and
-    /// every later registration has the new record. Of updates that come faster, the last one is written.
-    ///
-    /// `change` runs under a lock, so that updates at the same time lose nothing: it must not update the same service.
+    /// every later registration has the new record. `change` runs under a lock: it must not update the same service.
     ///
     /// ```no_run
     /// # fn example(service: zk_roster::RunningService) -> Result<(), zk_roster::ServiceUpdateError> {
@@ -159,9 +158,8 @@ impl RunningService {
     /// Returns whether the service is alive.
     #[must_use]
     pub fn liveness(&self) -> Liveness {
-        let (task_runs, link_is_closed) =
-            (!self.shared.task.is_finished(), self.shared.zk.state().is_closed());
-        Liveness::of(&self.shared.status.borrow().stage, task_runs, link_is_closed)
+        let link_is_closed = self.shared.zk.state().is_closed();
+        Liveness::of(&self.shared.status.borrow().stage, link_is_closed)
     }
 
     /// Leaves: says in the records that the instances are draining (for half a second at most, of which readers get a third of

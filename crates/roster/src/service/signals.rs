@@ -21,14 +21,11 @@ impl RunningService {
     /// # }
     /// ```
     ///
-    /// The signals are taken over by this call, not first by the future: a signal that comes before the future is polled is not
-    /// lost. One that comes before the call ends the process as it always did, and what is registered by then stays listed until
-    /// the session expires: call this right after `serve_on`. A future of another service that is made after a signal does not
-    /// see that one; make all of them at the start.
-    ///
-    /// From the call on none of the signals ends the process by itself: what comes after the leave has to end, so give a bound to
-    /// what is in flight. Where the system refuses to hand them over, an error is logged, they do what they did before, and the
-    /// future does not end.
+    /// The signals are taken over by this call: one that comes before the future is polled is not lost. One that comes before the
+    /// call ends the process, and what is registered by then stays listed until the session expires: call this right after
+    /// `serve_on`, and of several services for all, as a later future does not see an earlier signal. From then on no such
+    /// signal ends the process by itself: what comes after the leave has to end, so give a bound to what is in flight. Where the
+    /// system hands them over to nobody, an error is logged, and the future does not end.
     ///
     /// # Panics
     /// Outside a tokio runtime with I/O enabled.

@@ -82,7 +82,7 @@ pub(super) fn start(
         written,
     };
     let task = AbortOnDropHandle::new(tokio::spawn(driver.run().instrument(info_span!("service", %service))));
-    let shared = Shared { zk, record: record_tx, leave: leave_tx, status, check: record_check, task };
+    let shared = Shared { zk, record: record_tx, leave: leave_tx, status, check: record_check, _task: task };
     Ok(RunningService { shared: Arc::new(shared) })
 }
 
