@@ -518,6 +518,32 @@ async fn a_sick_service_leaves_where_callers_read_names_only() {
     assert_eq!((world.listed(), service.status().draining), (vec![], false));
 }
 
+/// Calls that were chosen before are still on their way, whatever made the service leave the list.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_was_deregistered_as_sick_right_before_its_leave_settles_all_the_same() {
+    let world = World::new();
+    let (health, watched) = watch::channel(true);
+    let check = HealthCheck::watch(watched).when_sick(WhenSick::Leave);
+    let service = world.registered(world.service().settle(SETTLE).health(check)).await;
+    health.send_replace(false);
+    world.until("it is deregistered", |world| world.listed().is_empty()).await;
+    let begun = Instant::now();
+    sleep(SETTLE / 3).await;
+    service.leave().await.unwrap();
+    let took = begun.elapsed();
+    assert!(took >= SETTLE - Duration::from_millis(5) && took < SETTLE * 2, "{took:?}");
+
+    let world = World::new();
+    let (health, watched) = watch::channel(true);
+    let check = HealthCheck::watch(watched).when_sick(WhenSick::Leave);
+    let service = world.registered(world.service().settle(SETTLE).health(check)).await;
+    health.send_replace(false);
+    sleep(SOON).await;
+    let begun = Instant::now();
+    service.leave().await.unwrap();
+    assert!(begun.elapsed() < SETTLE / 2, "nobody calls it any more: {:?}", begun.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_check_decides_with_its_counts() {
     let world = World::new();

@@ -6,6 +6,7 @@ use futures_util::stream::{SelectAll, unfold};
 use futures_util::{FutureExt, StreamExt};
 use registry::Registrar;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::error;
 use zk_core::Zk;
@@ -34,6 +35,8 @@ pub(super) struct Driver {
     /// Until the service leaves.
     pub(super) helpers: Helpers,
     pub(super) mode: Mode,
+    /// When an instance may have been listed last.
+    pub(super) last_listed: Option<Instant>,
     /// What the records of the instances say.
     pub(super) written: (ServiceRecord, bool),
 }
@@ -68,6 +71,9 @@ impl Driver {
 
     /// Compares everything with what is wanted.
     fn reconcile(&mut self) -> Vec<Changes> {
+        if self.may_be_listed() {
+            self.last_listed = Some(Instant::now());
+        }
         self.mode = self.mode.after(&self.health.borrow(), self.when_sick);
         let draining = self.mode == Mode::Draining;
         let wanted = (self.record.borrow().clone(), draining);
@@ -83,6 +89,10 @@ impl Driver {
             draining,
         };
         self.listeners.iter_mut().flat_map(|listener| listener.reconcile(&wanted)).collect()
+    }
+
+    fn may_be_listed(&self) -> bool {
+        self.listeners.iter().any(Listener::may_be_listed)
     }
 
     fn publish(&self, stage: ServiceStage) {
@@ -110,15 +120,21 @@ impl Driver {
             leave::unless_at_once(&mut how, announced).await;
         }
         self.publish(ServiceStage::Deregistering);
-        let instances = self.listeners.iter().map(|listener| listener.registrations().count()).sum();
-        let stage = match leave::deregister(&self.registrar).await {
-            Ok(()) if instances > 0 => {
+        let deregistered = leave::deregister(&self.registrar).await;
+        // A service that was deregistered before, as a sick one is, has settled since then.
+        let settled = match self.may_be_listed() {
+            true => Some(Duration::ZERO),
+            false => self.last_listed.map(|last| last.elapsed()),
+        };
+        let settle = settled.and_then(|settled| self.settle.checked_sub(settled));
+        let stage = match (deregistered, settle) {
+            (Ok(()), Some(settle)) => {
                 self.publish(ServiceStage::Settling);
-                leave::unless_at_once(&mut how, leave::settle(instances, self.settle)).await;
+                leave::unless_at_once(&mut how, leave::settle(self.listeners.len(), settle)).await;
                 ServiceStage::Left
             }
-            Ok(()) => ServiceStage::Left,
-            Err(error) => ServiceStage::Lingering(error.into()),
+            (Ok(()), None) => ServiceStage::Left,
+            (Err(error), _) => ServiceStage::Lingering(error.into()),
         };
         self.publish(stage);
     }

@@ -151,6 +151,11 @@ impl Listener {
         self.kept.iter().filter_map(|(endpoint, kept)| Some((endpoint, kept.registration.as_ref()?)))
     }
 
+    /// Whether callers may find it: it is declared registered, or not known to be deregistered yet.
+    pub(super) fn may_be_listed(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
     /// What reports the changes of its address.
     pub(super) fn changes(&self) -> impl Iterator<Item = Changes> {
         let troubles = self.address.trouble.clone().map(changes_of);

@@ -79,6 +79,7 @@ pub(super) fn start(
         status: status_tx,
         helpers: (trackers, checking),
         mode: Mode::default(),
+        last_listed: None,
         written,
     };
     let task = AbortOnDropHandle::new(tokio::spawn(driver.run().instrument(info_span!("service", %service))));
