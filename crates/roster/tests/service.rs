@@ -599,7 +599,7 @@ async fn a_task_that_panics_later_leaves_no_service_that_says_it_is_registered()
     address.send_replace(host("198.51.100.2"));
     world.until("its registration goes with it", |world| world.listed().is_empty()).await;
     assert_eq!(service.liveness(), Liveness::TaskEnded);
-    assert!(!service.readiness().is_ready(), "{}", service.readiness());
+    assert_eq!(service.readiness(), Readiness::TaskEnded);
     assert!(!service.status().is_registered(), "{}", service.status());
     assert!(service.registered().await.is_err());
     assert!(service.registered_within(SOON).await.is_err());

@@ -22,8 +22,10 @@ pub enum Readiness {
     Unchecked,
     /// It is sick, for this reason.
     Sick(String),
-    /// It leaves, or has left, or its task has ended.
+    /// It leaves, or has left.
     Leaving,
+    /// Its task has ended, by a panic or with its runtime: nothing keeps it registered.
+    TaskEnded,
 }
 
 /// Whether a service is alive: whether a restart of the process is no remedy. `Display` says why it is not.
@@ -50,6 +52,7 @@ impl Readiness {
 
     pub(super) fn of(status: &ServiceStatus) -> Self {
         match &status.health {
+            _ if status.stage == ServiceStage::Lingering(LeaveError::Ended) => Self::TaskEnded,
             _ if status.stage != ServiceStage::Serving => Self::Leaving,
             ServiceHealth::Unknown => Self::Unchecked,
             ServiceHealth::Sick(reason) => Self::Sick(reason.clone()),
@@ -84,6 +87,7 @@ impl fmt::Display for Readiness {
             Self::Unchecked => f.write_str("not checked yet"),
             Self::Sick(reason) => write!(f, "sick: {reason}"),
             Self::Leaving => f.write_str("leaving"),
+            Self::TaskEnded => Liveness::TaskEnded.fmt(f),
         }
     }
 }
