@@ -585,8 +585,23 @@ impl Format for DefectAt {
     }
 
     fn decode(&self, segment: &str, data: &[u8]) -> Result<Decoded, DecodeError> {
+        assert_ne!(data, self.0.as_bytes(), "a defect in a format");
         Plain.decode(segment, data)
     }
+}
+
+/// The task of a registration, not that of the service.
+#[tokio::test(start_paused = true)]
+async fn a_registration_that_ends_by_a_defect_shows_in_liveness() {
+    let world = World::new();
+    let other = world.ensemble.operator();
+    other.create_ephemeral(format!("{ROOT}/192.0.2.1:80"), "defect").unwrap();
+    let service = world.service().format(Arc::new(DefectAt("defect"))).serve_on(&bound()).unwrap();
+    let abandoned =
+        |_: &World| service.status().instances[0].registration == Some(RegistrationStatus::Abandoned);
+    world.until("its task ends", abandoned).await;
+    assert_eq!(service.liveness(), Liveness::TaskEnded);
+    assert!(timeout(SOON, service.leave()).await.expect("it ends").is_err());
 }
 
 #[tokio::test(start_paused = true)]

@@ -74,13 +74,17 @@ async fn a_listener_vouches_and_takes_over_from_a_predecessor_and_a_bare_address
 #[tokio::test]
 async fn a_udp_socket_takes_nothing_over_from_a_listener_with_the_same_address() {
     let Some((server, zk, observer)) = started().await else { return };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let bound = listener.local_addr().unwrap();
+    let (listener, bound, socket) = loop {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let bound = listener.local_addr().unwrap();
+        if let Ok(socket) = tokio::net::UdpSocket::bind(bound).await {
+            break (listener, bound, socket);
+        }
+    };
     let living = Service::new(&zk, ROOT).serve_on(&listener).unwrap();
     living.registered_within(SOON).await.unwrap();
     let czxid = observer.exists(&format!("{ROOT}/{bound}")).await.unwrap().unwrap().czxid;
 
-    let socket = tokio::net::UdpSocket::bind(bound).await.unwrap();
     let other = zk_roster::connect(&server.connect_string()).unwrap();
     let waiting = Service::new(&other, ROOT).serve_on(&socket).unwrap();
     let decided =

@@ -30,7 +30,7 @@ const STOP: &[Signal] = &[
     Signal::SIGPWR,
 ];
 
-/// Receives the signals that ask the program to stop.
+/// Receives the signals that ask the program to stop: SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM, SIGXCPU and, on Linux, SIGPWR.
 ///
 /// From [`install`](Self::install) on, none of them ends the process by itself, for as long as the process lives: `Drop`
 /// does not restore the defaults.

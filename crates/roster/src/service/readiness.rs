@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use registry::RegistrationStatus;
+
 use super::status::{LeaveError, ServiceStage, ServiceStatus};
 use crate::health::ServiceHealth;
 
@@ -37,7 +39,7 @@ pub enum Readiness {
 pub enum Liveness {
     /// It is alive.
     Alive,
-    /// Its task has ended, by a panic or with its runtime: nothing keeps it registered.
+    /// Its task has ended, or that of a registration, by a panic or with its runtime: nothing keeps it registered.
     TaskEnded,
     /// The link to ZooKeeper is closed, and the service did not leave before.
     LinkClosed,
@@ -69,11 +71,15 @@ impl Liveness {
         self == Self::Alive
     }
 
-    pub(super) fn of(stage: &ServiceStage, link_is_closed: bool) -> Self {
-        match stage {
+    pub(super) fn of(status: &ServiceStatus, link_is_closed: bool) -> Self {
+        let abandoned = Some(RegistrationStatus::Abandoned);
+        match &status.stage {
             ServiceStage::Lingering(LeaveError::Ended) => Self::TaskEnded,
-            stage if stage.is_final() => Self::Alive,
             ServiceStage::Serving if link_is_closed => Self::LinkClosed,
+            // With a link, only a registration whose task has ended is given up.
+            ServiceStage::Serving if status.instances.iter().any(|one| one.registration == abandoned) => {
+                Self::TaskEnded
+            }
             _ => Self::Alive,
         }
     }

@@ -159,7 +159,7 @@ impl RunningService {
     #[must_use]
     pub fn liveness(&self) -> Liveness {
         let link_is_closed = self.shared.zk.state().is_closed();
-        Liveness::of(&self.shared.status.borrow().stage, link_is_closed)
+        Liveness::of(&self.shared.status.borrow(), link_is_closed)
     }
 
     /// Leaves: says in the records that the instances are draining (for half a second at most, of which readers get a third of
