@@ -330,6 +330,11 @@ async fn a_wait_that_is_dropped_changes_nothing_and_a_closed_link_shows_in_liven
     let requests = world.ensemble.requests(Match::any()).len();
     world.zk.close(SOON).await.unwrap();
     assert_eq!(service.liveness(), Liveness::LinkClosed);
+    let registered = timeout(SOON, service.registered()).await.expect("nobody waits for what never comes");
+    assert!(registered.is_err() && !service.readiness().is_ready(), "{}", service.readiness());
+    let late =
+        Service::new(&world.zk, ROOT).serve_on(&"192.0.2.1:81".parse::<SocketAddr>().unwrap()).unwrap();
+    assert!(timeout(SOON, late.registered()).await.expect("as little").is_err());
     sleep(SOON).await;
     let more = world.ensemble.requests(Match::any()).len() - requests;
     assert!(more <= 1, "only the session is closed: {more} requests");

@@ -18,7 +18,7 @@ use crate::health::ServiceHealth;
 pub enum Readiness {
     /// It is ready.
     Ready,
-    /// It was never registered yet: the status that says why.
+    /// It was never registered yet, or its link is closed for good: the status that says why.
     NotRegistered(String),
     /// No health check has ended yet.
     Unchecked,
@@ -58,7 +58,7 @@ impl Readiness {
             _ if status.stage != ServiceStage::Serving => Self::Leaving,
             ServiceHealth::Unknown => Self::Unchecked,
             ServiceHealth::Sick(reason) => Self::Sick(reason.clone()),
-            ServiceHealth::Healthy if status.was_registered => Self::Ready,
+            ServiceHealth::Healthy if status.was_registered && !status.link.is_closed() => Self::Ready,
             ServiceHealth::Healthy => Self::NotRegistered(status.to_string()),
         }
     }
@@ -89,7 +89,7 @@ impl fmt::Display for Readiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ready => f.write_str("ready"),
-            Self::NotRegistered(status) => write!(f, "not registered yet: {status}"),
+            Self::NotRegistered(status) => write!(f, "not registered: {status}"),
             Self::Unchecked => f.write_str("not checked yet"),
             Self::Sick(reason) => write!(f, "sick: {reason}"),
             Self::Leaving => f.write_str("leaving"),

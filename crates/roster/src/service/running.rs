@@ -44,9 +44,9 @@ pub(super) struct RecordCheck {
     pub(super) endpoint: Endpoint,
 }
 
-/// The service has left, or its task has ended: it is registered never again.
+/// The service has left, its link is closed, or its task has ended: it is registered never again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{service} is not registered any more: it has left")]
+#[error("{service} is not registered any more: it has left, or its link is closed")]
 pub struct ServiceLeft {
     /// The service.
     pub service: ZnodePath,
@@ -76,16 +76,16 @@ impl RunningService {
     /// why it takes long. A sick service that has left is waited for, too.
     ///
     /// # Errors
-    /// [`ServiceLeft`] if the service leaves before.
+    /// [`ServiceLeft`] if the service leaves before, or its link is closed.
     ///
     /// # Cancel safety
     /// Safe: the registration goes on.
     pub async fn registered(&self) -> Result<(), ServiceLeft> {
-        let mut status = self.statuses();
-        let is_decided =
-            |status: &ServiceStatus| status.is_registered() || status.stage != ServiceStage::Serving;
-        match status.wait_for(is_decided).await.as_deref() {
-            Ok(status) if status.stage == ServiceStage::Serving => Ok(()),
+        let is_over =
+            |status: &ServiceStatus| status.stage != ServiceStage::Serving || status.link.is_closed();
+        let mut statuses = self.statuses();
+        match statuses.wait_for(|status| status.is_registered() || is_over(status)).await.as_deref() {
+            Ok(status) if !is_over(status) => Ok(()),
             _ => Err(self.left()),
         }
     }
