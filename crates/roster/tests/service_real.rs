@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use test_zookeeper::Server;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
 use zk_roster::{RegistrationStatus, RunningService, Service, Zk};
 use zk_testing::{SOON, eventually, expire_session, raw};
 
@@ -100,6 +99,7 @@ async fn a_udp_socket_takes_nothing_over_from_a_listener_with_the_same_address()
 #[tokio::test]
 async fn a_signal_lets_the_service_leave_and_a_second_one_cuts_that_short() {
     use nix::sys::signal::{Signal, raise};
+    use tokio::time::timeout;
 
     let Some((_server, zk, observer)) = started().await else { return };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
