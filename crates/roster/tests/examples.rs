@@ -56,7 +56,12 @@ fn start(source: PathBuf) -> Option<(String, String, Running)> {
         return None;
     }
     let child = Command::new(&program).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
-    Some((name, line, Running(child.unwrap_or_else(|error| panic!("{}: {error}", program.display())))))
+    let hint = "cargo builds the examples with `cargo test`, but not with `cargo test --test`";
+    Some((
+        name,
+        line,
+        Running(child.unwrap_or_else(|error| panic!("{}: {error}; {hint}", program.display()))),
+    ))
 }
 
 fn last_line(name: &str, mut running: Running) -> String {
