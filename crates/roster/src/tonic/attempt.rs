@@ -60,9 +60,9 @@ impl Call {
                 Err(_) => {
                     lease.end(false);
                     let late: Late = Box::pin(async move {
-                        let answered = answer.await;
-                        drop(turn);
-                        answered
+                        let response = answer.await?;
+                        turn.keep();
+                        Ok(response)
                     });
                     return match callee.target().is_trial() {
                         true => Err(AttemptError::Failed { error: GrpcError::Late(late), has_copy: false }),
@@ -74,6 +74,7 @@ impl Call {
         let error = match answered.map(answer::look) {
             Ok((response, code)) if code.is_none_or(answer::is_proper) => {
                 lease.end(false);
+                turn.keep();
                 return Ok(Answer::Response(response));
             }
             Ok((response, code)) => GrpcError::Answer(response, code.unwrap_or(Code::Unknown)),

@@ -87,8 +87,8 @@ impl Recorded {
         &self.parts.headers
     }
 
-    /// Returns the request for one attempt, and the attempt's turn, which ends with its `Drop`. `None`, if a part of the body is
-    /// gone, or another attempt has its turn.
+    /// Returns the request for one attempt, and the attempt's turn. `None`, if a part of the body is gone, or another attempt has
+    /// its turn.
     pub(super) fn begin(&self) -> Option<(http::Request<Body>, Turn)> {
         let turn = match &self.rest {
             None => 0,
@@ -108,8 +108,15 @@ impl Recorded {
     }
 }
 
-/// The right of an attempt to read the rest of the body.
+/// The right of an attempt to read the rest of the body. It ends with its `Drop`.
 pub(super) struct Turn(Option<Arc<Mutex<Rest>>>);
+
+impl Turn {
+    /// The attempt was answered: its body may be read for as long as the server wants, and no other one begins.
+    pub(super) fn keep(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Turn {
     fn drop(&mut self) {

@@ -28,6 +28,8 @@ pub(crate) enum Manner {
     IsFull,
     /// Passes it to the test.
     Passes,
+    /// Sends a message for each chunk that comes; the first brings the head of the response, too.
+    Echoes,
 }
 
 /// `Drop` ends it with its connections.
@@ -105,6 +107,16 @@ async fn serve(
                 respond.send_response(full.body(()).unwrap(), true)?;
             }
             Manner::Passes => pass.send(respond).unwrap(),
+            Manner::Echoes => {
+                streams.spawn(async move {
+                    let mut chunks = request.into_body();
+                    let mut body = None;
+                    while let Some(Ok(_)) = chunks.data().await {
+                        let body = body.get_or_insert_with(|| respond.send_response(head(), false).unwrap());
+                        body.send_data(Bytes::from_static(MESSAGE), false).unwrap();
+                    }
+                });
+            }
         }
     }
     Ok(())
@@ -131,12 +143,17 @@ async fn go_away(mut socket: TcpStream, requests: &AtomicUsize) -> std::io::Resu
     }
 }
 
+/// Not compressed, two bytes: field 1 is 1.
+const MESSAGE: &[u8] = &[0, 0, 0, 0, 2, 8, 1];
+
+fn head() -> Response<()> {
+    Response::builder().header("content-type", "application/grpc").body(()).unwrap()
+}
+
 /// Answers a passed request: a message, and `OK`.
 pub(crate) fn answer(mut respond: SendResponse<Bytes>) {
-    let head = Response::builder().header("content-type", "application/grpc").body(()).unwrap();
-    let mut body = respond.send_response(head, false).unwrap();
-    // Not compressed, two bytes: field 1 is 1.
-    body.send_data(Bytes::from_static(&[0, 0, 0, 0, 2, 8, 1]), false).unwrap();
+    let mut body = respond.send_response(head(), false).unwrap();
+    body.send_data(Bytes::from_static(MESSAGE), false).unwrap();
     body.send_trailers(HeaderMap::from_iter([("grpc-status".parse().unwrap(), "0".parse().unwrap())]))
         .unwrap();
 }

@@ -145,3 +145,29 @@ async fn a_response_in_progress_outlives_the_registration_of_its_server() {
     assert_eq!(status, 2);
     assert!(statuses.next().await.is_none());
 }
+
+#[tokio::test]
+async fn messages_go_both_ways_also_after_the_head_of_the_response() {
+    let server = ByHand::start(by_hand::Manner::Echoes).await;
+    // The head comes within the attempt's time, and after it.
+    for (attempt, first) in [(10_000, 0), (200, 600)].map(|times| (times.0, Duration::from_millis(times.1))) {
+        let attempt = Duration::from_millis(attempt);
+        let world = World::with_times(&[server.address], attempt, Duration::from_secs(30)).await;
+        let mut client = Grpc::new(world.channel());
+        client.ready().await.unwrap();
+        let (sender, messages) = later();
+        let path = PathAndQuery::from_static("/grpc.health.v1.Health/Chat");
+        let chat = client.streaming(Request::new(messages), path, ProstCodec::default());
+        let begin = async {
+            tokio::time::sleep(first).await;
+            sender.send(message()).unwrap();
+        };
+        let (chat, ()) = tokio::join!(chat, begin);
+        let mut answers = chat.unwrap().into_inner();
+        for number in 1..=3 {
+            let answer: HealthCheckResponse = answers.next().await.expect("an answer").unwrap();
+            assert_eq!(answer.status, 1, "{number} after {first:?}");
+            sender.send(message()).unwrap();
+        }
+    }
+}
