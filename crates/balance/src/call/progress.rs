@@ -96,6 +96,10 @@ impl Progress {
             self.refused += 1;
             self.round_left = self.round_left.saturating_sub(1);
         }
+        if in_race && failed.had_no_effect {
+            // Though it be the last: the other attempt may have what this one had not, such as a request that cannot be copied.
+            return Next::Wait;
+        }
         if !failed.may_retry || !(self.rules.is_idempotent || failed.had_no_effect) {
             return Next::GiveUp(GaveUp::Final);
         }
@@ -198,6 +202,16 @@ mod tests {
         assert_eq!(progress.failed(failed(Failure::Reset), true), Next::Wait);
         let last = Failed { may_retry: false, ..failed(Failure::Unavailable) };
         assert_eq!(progress.failed(last, true), Next::GiveUp(GaveUp::Final));
+    }
+
+    #[test]
+    fn an_attempt_that_had_nothing_to_send_ends_no_race() {
+        let mut progress = Progress::new(IDEMPOTENT);
+        progress.started();
+        progress.started();
+        let nothing = Failed { failure: None, may_retry: false, had_no_effect: true };
+        assert_eq!(progress.failed(nothing, true), Next::Wait);
+        assert_eq!(progress.failed(nothing, false), Next::GiveUp(GaveUp::Final));
     }
 
     #[test]

@@ -73,8 +73,7 @@ impl Classify for HttpError {
         match &self.what {
             What::Sending(error) => error.had_no_effect(),
             What::Answer(_, failure) => failure.had_no_effect(),
-            What::Host => true,
-            What::Spent => false,
+            What::Host | What::Spent => true,
         }
     }
 }

@@ -26,7 +26,7 @@ pub enum AttemptError<E> {
         /// Whether there is a copy of the request for another attempt.
         has_copy: bool,
     },
-    /// An earlier attempt has taken the request, and there is no copy.
+    /// An earlier attempt has taken the request, and there is no copy. This one has sent nothing.
     #[error("the request was sent already, and cannot be copied")]
     Sent,
 }
@@ -66,9 +66,8 @@ impl<E: Classify> Classify for AttemptError<E> {
 
     fn had_no_effect(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Busy | Self::Broken(_) => true,
+            Self::Connect(_) | Self::Busy | Self::Broken(_) | Self::Sent => true,
             Self::Failed { error, .. } => error.had_no_effect(),
-            Self::Sent => false,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tower::util::BoxService;
 use tower::{Layer, Service, ServiceBuilder};
 use zk_roster::tower::{AttemptError, Balanced, BalancedLayer, Classified, Cloned};
-use zk_roster::{Classify, GaveUp};
+use zk_roster::{CallConfig, Classify, GaveUp};
 
 use crate::web::{Manner, Web};
 
@@ -43,6 +43,20 @@ async fn a_connection_that_takes_no_request_in_time_has_none_sent() {
     for _ in 0..2 {
         assert_eq!(service.call(Single).await.unwrap(), 2, "the other one has had all of its time");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_of_a_request_that_cannot_be_copied_leaves_the_call_alone() {
+    let web = Web::new(&[1, 2]).await;
+    for port in [1, 2] {
+        web.network.set(port, Manner::AnswersAfter(Duration::from_millis(500)));
+    }
+    let second = Duration::from_secs(1);
+    let calls = CallConfig::new(second, 5 * second).unwrap();
+    let client = web.client_with(calls.with_hedge_after(second / 10).unwrap()).await;
+    let mut service = Balanced::new(&client, web.network.clone()).idempotent(true);
+    service.call(Single).await.unwrap();
+    assert_eq!((web.network.taken().len(), web.network.connects().len()), (1, 2), "the hedge had none to send");
 }
 
 #[tokio::test(start_paused = true)]

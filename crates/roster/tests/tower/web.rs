@@ -177,7 +177,7 @@ impl<Req> Service<Req> for Connection {
 
 /// A service, and a client that follows it.
 pub(crate) struct Web {
-    _ensemble: SimulatedEnsemble,
+    ensemble: SimulatedEnsemble,
     operator: Operator,
     pub(crate) client: Client,
     pub(crate) network: Network,
@@ -192,11 +192,15 @@ impl Web {
             operator.create_ephemeral(path(*port), record(1, false)).unwrap();
         }
         let calls = CallConfig::new(Duration::from_secs(1), Duration::from_secs(5)).unwrap();
-        let builder = Client::builder(&ensemble.zk(), ROOT).unwrap();
-        let client = builder.strategy(Strategy::RoundRobin).calls(calls).follow().await.unwrap();
-        let web = Self { _ensemble: ensemble, operator, client, network: Network::default() };
+        let client = follow(&ensemble, calls).await;
+        let web = Self { ensemble, operator, client, network: Network::default() };
         web.listed(ports).await;
         web
+    }
+
+    /// One more client, whose calls are made otherwise.
+    pub(crate) async fn client_with(&self, calls: CallConfig) -> Client {
+        follow(&self.ensemble, calls).await
     }
 
     /// Waits until the client's balancer knows these and no others.
@@ -232,6 +236,11 @@ impl Web {
     pub(crate) fn set(&self, port: u16, incarnation: u8, is_draining: bool) {
         self.operator.set_data(path(port), record(incarnation, is_draining)).unwrap();
     }
+}
+
+async fn follow(ensemble: &SimulatedEnsemble, calls: CallConfig) -> Client {
+    let builder = Client::builder(&ensemble.zk(), ROOT).unwrap();
+    builder.strategy(Strategy::RoundRobin).calls(calls).follow().await.unwrap()
 }
 
 fn path(port: u16) -> String {
