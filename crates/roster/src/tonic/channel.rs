@@ -92,7 +92,7 @@ impl BalancedChannel {
     {
         Self {
             client: client.clone(),
-            connections: Connections::new(client.discovery()),
+            connections: Connections::new(client),
             connector: Connector::new(endpoint),
             is_idempotent: false,
             max_buffered: Self::MAX_BUFFERED,

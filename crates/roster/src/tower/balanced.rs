@@ -62,7 +62,7 @@ where
     /// # Panics
     /// Outside a tokio runtime.
     pub fn new(client: &Client, make: M) -> Self {
-        let connections = Connections::new(client.discovery());
+        let connections = Connections::new(client);
         Self { client: client.clone(), make, repeat: Once, is_idempotent: false, connections }
     }
 }

@@ -3,17 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use discovery::{Discovery, View};
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use futures_util::{FutureExt, TryFutureExt};
 use instance::{Endpoint, Instance};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connect_error::ConnectError;
 use super::slots::{Slots, State};
-use crate::client::Callee;
+use crate::client::{Callee, Client, MemberSet};
 
 /// The making of a connection. All calls that wait for it poll it together, and it ends with the last of them.
 type Making<S> = BoxFuture<'static, Result<Made<S>, ConnectError>>;
@@ -29,15 +29,15 @@ pub(crate) struct Connections<S: Clone> {
 }
 
 struct Kept<S: Clone> {
-    discovery: Discovery,
+    members: watch::Receiver<Arc<MemberSet>>,
     slots: Mutex<Slots<Made<S>, WeakShared<Making<S>>>>,
 }
 
 impl<S: Clone + Send + 'static> Connections<S> {
     /// # Panics
     /// Outside a tokio runtime.
-    pub(crate) fn new(discovery: &Discovery) -> Self {
-        let kept = Arc::new(Kept { discovery: discovery.clone(), slots: Mutex::new(Slots::new()) });
+    pub(crate) fn new(client: &Client) -> Self {
+        let kept = Arc::new(Kept { members: client.members(), slots: Mutex::new(Slots::new()) });
         let keeper = tokio::spawn(drop_gone(Arc::clone(&kept)));
         Self { kept, _keeper: Arc::new(AbortOnDropHandle::new(keeper)) }
     }
@@ -90,7 +90,7 @@ impl<S: Clone + Send + 'static> Connections<S> {
             return (id, begun);
         }
         // The call may have been sent to an instance that has gone in the meantime. Nobody would ever drop its connection: the
-        // keeper looks when the view changes, after us.
+        // keeper looks when the set changes, after us.
         let Some(weak) = making.downgrade().filter(|_| self.kept.is_listed(endpoint, incarnation)) else {
             return (slots.number(), making);
         };
@@ -115,13 +115,12 @@ impl<S: Clone + Send + 'static> Connections<S> {
 
 impl<S: Clone> Kept<S> {
     fn is_listed(&self, endpoint: &Endpoint, incarnation: Option<u128>) -> bool {
-        is_listed(&self.discovery.view(), endpoint, incarnation)
+        is_listed(&self.members.borrow(), endpoint, incarnation)
     }
 }
 
-fn is_listed(view: &View, endpoint: &Endpoint, of: Option<u128>) -> bool {
-    let instance = view.snapshot.as_ref().and_then(|snapshot| snapshot.get(endpoint));
-    instance.is_some_and(|instance| incarnation(instance) == of)
+fn is_listed(members: &MemberSet, endpoint: &Endpoint, of: Option<u128>) -> bool {
+    members.get(endpoint).is_some_and(|instance| incarnation(instance) == of)
 }
 
 fn incarnation(instance: &Instance) -> Option<u128> {
@@ -131,14 +130,13 @@ fn incarnation(instance: &Instance) -> Option<u128> {
 /// Drops the connections of instances that have gone, or are another process now: those that are idle close, and those in use when
 /// the calls on them have ended.
 async fn drop_gone<S: Clone + Send + 'static>(kept: Arc<Kept<S>>) {
-    let mut views = kept.discovery.views();
-    while views.changed().await.is_ok() {
-        views.borrow_and_update();
+    let mut members = kept.members.clone();
+    while members.changed().await.is_ok() {
         let gone = {
             let mut slots = kept.slots.lock();
             // The latest: what it does not list, nobody adds any more.
-            let view = kept.discovery.view();
-            slots.retain(|endpoint, incarnation| is_listed(&view, endpoint, incarnation))
+            let members = members.borrow_and_update().clone();
+            slots.retain(|endpoint, incarnation| is_listed(&members, endpoint, incarnation))
         };
         drop(gone);
     }

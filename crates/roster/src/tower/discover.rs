@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use discovery::View;
 use futures_util::stream;
 use instance::{Endpoint, Instance};
 use tower::discover::{Change, Discover};
 
-use crate::client::Client;
+use crate::client::{Client, MemberSet};
 
 /// What tower's balancers read: a service for each instance, made by `make` when the instance comes, or when another process
-/// takes its place. Those that leave or are draining are removed. It ends when following does, and never fails.
+/// takes its place. Those that leave or are draining are removed. A [saved](crate::ClientBuilder::saved_at) list counts until
+/// ZooKeeper has listed the service. It ends when following does, and never fails.
 ///
 /// `make` returns at once: the service connects when it is polled, as `tower::reconnect::Reconnect` and a lazy channel of
 /// tonic do.
@@ -30,25 +30,25 @@ where
     F: FnMut(&Arc<Instance>) -> S + Send + 'static,
     S: Send + 'static,
 {
-    let views = client.discovery().views();
+    let members = client.members();
     // The client stays: following ends with its last clone.
-    let state = (client.clone(), make, views, Known::default(), true);
-    Box::pin(stream::unfold(state, async |(client, mut make, mut views, mut known, mut is_first)| {
+    let state = (client.clone(), make, members, Known::default(), true);
+    Box::pin(stream::unfold(state, async |(client, mut make, mut members, mut known, mut is_first)| {
         let due = loop {
             if let Some(due) = known.due.pop_front() {
                 break due;
             }
             if !std::mem::take(&mut is_first) {
-                views.changed().await.ok()?;
+                members.changed().await.ok()?;
             }
-            let view = views.borrow_and_update().clone();
-            known.look(&view);
+            let now = members.borrow_and_update().clone();
+            known.look(&now);
         };
         let change = match due {
             Due::Insert(instance) => Change::Insert(instance.endpoint().clone(), make(&instance)),
             Due::Remove(endpoint) => Change::Remove(endpoint),
         };
-        Some((Ok(change), (client, make, views, known, is_first)))
+        Some((Ok(change), (client, make, members, known, is_first)))
     }))
 }
 
@@ -67,18 +67,17 @@ enum Due {
 }
 
 impl Known {
-    fn look(&mut self, view: &View) {
-        let Some(snapshot) = &view.snapshot else { return };
+    fn look(&mut self, members: &MemberSet) {
         let takes_calls = |instance: &&Arc<Instance>| !instance.is_draining();
         let due = &mut self.due;
         self.endpoints.retain(|endpoint, _| {
-            let stays = snapshot.get(endpoint).filter(takes_calls).is_some();
+            let stays = members.get(endpoint).filter(takes_calls).is_some();
             if !stays {
                 due.push_back(Due::Remove(endpoint.clone()));
             }
             stays
         });
-        for instance in snapshot.instances().filter(takes_calls) {
+        for instance in members.instances().filter(takes_calls) {
             let process = instance.owner().map(|owner| owner.incarnation().as_u128());
             if self.endpoints.get(instance.endpoint()) != Some(&process) {
                 self.endpoints.insert(instance.endpoint().clone(), process);

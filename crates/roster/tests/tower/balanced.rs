@@ -56,7 +56,11 @@ async fn a_hedge_of_a_request_that_cannot_be_copied_leaves_the_call_alone() {
     let client = web.client_with(calls.with_hedge_after(second / 10).unwrap()).await;
     let mut service = Balanced::new(&client, web.network.clone()).idempotent(true);
     service.call(Single).await.unwrap();
-    assert_eq!((web.network.taken().len(), web.network.connects().len()), (1, 2), "the hedge had none to send");
+    assert_eq!(
+        (web.network.taken().len(), web.network.connects().len()),
+        (1, 2),
+        "the hedge had none to send"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -140,3 +140,21 @@ async fn another_process_at_the_same_address_gets_a_connection_of_its_own() {
     service.call(3).await.unwrap();
     assert_eq!(web.network.connects(), [1, 1]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_instances_of_a_saved_list_have_connections_too() {
+    let web = Web::new(&[1, 2]).await;
+    let client = web.saved_client().await;
+    let mut service = Balanced::new(&client, web.network.clone());
+    for number in 0..10 {
+        service.call(number).await.unwrap();
+    }
+    let mut connects = web.network.connects();
+    connects.sort_unstable();
+    assert_eq!(connects, [1, 2]);
+    web.remove(2);
+    web.let_zookeeper_back();
+    web.until(|| web.network.open(2) == 0).await;
+    assert_eq!(service.call(10).await.unwrap(), 1);
+    assert_eq!((web.network.connects().len(), web.network.open(1)), (2, 1));
+}

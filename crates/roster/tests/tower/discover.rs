@@ -58,3 +58,13 @@ async fn a_balancer_of_tower_calls_what_is_discovered() {
         assert!([1, 2].contains(&answer));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_saved_list_is_discovered_until_zookeeper_lists_the_service() {
+    let web = Web::new(&[1, 2]).await;
+    let mut discover = discover(&web.saved_client().await, |_| ());
+    assert_eq!(changes(&mut discover).await, ["+1", "+2"]);
+    web.remove(2);
+    web.let_zookeeper_back();
+    assert_eq!(changes(&mut discover).await, ["-2"]);
+}

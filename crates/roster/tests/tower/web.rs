@@ -198,6 +198,22 @@ impl Web {
         web
     }
 
+    /// A client that goes by the list that another one has saved, until ZooKeeper is let back.
+    pub(crate) async fn saved_client(&self) -> Client {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("web.saved");
+        let builder = || Client::builder(&self.ensemble.zk(), ROOT).unwrap().saved_at(&path);
+        builder().follow().await.unwrap().shutdown().await;
+        self.ensemble.refuse_connects(true);
+        let client = builder().follow().await.unwrap();
+        assert!(client.is_saved());
+        client
+    }
+
+    pub(crate) fn let_zookeeper_back(&self) {
+        self.ensemble.refuse_connects(false);
+    }
+
     /// One more client, whose calls are made otherwise.
     pub(crate) async fn client_with(&self, calls: CallConfig) -> Client {
         follow(&self.ensemble, calls).await
