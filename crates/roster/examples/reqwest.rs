@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use reqwest::redirect::Policy;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use zk_roster::reqwest::Http;
@@ -25,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let connect = CallConfig::CONNECT;
     // A pool of connections for each instance, which goes with it.
     let http = Http::with_pools(web, move |_| {
-        reqwest::Client::builder().connect_timeout(connect).no_proxy().build()
+        reqwest::Client::builder().connect_timeout(connect).redirect(Policy::none()).no_proxy().build()
     });
     let url: reqwest::Url = "http://web/name?page=2".parse()?;
     let mut answered = 0;

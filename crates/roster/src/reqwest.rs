@@ -25,7 +25,11 @@ pub use error::HttpError;
 /// # async fn example(zk: zk_roster::Zk) -> Result<(), Box<dyn std::error::Error>> {
 /// let web = zk_roster::Client::follow(&zk, "/services/web").await?;
 /// // Its connect timeout makes a host that does not accept one to which nothing was sent.
-/// let reqwest = reqwest::Client::builder().connect_timeout(zk_roster::CallConfig::CONNECT).no_proxy().build()?;
+/// let reqwest = reqwest::Client::builder()
+///     .connect_timeout(zk_roster::CallConfig::CONNECT)
+///     .redirect(reqwest::redirect::Policy::none())
+///     .no_proxy()
+///     .build()?;
 /// let http = zk_roster::reqwest::Http::new(web, reqwest.clone());
 ///
 /// let users = reqwest.get("http://web/users?page=2").build()?;
@@ -39,7 +43,6 @@ pub use error::HttpError;
 /// The request as it is, but for the host and the port of its URL: those of the chosen instance take their place. The header `Host`
 /// follows the URL, unless the request has one; servers that tell services apart by it need that. With `https` the certificate
 /// of the instance must be valid for the host under which it is registered, be that a name or an address.
-/// reqwest follows redirects by itself, to wherever they lead; with `redirect(Policy::none())` they are answers.
 ///
 /// # What is repeated
 /// GET, HEAD, OPTIONS, TRACE, PUT and DELETE are idempotent (RFC 9110, section 9.2.2): they are repeated at other instances whatever
@@ -50,6 +53,11 @@ pub use error::HttpError;
 /// The answers 502, 503, 504 and 429 are failures of the instance, for which another one is tried. 429, and 503 with `Retry-After`,
 /// say that the request was not served: it is repeated whatever the method. If no better answer can be had, the last one is returned
 /// as it is. Every other status is an answer. [`balance::Failure`] has the table.
+///
+/// # Redirects
+/// Turn them off: with `redirect(Policy::none())` they are answers. By default reqwest follows them by itself, to wherever they lead.
+/// What is answered there is an answer, whatever its status. But an error on the way there counts as the instance's, and a host that
+/// cannot be connected to as *not sent*: then a POST that an instance has served, and answered with a redirect, is sent once more.
 ///
 /// The call ends with the head of the answer: its body is read in the time that reqwest allows, and from no other instance. Where
 /// the body is short, `client.call_idempotent` with an operation that reads it, too, tries elsewhere.
@@ -84,7 +92,8 @@ impl Http {
     /// ```no_run
     /// # async fn example(web: zk_roster::Client) {
     /// let connect = zk_roster::CallConfig::CONNECT;
-    /// let make = move |_: &_| reqwest::Client::builder().connect_timeout(connect).no_proxy().build();
+    /// let none = reqwest::redirect::Policy::none;
+    /// let make = move |_: &_| reqwest::Client::builder().connect_timeout(connect).redirect(none()).no_proxy().build();
     /// let http = zk_roster::reqwest::Http::with_pools(web, make);
     /// # }
     /// ```

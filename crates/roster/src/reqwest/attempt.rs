@@ -5,7 +5,7 @@ use std::sync::Arc;
 use balance::{CallError, Classify, Failure};
 use instance::Endpoint;
 use parking_lot::Mutex;
-use reqwest::{Request, Response, header};
+use reqwest::{Request, Response, Url, header};
 
 use super::error::{HttpError, What};
 use super::pools::Pools;
@@ -103,8 +103,11 @@ async fn send(
     let failed = |what| HttpError::new(what, is_last);
     readdress(&mut request, callee.endpoint()).ok_or_else(|| failed(What::Host))?;
     let client = pools.client(callee.endpoint()).map_err(|error| failed(What::Sending(error)))?;
+    let url = request.url().clone();
     let response = client.execute(request).await.map_err(|error| failed(What::Sending(error)))?;
-    let Some(failure) = failure(&response) else { return Ok(response) };
+    let Some(failure) = failure(&response).filter(|_| !is_redirected(&url, response.url())) else {
+        return Ok(response);
+    };
     let status = response.status();
     let before = last.0.lock().replace(response);
     drop(before);
@@ -125,10 +128,45 @@ fn readdress(request: &mut Request, endpoint: &Endpoint) -> Option<()> {
     url.set_port(Some(endpoint.port())).ok()
 }
 
+/// Whether reqwest followed a redirect: then the instance has served the request, whatever came of it elsewhere. An answer does not
+/// tell the fragment.
+fn is_redirected(sent: &Url, answered: &Url) -> bool {
+    let differs = |part: fn(&Url) -> Option<&str>| part(sent) != part(answered);
+    sent.port_or_known_default() != answered.port_or_known_default()
+        || differs(Url::host_str)
+        || differs(|url| Some(url.path()))
+        || differs(Url::query)
+}
+
 /// How the instance failed, if its answer is one of those that say so.
 fn failure(response: &Response) -> Option<Failure> {
     let failure = response.error_for_status_ref().err()?.failure()?;
     // Without it nobody knows how far the request came.
     let says_when = response.headers().contains_key(header::RETRY_AFTER);
     Some(if response.status() == 503 && says_when { Failure::Overloaded } else { failure })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn what_was_sent_is_no_redirect_however_it_is_spelled() {
+        let sent = url("http://a/b?c");
+        for other in
+            ["http://a:81/b?c", "http://z/b?c", "http://a/z?c", "http://a/b?z", "http://a/b", "https://a/b?c"]
+        {
+            assert!(is_redirected(&sent, &url(other)), "{other}");
+        }
+        for text in ["http://a", "http://a:80/?", "http://u:p@a/b#c", "http://[::1]:8/%7E/ü?q=ä|{}'\"#f"] {
+            let sent = url(text);
+            // As reqwest tells it.
+            let uri: http::Uri = sent.as_str().parse().unwrap();
+            assert!(!is_redirected(&sent, &url(&uri.to_string())), "{text}");
+        }
+    }
 }

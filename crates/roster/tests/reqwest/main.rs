@@ -169,8 +169,8 @@ async fn an_instance_that_cannot_serve_is_left_for_another_and_its_answer_return
         for _ in 0..4 {
             assert_eq!(http.execute(request(Method::GET)).await.unwrap().status(), 200);
         }
-        fine.service.leave().await.unwrap();
-        cannot.service.leave().await.unwrap();
+        fine.leave().await;
+        cannot.leave().await;
     }
     bed.end().await;
 }
@@ -185,7 +185,25 @@ async fn every_other_status_is_an_answer() {
             assert_eq!(http.execute(request(Method::GET)).await.unwrap().status(), status);
         }
         assert_eq!(server.requests().len(), 6);
-        server.service.leave().await.unwrap();
+        server.leave().await;
+    }
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn what_a_redirect_led_to_is_an_answer_as_the_instance_has_served() {
+    let bed = Bed::start().await;
+    for status in [429, 503] {
+        let elsewhere = Server::unregistered(Deed::Answer(status, "retry-after: 1\r\n", "")).await;
+        let location = format!("location: http://{}/there\r\n", elsewhere.address).leak();
+        let leads = Server::start(&bed.zk, Deed::Answer(303, location, "")).await;
+        for method in [Method::POST, Method::GET] {
+            let http = bed.http(1).await;
+            assert_eq!(http.execute(request(method)).await.unwrap().status(), status);
+            assert_eq!(http.client().status().in_service, 1);
+        }
+        assert_eq!((leads.requests().len(), elsewhere.requests().len()), (2, 2), "once each");
+        leads.leave().await;
     }
     bed.end().await;
 }
@@ -203,7 +221,7 @@ async fn a_body_that_cannot_be_cloned_is_sent_once() {
     let error = bed.http(1).await.execute(streamed()).await.unwrap_err();
     assert_eq!((error.reason(), error.count()), (GaveUp::Final, 1), "{error:?}");
     assert_eq!(resets.requests().len(), 1);
-    resets.service.leave().await.unwrap();
+    resets.leave().await;
 
     let nobody = Server::nobody(&bed.zk).await;
     let error = bed.http(1).await.execute(streamed()).await.unwrap_err();
@@ -231,7 +249,7 @@ async fn an_instance_that_goes_finishes_what_is_in_flight_and_its_connections_cl
     assert_eq!(used.text().await.unwrap(), "halfhalf");
     assert_eq!((goes.connections(), goes.open()), (2, 2));
 
-    goes.service.leave().await.unwrap();
+    goes.leave().await;
     eventually("the idle connection is closed", async || goes.open() == 1).await;
     let stays = Server::start(&bed.zk, Deed::FINE).await;
     for n in 1..=5 {
@@ -257,7 +275,7 @@ async fn a_pool_that_all_share_closes_an_idle_connection_in_its_time() {
     let reqwest = reqwest::Client::builder().no_proxy().pool_idle_timeout(short).build().unwrap();
     let http = Http::new(bed.client(1, patient()).await, reqwest);
     http.execute(request(Method::GET)).await.unwrap().text().await.unwrap();
-    goes.service.leave().await.unwrap();
+    goes.leave().await;
     eventually("the idle connection is closed", async || goes.open() == 0).await;
     bed.end().await;
 }

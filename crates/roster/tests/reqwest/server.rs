@@ -29,7 +29,7 @@ impl Deed {
 /// A registered server; its connections end with the runtime of the test.
 pub(crate) struct Server {
     pub(crate) address: String,
-    pub(crate) service: RunningService,
+    service: Option<RunningService>,
     seen: Arc<Seen>,
 }
 
@@ -44,9 +44,18 @@ struct Seen {
 impl Server {
     pub(crate) async fn start(zk: &Zk, deed: Deed) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
         let service = Service::new(zk, ROOT).serve_on(&listener).unwrap();
         service.registered().await.unwrap();
+        Self { service: Some(service), ..Self::serve(listener, deed) }
+    }
+
+    /// A server that no client finds by itself.
+    pub(crate) async fn unregistered(deed: Deed) -> Self {
+        Self::serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), deed)
+    }
+
+    fn serve(listener: TcpListener, deed: Deed) -> Self {
+        let address = listener.local_addr().unwrap().to_string();
         let seen = Arc::<Seen>::default();
         let into = Arc::clone(&seen);
         tokio::spawn(async move {
@@ -61,7 +70,7 @@ impl Server {
                 });
             }
         });
-        Self { address, service, seen }
+        Self { address, service: None, seen }
     }
 
     /// A registered address at which nobody listens.
@@ -70,6 +79,11 @@ impl Server {
         let service = Service::new(zk, ROOT).serve_on(&listener).unwrap();
         service.registered().await.unwrap();
         service
+    }
+
+    /// Deregisters it.
+    pub(crate) async fn leave(&self) {
+        self.service.as_ref().unwrap().leave().await.unwrap();
     }
 
     pub(crate) fn requests(&self) -> Vec<String> {

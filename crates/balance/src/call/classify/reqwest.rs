@@ -24,7 +24,9 @@ use crate::failure::Failure;
 ///
 /// A 503 with `Retry-After` counts as one without: the error does not have the header. Without a `connect_timeout` of the client, an
 /// endpoint that does not accept is found out by the end of the attempt only, and after that nobody knows what was sent. Errors
-/// of a proxy count against the endpoint: `no_proxy` takes it out of the way.
+/// of a proxy count against the endpoint: `no_proxy` takes it out of the way. So do errors on the way to where a redirect leads, and
+/// a connection that is refused there says *not sent* although the endpoint has served the request: turn redirects off, by
+/// `redirect(Policy::none())`.
 impl Classify for Error {
     fn failure(&self) -> Option<Failure> {
         match cause(self) {
