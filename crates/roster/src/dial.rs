@@ -17,6 +17,9 @@ use crate::resolver::Resolver;
 /// How many addresses of one name are tried.
 const MAX_ADDRESSES: usize = 8;
 
+/// A longer time counts as this one, as a clock ends somewhere.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// Why no connection was made. The message includes the cause, so there is no `source`.
 ///
 /// Whatever the reason, nothing was sent: a call goes on elsewhere, idempotent or not. An error of this machine, such as too many
@@ -101,7 +104,7 @@ pub async fn dial(callee: &Callee) -> io::Result<TcpStream> {
 /// # Cancel safety
 /// As [`dial`].
 pub async fn dial_endpoint(endpoint: &Endpoint, within: Duration) -> Result<TcpStream, DialError> {
-    let deadline = Instant::now() + within;
+    let deadline = Instant::now() + within.min(LONGEST);
     let resolved = async {
         match endpoint.host() {
             Host::Name(name) => Resolver::shared().resolve(name.as_str()).await,
@@ -191,6 +194,9 @@ mod tests {
         let silent = Endpoint::try_from(silent).unwrap();
         let error = dial_endpoint(&silent, Duration::from_millis(50)).await.unwrap_err();
         assert!(matches!(error, DialError::Timeout(_)), "{error}");
+        dial_endpoint(&Endpoint::try_from(here).unwrap(), Duration::MAX)
+            .await
+            .expect("a limit that never comes");
     }
 
     #[test]
