@@ -118,6 +118,17 @@ async fn a_service_that_is_not_known_in_time_is_an_error_that_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_waits_for_ever_if_it_is_told_to() {
+    let ensemble = SimulatedEnsemble::new(7);
+    ensemble.refuse_connects(true);
+    let builder = Client::builder(&ensemble.zk(), ROOT).unwrap().known_within(Duration::MAX);
+    let follow = tokio::spawn(builder.saved_at("/nowhere/web.saved").saved_max_age(Duration::MAX).follow());
+    sleep(LONG).await;
+    ensemble.refuse_connects(false);
+    timeout(LONG, follow).await.expect("in time").unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stale_client_goes_on_and_says_so() {
     let ensemble = SimulatedEnsemble::new(7);
     let _operator = register(&ensemble, [1]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use balance::{BalancerConfig, CallConfig, Strategy};
 use discovery::{DiscoveryConfig, Records};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 use zk_core::{PathError, Zk, ZnodePath};
 
 use super::Client;
@@ -178,11 +178,11 @@ impl ClientBuilder {
         let mut members = client.members();
         let head_start = if may_be_saved { within.min(HEAD_START) } else { within };
         let listed = members.wait_for(|members| members.source() == MemberSource::ZooKeeper);
-        if matches!(timeout_at(started + head_start, listed).await, Ok(Ok(_))) {
+        if matches!(timeout(head_start, listed).await, Ok(Ok(_))) {
             return Ok(client);
         }
         let known = members.wait_for(|members| members.source() != MemberSource::NotSynced);
-        if matches!(timeout_at(started + within, known).await, Ok(Ok(_))) {
+        if matches!(timeout(within.saturating_sub(started.elapsed()), known).await, Ok(Ok(_))) {
             return Ok(client);
         }
         let status = Box::new(client.status());
