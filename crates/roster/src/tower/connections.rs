@@ -107,6 +107,7 @@ impl<S: Clone + Send + 'static> Connections<S> {
             endpoint: callee.endpoint().clone(),
             id,
             deadline: callee.deadline(),
+            is_trial: callee.target().is_trial(),
             is_over: false,
             kept: Arc::clone(&self.kept),
         }
@@ -143,7 +144,8 @@ async fn drop_gone<S: Clone + Send + 'static>(kept: Arc<Kept<S>>) {
 }
 
 /// A connection, for one attempt. `Drop` after the attempt's deadline, without [`end`](Self::end), drops the connection for all later
-/// calls, too: it may be one whose other end has vanished without a word.
+/// calls, too: it may be one whose other end has vanished without a word. So does the end of a trial before its deadline, or callers
+/// who never wait for that long would try the same connection for ever.
 pub(crate) struct Lease<S: Clone> {
     pub(crate) service: S,
     /// Whether it was made for this attempt.
@@ -151,6 +153,7 @@ pub(crate) struct Lease<S: Clone> {
     endpoint: Endpoint,
     id: u64,
     deadline: Instant,
+    is_trial: bool,
     is_over: bool,
     kept: Arc<Kept<S>>,
 }
@@ -172,7 +175,7 @@ impl<S: Clone> Lease<S> {
 
 impl<S: Clone> Drop for Lease<S> {
     fn drop(&mut self) {
-        if !self.is_over && Instant::now() >= self.deadline {
+        if !self.is_over && (self.is_trial || Instant::now() >= self.deadline) {
             self.discard();
         }
     }

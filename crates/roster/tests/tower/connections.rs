@@ -158,3 +158,24 @@ async fn the_instances_of_a_saved_list_have_connections_too() {
     assert_eq!(service.call(10).await.unwrap(), 1);
     assert_eq!((web.network.connects().len(), web.network.open(1)), (2, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_is_found_out_though_no_call_has_the_time_of_an_attempt() {
+    let web = Web::new(&[1, 2]).await;
+    let mut service = service(&web);
+    for number in 0..10 {
+        service.call(number).await.unwrap();
+    }
+    web.network.set(1, Manner::Hangs);
+    let mut call = async || {
+        sleep(Duration::from_millis(100)).await;
+        tokio::time::timeout(Duration::from_millis(200), service.call(0)).await.ok().map(Result::unwrap)
+    };
+    while call().await.is_some() {}
+    web.network.set(1, Manner::Answers);
+    let mut answers = 0;
+    for _ in 0..400 {
+        answers += usize::from(call().await == Some(1));
+    }
+    assert!(answers > 100, "{answers}: it is in service again");
+}

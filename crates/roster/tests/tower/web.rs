@@ -27,6 +27,7 @@ pub(crate) enum Manner {
     ConnectsAfter(Duration),
     NeverReady,
     Resets,
+    /// Nothing comes any more on a connection that was used, whatever the instance does later.
     Hangs,
 }
 
@@ -103,7 +104,8 @@ impl Service<Callee> for Network {
             }
             dropped.0 = None;
             *network.0.lock().open.entry(port).or_default() += 1;
-            Ok(Connection(Arc::new(Socket { port, network, is_broken: AtomicBool::new(false) })))
+            let (is_broken, is_silent) = Default::default();
+            Ok(Connection(Arc::new(Socket { port, network, is_broken, is_silent })))
         }
         .boxed()
     }
@@ -128,6 +130,7 @@ struct Socket {
     port: u16,
     network: Network,
     is_broken: AtomicBool,
+    is_silent: AtomicBool,
 }
 
 impl Drop for Socket {
@@ -160,12 +163,18 @@ impl<Req> Service<Req> for Connection {
         let socket = Arc::clone(&self.0);
         async move {
             socket.network.0.lock().taken.push(socket.port);
+            if socket.is_silent.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
             match socket.network.manner(socket.port) {
                 Manner::Resets => {
                     socket.is_broken.store(true, Ordering::Relaxed);
                     return Err(io::ErrorKind::ConnectionReset.into());
                 }
-                Manner::Hangs => std::future::pending().await,
+                Manner::Hangs => {
+                    socket.is_silent.store(true, Ordering::Relaxed);
+                    std::future::pending().await
+                }
                 Manner::AnswersAfter(time) => sleep(time).await,
                 _ => {}
             }
