@@ -41,7 +41,8 @@ where
                 }
             }
             Err(_) => {
-                lease.end(false);
+                // Others may be served on it, unless the instance is ejected: then it may be what is wrong.
+                lease.end(callee.target().is_trial());
                 return Err(AttemptError::Busy);
             }
         }

@@ -30,10 +30,10 @@ use crate::client::{Callee, Client};
 ///
 /// # Connections
 /// An instance is connected to when it is first called; of concurrent calls one connects and the others wait, each for
-/// [`Callee::connect_timeout`] at most. A connection that has failed a call, or has been silent until the end of an attempt or in the
-/// trial of an ejected instance, is not used again: the next call makes a new one. When an instance leaves, or another process takes its place, its connection
-/// takes no new calls, and is dropped as soon as the calls on it have their responses. So there are at most as many as instances
-/// are listed; a `subset` in the balancer's configuration makes it less.
+/// [`Callee::connect_timeout`] at most. A connection that has failed a call, has been silent until the end of an attempt, or has not
+/// answered in the trial of an ejected instance is not used again: the next call makes a new one. When an instance leaves, or
+/// another process takes its place, its connection takes no new calls, and is dropped as soon as the calls on it have their
+/// responses. So there are at most as many as instances are listed; a `subset` in the balancer's configuration makes it less.
 ///
 /// # Readiness
 /// `poll_ready` is always ready: each call in flight costs its future and its request. Layers of tower

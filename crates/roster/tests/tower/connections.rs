@@ -179,3 +179,23 @@ async fn a_silent_connection_is_found_out_though_no_call_has_the_time_of_an_atte
     }
     assert!(answers > 100, "{answers}: it is in service again");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_stuck_is_found_out() {
+    let web = Web::new(&[1, 2]).await;
+    let mut service = service(&web);
+    for number in 0..10 {
+        service.call(number).await.unwrap();
+    }
+    web.network.set(1, Manner::NeverReady);
+    while web.client.status().ejected == 0 {
+        service.call(0).await.unwrap();
+    }
+    web.network.set(1, Manner::Answers);
+    let mut answers = 0;
+    for _ in 0..400 {
+        sleep(Duration::from_millis(100)).await;
+        answers += usize::from(service.call(0).await.unwrap() == 1);
+    }
+    assert!(answers > 100, "{answers}: it is in service again");
+}

@@ -25,6 +25,7 @@ pub(crate) enum Manner {
     AnswersAfter(Duration),
     Refuses,
     ConnectsAfter(Duration),
+    /// No connection that was used takes a request any more, whatever the instance does later.
     NeverReady,
     Resets,
     /// Nothing comes any more on a connection that was used, whatever the instance does later.
@@ -104,8 +105,8 @@ impl Service<Callee> for Network {
             }
             dropped.0 = None;
             *network.0.lock().open.entry(port).or_default() += 1;
-            let (is_broken, is_silent) = Default::default();
-            Ok(Connection(Arc::new(Socket { port, network, is_broken, is_silent })))
+            let (is_broken, is_silent, is_stuck) = Default::default();
+            Ok(Connection(Arc::new(Socket { port, network, is_broken, is_silent, is_stuck })))
         }
         .boxed()
     }
@@ -131,6 +132,7 @@ struct Socket {
     network: Network,
     is_broken: AtomicBool,
     is_silent: AtomicBool,
+    is_stuck: AtomicBool,
 }
 
 impl Drop for Socket {
@@ -149,8 +151,11 @@ impl<Req> Service<Req> for Connection {
         if socket.network.0.lock().broken.extract_if(.., |port| *port == socket.port).next().is_some() {
             socket.is_broken.store(true, Ordering::Relaxed);
         }
+        if socket.network.manner(socket.port) == Manner::NeverReady {
+            socket.is_stuck.store(true, Ordering::Relaxed);
+        }
         match socket.network.manner(socket.port) {
-            Manner::NeverReady => Poll::Pending,
+            _ if socket.is_stuck.load(Ordering::Relaxed) => Poll::Pending,
             _ if socket.is_broken.load(Ordering::Relaxed) => {
                 Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
             }
