@@ -199,3 +199,49 @@ async fn a_connection_that_is_stuck_is_found_out() {
     }
     assert!(answers > 100, "{answers}: it is in service again");
 }
+
+#[tokio::test(start_paused = true)]
+async fn churn_leaves_the_connections_of_those_that_are_listed() {
+    use rand::{RngExt, SeedableRng, rngs::SmallRng};
+
+    let web = Web::new(&[100]).await;
+    let mut service = service(&web);
+    let mut rng = SmallRng::seed_from_u64(7);
+    let (mut there, mut calls) = (vec![100_u16], Vec::new());
+    for step in 0..1_000 {
+        let port = rng.random_range(1..20);
+        match there.iter().position(|one| *one == port) {
+            None => {
+                let manner = match rng.random_range(0..8) {
+                    0 => Manner::ConnectsAfter(Duration::from_millis(rng.random_range(0..200))),
+                    1 => Manner::AnswersAfter(Duration::from_millis(rng.random_range(0..900))),
+                    2 => Manner::Refuses,
+                    3 => Manner::Resets,
+                    4 => Manner::NeverReady,
+                    _ => Manner::Answers,
+                };
+                web.network.set(port, manner);
+                web.add(port);
+                there.push(port);
+            }
+            Some(_) if rng.random_bool(0.3) => web.set(port, rng.random_range(1..9), false),
+            Some(at) => {
+                web.remove(port);
+                there.swap_remove(at);
+            }
+        }
+        for _ in 0..4 {
+            let call = service.call(step);
+            let patience = Duration::from_millis(rng.random_range(1..3_000));
+            calls.push(tokio::spawn(tokio::time::timeout(patience, call)));
+        }
+        sleep(Duration::from_millis(rng.random_range(0..60))).await;
+    }
+    join_all(calls).await;
+    there.sort_unstable();
+    web.listed(&there).await;
+    for port in 1..20 {
+        let most = usize::from(there.contains(&port));
+        assert!(web.network.open(port) <= most, "{port}: {} open", web.network.open(port));
+    }
+}
