@@ -51,8 +51,8 @@ pub use error::HttpError;
 /// certainly not served. A request that cannot be cloned, as its body is a stream, is sent once, and a failure is its end.
 ///
 /// The answers 502, 503, 504 and 429 are failures of the instance, for which another one is tried. 429, and 503 with `Retry-After`,
-/// say that the request was not served: it is repeated whatever the method. If no better answer can be had, the last one is returned
-/// as it is. Every other status is an answer. [`balance::Failure`] has the table.
+/// say that the request was not served: it is repeated whatever the method. If the last attempt of a call was answered so, that answer
+/// is returned as it is. Every other status is an answer. [`balance::Failure`] has the table.
 ///
 /// # Redirects
 /// Turn them off: with `redirect(Policy::none())` they are answers. By default reqwest follows them by itself, to wherever they lead.

@@ -49,8 +49,8 @@ use crate::tower::{AttemptError, Connections};
 /// without the balancer, which learns nothing of its end.
 ///
 /// # Errors
-/// What a server has answered last, unchanged. Without an answer `UNAVAILABLE`, or `DEADLINE_EXCEEDED` where an attempt or
-/// the call ran out of time; the text says what was tried.
+/// What the last attempt was answered, unchanged. If it was not, `UNAVAILABLE`, or `DEADLINE_EXCEEDED` where an attempt or the call
+/// ran out of time; the text says what was tried.
 ///
 /// # Connections
 /// As those of [`Balanced`](crate::tower::Balanced). When an instance has left, its connection closes after the last call and
