@@ -48,7 +48,9 @@ pub use error::HttpError;
 /// GET, HEAD, OPTIONS, TRACE, PUT and DELETE are idempotent (RFC 9110, section 9.2.2): they are repeated at other instances whatever
 /// came of them, within the deadlines and the budget of the client. While an ejected instance is due for a trial, it gets a copy of
 /// one of them beside the call, as [`Client::call_idempotent`] does. All other methods are repeated only if the request was
-/// certainly not served. A request that cannot be cloned, as its body is a stream, is sent once, and a failure is its end.
+/// certainly not served, or if [`CallConfig::with_idempotent`](crate::CallConfig::with_idempotent) says that every call may be. A request
+/// that cannot be cloned, as its body is a stream, is sent once, and a failure is its end. Within an attempt reqwest itself sends again, to
+/// the same instance, what was not written to a connection that it kept, or not processed by the word of HTTP/2.
 ///
 /// The answers 502, 503, 504 and 429 are failures of the instance, for which another one is tried. 429, and 503 with `Retry-After`,
 /// say that the request was not served: it is repeated whatever the method. If the last attempt of a call was answered so, that answer
