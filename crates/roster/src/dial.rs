@@ -23,7 +23,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Why no connection was made. The message includes the cause, so there is no `source`.
 ///
 /// Whatever the reason, nothing was sent: a call goes on elsewhere, idempotent or not. An error of this machine, such as too many
-/// open files, is no failure of the instance ([`Classify`]). As an [`io::Error`] it keeps that meaning.
+/// open files, is no failure of the instance ([`Classify`]). As an [`io::Error`] it keeps that meaning, but for the errors of this
+/// machine: of those an `io::Error` does not tell that nothing was sent, so they end a call that is not idempotent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DialError {
@@ -49,6 +50,10 @@ impl Classify for DialError {
                 failure => failure,
             },
         }
+    }
+
+    fn had_no_effect(&self) -> bool {
+        true
     }
 }
 
@@ -214,6 +219,7 @@ mod tests {
             (DialError::Timeout(Duration::from_secs(1)), Some(Failure::Unreachable)),
         ] {
             assert_eq!(error.failure(), failure, "{error}");
+            assert!(error.had_no_effect() && error.may_retry(), "{error}");
             let text = error.to_string();
             let error = io::Error::from(error);
             assert_eq!(error.failure(), failure, "{error}");
