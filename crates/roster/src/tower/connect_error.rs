@@ -8,12 +8,13 @@ use std::sync::Arc;
 use balance::{Classify, Failure};
 use tower::BoxError;
 
-use super::causes::io_error;
+use super::causes::{find, io_error};
+use crate::dial::DialError;
 
 /// Why a connection to an instance could not be made. A clone is cheap: all calls that waited for the connection get one.
 ///
 /// Nothing was sent, so every call may go on elsewhere. The endpoint is at fault, except where the chain of sources has an
-/// [`io::Error`] that is the caller's own: no file descriptor, no local port, forbidden here.
+/// [`DialError`] or an [`io::Error`] that is the caller's own: no file descriptor, no local port, forbidden here.
 #[derive(Clone, Debug)]
 pub struct ConnectError {
     failure: Option<Failure>,
@@ -32,6 +33,10 @@ impl ConnectError {
 }
 
 fn failure(error: &(dyn Error + 'static)) -> Option<Failure> {
+    // It has its cause in its text, and not as its source.
+    if let Some(dialed) = find::<DialError>(error) {
+        return dialed.failure();
+    }
     match io_error(error) {
         Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => Some(Failure::Refused),
         // This process, and no endpoint, is to blame.
@@ -81,6 +86,9 @@ mod tests {
         assert_eq!(failure_of(io::ErrorKind::InvalidData.into()), Some(Failure::Unreachable));
         assert_eq!(failure_of(io::Error::from_raw_os_error(24)), None, "too many open files");
         assert_eq!(ConnectError::new("no TLS".into()).failure(), Some(Failure::Unreachable));
+        let dialed = |error| ConnectError::new(DialError::Connect(error).into()).failure();
+        assert_eq!(dialed(io::ErrorKind::ConnectionRefused.into()), Some(Failure::Refused));
+        assert_eq!(dialed(io::Error::from_raw_os_error(24)), None);
         assert!(ConnectError::out_of_time().had_no_effect());
         assert!(ConnectError::new(Wrapped(io::Error::from_raw_os_error(24)).into()).had_no_effect());
     }
