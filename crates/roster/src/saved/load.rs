@@ -32,7 +32,7 @@ pub(crate) async fn load(place: SavedPlace, sources: Sources) -> Option<SavedLis
             None
         }
         Ok(Err(unusable)) => {
-            warn!(service, %path, "roster: the saved list is not used: {unusable}");
+            warn!(service, %path, "roster: the saved list is not used: {}", unusable.short());
             None
         }
         // The runtime ends.

@@ -33,3 +33,10 @@ pub(super) enum Unusable {
     #[error("it was written {ahead:?} from now, by the clock of this machine")]
     FromTheFuture { ahead: Duration },
 }
+
+impl Unusable {
+    /// The reason for a log, however long the file's own words are.
+    pub(super) fn short(&self) -> String {
+        format!("{:.500}", self.to_string())
+    }
+}

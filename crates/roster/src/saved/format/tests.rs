@@ -56,6 +56,27 @@ fn fields_that_a_later_version_adds_are_ignored() {
     );
     let weights: Vec<_> = read(&later).unwrap().iter().map(Instance::weight).collect();
     assert_eq!(weights, [DEFAULT_WEIGHT, 1]);
+    let deep = format!(
+        r#"{{"zxid":{}{},"service":"/services/web","saved_at_ms":1764262800123,"instances":[{{"endpoint":"a:1"}}]}}"#,
+        "[".repeat(1 << 20),
+        "]".repeat(1 << 20)
+    );
+    assert_eq!(read(&with_body(&deep)).unwrap().len(), 1);
+}
+
+#[test]
+fn a_reason_is_short_whatever_the_file_says() {
+    let long = "ü".repeat(1 << 20);
+    for body in [
+        format!(r#"{{"service":"{long}","saved_at_ms":1764262800123,"instances":[]}}"#),
+        format!(r#"{{"service":"/services/web","saved_at_ms":"{long}","instances":[]}}"#),
+        format!(
+            r#"{{"hosts":["{long}"],"service":"/services/web","saved_at_ms":1764262800123,"instances":[]}}"#
+        ),
+    ] {
+        let reason = read(&with_body(&body)).unwrap_err().short();
+        assert!((20..=1000).contains(&reason.len()), "{} bytes", reason.len());
+    }
 }
 
 #[test]
