@@ -45,8 +45,10 @@ use crate::tower::{AttemptError, Connections};
 /// # Deadlines
 /// `grpc-timeout` (`Request::set_timeout`) bounds the call with all its attempts until the response's headers, and every attempt tells
 /// the server what is left of it. The client's [`CallConfig`](crate::CallConfig) bounds attempt and call, too: by default 1 s
-/// and 5 s. The response to a stream may take longer, until `grpc-timeout` or without a bound: after the time of an attempt the stream goes on
-/// without the balancer, which learns nothing of its end.
+/// and 5 s. The response to a stream of request messages may take longer, until `grpc-timeout` or without a bound: after the time of an
+/// attempt the stream goes on without the balancer, which learns nothing of its end. The response to a single message may be a stream
+/// of any length, too, but its headers have to come within the attempt's time. Some servers send them with the first message: give
+/// methods that have none at first a channel whose client has longer attempts.
 ///
 /// # Errors
 /// What the last attempt was answered, unchanged. If it was not, `UNAVAILABLE`, or `DEADLINE_EXCEEDED` where an attempt or the call
