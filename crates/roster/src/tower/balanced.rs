@@ -108,9 +108,11 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let request = Original { request: Arc::new(Mutex::new(Some(request))), repeat: self.repeat.clone() };
+        let request = Original::new(request, self.repeat.clone());
         let (client, connections, make) = (self.client.clone(), self.connections.clone(), self.make.clone());
-        let is_idempotent = self.is_idempotent;
+        // Without a copy nothing is repeated, and a trial beside the call would have nothing to send, for ever: so its own attempts
+        // are trials.
+        let is_idempotent = self.is_idempotent && request.has_copy();
         let attempt = move |callee: Callee| {
             // Its own attempts are no trials, but those that it makes beside itself.
             let is_beside = is_idempotent && callee.target().is_trial();
@@ -127,21 +129,36 @@ where
 
 /// The request of a call.
 struct Original<Req, R> {
-    /// `None` once an attempt has taken it.
-    request: Arc<Mutex<Option<Req>>>,
+    request: Arc<Mutex<Parts<Req>>>,
     repeat: R,
 }
 
+struct Parts<Req> {
+    /// `None` once an attempt has taken it.
+    original: Option<Req>,
+    /// A copy for the first attempt.
+    copy: Option<Req>,
+}
+
 impl<Req, R: Repeat<Req>> Original<Req, R> {
+    fn new(request: Req, repeat: R) -> Self {
+        let copy = repeat.copy(&request);
+        Self { request: Arc::new(Mutex::new(Parts { original: Some(request), copy })), repeat }
+    }
+
+    fn has_copy(&self) -> bool {
+        self.request.lock().copy.is_some()
+    }
+
     /// Returns what an attempt sends: a copy, or else the original. A trial beside the call leaves that alone.
     fn take(&self, is_beside: bool) -> Option<Req> {
-        let mut request = self.request.lock();
-        let copy = request.as_ref().and_then(|request| self.repeat.copy(request));
-        if copy.is_some() || is_beside { copy } else { request.take() }
+        let Parts { original, copy } = &mut *self.request.lock();
+        let copy = copy.take().or_else(|| self.repeat.copy(original.as_ref()?));
+        if copy.is_some() || is_beside { copy } else { original.take() }
     }
 
     fn is_left(&self) -> bool {
-        self.request.lock().is_some()
+        self.request.lock().original.is_some()
     }
 }
 

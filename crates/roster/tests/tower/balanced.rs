@@ -53,14 +53,31 @@ async fn a_hedge_of_a_request_that_cannot_be_copied_leaves_the_call_alone() {
     }
     let second = Duration::from_secs(1);
     let calls = CallConfig::new(second, 5 * second).unwrap();
-    let client = web.client_with(calls.with_hedge_after(second / 10).unwrap()).await;
-    let mut service = Balanced::new(&client, web.network.clone()).idempotent(true);
+    let calls = calls.with_idempotent(true).with_hedge_after(second / 10).unwrap();
+    let mut service = Balanced::new(&web.client_with(calls).await, web.network.clone());
     service.call(Single).await.unwrap();
     assert_eq!(
         (web.network.taken().len(), web.network.connects().len()),
         (1, 2),
         "the hedge had none to send"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ejected_instance_comes_back_by_requests_that_cannot_be_copied() {
+    for is_idempotent in [false, true] {
+        let web = Web::new(&[1, 2]).await;
+        let mut service = Balanced::new(&web.client, web.network.clone()).idempotent(is_idempotent);
+        web.network.set(1, Manner::Resets);
+        while service.call(Single).await.is_ok() {}
+        web.network.set(1, Manner::Answers);
+        let mut answers = 0;
+        for _ in 0..400 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            answers += usize::from(service.call(Single).await.unwrap() == 1);
+        }
+        assert!(answers > 100, "{answers}, idempotent: {is_idempotent}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
