@@ -46,7 +46,8 @@ use crate::tower::{AttemptError, Connections};
 /// `grpc-timeout` (`Request::set_timeout`) bounds the call with all its attempts until the response's headers, and every attempt tells
 /// the server what is left of it. The client's [`CallConfig`](crate::CallConfig) bounds attempt and call, too: by default 1 s
 /// and 5 s. The response to a stream of request messages may take longer, until `grpc-timeout` or without a bound: after the time of an
-/// attempt the stream goes on without the balancer, which learns nothing of its end. The response to a single message may be a stream
+/// attempt the stream goes on without the balancer, which learns nothing of its end. So where all calls are such streams, an ejected
+/// instance comes back by a [probe](crate::Balancer::probe) only. The response to a single message may be a stream
 /// of any length, too, but its headers have to come within the attempt's time. Some servers send them with the first message: give
 /// methods that have none at first a channel whose client has longer attempts.
 ///
