@@ -2,6 +2,7 @@
 
 mod builder;
 mod callee;
+mod calls;
 mod config;
 mod feed;
 mod member;
@@ -13,9 +14,8 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use balance::{Balancer, CallError, Classify, Failure, Target};
+use balance::{Balancer, CallError, Classify};
 use discovery::Discovery;
-use futures_util::future::BoxFuture;
 use instance::Endpoint;
 use tokio::sync::watch;
 use zk_core::{PathError, Zk, ZnodePath};
@@ -26,6 +26,8 @@ pub use member::Member;
 pub use members::{MemberSet, MemberSource};
 pub use status::ClientStatus;
 
+#[cfg(feature = "reqwest")]
+use calls::Calls;
 use shared::Shared;
 
 /// Follows one service, and calls its instances. Cheap to clone; clones share everything.
@@ -97,35 +99,27 @@ impl Client {
     ///
     /// # Cancel safety
     /// As [`Caller::call`](balance::Caller::call).
-    pub async fn call<T, E, F, Fut>(&self, mut op: F) -> Result<T, CallError<Endpoint, E>>
+    pub async fn call<T, E, F, Fut>(&self, op: F) -> Result<T, CallError<Endpoint, E>>
     where
         E: Classify,
         F: FnMut(Callee) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let discovery = &self.shared.discovery;
-        let attempt = |target: Target<Endpoint, Member>| {
-            reporting(discovery.clone(), target.key().clone(), op(Callee::new(target)))
-        };
-        Ok(self.shared.caller.call(attempt).await?.value)
+        self.shared.calls.call(op).await
     }
 
     /// As [`call`](Self::call), for a call that belongs to `key`: strategies that go by a key send equal keys to one instance.
     ///
     /// # Errors
     /// As [`call`](Self::call).
-    pub async fn call_for<Q, T, E, F, Fut>(&self, key: &Q, mut op: F) -> Result<T, CallError<Endpoint, E>>
+    pub async fn call_for<Q, T, E, F, Fut>(&self, key: &Q, op: F) -> Result<T, CallError<Endpoint, E>>
     where
         Q: Hash + ?Sized,
         E: Classify,
         F: FnMut(Callee) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let discovery = &self.shared.discovery;
-        let attempt = |target: Target<Endpoint, Member>| {
-            reporting(discovery.clone(), target.key().clone(), op(Callee::new(target)))
-        };
-        Ok(self.shared.caller.call_for(key, attempt).await?.value)
+        self.shared.calls.call_for(key, op).await
     }
 
     /// As [`call`](Self::call), for an operation that may be repeated whatever came of it: [`Caller::call_idempotent`](balance::Caller::call_idempotent).
@@ -139,7 +133,7 @@ impl Client {
         F: Fn(Callee) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Ok(self.shared.caller.call_idempotent(repeatable(&self.shared.discovery, op)).await?.value)
+        self.shared.calls.call_idempotent(op).await
     }
 
     /// As [`call_idempotent`](Self::call_idempotent), for a call that belongs to `key`.
@@ -158,7 +152,13 @@ impl Client {
         F: Fn(Callee) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Ok(self.shared.caller.call_idempotent_for(key, repeatable(&self.shared.discovery, op)).await?.value)
+        self.shared.calls.call_idempotent_for(key, op).await
+    }
+
+    /// Returns what repeats every call, but makes no trial with a copy of it, which could come after the next call.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn repeating(&self) -> &Calls {
+        &self.shared.repeating
     }
 
     /// Returns what follows the service: views, changes, `ready`.
@@ -219,36 +219,6 @@ impl Client {
     pub async fn shutdown(&self) {
         self.shared.shutdown().await;
     }
-}
-
-/// Attempts of an operation that may be made beside one another.
-fn repeatable<T, E, F, Fut>(
-    discovery: &Discovery,
-    op: F,
-) -> impl Fn(Target<Endpoint, Member>) -> BoxFuture<'static, Result<T, E>> + Clone + Send + 'static
-where
-    E: Classify + 'static,
-    T: 'static,
-    F: Fn(Callee) -> Fut + Clone + Send + 'static,
-    Fut: Future<Output = Result<T, E>> + Send + 'static,
-{
-    let discovery = discovery.clone();
-    move |target| Box::pin(reporting(discovery.clone(), target.key().clone(), op(Callee::new(target))))
-}
-
-/// Makes an attempt, and reports a refused connection: nobody listens there.
-async fn reporting<T, E: Classify>(
-    discovery: Discovery,
-    endpoint: Endpoint,
-    attempt: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    let answer = attempt.await;
-    if let Err(error) = &answer
-        && error.failure() == Some(Failure::Refused)
-    {
-        discovery.report_refused(&endpoint);
-    }
-    answer
 }
 
 impl fmt::Debug for Client {

@@ -46,8 +46,9 @@ pub use error::HttpError;
 ///
 /// # What is repeated
 /// GET, HEAD, OPTIONS, TRACE, PUT and DELETE are idempotent (RFC 9110, section 9.2.2): they are repeated at other instances whatever
-/// came of them, within the deadlines and the budget of the client. While an ejected instance is due for a trial, it gets a copy of
-/// one of them beside the call, as [`Client::call_idempotent`] does. All other methods are repeated only if the request was
+/// came of them, within the deadlines and the budget of the client. While an ejected instance is due for a trial, it gets a copy of a
+/// GET, HEAD, OPTIONS or TRACE beside the call, as [`Client::call_idempotent`] does; of a PUT or DELETE none, as that could come after
+/// the next one. All other methods are repeated only if the request was
 /// certainly not served, or if [`CallConfig::with_idempotent`](crate::CallConfig::with_idempotent) says that every call may be. A request
 /// that cannot be cloned, as its body is a stream, is sent once, and a failure is its end. Within an attempt reqwest itself sends again, to
 /// the same instance, what was not written to a connection that it kept, or not processed by the word of HTTP/2.
@@ -122,11 +123,15 @@ impl Http {
     /// Dropping the future drops the attempt under way.
     pub async fn execute(&self, request: Request) -> Result<Response, CallError<Endpoint, HttpError>> {
         let client = &self.client;
-        let is_idempotent = is_idempotent(request.method());
+        let (is_safe, is_idempotent) = (is_safe(request.method()), is_idempotent(request.method()));
         match Outgoing::new(self.pools.clone(), request) {
-            Outgoing::Repeatable(request) if is_idempotent => {
+            Outgoing::Repeatable(request) if is_safe => {
                 let op = request.clone();
                 let result = client.call_idempotent(move |callee| op.clone().beside_others(callee)).await;
+                request.last.or(result)
+            }
+            Outgoing::Repeatable(request) if is_idempotent => {
+                let result = client.repeating().call(|callee| request.clone().run(callee)).await;
                 request.last.or(result)
             }
             Outgoing::Repeatable(request) => {
@@ -153,12 +158,16 @@ impl Http {
         Q: Hash + ?Sized,
     {
         let client = &self.client;
-        let is_idempotent = is_idempotent(request.method());
+        let (is_safe, is_idempotent) = (is_safe(request.method()), is_idempotent(request.method()));
         match Outgoing::new(self.pools.clone(), request) {
-            Outgoing::Repeatable(request) if is_idempotent => {
+            Outgoing::Repeatable(request) if is_safe => {
                 let op = request.clone();
                 let op = move |callee| op.clone().beside_others(callee);
                 request.last.or(client.call_idempotent_for(key, op).await)
+            }
+            Outgoing::Repeatable(request) if is_idempotent => {
+                let result = client.repeating().call_for(key, |callee| request.clone().run(callee)).await;
+                request.last.or(result)
             }
             Outgoing::Repeatable(request) => {
                 let result = client.call_for(key, |callee| request.clone().run(callee)).await;
@@ -178,9 +187,14 @@ impl Http {
     }
 }
 
+/// RFC 9110, section 9.2.1.
+fn is_safe(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE].contains(method)
+}
+
 /// RFC 9110, section 9.2.2.
 fn is_idempotent(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE].contains(method)
+    is_safe(method) || [Method::PUT, Method::DELETE].contains(method)
 }
 
 impl fmt::Debug for Http {

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use zk_core::{Sources, States, Zk, ZnodePath};
 
+use super::calls::Calls;
 use super::config::Config;
 use super::feed::feed;
 use super::member::Member;
@@ -26,7 +27,10 @@ pub(super) struct Shared {
     service: ZnodePath,
     pub(super) discovery: Discovery,
     pub(super) balancer: Balancer<Endpoint, Member>,
-    pub(super) caller: Caller<Endpoint, Member>,
+    pub(super) calls: Calls,
+    /// Repeats every call, and makes no trial beside one.
+    #[cfg(feature = "reqwest")]
+    pub(super) repeating: Calls,
     pub(super) members: watch::Receiver<Arc<MemberSet>>,
     // Neither keeps the link alive.
     states: States,
@@ -42,7 +46,12 @@ impl Shared {
         let service = config.discovery.root().clone();
         let discovery = Discovery::start(zk, config.discovery);
         let balancer = Balancer::new(config.balancer);
-        let caller = Caller::new(balancer.reader(), config.call);
+        #[cfg(feature = "reqwest")]
+        let repeating = {
+            let config = config.call.clone().with_idempotent(true);
+            Calls::new(Caller::new(balancer.reader(), config), &discovery)
+        };
+        let calls = Calls::new(Caller::new(balancer.reader(), config.call), &discovery);
         let (members_tx, members) = watch::channel(Arc::default());
         let sources = zk.sources().clone();
 
@@ -66,7 +75,9 @@ impl Shared {
             service,
             discovery,
             balancer,
-            caller,
+            calls,
+            #[cfg(feature = "reqwest")]
+            repeating,
             members,
             states: zk.states(),
             sources,
@@ -95,7 +106,7 @@ impl Shared {
     }
 
     pub(super) async fn shutdown(&self) {
-        self.caller.shutdown().await;
+        self.calls.shutdown().await;
         self.discovery.clone().shutdown().await;
         if timeout(LAST_WRITE, self.tasks.wait()).await.is_err() {
             tracing::warn!("roster: the list is not saved within {LAST_WRITE:?}");

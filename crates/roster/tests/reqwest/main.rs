@@ -12,7 +12,7 @@ use reqwest::{Body, Method, Request, Url};
 use tokio::sync::Notify;
 use zk_embedded::Shutdown;
 use zk_roster::reqwest::Http;
-use zk_roster::{CallConfig, Client, GaveUp, Strategy, Zk};
+use zk_roster::{CallConfig, Client, GaveUp, Service, Strategy, Zk};
 use zk_testing::eventually;
 
 use server::{Deed, ROOT, Server};
@@ -124,6 +124,33 @@ async fn an_idempotent_request_goes_on_after_a_reset_and_no_other_does() {
         }
         assert!(resets.requests().len() > before, "{method}");
     }
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_comes_back_gets_no_copy_of_what_changes_something() {
+    let bed = Bed::start().await;
+    let fine = Server::start(&bed.zk, Deed::FINE).await;
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = nobody.local_addr().unwrap().to_string();
+    let service = Service::new(&bed.zk, ROOT).serve_on(&nobody).unwrap();
+    service.registered().await.unwrap();
+    drop(nobody);
+    let http = bed.http(2).await;
+    let mut calls = 0;
+    let mut call = async || {
+        http.execute(request(Method::PUT)).await.unwrap();
+        calls += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    while http.client().status().ejected == 0 {
+        call().await;
+    }
+    let back = Server::at(&address, Deed::FINE).await;
+    while back.requests().len() < 2 {
+        call().await;
+    }
+    assert_eq!(fine.requests().len() + back.requests().len(), calls, "each is served once");
     bed.end().await;
 }
 

@@ -51,7 +51,11 @@ impl Server {
 
     /// A server that no client finds by itself.
     pub(crate) async fn unregistered(deed: Deed) -> Self {
-        Self::serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), deed)
+        Self::at("127.0.0.1:0", deed).await
+    }
+
+    pub(crate) async fn at(address: &str, deed: Deed) -> Self {
+        Self::serve(TcpListener::bind(address).await.unwrap(), deed)
     }
 
     fn serve(listener: TcpListener, deed: Deed) -> Self {
