@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower::{Layer, Service as _, service_fn};
 use zk_roster::tower::{BalancedLayer, Cloned};
@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn ask(callee: Callee) -> io::Result<String> {
     let mut answer = String::new();
-    TcpStream::connect(callee.endpoint().to_string()).await?.read_to_string(&mut answer).await?;
+    zk_roster::dial(&callee).await?.read_to_string(&mut answer).await?;
     Ok(answer)
 }
 

@@ -11,13 +11,15 @@
 //!
 //! // A client: follow a service, and call one of its instances.
 //! let web = zk_roster::Client::follow(&zk, "/services/web").await?;
-//! let answer = web.call(async |callee| {
-//!     tokio::net::TcpStream::connect(callee.endpoint().to_string()).await
-//! });
-//! let stream = answer.await?;
+//! let stream = web.call(async |callee| zk_roster::dial(&callee).await).await?;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`Service`] is the life of a service: the address that callers reach ([`Advertise`]), its health ([`HealthCheck`]), and how it
+//! leaves. [`Client`] follows a service and calls it: by strategy, with retries within a budget, and by a saved list while
+//! ZooKeeper is away at the start. The modules behind the features `tower`, `tonic` and `reqwest` are the same client for those
+//! stacks. The parts are exported from here, too: link, registrar, view, balancer.
 
 mod advertise;
 #[cfg(feature = "axum")]

@@ -7,7 +7,7 @@
 //! use zk_roster::tower::{Balanced, Cloned};
 //! # use std::{convert::Infallible, io};
 //! # type Connection = tower::util::BoxCloneService<String, String, io::Error>;
-//! # async fn connect(address: String) -> io::Result<Connection> { todo!() }
+//! # async fn connect(address: String) -> io::Result<Connection> { std::future::pending().await }
 //!
 //! let zk = zk_roster::connect("zk1:2181,zk2:2181/apps")?;
 //! let client = zk_roster::Client::follow(&zk, "/services/web").await?;

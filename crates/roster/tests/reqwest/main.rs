@@ -141,15 +141,18 @@ async fn an_instance_that_comes_back_gets_no_copy_of_what_changes_something() {
     let mut call = async || {
         http.execute(request(Method::PUT)).await.unwrap();
         calls += 1;
-        tokio::time::sleep(Duration::from_millis(20)).await;
     };
-    while http.client().status().ejected == 0 {
+    eventually("the instance that refuses is ejected", async || {
         call().await;
-    }
+        http.client().status().ejected > 0
+    })
+    .await;
     let back = Server::at(&address, Deed::FINE).await;
-    while back.requests().len() < 2 {
+    eventually("the instance that is back is called", async || {
         call().await;
-    }
+        back.requests().len() >= 2
+    })
+    .await;
     assert_eq!(fine.requests().len() + back.requests().len(), calls, "each is served once");
     bed.end().await;
 }
