@@ -9,7 +9,7 @@ use std::time::Duration;
 use discovery::{Discovery, Records};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use simulation::{assert_same_lines, builder, recorded};
+use zk_simulated::{assert_same_lines, builder, recorded};
 use virtual_time::{bad_day, config, ports_become};
 
 /// All that was logged on a bad day, of all tasks in one stream, and what arrived at the ensemble.

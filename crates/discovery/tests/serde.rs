@@ -7,7 +7,7 @@ use std::time::Duration;
 use discovery::{Discovery, DiscoveryConfig, MassDisappearance, Records};
 use instance::Instance;
 use serde_json::{from_value, json, to_value};
-use simulation::SimulatedEnsemble;
+use zk_simulated::SimulatedEnsemble;
 
 #[test]
 fn a_configuration_reads_back_as_itself_and_is_checked() {

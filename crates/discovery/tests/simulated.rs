@@ -10,7 +10,7 @@ use std::time::Duration;
 use discovery::{Discovery, DiscoveryConfig, Records};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use simulation::{SimulatedEnsemble, Version, builder};
+use zk_simulated::{SimulatedEnsemble, Version, builder};
 use tokio::time::{Instant, sleep};
 use virtual_time::{bad_day, collect, config, node, ports, ports_become, view_where};
 use zk_core::Zk;
@@ -51,7 +51,7 @@ async fn every_view_of_a_bad_day_was_true_once_and_in_order_and_the_last_one_is_
 /// An ensemble with instances of one owner, whose records have weight 7, and a view of them.
 async fn follow_three(
     change: impl FnOnce(DiscoveryConfig) -> DiscoveryConfig,
-) -> (SimulatedEnsemble, simulation::Operator, Zk, Discovery) {
+) -> (SimulatedEnsemble, zk_simulated::Operator, Zk, Discovery) {
     let ensemble = SimulatedEnsemble::new(7);
     let owner = ensemble.operator();
     for port in 1..=3 {

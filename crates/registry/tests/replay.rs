@@ -9,7 +9,7 @@ use std::time::Duration;
 use in_virtual_time::*;
 use instance::Instance;
 use rand::RngExt;
-use simulation::{Chaos, assert_same_lines, builder, recorded};
+use zk_simulated::{Chaos, assert_same_lines, builder, recorded};
 use tokio::time::sleep;
 
 /// A bad minute of many registrations: updates, deregistrations, rivals, lost requests and sessions. Returns all that

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use in_virtual_time::*;
 use instance::Instance;
 use registry::{RegisterError, Registration, RegistrationStatus, TroubleKind};
-use simulation::{Fault, Match, Verb, Version};
+use zk_simulated::{Fault, Match, Verb, Version};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{ErrorKind, EventKind};
 
@@ -418,7 +418,7 @@ async fn a_denied_update_is_reported_and_the_leave_of_that_znode_is_a_plain_dele
     let service = Service::on(even());
     let registration = service.registered(0..1).await.remove(0);
     let operator = service.ensemble.operator();
-    let read_only = simulation::Acl::new(zk_wire::permission::READ, "world", "anyone");
+    let read_only = zk_simulated::Acl::new(zk_wire::permission::READ, "world", "anyone");
     operator.set_acl(registration.path(), [read_only]).unwrap();
     registration.update(instance(0).with_weight(7)).unwrap();
     let is_denied = |status: &RegistrationStatus| matches!(status, RegistrationStatus::Pending { trouble: Some(trouble) } if trouble.kind() == TroubleKind::Denied);

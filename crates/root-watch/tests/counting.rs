@@ -12,7 +12,7 @@ use common::{AUDIT, ROOT, User, config, lists, ms, names, root};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use root_watch::Lists;
-use simulation::{Operator, SimulatedEnsemble, Verb, builder};
+use zk_simulated::{Operator, SimulatedEnsemble, Verb, builder};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use zk_core::{EventKind, ZnodePath};

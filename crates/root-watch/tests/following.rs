@@ -11,7 +11,7 @@ use common::{ROOT, User, config, lists, ms, names, root};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use root_watch::{Lists, Update, Watched};
-use simulation::{Acl, Fault, Match, Operator, SimulatedEnsemble, Verb, Version, builder};
+use zk_simulated::{Acl, Fault, Match, Operator, SimulatedEnsemble, Verb, Version, builder};
 use zk_core::ZnodePath;
 
 fn path(name: &str) -> ZnodePath {

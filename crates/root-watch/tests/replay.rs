@@ -5,7 +5,7 @@
 mod common;
 
 use common::bad_day::bad_day;
-use simulation::{assert_same_lines, recorded};
+use zk_simulated::{assert_same_lines, recorded};
 
 #[test]
 fn a_seed_gives_the_same_inputs_and_effects_again() {

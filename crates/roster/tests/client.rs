@@ -5,7 +5,7 @@
 use std::io;
 use std::time::Duration;
 
-use simulation::{Operator, SimulatedEnsemble};
+use zk_simulated::{Operator, SimulatedEnsemble};
 use tokio::time::{Instant, sleep, timeout};
 use zk_roster::{Callee, Client, Endpoint, FollowError, MemberSet, MemberSource};
 

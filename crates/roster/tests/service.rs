@@ -10,7 +10,7 @@ use std::time::Duration;
 use instance::{DecodeError, Decoded, EncodeError, Encoded, Endpoint, Format, Host, Instance, Plain};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use simulation::{Chaos, Match, SimulatedEnsemble, Verb};
+use zk_simulated::{Chaos, Match, SimulatedEnsemble, Verb};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use zk_roster::{

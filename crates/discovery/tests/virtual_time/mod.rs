@@ -10,7 +10,7 @@ use std::time::Duration;
 use discovery::{Discovery, DiscoveryConfig, View};
 use rand::RngExt;
 use rand::rngs::SmallRng;
-use simulation::{Chaos, SimulatedEnsemble};
+use zk_simulated::{Chaos, SimulatedEnsemble};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 

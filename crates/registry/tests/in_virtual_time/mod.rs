@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use instance::{Format, Instance, Plain};
 use registry::{Registrar, RegistrarConfig, Registration, RegistrationStatus};
-use simulation::{Builder, Match, SimulatedEnsemble, Verb, builder};
+use zk_simulated::{Builder, Match, SimulatedEnsemble, Verb, builder};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Zk, ZnodePath};
 

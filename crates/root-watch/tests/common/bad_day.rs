@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use root_watch::Lists;
-use simulation::{Chaos, Operator, SimulatedEnsemble, Version, builder};
+use zk_simulated::{Chaos, Operator, SimulatedEnsemble, Version, builder};
 use zk_core::EventKind;
 
 use super::{ROOT, User, config, ms, names, root};

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use root_watch::{ListReason, Lists, Live, RootWatch, RootWatchConfig, Update, Watched};
-use simulation::{Operator, SimulatedEnsemble, Verb};
+use zk_simulated::{Operator, SimulatedEnsemble, Verb};
 use tokio::time::{Instant, timeout_at};
 use zk_core::{Zk, ZnodePath};
 

@@ -136,7 +136,7 @@ mod tests {
     use discovery::Records;
     use rand::rngs::SmallRng;
     use rand::{RngExt, SeedableRng};
-    use simulation::{Operator, SimulatedEnsemble};
+    use zk_simulated::{Operator, SimulatedEnsemble};
     use tokio::time::{sleep, timeout};
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use simulation::{Operator, SimulatedEnsemble};
+use zk_simulated::{Operator, SimulatedEnsemble};
 use tonic::{Response, Status};
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};

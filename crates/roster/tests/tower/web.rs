@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use simulation::{Operator, SimulatedEnsemble};
+use zk_simulated::{Operator, SimulatedEnsemble};
 use tokio::time::{sleep, timeout};
 use tower::Service;
 use zk_roster::{CallConfig, Callee, Client, Strategy};

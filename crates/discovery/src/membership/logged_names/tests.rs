@@ -1,4 +1,4 @@
-use simulation::recorded;
+use zk_simulated::recorded;
 
 use super::*;
 

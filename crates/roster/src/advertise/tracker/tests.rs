@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use simulation::SimulatedEnsemble;
+use zk_simulated::SimulatedEnsemble;
 use tokio::time::{sleep, timeout};
 
 use super::*;

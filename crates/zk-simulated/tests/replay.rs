@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use rand::RngExt;
-use simulation::{Chaos, SimulatedEnsemble, Verb, builder};
+use zk_simulated::{Chaos, SimulatedEnsemble, Verb, builder};
 use tokio::time::{sleep, timeout};
 use zk_core::{Acl, Zk, ZnodePath};
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use simulation::{Operator, SimulatedEnsemble, Version, builder};
+use zk_simulated::{Operator, SimulatedEnsemble, Version, builder};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Connection, ErrorKind, EventKind, Zk, ZnodePath};
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use simulation::{Fault, Match, Operator, Outcome, SimulatedEnsemble, Verb};
+use zk_simulated::{Fault, Match, Operator, Outcome, SimulatedEnsemble, Verb};
 use tokio::time::{Instant, timeout};
 use zk_core::{Acl, Connection, ErrorKind, EventKind, Zk, ZnodePath};
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use simulation::{Fault, SimulatedEnsemble, Verb, builder};
+use zk_simulated::{Fault, SimulatedEnsemble, Verb, builder};
 use tokio::time::{Instant, sleep};
 use zk_core::{Acl, ErrorKind, Identity, Phase, ZnodePath};
 
@@ -115,7 +115,7 @@ async fn rights_are_those_of_the_identity() {
     let ensemble = builder(6).session_timeout(Duration::from_secs(5)).build();
     let operator = ensemble.operator();
     operator.create("/closed", "").unwrap();
-    operator.set_acl("/closed", [simulation::Acl::creator(), simulation::Acl::read_only()]).unwrap();
+    operator.set_acl("/closed", [zk_simulated::Acl::creator(), zk_simulated::Acl::read_only()]).unwrap();
     let client = ensemble.client().authenticated("somebody:secret");
     assert_eq!(client.number(), 1);
     let zk = ensemble.start_link(client);

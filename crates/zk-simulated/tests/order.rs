@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::TryFutureExt;
 use futures_util::future::join_all;
-use simulation::{SimulatedEnsemble, Verb, builder};
+use zk_simulated::{SimulatedEnsemble, Verb, builder};
 use tokio::time::Instant;
 use zk_core::{Acl, EventKind, ZnodePath};
 

@@ -1,0 +1,84 @@
+//! A ZooKeeper ensemble in virtual time, in one process, by seed: the state machine of `zk-embedded` behind the seam of
+//! `zk-core`. Requests, replies and events take their time on tokio's paused clock; there are no sockets and no threads.
+//! The same seed and the same calls give the same run, which [`SimulatedEnsemble::log`] shows.
+//!
+//! ```
+//! use zk_simulated::{Fault, Match, SimulatedEnsemble, Verb};
+//! use zk_core::{Acl, ZnodePath};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let ensemble = SimulatedEnsemble::new(7);
+//! let zk = ensemble.zk();
+//! let connection = zk.connected().await?;
+//!
+//! // The reply to the next create is lost, after the server has carried it out.
+//! let path = ZnodePath::parse("/a")?;
+//! let lost = ensemble.fault(Match::verb(Verb::Create).path(&path), Fault::LoseReply);
+//! assert!(connection.create_ephemeral(&path, b"1", Acl::Open).await.is_err());
+//! assert!(lost.fired());
+//!
+//! // Somebody else writes; what an operator does is done at once.
+//! let operator = ensemble.operator();
+//! operator.set_data(&path, "2")?;
+//! assert_eq!(connection.data(&path).await?.0, b"2");
+//! assert_eq!(ensemble.requests(Verb::Create).len(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`builder`]: version, tick, session timeout, round trips, zxids in events.
+//! - [`SimulatedEnsemble::zk`]: a link of a new client; [`SimulatedEnsemble::client`] is what is below it.
+//! - [`SimulatedEnsemble::fault`]: scripted faults, each for requests that a [`Match`] chooses;
+//!   [`SimulatedEnsemble::random_faults`]: others drawn from the seed.
+//! - [`SimulatedEnsemble::operator`]: changes by others, and reads, without a link.
+//! - [`SimulatedEnsemble::requests`], [`SimulatedEnsemble::log`]: what has happened.
+//!
+//! # How time passes
+//!
+//! A request is carried out after the first half of its round trip, and its reply arrives after the second; each is drawn
+//! for itself, in whole milliseconds. Requests of one connection stay in order, and so do their replies, and events. An
+//! event is never later than the reply to a request that was carried out after it, and may be earlier than the reply to
+//! one that was carried out before it: [`Builder::reply_lag`] makes that frequent. The events of one transaction arrive
+//! together.
+//!
+//! A client that is connected keeps its session; otherwise the session ends at the first whole tick after its timeout.
+//!
+//! For replays a test runs on one thread with a paused clock (`start_paused = true`), iterates over no hash table, draws
+//! from [`SimulatedEnsemble::sources`], and has no two tasks wait on one `watch` of tokio, which wakes them in an order that
+//! no seed decides ([`latest`](zk_core::transport::latest) does not).
+
+mod agenda;
+mod ask;
+mod builder;
+mod call;
+mod chaos;
+mod client;
+mod dial;
+mod ensemble;
+mod injection;
+mod link;
+mod operator;
+mod record;
+mod recording;
+mod rule;
+mod settings;
+mod shared;
+mod transport;
+mod verb;
+mod watches;
+mod wire;
+mod world;
+
+pub use builder::{Builder, builder};
+pub use chaos::Chaos;
+pub use client::Client;
+pub use ensemble::SimulatedEnsemble;
+pub use injection::Injection;
+pub use operator::Operator;
+pub use record::{Outcome, Request};
+pub use recording::{assert_same_lines, recorded};
+pub use rule::{Fault, Match};
+pub use verb::Verb;
+pub use zk_embedded::Version;
+pub use zk_wire::Acl;
