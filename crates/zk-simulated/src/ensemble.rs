@@ -12,6 +12,7 @@ use crate::injection::Injection;
 use crate::operator::{Operator, USER};
 use crate::record::Request;
 use crate::rule::{Fault, Match};
+use crate::seeds;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::world::EPOCH_MS;
@@ -28,7 +29,9 @@ pub struct SimulatedEnsemble {
 impl SimulatedEnsemble {
     pub(crate) fn start(settings: Settings) -> Self {
         let (seed, session_timeout) = (settings.seed, settings.session_timeout);
-        Self { shared: Shared::start(settings), seed, begun: Instant::now(), session_timeout }
+        let ensemble = Self { shared: Shared::start(settings), seed, begun: Instant::now(), session_timeout };
+        seeds::remember(&ensemble);
+        ensemble
     }
 
     /// Another client.
