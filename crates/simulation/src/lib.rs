@@ -7,5 +7,5 @@
 mod fleet;
 mod plan;
 
-pub use fleet::{Run, run};
+pub use fleet::{Run, Wrap, run, run_with};
 pub use plan::{Act, Callee, Caller, Loss, Plan, ServerKind, Spec, Step, Trouble, Who};
