@@ -11,7 +11,7 @@ mod report;
 mod runner;
 mod shrink;
 
-pub use fleet::{Run, run};
+pub use fleet::{Run, Wrap, run, run_with};
 pub use generate::{FEWEST_STEPS, generate};
 pub use plan::{Act, Callee, Caller, Loss, Plan, ServerKind, Spec, Step, Trouble, Who};
 pub use report::report;
