@@ -141,7 +141,8 @@ fn leave_out(steps: &mut Vec<Step>, begin: usize, end: usize) {
 
 /// Shorter times, the best first.
 fn shorter_times(time: u64) -> Vec<u64> {
-    let mut times = vec![0, time / 4, time / 2, time * 3 / 4, time / 1_000 * 1_000, time / 100 * 100, time / 10 * 10];
+    let mut times =
+        vec![0, time / 4, time / 2, time * 3 / 4, time / 1_000 * 1_000, time / 100 * 100, time / 10 * 10];
     times.retain(|shorter| *shorter < time);
     times.dedup();
     times

@@ -37,7 +37,8 @@ fn replay(seed: u64) {
 }
 
 fn run_many(first: u64, count: u64) {
-    let tally = run_seeds(Seeds { first, count: Some(count), time: None, threads: None, until_failure: true });
+    let tally =
+        run_seeds(Seeds { first, count: Some(count), time: None, threads: None, until_failure: true });
     println!("{tally}");
     if let Some(failure) = tally.failures.first() {
         let seed = failure.seed;

@@ -39,9 +39,20 @@ impl fmt::Display for Spec {
             (_, _, true) => "like ZooKeeper 3.9",
             _ => "like ZooKeeper 3.8",
         };
-        writeln!(f, "  ZooKeeper: {} server(s), {version}; session timeout {}, tick {}", self.ensemble, Ms(self.session_timeout_ms), Ms(self.tick_ms))?;
+        writeln!(
+            f,
+            "  ZooKeeper: {} server(s), {version}; session timeout {}, tick {}",
+            self.ensemble,
+            Ms(self.session_timeout_ms),
+            Ms(self.tick_ms)
+        )?;
         let (least, most) = self.round_trip_ms;
-        writeln!(f, "  round trips {least} to {most} ms, replies late by up to {}, followers by up to {}", Ms(self.reply_lag_ms), Ms(self.follower_lag_ms))?;
+        writeln!(
+            f,
+            "  round trips {least} to {most} ms, replies late by up to {}, followers by up to {}",
+            Ms(self.reply_lag_ms),
+            Ms(self.follower_lag_ms)
+        )?;
         for (n, server) in self.servers.iter().enumerate() {
             writeln!(f, "  server {n}: {server}")?;
         }
@@ -84,12 +95,19 @@ impl fmt::Display for Act {
             Self::Swallow(who) => write!(f, "{who} is not told its next event"),
             Self::Away(ms) => write!(f, "ZooKeeper is away for {}", Ms(*ms)),
             Self::Older(ms, before) => {
-                write!(f, "ZooKeeper is away for {}, and comes back with the data of {} before", Ms(*ms), Ms(*before))
+                write!(
+                    f,
+                    "ZooKeeper is away for {}, and comes back with the data of {} before",
+                    Ms(*ms),
+                    Ms(*before)
+                )
             }
             Self::Empty(ms) => write!(f, "ZooKeeper is away for {}, and comes back empty", Ms(*ms)),
             Self::ServerDown(n, ms) => write!(f, "ZooKeeper server {n} is down for {}", Ms(*ms)),
             Self::Slow(by, ms) => write!(f, "everything takes {} more for {}", Ms(*by), Ms(*ms)),
-            Self::Behind(n, by, ms) => write!(f, "ZooKeeper server {n} is behind by {} for {}", Ms(*by), Ms(*ms)),
+            Self::Behind(n, by, ms) => {
+                write!(f, "ZooKeeper server {n} is behind by {} for {}", Ms(*by), Ms(*ms))
+            }
             Self::Clamp(to, ms) => write!(f, "session timeouts are at most {} for {}", Ms(*to), Ms(*ms)),
             Self::RefuseAuthentication(ms) => write!(f, "nobody can authenticate for {}", Ms(*ms)),
             Self::DenyCreate(ms) => write!(f, "nobody may create for {}", Ms(*ms)),
@@ -107,7 +125,9 @@ impl fmt::Display for Act {
             Self::DeleteAll => f.write_str("somebody deletes all znodes below the root"),
             Self::DeleteRoot => f.write_str("somebody deletes the root and all below it"),
             Self::Overwrite(n) => write!(f, "somebody overwrites the znode of server {n}"),
-            Self::Rival(n, ms) => write!(f, "a rival takes the name of server {n} for {} when it is free", Ms(*ms)),
+            Self::Rival(n, ms) => {
+                write!(f, "a rival takes the name of server {n} for {} when it is free", Ms(*ms))
+            }
             Self::Foreign(ms) => write!(f, "a child that is no instance is there for {}", Ms(*ms)),
             Self::Impostor(ms) => write!(f, "an instance at which nobody listens is there for {}", Ms(*ms)),
             Self::Crowd(many, ms) => write!(f, "{many} instances of others are there for {}", Ms(*ms)),

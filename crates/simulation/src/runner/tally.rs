@@ -74,7 +74,8 @@ impl Tally {
         let least = self.seeds / SEEDS_FOR_ONE_EFFECT;
         let faults = Act::KINDS.into_iter().filter_map(|kind| {
             let (_, took_effect) = self.faults.get(kind).copied().unwrap_or_default();
-            (took_effect < least).then(|| format!("{kind} took effect {took_effect} times, expected {least} or more"))
+            (took_effect < least)
+                .then(|| format!("{kind} took effect {took_effect} times, expected {least} or more"))
         });
         let rules = Invariant::ALL.into_iter().filter_map(|invariant| {
             let times = self.checked.get(&invariant).copied().unwrap_or_default();
@@ -126,7 +127,8 @@ impl fmt::Display for Tally {
             writeln!(f, "\n{:24}{:>10}  first seeds", "failed", "seeds")?;
         }
         for (cause, (_, count)) in self.by_cause() {
-            let seeds = self.failures.iter().filter(|failure| failure.cause == cause).map(|failure| failure.seed);
+            let seeds =
+                self.failures.iter().filter(|failure| failure.cause == cause).map(|failure| failure.seed);
             let first: Vec<_> = seeds.take(8).map(|seed| seed.to_string()).collect();
             writeln!(f, "{:24}{count:>10}  {}", cause.to_string(), first.join(" "))?;
         }
