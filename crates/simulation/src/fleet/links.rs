@@ -68,9 +68,8 @@ impl Nemesis<'_> {
 
     pub(super) fn apply_to_client(&self, who: Who, client: u64) {
         self.ensemble.refuse_connects_of(client, self.isolated.values().any(|isolated| *isolated == who));
-        let concerns = |(stalled, only): &(Who, Option<u64>)| {
-            *stalled == who && only.is_none_or(|only| only == client)
-        };
+        let concerns =
+            |(stalled, only): &(Who, Option<u64>)| *stalled == who && only.is_none_or(|only| only == client);
         match self.stalled.values().any(concerns) {
             true => self.ensemble.stall(client),
             false => self.ensemble.resume(client),

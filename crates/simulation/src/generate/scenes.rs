@@ -18,6 +18,7 @@ const SCENES: &[(u64, Play)] = &[
     (5, sessions::losses_while_coming_back),
     (4, sessions::update_and_deletion),
     (4, sessions::missed_by_a_client),
+    (4, sessions::one_change_missed),
     (3, sessions::all_cut_off),
     (3, sessions::clamped),
     // The ensemble.
@@ -41,6 +42,7 @@ const SCENES: &[(u64, Play)] = &[
     (3, processes::drained),
     (4, processes::stopped_for_long),
     (5, processes::bad_callees),
+    (3, processes::all_callees_bad),
     (2, processes::many_die),
     // Others.
     (4, others::rival_of_the_isolated),

@@ -2,7 +2,7 @@
 
 use super::super::scene::Scene;
 use super::super::singles;
-use crate::plan::{Act, Who};
+use crate::plan::{Act, Trouble, Who};
 
 /// A server is killed, and its next process finds its znode.
 pub(super) fn back_within_the_timeout(s: &mut Scene<'_>) {
@@ -129,6 +129,16 @@ pub(super) fn bad_callees(s: &mut Scene<'_>) {
             s.wait_of_timeout(10, 120);
             s.act(Act::Start(server));
         }
+    }
+}
+
+/// All servers but perhaps one answer badly, for longer than it takes to eject them.
+pub(super) fn all_callees_bad(s: &mut Scene<'_>) {
+    let trouble = s.dice.pick(&Trouble::ALL);
+    let lasting = s.dice.range(1_500, 5_000);
+    let spared = s.dice.chance(50).then(|| s.server());
+    for server in (0..s.servers()).filter(|server| Some(*server) != spared) {
+        s.act(Act::Callee(server, trouble, lasting));
     }
 }
 

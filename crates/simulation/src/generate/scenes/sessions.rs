@@ -85,6 +85,27 @@ pub(super) fn missed_by_a_client(s: &mut Scene<'_>) {
     }
 }
 
+/// A client misses a single change, and is back before anything else tells it.
+pub(super) fn one_change_missed(s: &mut Scene<'_>) {
+    let client = Who::Client(s.client());
+    let away = s.dice.range(30, 400);
+    s.act(Act::Isolate(client, away));
+    s.wait(5, away / 2);
+    let server = s.server();
+    let lasting = s.of_timeout(100, 200);
+    let change = match (s.dice.range(0, 3), s.dead_server()) {
+        (0, _) => Act::Foreign(lasting),
+        (1, _) => Act::Impostor(lasting),
+        (2, Some(dead)) => Act::Start(dead),
+        _ => Act::Stop(server),
+    };
+    s.act(change);
+    if s.dice.chance(30) {
+        s.wait(away / 2, away * 2);
+        s.act(Act::Cut(client));
+    }
+}
+
 /// Everybody loses the ensemble in one moment, and comes back in one moment.
 pub(super) fn all_cut_off(s: &mut Scene<'_>) {
     let lasting = s.lasting();
