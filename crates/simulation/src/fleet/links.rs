@@ -68,9 +68,8 @@ impl Nemesis<'_> {
 
     pub(super) fn apply_to_client(&self, who: Who, client: u64) {
         self.ensemble.refuse_connects_of(client, self.isolated.values().any(|isolated| *isolated == who));
-        let concerns = |(stalled, only): &(Who, Option<u64>)| {
-            *stalled == who && only.is_none_or(|only| only == client)
-        };
+        let concerns =
+            |(stalled, only): &(Who, Option<u64>)| *stalled == who && only.is_none_or(|only| only == client);
         match self.stalled.values().any(concerns) {
             true => self.ensemble.stall(client),
             false => self.ensemble.resume(client),
@@ -113,8 +112,11 @@ impl Nemesis<'_> {
         let session = self.link_of(who).and_then(|(client, zk)| {
             self.ensemble.session_of(client).or(zk.state().session.map(|session| session.id))
         });
-        let expired =
-            session.is_some_and(|session| ensemble::expire(&self.ensemble, &self.recorder, session));
+        let expired = session.is_some_and(|session| {
+            let was_kept = self.recorder.is_kept(session);
+            self.ensemble.expire(session);
+            was_kept && !self.recorder.is_kept(session)
+        });
         self.at_once(id, expired);
     }
 

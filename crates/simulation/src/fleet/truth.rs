@@ -35,9 +35,7 @@ impl Truth {
 
     fn by(&self, author: &Author) -> By {
         match author {
-            Author::Client(client) => {
-                self.recorder.process_of(*client).map_or(By::Unknown, By::Process)
-            }
+            Author::Client(client) => self.recorder.process_of(*client).map_or(By::Unknown, By::Process),
             Author::Operator(session) => By::Other(format!("session {:#x}", session.0)),
             Author::SessionEnd { .. } => By::SessionEnd,
             _ => By::Other("the ensemble".into()),
@@ -48,7 +46,9 @@ impl Truth {
         let by = by.clone();
         let what = match change {
             TreeChange::Created { path, data, stat } => match self.root.child_name(path) {
-                Some(name) => What::Created { zxid, name: name.to_owned(), znode: znode(name, data, stat), by },
+                Some(name) => {
+                    What::Created { zxid, name: name.to_owned(), znode: znode(name, data, stat), by }
+                }
                 None if *path == self.root => What::Root { zxid, exists: true, by },
                 None => return,
             },
@@ -67,13 +67,17 @@ impl Truth {
             TreeChange::SessionBegan { session, client } => {
                 self.recorder.session_began(*session);
                 // Nobody follows the sessions of others.
-                let Some(process) = client.and_then(|client| self.recorder.process_of(client)) else { return };
+                let Some(process) = client.and_then(|client| self.recorder.process_of(client)) else {
+                    return;
+                };
                 What::SessionBegan { session: session.0, process }
             }
             TreeChange::SessionEnded { session, expired } => {
                 self.recorder.session_ended(*session);
                 What::SessionEnded { session: session.0, expired: *expired }
             }
+            // The type may grow.
+            _ => return,
         };
         self.recorder.record(what);
     }
