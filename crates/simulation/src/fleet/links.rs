@@ -112,8 +112,11 @@ impl Nemesis<'_> {
         let session = self.link_of(who).and_then(|(client, zk)| {
             self.ensemble.session_of(client).or(zk.state().session.map(|session| session.id))
         });
-        let expired =
-            session.is_some_and(|session| ensemble::expire(&self.ensemble, &self.recorder, session));
+        let expired = session.is_some_and(|session| {
+            let was_kept = self.recorder.is_kept(session);
+            self.ensemble.expire(session);
+            was_kept && !self.recorder.is_kept(session)
+        });
         self.at_once(id, expired);
     }
 
