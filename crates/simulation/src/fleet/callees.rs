@@ -86,7 +86,7 @@ enum Met {
 
 impl Callees {
     pub(super) fn new(recorder: &Recorder, seed: u64, attempt: Duration) -> Self {
-        let (recorder, rng) = (recorder.clone(), SmallRng::seed_from_u64(seed ^ 0x63_616c_6c65_6573));
+        let (recorder, rng) = (recorder.clone(), SmallRng::seed_from_u64(seed ^ 0x0063_616c_6c65_6573));
         Self(Arc::new(Mutex::new(Table { recorder, rng, lives: 0, entries: BTreeMap::new(), attempt })))
     }
 

@@ -73,7 +73,7 @@ impl<'a> Nemesis<'a> {
             callees: Callees::new(recorder, plan.seed, ATTEMPT),
             servers: Vec::new(),
             clients: Vec::new(),
-            rng: SmallRng::seed_from_u64(plan.seed ^ 0x6e65_6d65_7369_73),
+            rng: SmallRng::seed_from_u64(plan.seed ^ 0x006e_656d_6573_6973),
             isolated: BTreeMap::new(),
             stalled: BTreeMap::new(),
             outages: Vec::new(),
