@@ -65,11 +65,13 @@ mod record;
 mod recording;
 mod rule;
 mod seeds;
+mod server;
 mod settings;
 mod shared;
 mod transport;
 mod verb;
 mod watches;
+mod when;
 mod wire;
 mod world;
 
