@@ -19,6 +19,9 @@ use crate::dial::{Attempt, Credentials, Deliver, Dialled, Dialler, ENSEMBLE, Gra
 use crate::link::Link;
 use crate::record::Note;
 
+/// How long a client waits for the grant of a session, as the link of zk-core does.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
 impl World {
     pub(crate) fn connect(&mut self, dialler: Dialler, deliver: Deliver, now: Instant) {
         self.attempted += 1;
@@ -61,10 +64,28 @@ impl World {
         if let Some(server) = behind.filter(|_| is_new) {
             // The server grants a new session when it has learned of it.
             attempt.awaits = Some((server, place));
-            return;
+            let limit = attempt.dialler.timeout.min(HANDSHAKE_TIMEOUT);
+            return self.agenda.plan(now + limit, Step::GiveUp(number));
         }
         let arrives = now + self.settings.times.back(&mut self.rng);
         self.agenda.plan(arrives, Step::Dialled(number));
+    }
+
+    /// A client stops waiting for the grant of a session, which lingers.
+    pub(super) fn give_up(&mut self, number: u64, now: Instant) {
+        let Some(attempt) = self.attempts.get_mut(&number) else { return };
+        let (Some((server, _)), client) = (attempt.awaits.take(), attempt.dialler.client) else { return };
+        let limit = attempt.dialler.timeout.min(HANDSHAKE_TIMEOUT);
+        let (name, cause) =
+            (server_name(server, self.settings.servers), format!("no reply within {limit:?}"));
+        let error = ConnectError::Handshake { server: name, wanted: "grant a session", cause };
+        if let Some(Ok(granted)) = attempt.outcome.replace(Err(error)) {
+            self.links.remove(&granted.connection);
+            self.disconnect(granted.connection, server, now);
+        }
+        self.choices.entry(client).or_default().failed(server);
+        self.note(now, Note::NotConnected { client, why: "no reply" });
+        self.agenda.plan(now, Step::Dialled(number));
     }
 
     /// The server that a client gets: of those that accept connections.
