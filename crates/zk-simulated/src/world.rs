@@ -3,6 +3,7 @@
 mod away;
 mod commits;
 mod connections;
+mod dialling;
 mod events;
 mod operators;
 mod requests;
