@@ -6,6 +6,8 @@
 
 mod fleet;
 mod plan;
+mod planted;
 
 pub use fleet::{Run, run};
 pub use plan::{Act, Callee, Caller, Loss, Plan, ServerKind, Spec, Step, Trouble, Who};
+pub use planted::{Planted, plant};
