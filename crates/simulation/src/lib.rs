@@ -8,6 +8,6 @@ mod fleet;
 mod plan;
 mod planted;
 
-pub use fleet::{Run, run};
+pub use fleet::{Run, Wrap, run, run_with};
 pub use plan::{Act, Callee, Caller, Loss, Plan, ServerKind, Spec, Step, Trouble, Who};
 pub use planted::{Planted, plant};
