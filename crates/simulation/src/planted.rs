@@ -51,3 +51,6 @@ impl fmt::Display for Planted {
 pub fn plant(planted: Planted, ensemble: Arc<dyn Ensemble>) -> Arc<dyn Ensemble> {
     Arc::new(ensemble::Faulty::new(planted, ensemble))
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,7 +70,17 @@ fn every_patch_is_found() {
 
 fn build(sources: &Path, target: &Path) {
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--offline", "--profile", "simulation", "-p", "simulation", "--bin", "bad-days"])
+        .args([
+            "build",
+            "--quiet",
+            "--offline",
+            "--profile",
+            "simulation",
+            "-p",
+            "simulation",
+            "--bin",
+            "bad-days",
+        ])
         .current_dir(sources)
         .env("CARGO_TARGET_DIR", target)
         .env("RUSTFLAGS", "--cap-lints allow")
@@ -87,7 +97,8 @@ fn find(target: &Path, name: &str, expected: &[Invariant]) -> u64 {
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     let told = text.lines().take(200).collect::<Vec<_>>().join("\n");
     assert_eq!(output.status.code(), Some(1), "{name}: not found in {SEEDS} seeds:\n{told}");
-    let seed = text.lines().find_map(|line| line.strip_prefix("FAIL seed ")?.split([' ', ':']).next()?.parse().ok());
+    let seed =
+        text.lines().find_map(|line| line.strip_prefix("FAIL seed ")?.split([' ', ':']).next()?.parse().ok());
     let seed = seed.unwrap_or_else(|| panic!("{name}: no seed:\n{told}"));
     let broken = expected.iter().find(|one| text.contains(one.name()));
     let broken = broken.unwrap_or_else(|| panic!("{name}: seed {seed} breaks something else:\n{told}"));
