@@ -57,8 +57,8 @@ struct Table {
 struct Entry {
     /// Who listens, and since which of all beginnings.
     listener: Option<(u64, String)>,
-    /// How often it is paused at present.
-    pauses: u32,
+    /// Whether it stands still.
+    paused: bool,
     /// What it fares badly by, by fault. The youngest decides.
     troubles: Vec<(u32, Trouble)>,
     /// What was recorded last.
@@ -69,7 +69,7 @@ impl Entry {
     fn answers(&self) -> Answers {
         match (&self.listener, self.troubles.last()) {
             (None, _) => Answers::Refuses,
-            _ if self.pauses > 0 => Answers::Badly,
+            _ if self.paused => Answers::Badly,
             (_, Some((_, Trouble::Refuses))) => Answers::Refuses,
             (_, Some(_)) => Answers::Badly,
             (_, None) => Answers::Well,
@@ -86,7 +86,7 @@ enum Met {
 
 impl Callees {
     pub(super) fn new(recorder: &Recorder, seed: u64, attempt: Duration) -> Self {
-        let (recorder, rng) = (recorder.clone(), SmallRng::seed_from_u64(seed ^ 0x63_616c_6c65_6573));
+        let (recorder, rng) = (recorder.clone(), SmallRng::seed_from_u64(seed ^ 0x0063_616c_6c65_6573));
         Self(Arc::new(Mutex::new(Table { recorder, rng, lives: 0, entries: BTreeMap::new(), attempt })))
     }
 
@@ -115,15 +115,12 @@ impl Callees {
 
     /// Nobody listens any more.
     pub(super) fn close(&self, endpoint: &str) {
-        self.change(endpoint, |entry| entry.listener = None);
+        self.change(endpoint, |entry| (entry.listener, entry.paused) = (None, false));
     }
 
-    pub(super) fn pause(&self, endpoint: &str) {
-        self.change(endpoint, |entry| entry.pauses += 1);
-    }
-
-    pub(super) fn go_on(&self, endpoint: &str) {
-        self.change(endpoint, |entry| entry.pauses = entry.pauses.saturating_sub(1));
+    /// Who listens stands still, or goes on.
+    pub(super) fn pause(&self, endpoint: &str, paused: bool) {
+        self.change(endpoint, |entry| entry.paused = paused);
     }
 
     pub(super) fn trouble(&self, endpoint: &str, fault: u32, trouble: Trouble) {
@@ -141,7 +138,7 @@ impl Callees {
         let after = Duration::from_millis(table.rng.random_range(1..=5));
         let Some(entry) = table.entries.get(endpoint) else { return Met::Refused };
         let Some((life, _)) = &entry.listener else { return Met::Refused };
-        if entry.pauses > 0 {
+        if entry.paused {
             return Met::Silence;
         }
         let Some((fault, trouble)) = entry.troubles.last() else {
@@ -166,7 +163,7 @@ impl Callees {
         let table = self.0.lock();
         let entry = table.entries.get(endpoint)?;
         let (now, _) = entry.listener.as_ref()?;
-        (*now == life).then_some(entry.pauses == 0)
+        (*now == life).then_some(!entry.paused)
     }
 
     /// Makes one attempt: the future may never end, as an attempt that nobody answers.

@@ -30,7 +30,6 @@ pub(super) struct Client {
     pub(super) zk: Zk,
     service: zk_roster::Client,
     paused: latest::Sender<bool>,
-    pauses: u32,
     tasks: JoinSet<()>,
 }
 
@@ -63,18 +62,12 @@ impl Client {
             seed,
         };
         tasks.spawn(calls.run());
-        Self { client, zk, service, paused, pauses: 0, tasks }
+        Self { client, zk, service, paused, tasks }
     }
 
-    /// Makes no calls for a while.
-    pub(super) fn pause(&mut self) {
-        self.pauses += 1;
-        self.paused.send(true);
-    }
-
-    pub(super) fn go_on(&mut self) {
-        self.pauses = self.pauses.saturating_sub(1);
-        self.paused.send(self.pauses > 0);
+    /// Makes no calls, or makes them again.
+    pub(super) fn pause(&mut self, paused: bool) {
+        self.paused.send(paused);
     }
 
     /// Believes everything that is held; false if nothing is.

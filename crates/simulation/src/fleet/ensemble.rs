@@ -19,11 +19,10 @@ pub(super) fn build(plan: &Plan) -> SimulatedEnsemble {
         .build()
 }
 
-use zk_core::SessionId;
-use zk_simulated::{Client, Injection};
+use zk_core::{ConnectError, State};
+use zk_simulated::{Client, Restart};
 
 use super::nemesis::Nemesis;
-use super::recorder::Recorder;
 use crate::plan::Act;
 
 /// How ZooKeeper comes back.
@@ -37,33 +36,12 @@ pub(super) enum Outage {
     Empty,
 }
 
+/// What every process of the fleet authenticates with.
+const USER: &str = "fleet:fleet";
+
+/// A new client of the ensemble.
 pub(super) fn client(ensemble: &SimulatedEnsemble) -> Client {
-    ensemble.client()
-}
-
-pub(super) fn kill(ensemble: &SimulatedEnsemble, client: u64) {
-    ensemble.refuse_connects_of(client, true);
-    ensemble.cut_client(client);
-}
-
-pub(super) fn request_count(ensemble: &SimulatedEnsemble, client: u64) -> u64 {
-    let _ = (ensemble, client);
-    0
-}
-
-pub(super) fn step_clock(ensemble: &SimulatedEnsemble, client: u64, by_ms: i64) {
-    let _ = (ensemble, client, by_ms);
-}
-
-pub(super) fn expire(ensemble: &SimulatedEnsemble, recorder: &Recorder, session: SessionId) -> bool {
-    let _ = recorder;
-    ensemble.expire(session);
-    true
-}
-
-pub(super) fn swallow_next_event_of(ensemble: &SimulatedEnsemble, client: u64) -> Option<Injection> {
-    let _ = (ensemble, client);
-    None
+    ensemble.client().authenticated(USER)
 }
 
 impl Nemesis<'_> {
@@ -82,19 +60,27 @@ impl Nemesis<'_> {
         if self.anybody_is_connected() {
             self.recorder.took_effect(id);
         }
-        self.ensemble.refuse_connects(true);
-        self.ensemble.cut();
+        self.ensemble.stop();
         self.outages.push((id, outage));
+        self.leavers.away(true);
         self.lasts(id, for_ms, move |nemesis| nemesis.come_back(id));
     }
 
-    /// The end of an outage; ZooKeeper comes back with the last one.
+    /// The end of an outage. ZooKeeper comes back with the last one.
     fn come_back(&mut self, id: u32) {
-        let before = self.outages.len();
-        self.outages.retain(|(other, _)| *other != id);
-        if before == 1 && self.outages.is_empty() {
-            self.ensemble.refuse_connects(false);
+        let Some(at) = self.outages.iter().position(|(other, _)| *other == id) else { return };
+        let (_, outage) = self.outages.remove(at);
+        if !self.outages.is_empty() {
+            return;
         }
+        self.ensemble.start(match outage {
+            Outage::Away => Restart::Latest,
+            Outage::Older(before) => Restart::Before(before),
+            Outage::Empty => Restart::Empty,
+        });
+        self.leavers.away(false);
+        // Older data may have other rights.
+        self.set_rights();
     }
 
     /// ZooKeeper comes back, whoever keeps it away.
@@ -112,8 +98,21 @@ impl Nemesis<'_> {
 
     pub(super) fn slow(&mut self, act: &Act, by_ms: u64, for_ms: u64) {
         let id = self.begin(act, None);
-        let _ = (by_ms, for_ms);
-        self.at_once(id, false);
+        if by_ms > 0 && self.anybody_is_connected() {
+            self.recorder.took_effect(id);
+        }
+        self.delays.insert(id, by_ms);
+        self.apply_delays();
+        self.lasts(id, for_ms, move |nemesis| {
+            nemesis.delays.remove(&id);
+            nemesis.apply_delays();
+        });
+    }
+
+    /// The slowest decides.
+    fn apply_delays(&self) {
+        let slowest = self.delays.values().copied().max().unwrap_or_default();
+        self.ensemble.set_extra_delay(Duration::from_millis(slowest));
     }
 
     pub(super) fn behind(&mut self, act: &Act, server: u8, by_ms: u64, for_ms: u64) {
@@ -124,13 +123,39 @@ impl Nemesis<'_> {
 
     pub(super) fn clamp(&mut self, act: &Act, to_ms: u64, for_ms: u64) {
         let id = self.begin(act, None);
-        let _ = (to_ms, for_ms);
-        self.at_once(id, false);
+        self.clamps.insert(id, Duration::from_millis(to_ms));
+        self.apply_clamps();
+        self.lasts(id, for_ms, move |nemesis| {
+            let wanted = nemesis.plan.spec.session_timeout();
+            if nemesis.states().any(|state| state.session.is_some_and(|session| session.timeout < wanted)) {
+                nemesis.recorder.took_effect(id);
+            }
+            nemesis.clamps.remove(&id);
+            nemesis.apply_clamps();
+        });
+    }
+
+    /// The lowest decides.
+    fn apply_clamps(&self) {
+        self.ensemble.clamp_timeouts(self.clamps.values().copied().min());
     }
 
     pub(super) fn refuse_authentication(&mut self, act: &Act, for_ms: u64) {
         let id = self.begin(act, None);
-        let _ = for_ms;
-        self.at_once(id, false);
+        self.refusals.insert(id);
+        self.ensemble.refuse_authentication(true);
+        self.lasts(id, for_ms, move |nemesis| {
+            if nemesis.states().any(|state| matches!(state.trouble, Some(ConnectError::AuthFailed { .. }))) {
+                nemesis.recorder.took_effect(id);
+            }
+            nemesis.refusals.remove(&id);
+            nemesis.ensemble.refuse_authentication(!nemesis.refusals.is_empty());
+        });
+    }
+
+    /// The states of all links.
+    fn states(&self) -> impl Iterator<Item = State> {
+        let clients = self.clients.iter().map(|client| client.zk.state());
+        clients.chain(self.servers.iter().flatten().map(|server| server.zk.state()))
     }
 }

@@ -6,7 +6,6 @@ use rand::RngExt;
 use zk_core::ErrorKind;
 use zk_simulated::{Fault, Match, Verb};
 
-use super::ensemble;
 use super::nemesis::Nemesis;
 use crate::plan::{Act, Loss, Who};
 
@@ -33,18 +32,15 @@ impl Nemesis<'_> {
         if self.is_connected(who) {
             self.recorder.took_effect(id);
         }
-        *self.isolated.entry(who).or_default() += 1;
-        self.ensemble.refuse_connects_of(client, true);
+        self.isolated.insert(id, who);
+        self.apply_to_link(who);
         self.ensemble.cut_client(client);
         self.lasts(id, for_ms, move |nemesis| {
             if nemesis.link_of(who).is_some_and(|(_, zk)| !zk.state().is_connected()) {
                 nemesis.recorder.took_effect(id);
             }
-            if is_last(&mut nemesis.isolated, who)
-                && let Some((client, _)) = nemesis.link_of(who)
-            {
-                nemesis.ensemble.refuse_connects_of(client, false);
-            }
+            nemesis.isolated.remove(&id);
+            nemesis.apply_to_link(who);
         });
     }
 
@@ -56,23 +52,27 @@ impl Nemesis<'_> {
         if self.is_connected(who) {
             self.recorder.took_effect(id);
         }
-        self.stop_traffic(who);
-        self.lasts(id, for_ms, move |nemesis| nemesis.let_traffic_go_on(who));
+        self.stalled.insert(id, (who, None));
+        self.apply_to_link(who);
+        self.lasts(id, for_ms, move |nemesis| {
+            nemesis.stalled.remove(&id);
+            nemesis.apply_to_link(who);
+        });
     }
 
-    /// Nothing travels between a process and the ensemble.
-    pub(super) fn stop_traffic(&mut self, who: Who) {
-        *self.stalled.entry(who).or_default() += 1;
-        if let Some((client, _)) = self.link_of(who) {
-            self.ensemble.stall(client);
-        }
+    /// Applies to a process what faults do to its link at present.
+    pub(super) fn apply_to_link(&self, who: Who) {
+        let Some((client, _)) = self.link_of(who) else { return };
+        self.apply_to_client(who, client);
     }
 
-    pub(super) fn let_traffic_go_on(&mut self, who: Who) {
-        if is_last(&mut self.stalled, who)
-            && let Some((client, _)) = self.link_of(who)
-        {
-            self.ensemble.resume(client);
+    pub(super) fn apply_to_client(&self, who: Who, client: u64) {
+        self.ensemble.refuse_connects_of(client, self.isolated.values().any(|isolated| *isolated == who));
+        let concerns =
+            |(stalled, only): &(Who, Option<u64>)| *stalled == who && only.is_none_or(|only| only == client);
+        match self.stalled.values().any(concerns) {
+            true => self.ensemble.stall(client),
+            false => self.ensemble.resume(client),
         }
     }
 
@@ -112,17 +112,18 @@ impl Nemesis<'_> {
         let session = self.link_of(who).and_then(|(client, zk)| {
             self.ensemble.session_of(client).or(zk.state().session.map(|session| session.id))
         });
-        let expired =
-            session.is_some_and(|session| ensemble::expire(&self.ensemble, &self.recorder, session));
+        let expired = session.is_some_and(|session| {
+            let was_kept = self.recorder.is_kept(session);
+            self.ensemble.expire(session);
+            was_kept && !self.recorder.is_kept(session)
+        });
         self.at_once(id, expired);
     }
 
     pub(super) fn swallow(&mut self, act: &Act, who: Who) {
         let id = self.begin(act, Some(who));
         let Some((client, _)) = self.link_of(who) else { return self.at_once(id, false) };
-        let Some(injection) = ensemble::swallow_next_event_of(&self.ensemble, client) else {
-            return self.at_once(id, false);
-        };
+        let injection = self.ensemble.swallow_next_event_of(client);
         let (recorder, mut healed) = (self.recorder.clone(), self.healed.subscribe());
         self.waiting.spawn(async move {
             tokio::select! {
@@ -137,14 +138,3 @@ impl Nemesis<'_> {
 
 /// The requests that change something.
 const WRITES: [Verb; 5] = [Verb::Create, Verb::Delete, Verb::TakeOver, Verb::WriteAndDelete, Verb::SetData];
-
-/// Counts down; whether nothing is left.
-fn is_last(counts: &mut std::collections::BTreeMap<Who, u32>, who: Who) -> bool {
-    match counts.get_mut(&who) {
-        Some(count) if *count > 1 => {
-            *count -= 1;
-            false
-        }
-        _ => counts.remove(&who).is_some(),
-    }
-}

@@ -1,6 +1,6 @@
 //! Does what a plan says, and ends it in its time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use oracle::What;
@@ -15,6 +15,7 @@ use zk_wire::permission;
 use super::callees::Callees;
 use super::client::Client;
 use super::ensemble::Outage;
+use super::others::Leavers;
 use super::recorder::Recorder;
 use super::server::Server;
 use super::{ATTEMPT, Wrap};
@@ -36,10 +37,17 @@ pub(super) struct Nemesis<'a> {
     pub(super) servers: Vec<Option<Server>>,
     pub(super) clients: Vec<Client>,
     pub(super) rng: SmallRng,
-    /// How often each process is kept from connecting at present, and how often it is cut off.
-    pub(super) isolated: BTreeMap<Who, u32>,
-    pub(super) stalled: BTreeMap<Who, u32>,
+    /// Whom faults keep from connecting, and whose traffic they stop: of whatever process, or of one client of the ensemble.
+    pub(super) isolated: BTreeMap<u32, Who>,
+    pub(super) stalled: BTreeMap<u32, (Who, Option<u64>)>,
     pub(super) outages: Vec<(u32, Outage)>,
+    pub(super) leavers: Leavers,
+    /// The rights on the root that nobody has at present, by fault.
+    pub(super) denied: BTreeMap<u32, i32>,
+    /// By how much which fault slows everything down, which timeouts it clamps to, and which ones refuse authentication.
+    pub(super) delays: BTreeMap<u32, u64>,
+    pub(super) clamps: BTreeMap<u32, Duration>,
+    pub(super) refusals: BTreeSet<u32>,
     /// What ends when.
     endings: BTreeMap<(Instant, u32), End<'a>>,
     /// Faults that wait for something to happen. All of them end when everything is healed.
@@ -65,10 +73,15 @@ impl<'a> Nemesis<'a> {
             callees: Callees::new(recorder, plan.seed, ATTEMPT),
             servers: Vec::new(),
             clients: Vec::new(),
-            rng: SmallRng::seed_from_u64(plan.seed ^ 0x6e65_6d65_7369_73),
+            rng: SmallRng::seed_from_u64(plan.seed ^ 0x006e_656d_6573_6973),
             isolated: BTreeMap::new(),
             stalled: BTreeMap::new(),
             outages: Vec::new(),
+            leavers: Leavers::default(),
+            denied: BTreeMap::new(),
+            delays: BTreeMap::new(),
+            clamps: BTreeMap::new(),
+            refusals: BTreeSet::new(),
             endings: BTreeMap::new(),
             waiting: JoinSet::new(),
             healed,
@@ -102,7 +115,7 @@ impl<'a> Nemesis<'a> {
         self.next_count += COUNT_EVERY;
         let servers = self.servers.iter().flatten().map(|server| server.client);
         for client in servers.chain(self.clients.iter().map(|client| client.client)) {
-            let so_far = super::ensemble::request_count(&self.ensemble, client);
+            let so_far = self.ensemble.request_count(client);
             let before = self.counted.insert(client, so_far).unwrap_or_default();
             if so_far > before
                 && let Some(process) = self.recorder.process_of(client)
@@ -191,7 +204,7 @@ impl<'a> Nemesis<'a> {
     pub(super) async fn end(mut self) {
         let servers = self.servers.iter().flatten().map(|server| server.client);
         for client in self.clients.iter().map(|client| client.client).chain(servers) {
-            super::ensemble::kill(&self.ensemble, client);
+            self.ensemble.kill(client);
         }
         for client in std::mem::take(&mut self.clients) {
             client.end().await;

@@ -1,6 +1,11 @@
 //! What others do to znodes: operators, a rival, foreign writers.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
 use rand::RngExt;
+use tokio::time::sleep;
 use zk_simulated::{Acl, Operator};
 use zk_wire::permission;
 
@@ -13,7 +18,31 @@ fn znode(server: u8) -> String {
     format!("{ROOT}/{}", server::endpoint(port(server)))
 }
 
-impl<'a> Nemesis<'a> {
+/// Operators who wait for ZooKeeper to come back, so that they can go.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leavers(Arc<Mutex<(bool, Vec<Operator>)>>);
+
+impl Leavers {
+    /// Ends the session of an operator; once ZooKeeper is back, if it is away.
+    fn end(&self, operator: Operator) {
+        let mut leavers = self.0.lock();
+        match leavers.0 {
+            true => leavers.1.push(operator),
+            false => operator.end(),
+        }
+    }
+
+    /// Whether ZooKeeper is away.
+    pub(super) fn away(&self, away: bool) {
+        let mut leavers = self.0.lock();
+        leavers.0 = away;
+        if !away {
+            leavers.1.drain(..).for_each(Operator::end);
+        }
+    }
+}
+
+impl Nemesis<'_> {
     /// Somebody with a session; nobody while ZooKeeper is away.
     fn somebody(&self) -> Option<Operator> {
         (!self.is_away()).then(|| self.ensemble.operator())
@@ -28,16 +57,16 @@ impl<'a> Nemesis<'a> {
         })
     }
 
-    /// Somebody who is there for a while, with ephemeral znodes.
-    fn for_a_while(&mut self, id: u32, operator: Operator, for_ms: u64) {
+    /// Somebody who is there for a while, with one ephemeral znode.
+    fn for_a_while(&mut self, id: u32, name: &str, data: &[u8], for_ms: u64) {
+        let Some(operator) = self.somebody() else { return self.at_once(id, false) };
+        let created = operator.create_ephemeral(format!("{ROOT}/{name}"), data).is_ok();
+        if !created {
+            operator.end();
+            return self.at_once(id, false);
+        }
         self.recorder.took_effect(id);
-        self.lasts(id, for_ms, move |nemesis| nemesis.end_operator(id, operator));
-    }
-
-    /// Ends a session; once ZooKeeper is back, if it is away.
-    fn end_operator(&mut self, id: u32, operator: Operator) {
-        let _ = id;
-        operator.end();
+        self.lasts(id, for_ms, move |nemesis| nemesis.leavers.end(operator));
     }
 
     pub(super) fn delete_znode(&mut self, act: &Act, server: u8) {
@@ -71,50 +100,61 @@ impl<'a> Nemesis<'a> {
         self.at_once(id, written);
     }
 
-    /// Changes the rights on the root: everybody keeps all but one.
+    /// Changes the rights on the root: everybody loses one.
     pub(super) fn deny(&mut self, act: &Act, denied: i32, for_ms: u64) {
         let id = self.begin(act, None);
-        let rights = vec![Acl::creator(), Acl::new(permission::ALL & !denied, "world", "anyone")];
-        if !self.briefly(|operator| operator.set_acl(ROOT, rights).is_ok()) {
-            return self.at_once(id, false);
+        self.denied.insert(id, denied);
+        let has_effect = self.set_rights();
+        if has_effect {
+            self.recorder.took_effect(id);
         }
-        self.recorder.took_effect(id);
-        self.lasts(id, for_ms, |nemesis| {
-            nemesis.briefly(|operator| operator.set_acl(ROOT, vec![Acl::open()]).is_ok());
+        self.lasts(id, for_ms, move |nemesis| {
+            nemesis.denied.remove(&id);
+            nemesis.set_rights();
         });
     }
 
-    /// Creates the znode of a server as soon as it is free.
+    /// Gives everybody all rights but those that are denied at present. Whether the root exists.
+    pub(super) fn set_rights(&self) -> bool {
+        let denied = self.denied.values().fold(0, |all, denied| all | denied);
+        let everybody = Acl::new(permission::ALL & !denied, "world", "anyone");
+        self.briefly(|operator| operator.set_acl(ROOT, vec![Acl::creator(), everybody]).is_ok())
+    }
+
+    /// Creates the znode of a server as soon as it is free, holds it, and lets it go.
     pub(super) fn rival(&mut self, act: &Act, server: u8, for_ms: u64) {
         let id = self.begin(act, Some(Who::Server(server)));
         let data = once::instance(&server::endpoint(port(server)), 1);
         let Some(operator) = self.somebody() else { return self.at_once(id, false) };
-        match operator.create_ephemeral(znode(server), data) {
-            Ok(_) => self.for_a_while(id, operator, for_ms),
-            Err(_) => {
-                operator.end();
-                self.at_once(id, false);
+        let (recorder, leavers) = (self.recorder.clone(), self.leavers.clone());
+        let (mut healed, mut deletions) = (self.healed.subscribe(), recorder.deletions());
+        self.waiting.spawn(async move {
+            let holds = async {
+                while operator.create_ephemeral(znode(server), &data).is_err() {
+                    deletions.changed().await;
+                }
+                recorder.took_effect(id);
+                sleep(Duration::from_millis(for_ms)).await;
+            };
+            tokio::select! {
+                biased;
+                _ = healed.wait_for(|healed| *healed) => {}
+                () = holds => {}
             }
-        }
+            leavers.end(operator);
+            recorder.fault_over(id);
+        });
     }
 
     pub(super) fn foreign(&mut self, act: &Act, for_ms: u64) {
         let id = self.begin(act, None);
-        let Some(operator) = self.somebody() else { return self.at_once(id, false) };
-        match operator.create_ephemeral(format!("{ROOT}/lock-{id}"), "held") {
-            Ok(_) => self.for_a_while(id, operator, for_ms),
-            Err(_) => self.at_once(id, false),
-        }
+        self.for_a_while(id, &format!("lock-{id}"), b"held", for_ms);
     }
 
     pub(super) fn impostor(&mut self, act: &Act, for_ms: u64) {
         let id = self.begin(act, None);
         let name = format!("127.0.0.1:{}", 7000 + id % 1000);
-        let Some(operator) = self.somebody() else { return self.at_once(id, false) };
-        match operator.create_ephemeral(format!("{ROOT}/{name}"), once::instance(&name, 100)) {
-            Ok(_) => self.for_a_while(id, operator, for_ms),
-            Err(_) => self.at_once(id, false),
-        }
+        self.for_a_while(id, &name, &once::instance(&name, 100), for_ms);
     }
 
     /// Instances of others, which answer calls while they are registered.
@@ -134,7 +174,7 @@ impl<'a> Nemesis<'a> {
         }
         self.lasts(id, for_ms, move |nemesis| {
             names.iter().for_each(|name| nemesis.callees.close(name));
-            nemesis.end_operator(id, operator);
+            nemesis.leavers.end(operator);
         });
     }
 

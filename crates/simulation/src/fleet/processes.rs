@@ -40,12 +40,7 @@ impl Nemesis<'_> {
         let client = ensemble::client(&self.ensemble);
         let number = client.number();
         self.recorder.name_client(number, &who.to_string());
-        if self.isolated.contains_key(&who) {
-            self.ensemble.refuse_connects_of(number, true);
-        }
-        if self.stalled.contains_key(&who) {
-            self.ensemble.stall(number);
-        }
+        self.apply_to_client(who, number);
         let sources = self.ensemble.sources(number);
         (number, Zk::start_on((self.wrap)(Arc::new(client)), sources))
     }
@@ -61,9 +56,6 @@ impl Nemesis<'_> {
         let (callees, recorder) = (self.callees.clone(), self.recorder.clone());
         let (name, port) = (who.to_string(), port(server));
         let birth = server::Birth { name, port, config, client, zk, callees, recorder };
-        if self.stalled.contains_key(&who) {
-            // What stalls it is a pause of the process, or a cut of its link: it answers calls in either case.
-        }
         self.servers[usize::from(server)] = Some(Server::start(birth));
     }
 
@@ -90,7 +82,7 @@ impl Nemesis<'_> {
         let id = self.begin(act, Some(Who::Server(server)));
         let killed = self.server(server).is_some();
         if killed && let Some(server) = self.servers[usize::from(server)].take() {
-            ensemble::kill(&self.ensemble, server.client);
+            self.ensemble.kill(server.client);
             server.kill();
         }
         self.at_once(id, killed);
@@ -118,26 +110,30 @@ impl Nemesis<'_> {
         let id = self.begin(act, Some(who));
         let Some((number, _)) = self.link_of(who) else { return self.at_once(id, false) };
         self.recorder.took_effect(id);
-        self.stop_traffic(who);
-        match who {
-            Who::Server(server) => self.callees.pause(&server::endpoint(port(server))),
-            Who::Client(client) => self.clients[usize::from(client)].pause(),
-        }
+        self.stalled.insert(id, (who, Some(number)));
+        self.apply_pauses(who);
         self.lasts(id, for_ms, move |nemesis| {
-            nemesis.let_traffic_go_on(who);
-            match who {
-                Who::Server(server) => nemesis.callees.go_on(&server::endpoint(port(server))),
-                Who::Client(client) => nemesis.clients[usize::from(client)].go_on(),
-            }
-            let _ = number;
+            nemesis.stalled.remove(&id);
+            nemesis.apply_pauses(who);
         });
+    }
+
+    /// Lets a process stand still, or go on. One that was started since is another one.
+    fn apply_pauses(&mut self, who: Who) {
+        self.apply_to_link(who);
+        let Some((number, _)) = self.link_of(who) else { return };
+        let paused = self.stalled.values().any(|stalled| *stalled == (who, Some(number)));
+        match who {
+            Who::Server(server) => self.callees.pause(&server::endpoint(port(server)), paused),
+            Who::Client(client) => self.clients[usize::from(client)].pause(paused),
+        }
     }
 
     pub(super) fn step_clock(&mut self, act: &Act, who: Who, by_ms: i64) {
         let id = self.begin(act, Some(who));
         let client = self.link_of(who).map(|(client, _)| client);
         if let Some(client) = client {
-            ensemble::step_clock(&self.ensemble, client, by_ms);
+            self.ensemble.step_clock(client, by_ms);
         }
         self.at_once(id, client.is_some() && by_ms != 0);
     }

@@ -7,12 +7,16 @@ use std::time::Duration;
 use oracle::{Record, What};
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use zk_core::SessionId;
+use zk_core::transport::latest;
 
 /// Takes the records of everybody. Cheap to clone; clones write into one history.
 #[derive(Clone, Debug)]
 pub(super) struct Recorder {
     begun: Instant,
     kept: Arc<Mutex<Kept>>,
+    /// How many znodes have been deleted: for those who wait for a name to be free.
+    deletions: latest::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -26,12 +30,14 @@ struct Kept {
     over: BTreeSet<u32>,
     /// Processes whose sessions are known: whom each client of the ensemble belongs to.
     processes: BTreeMap<u64, String>,
+    /// The sessions that the ensemble keeps.
+    sessions: BTreeSet<SessionId>,
 }
 
 impl Recorder {
     /// Begins: the time of every record counts from now.
     pub(super) fn begin() -> Self {
-        Self { begun: Instant::now(), kept: Arc::default() }
+        Self { begun: Instant::now(), kept: Arc::default(), deletions: latest::channel(0).0 }
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -59,6 +65,16 @@ impl Recorder {
         kept.calls
     }
 
+    /// A znode was deleted.
+    pub(super) fn deleted(&self) {
+        self.deletions.send_modify(|count| *count += 1);
+    }
+
+    /// Changes with each deletion of a znode.
+    pub(super) fn deletions(&self) -> latest::Receiver<u64> {
+        self.deletions.subscribe()
+    }
+
     // === Whose a client of the ensemble is ===
 
     pub(super) fn name_client(&self, client: u64, process: &str) {
@@ -67,6 +83,25 @@ impl Recorder {
 
     pub(super) fn process_of(&self, client: u64) -> Option<String> {
         self.kept.lock().processes.get(&client).cloned()
+    }
+
+    // === Sessions ===
+
+    pub(super) fn session_began(&self, session: SessionId) {
+        self.kept.lock().sessions.insert(session);
+    }
+
+    pub(super) fn session_ended(&self, session: SessionId) {
+        self.kept.lock().sessions.remove(&session);
+    }
+
+    pub(super) fn forget_sessions(&self) {
+        self.kept.lock().sessions.clear();
+    }
+
+    /// Whether the ensemble keeps a session.
+    pub(super) fn is_kept(&self, session: SessionId) -> bool {
+        self.kept.lock().sessions.contains(&session)
     }
 
     // === Faults ===
