@@ -16,6 +16,6 @@ pub use fleet::{Run, Wrap, run, run_with};
 pub use generate::{FEWEST_STEPS, generate};
 pub use plan::{Act, Callee, Caller, Loss, Plan, ServerKind, Spec, Step, Trouble, Who};
 pub use planted::{Planted, plant};
-pub use report::report;
+pub use report::{report, report_failures};
 pub use runner::{Cause, Failure, Seeds, Tally, Trial, judge_plan, run_seeds};
 pub use shrink::{Limits, Shrunk, shrink};

@@ -64,11 +64,13 @@ mod operator;
 mod record;
 mod recording;
 mod rule;
+mod server;
 mod settings;
 mod shared;
 mod transport;
 mod verb;
 mod watches;
+mod when;
 mod wire;
 mod world;
 

@@ -9,7 +9,8 @@ use crate::plan::{Act, Callee, Caller, Loss, ServerKind, Spec, Step, Trouble, Wh
 
 fn spec() -> Spec {
     let server = |weight: u32| Callee { kind: ServerKind::Kept, vouches: weight.is_multiple_of(2), weight };
-    let client = |strategy: u8| Caller { records: strategy != 3, strategy, idempotent: strategy.is_multiple_of(2) };
+    let client =
+        |strategy: u8| Caller { records: strategy != 3, strategy, idempotent: strategy.is_multiple_of(2) };
     Spec {
         servers: (0..4).map(|n| server(100 + n)).collect(),
         clients: (0..3).map(client).collect(),
@@ -81,17 +82,4 @@ fn a_plan_has_one_history() {
         zk_simulated::assert_same_lines(&one.story(), &other.story());
         assert_eq!(one.history, other.history);
     }
-}
-
-#[test]
-#[ignore = "measures"]
-fn how_fast_it_is() {
-    let begun = std::time::Instant::now();
-    let (mut records, mut time) = (0, Duration::ZERO);
-    for seed in 0..200 {
-        let run = run(&bad_day(seed));
-        records += run.history.records.len();
-        time += run.history.records.last().unwrap().at;
-    }
-    println!("{:?} a run, {} records, {:?} of virtual time", begun.elapsed() / 200, records / 200, time / 200);
 }
