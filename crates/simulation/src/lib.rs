@@ -17,3 +17,7 @@ pub use plan::{Act, Callee, Caller, Loss, Plan, ServerKind, Spec, Step, Trouble,
 pub use report::{report, report_failures};
 pub use runner::{Cause, Failure, Seeds, Tally, Trial, judge_plan, run_seeds};
 pub use shrink::{Limits, Shrunk, shrink};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/simulation.md")]
+struct Page;
