@@ -56,13 +56,15 @@ pub struct Run {
     /// How often each kind of fault has happened, and how often it has taken effect.
     pub faults: BTreeMap<&'static str, (u64, u64)>,
     ensemble: SimulatedEnsemble,
+    /// Which process each client of the ensemble is.
+    names: BTreeMap<u64, String>,
 }
 
 impl Run {
     /// The history for people, a line each: what was done, every request and event, what everybody said. The same plan gives
     /// the same lines. They are made now: most runs are never read.
     pub fn story(&self) -> Vec<String> {
-        story::lines(&self.history, &self.ensemble.log())
+        story::lines(&self.history, &self.ensemble.log(), &self.names)
     }
 }
 
@@ -98,6 +100,7 @@ async fn happen(plan: &Plan, wrap: Wrap<'_>) -> Run {
     let panics = Panics::watch(&recorder);
     let ensemble = ensemble::build(plan);
     truth::follow(&ensemble, &recorder);
+    recorder.record(What::Ensemble { old: plan.spec.old });
     let mut nemesis = Nemesis::new(plan, &ensemble, &recorder, wrap);
     nemesis.spawn_all();
     for step in &plan.steps {
@@ -112,7 +115,8 @@ async fn happen(plan: &Plan, wrap: Wrap<'_>) -> Run {
     let faults = recorder.faults();
     nemesis.end().await;
     drop(panics);
-    Run { history: History { bounds, records: recorder.take() }, faults, ensemble }
+    let names = recorder.names();
+    Run { history: History { bounds, records: recorder.take() }, faults, ensemble, names }
 }
 
 /// The deadlines and retries of calls.
