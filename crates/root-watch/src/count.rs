@@ -115,6 +115,11 @@ impl Count {
         }
     }
 
+    /// Whether the root is known not to exist: its end was reported, or a stat has shown it.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.base == Base::Absent
+    }
+
     /// The root was reported as created: a life begins, in which nothing has been changed yet.
     pub(crate) fn root_created(&mut self, zxid: Option<Zxid>) {
         let offset = Range::exactly(self.reported.wrapping_neg());

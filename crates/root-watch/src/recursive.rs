@@ -49,7 +49,12 @@ impl Recursive {
         let told = self.told.next(event);
         if event.path == common.config.root {
             match event.kind {
-                EventKind::Created => common.count.root_created(event.zxid),
+                EventKind::Created => {
+                    // The end of the root before was not reported, nor that of its children: the count of the next life
+                    // tells of no such child.
+                    common.owed |= !common.count.is_absent();
+                    common.count.root_created(event.zxid);
+                }
                 EventKind::Deleted => common.count.root_deleted(),
                 EventKind::DataChanged | EventKind::ChildrenChanged => return Ok(()),
             }

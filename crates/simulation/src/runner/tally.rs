@@ -13,6 +13,9 @@ const ENOUGH_SEEDS: u64 = 500;
 /// Each kind of fault has to take effect at least once in so many seeds.
 const SEEDS_FOR_ONE_EFFECT: u64 = 20;
 
+/// Of each cause so many seeds are shown.
+const SEEDS_SHOWN: usize = 10;
+
 /// What came of many seeds.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
@@ -93,7 +96,7 @@ impl Tally {
     pub fn by_cause(&self) -> BTreeMap<Cause, (&Failure, usize)> {
         let mut causes = BTreeMap::new();
         for failure in &self.failures {
-            causes.entry(failure.cause).or_insert((failure, 0)).1 += 1;
+            causes.entry(failure.cause.clone()).or_insert((failure, 0)).1 += 1;
         }
         causes
     }
@@ -124,13 +127,13 @@ impl fmt::Display for Tally {
             writeln!(f, "{invariant:24}{times:>10}")?;
         }
         if !self.failures.is_empty() {
-            writeln!(f, "\n{:24}{:>10}  first seeds", "failed", "seeds")?;
+            writeln!(f, "\n{:>8}  failed, and the first seeds", "seeds")?;
         }
         for (cause, (_, count)) in self.by_cause() {
             let seeds =
                 self.failures.iter().filter(|failure| failure.cause == cause).map(|failure| failure.seed);
-            let first: Vec<_> = seeds.take(8).map(|seed| seed.to_string()).collect();
-            writeln!(f, "{:24}{count:>10}  {}", cause.to_string(), first.join(" "))?;
+            let first: Vec<_> = seeds.take(SEEDS_SHOWN).map(|seed| seed.to_string()).collect();
+            writeln!(f, "{count:>8}  {cause}\n{:10}{}", "", first.join(" "))?;
         }
         for lack in self.lacks() {
             writeln!(f, "\nNOT ENOUGH: {lack}")?;
