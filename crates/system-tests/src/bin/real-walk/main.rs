@@ -105,27 +105,26 @@ fn walk(arguments: impl Iterator<Item = String>) -> Result<ExitCode, Failed> {
         return Err("Apache ZooKeeper is not installed".into());
     }
     println!("seed {}, {:.1} min, servers: {}", plan.seed, plan.lasts.as_secs_f64() / 60.0, plan.server);
-    let runtime = zk_program::runtime()?;
-    let walked = runtime.block_on(async {
+    let walked = zk_program::runtime()?.block_on(async {
         let mut stop = Signals::install(&[])?;
         tokio::select! {
+            // Whatever was started ends with the walk.
             signal = stop.stop() => Err(Failed::from(format!("stopped by {signal}"))),
-            walked = walk::walk(&plan) => walked.map_err(Failed::from),
+            walked = walk::walk(&plan) => Ok(walked),
         }
     });
-    let judged = walked.and_then(|(remains, tally)| {
+    let judged = walked?.map_err(Failed::from).and_then(|(remains, tally)| {
         report::tell_faults(&tally);
-        report::judge(remains, folder.path(), kept.as_deref())
+        report::judge(remains, kept.as_deref().unwrap_or(folder.path()))
     });
-    match judged {
-        Ok(Verdict::Pass) => Ok(ExitCode::SUCCESS),
-        other => {
-            if kept.is_none() {
-                println!("the records are kept in {}", folder.keep().display());
-            }
-            Ok(if other? == Verdict::Fail { ExitCode::from(1) } else { ExitCode::from(2) })
-        }
+    if kept.is_none() && !matches!(judged, Ok(Verdict::Pass)) {
+        println!("the records are kept in {}", folder.keep().display());
     }
+    judged.map(|verdict| match verdict {
+        Verdict::Pass => ExitCode::SUCCESS,
+        Verdict::Fail => ExitCode::from(1),
+        Verdict::Unknown => ExitCode::from(2),
+    })
 }
 
 fn plan(flags: &Flags, folder: &Path) -> Result<Plan, Failed> {

@@ -56,15 +56,16 @@ pub(crate) async fn run(
 }
 
 async fn register(connection: &Connection, path: &ZnodePath, kind: Kind) -> Result<(), Failed> {
-    let data = br#"{"Weight":100,"Tags":{}}"#;
+    // So that the walk knows whose it is.
+    let data = format!(r#"{{"Weight":100,"Tags":{{"owner.pid":"{}"}}}}"#, std::process::id()).into_bytes();
     connection.ensure_path(&ZnodePath::parse(ROOT)?, Acl::Open).await?;
     let created = match kind {
-        Kind::Ephemeral => connection.create_ephemeral(path, data, Acl::Open).await.map(drop),
+        Kind::Ephemeral => connection.create_ephemeral(path, &data, Acl::Open).await.map(drop),
         Kind::Persistent => {
             // The link makes ephemeral znodes only.
             let server = connection.server().ok_or("no server")?.parse()?;
             let client = raw::Client::connect(server, connection.session().timeout).await?;
-            match client.create(path.as_str(), data, raw::CreateMode::Persistent).await {
+            match client.create(path.as_str(), &data, raw::CreateMode::Persistent).await {
                 Ok(_) | Err(raw::Error::NodeExists) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -30,7 +30,7 @@ impl Fleet {
             self.members[*member].kill().await?;
         }
         let hold = match kind {
-            Kind::KillForLong => SESSION + 2 * TICK + PROPAGATION + self.part(10, 50),
+            Kind::KillForLong => SESSION + 2 * TICK + PROPAGATION + self.part(60, 120),
             _ => self.part(5, 80),
         };
         Ok(Broken { hold, undo: Undo::Start(members.to_vec()), took_effect: true })
