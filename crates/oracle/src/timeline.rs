@@ -22,12 +22,9 @@ use crate::history::{Bounds, History, Record, What};
 
 pub(crate) use calls::{AttemptRecord, Call};
 pub(crate) use disturbances::Disturbances;
-pub(crate) use faults::FaultSpan;
 pub(crate) use moment::{Moment, Secs};
-pub(crate) use names::is_endpoint;
 pub(crate) use process::{Life, LinkRecord, Process, StatusSpan, UsageRecord, ViewRecord, Want};
-pub(crate) use sessions::SessionSpan;
-pub(crate) use truth::{Ending, Position, Tenure, Truth};
+pub(crate) use truth::{Ending, Tenure, Truth};
 
 use faults::Faults;
 use interner::Interner;
@@ -58,6 +55,8 @@ pub(crate) struct Timeline<'a> {
     pub(crate) panics: Vec<(Moment, usize, &'a str)>,
     /// When the recorder was too late, and by how much.
     pub(crate) lags: Vec<(Moment, Duration)>,
+    /// Which names are surely instances: a bit for each.
+    pub(crate) instances: Vec<u64>,
     /// Whether the ensemble has no transactions: before ZooKeeper 3.6 a take-over is two requests.
     pub(crate) is_old: bool,
 }
@@ -82,6 +81,7 @@ impl<'a> Timeline<'a> {
             end: Moment::default(),
             panics: Vec::new(),
             lags: Vec::new(),
+            instances: Vec::new(),
             is_old: false,
         };
         let mut call_ids = calls::Ids::default();
@@ -268,7 +268,11 @@ impl<'a> Timeline<'a> {
         let names = self.names.len();
         self.truth.close(names, self.end);
         self.serving.close(names);
-        self.processes.iter_mut().for_each(|process| process.close());
+        self.instances = vec![0; self.truth.words];
+        for (name, _) in self.names.texts().iter().enumerate().filter(|(_, text)| names::is_endpoint(text)) {
+            self.instances[name / 64] |= 1 << (name % 64);
+        }
+        self.processes.iter_mut().for_each(|process| process.close(self.truth.words));
         self.faults.close(self.healed.unwrap_or(self.end), self.end);
         self.disturbances =
             Disturbances::new(&self.faults, &self.lags, self.processes.len(), self.bounds, self.end.at);
@@ -298,9 +302,9 @@ impl<'a> Timeline<'a> {
         self.names.text(name)
     }
 
-    /// All instances.
-    pub(crate) fn all_names(&self) -> &[&'a str] {
-        self.names.texts()
+    /// How many instances there are.
+    pub(crate) fn names(&self) -> usize {
+        self.names.len()
     }
 
     /// The process with this number.

@@ -244,10 +244,10 @@ impl<'a> Truth<'a> {
         tenure.to.is_none_or(|to| index < to.index).then_some(tenure)
     }
 
-    /// The last znode that was created by then, whether it still stood or not.
-    pub(crate) fn last_by(&self, name: usize, at: Duration) -> Option<&Tenure<'a>> {
+    /// The last znode that was created by the record of this place, whether it still stood or not.
+    pub(crate) fn last_at(&self, name: usize, index: usize) -> Option<&Tenure<'a>> {
         let tenures = &self.tenures[name];
-        tenures.get(tenures.partition_point(|tenure| tenure.from.at <= at).checked_sub(1)?)
+        tenures.get(tenures.partition_point(|tenure| tenure.from.index <= index).checked_sub(1)?)
     }
 
     /// Whether the ensemble was seen all the time.
@@ -260,11 +260,6 @@ impl<'a> Tenure<'a> {
     /// What it has at last.
     pub(crate) fn latest(&self) -> &'a Data {
         self.writes.last().map_or(self.data, |write| write.data)
-    }
-
-    /// Whether it stood at this time, or was created or deleted right then.
-    pub(crate) fn stands_at(&self, at: Duration) -> bool {
-        self.from.at <= at && self.to.is_none_or(|to| at <= to.at)
     }
 
     /// Whether its deletion was told: the same transaction wrote it.
