@@ -48,6 +48,7 @@ const HELP: &str = "\
 Walks at random through the faults of the matrix with real processes, and judges what they have recorded.
 
 Usage: real-walk [--minutes N] [--seed N] [--server KIND] [--faults KIND,KIND,...] [--record FOLDER]
+       real-walk judge FILE, for a history that was kept
   --minutes N      how long it takes, 1 by default; the last half minute is without faults
   --seed N         what happens in which order; a random one by default
   --server KIND    the servers: ours; once-ephemeral, once-persistent: controls that have to fail
@@ -65,6 +66,11 @@ fn main() -> ExitCode {
     let outcome = match command.as_deref() {
         Some("run") => Err(run::run(arguments).into()),
         Some(role @ ("server" | "client")) => record(role, arguments).map(|()| ExitCode::SUCCESS),
+        Some("judge") => arguments
+            .next()
+            .ok_or_else(|| "judge needs a file".into())
+            .and_then(|file| report::judge_again(Path::new(&file)))
+            .map(exit_code),
         Some(other) => Err(format!("unknown command {other}; see --help").into()),
         None if arguments.peek().is_some_and(|argument| argument == "--help" || argument == "-h") => {
             println!("{HELP}");
@@ -120,11 +126,15 @@ fn walk(arguments: impl Iterator<Item = String>) -> Result<ExitCode, Failed> {
     if kept.is_none() && !matches!(judged, Ok(Verdict::Pass)) {
         println!("the records are kept in {}", folder.keep().display());
     }
-    judged.map(|verdict| match verdict {
+    judged.map(exit_code)
+}
+
+fn exit_code(verdict: Verdict) -> ExitCode {
+    match verdict {
         Verdict::Pass => ExitCode::SUCCESS,
         Verdict::Fail => ExitCode::from(1),
         Verdict::Unknown => ExitCode::from(2),
-    })
+    }
 }
 
 fn plan(flags: &Flags, folder: &Path) -> Result<Plan, Failed> {

@@ -2,40 +2,58 @@
 
 use std::path::Path;
 
-use oracle::Verdict;
+use oracle::{History, Invariant, Judgement, Verdict};
 
 use crate::child::Failed;
 use crate::history::Remains;
 use crate::nemesis::Tally;
 
+/// The file with the history of a walk.
+const HISTORY: &str = "history.jsonl";
+
+/// Says how often what happened.
 pub(crate) fn tell_faults(tally: &Tally) {
-    println!("\nfaults (injected, took effect):");
+    println!("\nfaults: injected, took effect");
     for (kind, (injected, took_effect)) in tally {
         println!("  {:<18} {injected:4} {took_effect:4}", kind.name());
     }
 }
 
-pub(crate) fn judge(remains: Remains, folder: &Path, kept: Option<&Path>) -> Result<Verdict, Failed> {
+/// Keeps the history of a walk, and judges it.
+pub(crate) fn judge(remains: Remains, folder: &Path) -> Result<Verdict, Failed> {
     let sightings = remains.sightings();
     let history = remains.history()?;
-    println!("{} records, {sightings} lists compared", history.records.len());
-    let mut text = serde_json::to_string(&history.bounds)?;
-    text.push('\n');
-    for record in &history.records {
-        text += &serde_json::to_string(record)?;
-        text.push('\n');
+    std::fs::write(folder.join(HISTORY), history.to_json_lines())?;
+    println!("\nan observer has listed the children {sightings} times, and ZooKeeper's logs say the same");
+    tell(&history)
+}
+
+/// Judges the history in a file once more.
+pub(crate) fn judge_again(file: &Path) -> Result<Verdict, Failed> {
+    tell(&History::from_json_lines(&std::fs::read_to_string(file)?)?)
+}
+
+fn tell(history: &History) -> Result<Verdict, Failed> {
+    let Judgement { violations, unknown, checked, figures } = &oracle::judge(history);
+    println!("\n{} records; judged so many times:", history.records.len());
+    for invariant in Invariant::ALL {
+        println!("  {invariant:<18} {:8}", checked.get(&invariant).copied().unwrap_or_default());
     }
-    std::fs::write(kept.unwrap_or(folder).join("history.jsonl"), text)?;
-    let judgement = oracle::judge(&history);
-    for violation in &judgement.violations {
-        println!("{violation}");
+    println!("\n{figures:?}");
+    for violation in violations {
+        println!("\n{violation}");
         for record in &violation.records {
-            println!("      {}", serde_json::to_string(&history.records[*record])?);
+            println!("  {record}: {}", serde_json::to_string(&history.records[*record])?);
         }
     }
-    for unknown in &judgement.unknown {
+    for unknown in unknown {
         println!("{unknown}");
     }
-    println!("{:?}", judgement.checked);
-    Ok(judgement.verdict())
+    let verdict = match (violations.is_empty(), unknown.is_empty()) {
+        (false, _) => Verdict::Fail,
+        (true, false) => Verdict::Unknown,
+        (true, true) => Verdict::Pass,
+    };
+    println!("\nverdict: {verdict}");
+    Ok(verdict)
 }
