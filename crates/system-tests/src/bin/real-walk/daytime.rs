@@ -69,7 +69,8 @@ impl Reader {
         None
     }
 
-    /// A round has no line for its beginning: it begins when the one before has ended, or up to its interval later.
+    /// A round has no line for its beginning: it begins when the one before has ended, or up to its interval later. Nor has an
+    /// attempt, or one that was not answered.
     fn round_line(&mut self, at: Duration, line: &str) -> Vec<Record> {
         if let Some((_, rest)) = line.split_once(": attempt failed endpoint=") {
             let endpoint = rest.split_whitespace().next().unwrap_or_default().to_owned();
@@ -97,7 +98,7 @@ impl Reader {
         let mut records =
             vec![Record { at: began, what: What::Call { id, process: self.process.clone(), idempotent: true } }];
         for (at, endpoint, outcome) in attempts {
-            records.push(Record { at, what: What::Attempt { id, endpoint, began, outcome } });
+            records.push(Record { at, what: What::Attempt { id, endpoint, began: at, outcome } });
         }
         records.push(Record { at, what: What::Called { id, outcome } });
         records
@@ -181,14 +182,16 @@ mod tests {
         assert_eq!(whats(&mut client, 5, answered), [], "nobody knows when the first one began");
         let failed = "T DEBUG daytime_client::ask: attempt failed endpoint=b:1 error=connection broke: reset";
         assert_eq!(whats(&mut client, 6, failed), []);
-        let began = Duration::from_millis(5);
-        let attempt = |endpoint: &str, outcome| What::Attempt { id: 70, endpoint: endpoint.into(), began, outcome };
+        let attempt = |endpoint: &str, millis, outcome| {
+            let began = Duration::from_millis(millis);
+            What::Attempt { id: 70, endpoint: endpoint.into(), began, outcome }
+        };
         assert_eq!(
             whats(&mut client, 9, answered),
             [
                 What::Call { id: 70, process: "client 4".into(), idempotent: true },
-                attempt("b:1", Attempted::Failed),
-                attempt("a:1", Attempted::Answered),
+                attempt("b:1", 6, Attempted::Failed),
+                attempt("a:1", 9, Attempted::Answered),
                 What::Called { id: 70, outcome: Called::Answered { endpoint: "a:1".into() } },
             ]
         );

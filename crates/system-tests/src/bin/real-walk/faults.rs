@@ -18,12 +18,14 @@ use zk_testing::raw::{self, Acl};
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
 use crate::links::Ambush;
+use crate::member::{Member, Role};
 use crate::settings::ROOT;
 
 /// A fault that was injected.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    id: u32,
+    /// One for each process that it concerns, or one for all.
+    ids: Vec<u32>,
     /// How long it lasts.
     pub(crate) hold: Duration,
     undo: Undo,
@@ -64,27 +66,26 @@ enum Undo {
     Leave(Box<raw::Client>),
 }
 
-/// Whom a fault concerns, as it is told.
-#[derive(Debug)]
-struct Target {
-    members: Vec<usize>,
-    process: Option<String>,
-    text: String,
-}
-
 impl Fleet {
     /// Injects a fault of a kind; `None` if there is nobody that it could happen to.
-    pub(crate) async fn inject(&mut self, id: u32, kind: Kind) -> Result<Option<Fault>, String> {
-        let Some(target) = self.target(kind) else { return Ok(None) };
-        let Target { members, process, text } = target;
-        self.recorder.record(What::Fault { id, fault: kind.known_as().to_owned(), process, text: text.clone() });
-        self.busy.extend(&members);
-        let broken = self.break_it(kind, &members).await?;
-        if broken.took_effect {
-            self.recorder.record(What::TookEffect { id });
+    pub(crate) async fn inject(&mut self, next_id: &mut u32, kind: Kind) -> Result<Option<Fault>, String> {
+        let Some(members) = self.target(kind) else { return Ok(None) };
+        let names: Vec<_> = members.iter().map(|member| self.members[*member].name.clone()).collect();
+        let text = format!("{kind} {}", names.join(", ")).trim().to_owned();
+        let concerned = if names.is_empty() { vec![None] } else { names.into_iter().map(Some).collect() };
+        let mut ids = Vec::new();
+        for process in concerned {
+            let (id, fault) = (*next_id, kind.known_as().to_owned());
+            self.recorder.record(What::Fault { id, fault, process, text: text.clone() });
+            ids.push(id);
+            *next_id += 1;
         }
-        let Broken { hold, undo, took_effect } = broken;
-        Ok(Some(Fault { id, hold, undo, members, took_effect, text }))
+        self.busy.extend(&members);
+        let Broken { hold, undo, took_effect } = self.break_it(kind, &members).await?;
+        if took_effect {
+            ids.iter().for_each(|id| self.recorder.record(What::TookEffect { id: *id }));
+        }
+        Ok(Some(Fault { ids, hold, undo, members, took_effect, text }))
     }
 
     /// Undoes a fault.
@@ -117,54 +118,34 @@ impl Fleet {
             // If its connection was lost, it expires.
             Undo::Leave(client) => drop(tokio::time::timeout(SESSION, client.close()).await),
         }
-        self.recorder.record(What::FaultOver { id: fault.id });
+        fault.ids.iter().for_each(|id| self.recorder.record(What::FaultOver { id: *id }));
         for member in fault.members {
             self.busy.remove(&member);
         }
         Ok(())
     }
 
-    /// Chooses whom a fault of a kind happens to.
-    fn target(&mut self, kind: Kind) -> Option<Target> {
+    /// Chooses the processes that a fault of a kind happens to; none if it happens to the ensemble.
+    fn target(&mut self, kind: Kind) -> Option<Vec<usize>> {
         use Kind as K;
-        let servers = |fleet: &Self| fleet.indices(|member| member.role.is_server());
-        let all = match kind {
-            K::KillAll | K::Deploy => servers(self),
+        let able = match kind {
             K::LeaderDown | K::RollingRestart | K::ServerHangs | K::Away | K::AwayForLong | K::DenyCreate
-            | K::DenyRead | K::DeleteAll | K::DeleteRoot | K::Foreign | K::Crowd => vec![],
-            K::Cut | K::Isolate | K::Stall | K::Slow | K::Expire => {
-                let anybody = self.indices(|_| true);
-                vec![self.one_of(&anybody)?]
+            | K::DenyRead | K::DeleteAll | K::DeleteRoot | K::Foreign | K::Crowd => return Some(vec![]),
+            K::KillAll | K::Deploy => {
+                let servers = self.indices(|member| member.role.is_server());
+                return Some(servers).filter(|servers| !servers.is_empty());
             }
-            K::Reweigh => {
-                let able = self.indices(|member| member.role == crate::member::Role::Server("ours"));
-                vec![self.one_of(&able)?]
-            }
-            _ => {
-                let servers = servers(self);
-                vec![self.one_of(&servers)?]
-            }
+            K::Cut | K::Isolate | K::Stall | K::Slow | K::Expire => self.indices(|_| true),
+            K::Reweigh => self.indices(|member| member.role == Role::Server("ours")),
+            _ => self.indices(|member| member.role.is_server()),
         };
-        let process = match all[..] {
-            [one] => Some(self.members[one].name.clone()),
-            _ => None,
-        };
-        let whom = match (&process, all.is_empty()) {
-            (Some(process), _) => format!(" {process}"),
-            (None, true) => String::new(),
-            (None, false) => " all servers".to_owned(),
-        };
-        Some(Target { members: all, process, text: format!("{kind}{whom}") })
+        (!able.is_empty()).then(|| vec![able[self.random.random_range(0..able.len())]])
     }
 
     /// Those that run and that no fault is at work on.
-    fn indices(&self, wanted: impl Fn(&crate::member::Member) -> bool) -> Vec<usize> {
+    fn indices(&self, wanted: impl Fn(&Member) -> bool) -> Vec<usize> {
         let free = |at: &usize| !self.busy.contains(at) && self.members[*at].runs();
         (0..self.members.len()).filter(|at| wanted(&self.members[*at])).filter(free).collect()
-    }
-
-    fn one_of(&mut self, members: &[usize]) -> Option<usize> {
-        (!members.is_empty()).then(|| members[self.random.random_range(0..members.len())])
     }
 
     /// A part of the session timeout between two numbers of hundredths.

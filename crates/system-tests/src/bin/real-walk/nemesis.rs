@@ -70,9 +70,7 @@ impl Nemesis {
     }
 
     async fn inject(&mut self, fleet: &mut Fleet, kind: Kind) -> Result<Option<Fault>, String> {
-        let id = self.next_id;
-        self.next_id += 1;
-        let Some(fault) = fleet.inject(id, kind).await? else { return Ok(None) };
+        let Some(fault) = fleet.inject(&mut self.next_id, kind).await? else { return Ok(None) };
         let (injected, took_effect) = self.tally.entry(kind).or_default();
         *injected += 1;
         *took_effect += u32::from(fault.took_effect);

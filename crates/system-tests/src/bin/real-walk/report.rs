@@ -13,9 +13,9 @@ const HISTORY: &str = "history.jsonl";
 
 /// Says how often what happened.
 pub(crate) fn tell_faults(tally: &Tally) {
-    println!("\nfaults: injected, took effect");
+    println!("\n{:<18} {:>9} {:>12}", "fault", "injected", "took effect");
     for (kind, (injected, took_effect)) in tally {
-        println!("  {:<18} {injected:4} {took_effect:4}", kind.name());
+        println!("{:<18} {injected:9} {took_effect:12}", kind.name());
     }
 }
 
@@ -35,11 +35,11 @@ pub(crate) fn judge_again(file: &Path) -> Result<Verdict, Failed> {
 
 fn tell(history: &History) -> Result<Verdict, Failed> {
     let Judgement { violations, unknown, checked, figures } = &oracle::judge(history);
-    println!("\n{} records; judged so many times:", history.records.len());
+    println!("\nof {} records:", history.records.len());
     for invariant in Invariant::ALL {
-        println!("  {invariant:<18} {:8}", checked.get(&invariant).copied().unwrap_or_default());
+        println!("{invariant:<18} {:9} times judged", checked.get(&invariant).copied().unwrap_or_default());
     }
-    println!("\n{figures:?}");
+    println!("\n{figures}");
     for violation in violations {
         println!("\n{violation}");
         for record in &violation.records {

@@ -12,6 +12,9 @@ use zk_wire::{Acl, Malformed, Reader};
 
 /// `ZKLG`.
 const MAGIC: i32 = 0x5a4b_4c47;
+/// The types of a transaction of several, and of one that has failed.
+const MULTI: i32 = 14;
+const ERROR: i32 = -1;
 /// Behind each transaction.
 const END: u8 = b'B';
 
@@ -97,10 +100,12 @@ fn txn_of(bytes: &[u8]) -> Result<Txn, Malformed> {
         -10 => changes.push(Change::SessionBegan),
         // A client numbers its requests from 1 on.
         -11 => changes.push(Change::SessionEnded { expired: number == 0 }),
-        // Each one by itself, as if it had come alone.
-        14 => {
+        MULTI => {
             let parts = reader.vector(|reader| Ok((reader.int()?, reader.buffer()?.unwrap_or_default())))?;
-            for (kind, bytes) in parts.unwrap_or_default() {
+            let parts = parts.unwrap_or_default();
+            // One that failed is logged, too, with what came before the failure as if it had been done.
+            let failed = parts.iter().any(|(kind, _)| *kind == ERROR);
+            for (kind, bytes) in parts.into_iter().filter(|_| !failed) {
                 change(kind, &mut Reader::new(bytes), &mut changes)?;
             }
         }
@@ -166,12 +171,15 @@ mod tests {
             .int(1)
             .buffer(Some(&create("/a")))
             .into_body();
+        let failed =
+            Writer::new().int(2).int(2).buffer(Some(&delete)).int(ERROR).buffer(Some(&[0; 4])).into_body();
         let bytes = log(&[
             txn(0, 1, -10, &[0, 0, 1, 0]),
             txn(1, 2, 1, &create("/a")),
-            txn(2, 3, 14, &multi),
-            txn(3, 4, -1, &[0; 4]),
+            txn(2, 3, MULTI, &multi),
+            txn(3, 4, ERROR, &[0; 4]),
             txn(0, 5, -11, &[]),
+            txn(4, 6, MULTI, &failed),
         ]);
         let txns = read(&bytes).unwrap();
         let created = Change::Created { path: "/a".into(), data: b"x".to_vec(), ephemeral: true };
@@ -184,11 +192,12 @@ mod tests {
                 vec![created.clone()],
                 vec![deleted, created],
                 vec![],
-                vec![Change::SessionEnded { expired: true }]
+                vec![Change::SessionEnded { expired: true }],
+                vec![],
             ]
         );
         assert!(txns.iter().all(|txn| txn.session == 7 && txn.wall == Duration::from_millis(1234)));
-        assert!(txns.iter().map(|txn| txn.zxid).eq(1..=5));
+        assert!(txns.iter().map(|txn| txn.zxid).eq(1..=6));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zk_testing::raw::{Acl, Client, CreateMode, Error, permission};
+use zk_testing::raw::{Acl, Client, CreateMode, Error, MultiOp, permission};
 
 use super::{Broken, Undo};
 use crate::fleet::Fleet;
@@ -11,6 +11,9 @@ use crate::settings::ROOT;
 
 /// How many instances of others come at once.
 const CROWD: u16 = 10;
+
+/// How often somebody tries to delete what may change at that moment.
+const TRIES: u32 = 5;
 
 /// Children that are no instances, and one that is, though its data make no sense.
 const FOREIGN: [(&str, &[u8]); 5] = [
@@ -36,24 +39,25 @@ impl Fleet {
     }
 
     pub(super) async fn delete(&mut self, kind: Kind) -> Result<Broken, String> {
+        // In one transaction: the servers are quick to create their znodes again.
         let delete = async |client: &Client| {
+            let names = client.children(ROOT).await?.0;
+            let mut all: Vec<_> =
+                names.iter().map(|name| MultiOp::delete(format!("{ROOT}/{name}"), None)).collect();
             if kind == Kind::DeleteRoot {
-                return client.delete_recursive(ROOT).await;
+                all.push(MultiOp::delete(ROOT, None));
             }
-            for name in client.children(ROOT).await?.0 {
-                match client.delete(&format!("{ROOT}/{name}"), None).await {
-                    Ok(()) | Err(Error::NoNode) => {}
-                    Err(error) => return Err(error),
-                }
+            match client.multi(&all).await {
+                Ok(_) => Ok(true),
+                // Somebody came or went meanwhile.
+                Err(Error::Multi { .. }) => Ok(false),
+                Err(error) => Err(error),
             }
-            Ok(())
         };
-        // The servers create faster than this deletes: then the root was not empty for a moment, and all else was done.
-        let took_effect = match self.others.operate(delete).await {
-            Ok(()) => true,
-            Err(error) if error.contains(&Error::NotEmpty.to_string()) => false,
-            Err(error) => return Err(error),
-        };
+        let mut took_effect = false;
+        for _ in 0..TRIES {
+            took_effect = took_effect || self.others.operate(delete).await?;
+        }
         Ok(Broken::at_once(took_effect))
     }
 
