@@ -24,7 +24,7 @@ pub(crate) use calls::{AttemptRecord, Call};
 pub(crate) use disturbances::Disturbances;
 pub(crate) use moment::{Moment, Secs};
 pub(crate) use process::{Life, LinkRecord, Process, StatusSpan, UsageRecord, ViewRecord, Want};
-pub(crate) use truth::{Ending, Tenure, Truth};
+pub(crate) use truth::{Ending, Tenure, Truth, Write};
 
 use faults::Faults;
 use interner::Interner;
@@ -149,9 +149,9 @@ impl<'a> Timeline<'a> {
 
     fn take_fault(&mut self, what: &'a What, now: Moment) {
         match what {
-            What::Fault { id, fault, process, text } => {
+            What::Fault { id, fault, process, .. } => {
                 let process = process.as_deref().map(|process| self.process(process));
-                self.faults.began(*id, fault, process, text, now);
+                self.faults.began(*id, fault, process, now);
             }
             What::TookEffect { id } => self.faults.took_effect(*id, now),
             What::FaultOver { id } => self.faults.over(*id, now),
@@ -167,11 +167,11 @@ impl<'a> Timeline<'a> {
             }
             What::Written { zxid, name, data, by } => {
                 let (name, by_process) = (self.name(name), self.by(by));
-                self.truth.written((*zxid, now), name, data, (by, by_process));
+                self.truth.written((*zxid, now), name, data, by_process);
             }
             What::Deleted { zxid, name, by } => {
                 let (name, by_process) = (self.name(name), self.by(by));
-                self.truth.deleted((*zxid, now), name, (by, by_process));
+                self.truth.deleted((*zxid, now), name, by_process);
             }
             What::Restored { zxid, children, sessions } => {
                 let children: Vec<_> =
@@ -206,9 +206,9 @@ impl<'a> Timeline<'a> {
                 let (process, name) = (self.process(process), self.name(name));
                 self.processes[process].says(name, status, now);
             }
-            What::Link { process, phase, session, epoch, reconnects } => {
+            What::Link { process, phase, session, .. } => {
                 let process = self.process(process);
-                let link = LinkRecord { moment: now, phase: *phase, epoch: *epoch, reconnects: *reconnects };
+                let link = LinkRecord { moment: now, phase: *phase };
                 self.processes[process].links.push(link);
                 if let Some(session) = session
                     && !self.sessions.is_known(*session)
@@ -228,10 +228,10 @@ impl<'a> Timeline<'a> {
                 let process = self.process(process);
                 self.processes[process].requests.push((now, *count));
             }
-            What::Usage { process, rss_kib, fds, cpu, log_lines } => {
+            What::Usage { process, fds, cpu, log_lines, .. } => {
                 let process = self.process(process);
-                let (rss_kib, fds, cpu, log_lines) = (*rss_kib, *fds, *cpu, *log_lines);
-                let usage = UsageRecord { moment: now, rss_kib, fds, cpu, log_lines };
+                let (fds, cpu, log_lines) = (*fds, *cpu, *log_lines);
+                let usage = UsageRecord { moment: now, fds, cpu, log_lines };
                 self.processes[process].usage.push(usage);
             }
             _ => {}

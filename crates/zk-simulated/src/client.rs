@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use zk_core::ConnectError;
 use zk_core::transport::{BoxFuture, Ensemble, ResumeTicket, Transport};
 
-use crate::dial::{Credentials, Dialler, SERVER};
+use crate::dial::{Credentials, Dialler, ENSEMBLE};
 use crate::shared::Shared;
 use crate::transport::SimulatedTransport;
 
@@ -59,23 +59,25 @@ impl Ensemble for Client {
         let (user, timeout) = (self.user.clone(), self.timeout);
         Box::pin(async move {
             let (dialled, outcome) = oneshot::channel();
-            let shared = self.shared.clone();
+            // Weak: an attempt that is never answered must not keep the ensemble.
+            let shared = Arc::downgrade(&self.shared);
             let dialler = Dialler { client: self.number, timeout, user, credentials };
             self.shared.with(|world, now| {
                 let deliver = move |outcome: Result<_, _>| {
+                    let Some(shared) = shared.upgrade() else { return };
                     let outcome = outcome.map(|granted| SimulatedTransport::new(shared, granted));
                     let _ = dialled.send(outcome);
                 };
                 world.connect(dialler, Box::new(deliver), now);
             });
             let outcome =
-                outcome.await.unwrap_or_else(|_| Err(ConnectError::Unreachable(vec![SERVER.into()])));
+                outcome.await.unwrap_or_else(|_| Err(ConnectError::Unreachable(vec![ENSEMBLE.into()])));
             Ok(Arc::new(outcome?) as Arc<dyn Transport>)
         })
     }
 
     fn name(&self) -> String {
-        SERVER.into()
+        ENSEMBLE.into()
     }
 
     fn requested_timeout(&self) -> Duration {

@@ -18,9 +18,12 @@ pub(super) fn check(timeline: &Timeline<'_>, findings: &mut Findings) {
         }
         let converged = quiet::calm(timeline, process).map(|calm| calm + timeline.bounds.converged_within());
         let undisturbed = timeline.disturbances.changes(process).longest_free(from.at, to.at);
+        let is_too_long = undisturbed > bound;
+        findings.figures.losses += u64::from(is_too_long && mismatch.is_missing);
+        findings.figures.ghosts += u64::from(is_too_long && !mismatch.is_missing);
         if converged.is_some_and(|converged| to.at.saturating_sub(from.at.max(converged)) > bound) {
             tell(timeline, I2, mismatch, findings);
-        } else if undisturbed > bound {
+        } else if is_too_long {
             tell(timeline, Exact, mismatch, findings);
         }
     }

@@ -41,8 +41,6 @@ pub(crate) struct Life {
 pub(crate) struct LinkRecord {
     pub(crate) moment: Moment,
     pub(crate) phase: LinkPhase,
-    pub(crate) epoch: u64,
-    pub(crate) reconnects: u64,
 }
 
 #[derive(Debug)]
@@ -80,7 +78,6 @@ pub(crate) struct StatusSpan<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UsageRecord {
     pub(crate) moment: Moment,
-    pub(crate) rss_kib: u64,
     pub(crate) fds: u64,
     pub(crate) cpu: Duration,
     pub(crate) log_lines: u64,

@@ -7,11 +7,12 @@ use zk_wire::WatchEvent;
 
 use super::World;
 use crate::agenda::Step;
+use crate::record::Note;
 use crate::wire::{self, Results};
 
 impl World {
-    /// Sends what the machine has put out; everything of one call travels together. Returns the results of requests.
-    pub(super) fn emit(&mut self, outputs: Vec<Output>, now: Instant) -> Results {
+    /// Sends what the machine of a server has put out; everything of one call travels together. Returns the results of requests.
+    pub(super) fn emit(&mut self, from: usize, outputs: Vec<Output>, now: Instant) -> Results {
         let is_sent = |output: &Output| matches!(output, Output::Event { .. } | Output::Close { .. });
         let mut arrives = now;
         if outputs.iter().any(is_sent) {
@@ -25,15 +26,21 @@ impl World {
                     self.send_event(connection, event, zxid, now, arrives);
                 }
                 Output::Reply { result, .. } => results.push(result),
+                // The connection of another server ends when that one learns of it.
+                Output::Close { connection } if self.is_elsewhere(connection, from) => {}
                 Output::Close { connection } => self.closed(connection, arrives),
+                Output::SessionEnded { .. } if Some(from) != self.leader => {}
                 Output::SessionEnded { session, expired } => {
-                    let how = if expired { "expired" } else { "closed" };
-                    self.note(now, format!("session {session:#x} ends: {how}"));
+                    self.note(now, Note::SessionEnded { session, expired });
                 }
                 Output::Connected { .. } => {}
             }
         }
         results
+    }
+
+    fn is_elsewhere(&self, connection: ConnectionId, server: usize) -> bool {
+        self.links.get(&connection).is_some_and(|link| link.server != server)
     }
 
     fn send_event(
@@ -49,8 +56,8 @@ impl World {
         };
         let Some(link) = self.links.get_mut(&connection) else { return };
         if self.rules.swallows(link.client, &path, kind) {
-            let text = format!("client {} is not told: {kind:?} {path}", link.client);
-            self.note(now, text);
+            let client = link.client;
+            self.note(now, Note::NotTold { client, kind, path });
             return;
         }
         link.last_event = link.last_event.max(arrives);
@@ -61,8 +68,8 @@ impl World {
     pub(super) fn deliver_event(&mut self, connection: ConnectionId, now: Instant) {
         let Some(link) = self.links.get_mut(&connection) else { return };
         if let Some(event) = link.deliver_event(now) {
-            let text = format!("client {} is told: {:?} {}", link.client, event.kind, event.path);
-            self.note(now, text);
+            let client = link.client;
+            self.note(now, Note::Told { client, kind: event.kind, path: event.path });
         }
     }
 }

@@ -1,0 +1,11 @@
+use std::time::Duration;
+
+/// When a reply comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum When {
+    InTime,
+    Late(Duration),
+    /// When the rule is released.
+    Held(usize),
+    Never,
+}
