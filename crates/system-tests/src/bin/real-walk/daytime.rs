@@ -111,6 +111,7 @@ fn stated(line: &str) -> Option<Stated> {
     }
     [
         (": registration pending", Stated::Pending),
+        (": registration lost", Stated::Pending),
         (": registration unconfirmed", Stated::Unconfirmed),
         (": registration conflict", Stated::Conflict),
         (": registration abandoned", Stated::Abandoned),

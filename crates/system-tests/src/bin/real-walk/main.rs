@@ -120,8 +120,7 @@ fn walk(arguments: impl Iterator<Item = String>) -> Result<ExitCode, Failed> {
         }
     });
     let judged = walked?.map_err(Failed::from).and_then(|(remains, tally)| {
-        report::tell_faults(&tally);
-        report::judge(remains, kept.as_deref().unwrap_or(folder.path()))
+        report::judge(remains, &tally, kept.as_deref().unwrap_or(folder.path()))
     });
     if kept.is_none() && !matches!(judged, Ok(Verdict::Pass)) {
         println!("the records are kept in {}", folder.keep().display());

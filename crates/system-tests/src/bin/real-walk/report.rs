@@ -1,5 +1,7 @@
 //! What comes of a walk, for people.
 
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use oracle::{History, Invariant, Judgement, Verdict};
@@ -11,49 +13,58 @@ use crate::nemesis::Tally;
 /// The file with the history of a walk.
 const HISTORY: &str = "history.jsonl";
 
-/// Says how often what happened.
-pub(crate) fn tell_faults(tally: &Tally) {
-    println!("\n{:<18} {:>9} {:>12}", "fault", "injected", "took effect");
+/// Keeps the history of a walk, and judges it. A kind of fault that never took effect leaves its promises unjudged.
+pub(crate) fn judge(remains: Remains, tally: &Tally, folder: &Path) -> Result<Verdict, Failed> {
+    let mut report = format!("\n{:<18} {:>9} {:>12}\n", "fault", "injected", "took effect");
     for (kind, (injected, took_effect)) in tally {
-        println!("{:<18} {injected:9} {took_effect:12}", kind.name());
+        writeln!(report, "{:<18} {injected:9} {took_effect:12}", kind.name())?;
     }
-}
-
-/// Keeps the history of a walk, and judges it.
-pub(crate) fn judge(remains: Remains, folder: &Path) -> Result<Verdict, Failed> {
     let sightings = remains.sightings();
     let history = remains.history()?;
     std::fs::write(folder.join(HISTORY), history.to_json_lines())?;
-    println!("\nan observer has listed the children {sightings} times, and ZooKeeper's logs say the same");
-    tell(&history)
+    writeln!(report, "\nan observer has listed the children {sightings} times, and ZooKeeper's logs say the same")?;
+    print(&report);
+    let idle: Vec<_> =
+        tally.iter().filter(|(_, (_, took_effect))| *took_effect == 0).map(|(kind, _)| kind.name()).collect();
+    tell(&history, &idle)
 }
 
 /// Judges the history in a file once more.
 pub(crate) fn judge_again(file: &Path) -> Result<Verdict, Failed> {
-    tell(&History::from_json_lines(&std::fs::read_to_string(file)?)?)
+    tell(&History::from_json_lines(&std::fs::read_to_string(file)?)?, &[])
 }
 
-fn tell(history: &History) -> Result<Verdict, Failed> {
-    let Judgement { violations, unknown, checked, figures } = &oracle::judge(history);
-    println!("\nof {} records:", history.records.len());
+fn tell(history: &History, idle: &[&str]) -> Result<Verdict, Failed> {
+    let judgement = oracle::judge(history);
+    let Judgement { violations, unknown, checked, figures } = &judgement;
+    let mut report = format!("of {} records:\n", history.records.len());
     for invariant in Invariant::ALL {
-        println!("{invariant:<18} {:9} times judged", checked.get(&invariant).copied().unwrap_or_default());
+        let times = checked.get(&invariant).copied().unwrap_or_default();
+        writeln!(report, "{invariant:<18} {times:9} times judged")?;
     }
-    println!("\n{figures}");
+    writeln!(report, "\n{figures}")?;
     for violation in violations {
-        println!("\n{violation}");
+        writeln!(report, "\n{violation}")?;
         for record in &violation.records {
-            println!("  {record}: {}", serde_json::to_string(&history.records[*record])?);
+            writeln!(report, "  {record}: {}", serde_json::to_string(&history.records[*record])?)?;
         }
     }
     for unknown in unknown {
-        println!("{unknown}");
+        writeln!(report, "{unknown}")?;
     }
-    let verdict = match (violations.is_empty(), unknown.is_empty()) {
-        (false, _) => Verdict::Fail,
-        (true, false) => Verdict::Unknown,
-        (true, true) => Verdict::Pass,
+    for kind in idle {
+        writeln!(report, "unknown: {kind} never took effect")?;
+    }
+    let verdict = match judgement.verdict() {
+        Verdict::Pass if !idle.is_empty() => Verdict::Unknown,
+        verdict => verdict,
     };
-    println!("\nverdict: {verdict}");
+    writeln!(report, "\nverdict: {verdict}")?;
+    print(&report);
     Ok(verdict)
+}
+
+/// The reader of the output may have seen enough.
+fn print(report: &str) {
+    let _ = std::io::stdout().write_all(report.as_bytes());
 }

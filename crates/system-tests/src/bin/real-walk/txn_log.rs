@@ -78,7 +78,7 @@ fn read(bytes: &[u8]) -> Result<Vec<Txn>, Malformed> {
     if reader.int() != Ok(MAGIC) {
         return Ok(Vec::new());
     }
-    (reader.int()?, reader.long()?);
+    let _version_and_database = (reader.int()?, reader.long()?);
     let mut txns = Vec::new();
     // The end is zeros, or a transaction that was not written to its end when the server was killed.
     while let (Ok(_checksum), Ok(Some(txn))) = (reader.long(), reader.buffer()) {
