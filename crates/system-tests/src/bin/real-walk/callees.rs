@@ -78,7 +78,8 @@ impl Callees {
             return;
         };
         // It may have been bad since the last good answer.
-        let since = if found == Answers::Well { now } else { callee.well_at.max(began.saturating_sub(2 * PACE)) };
+        let since =
+            if found == Answers::Well { now } else { callee.well_at.max(began.saturating_sub(2 * PACE)) };
         callee.becomes(endpoint, found, since, &self.recorder);
         if found == Answers::Well {
             callee.well_at = began;

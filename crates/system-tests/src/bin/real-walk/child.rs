@@ -28,10 +28,8 @@ pub(crate) struct Child {
 
 impl Child {
     pub(crate) fn new(flags: &Flags) -> Result<Self, Failed> {
-        let recorder = Recorder::open(
-            &flags.need::<PathBuf>("--record")?,
-            Clock::began_at(flags.need("--began")?),
-        )?;
+        let recorder =
+            Recorder::open(&flags.need::<PathBuf>("--record")?, Clock::began_at(flags.need("--began")?))?;
         let session = Duration::from_millis(flags.need("--session-timeout")?);
         let config = ZkConfig::new(&flags.need::<String>("--zookeeper")?)?.with_session_timeout(session)?;
         Ok(Self { name: flags.need("--name")?, recorder, config })

@@ -80,8 +80,10 @@ impl Reader {
             return vec![];
         }
         let outcome = if line.starts_with("round ") {
+            // `round 3: out of time after 5.0s, 2 attempts, ...`
             let reason = line.split_once(": ").map_or("", |(_, reason)| reason);
-            Called::Failed { reason: reason.to_owned() }
+            let reason = reason.split_once(" after ").map_or(reason, |(reason, _)| reason);
+            Called::Failed { reason: reason.replace(' ', "_") }
         } else if line.contains(": round answered ") {
             let Some(endpoint) = field(line, "endpoint") else { return vec![] };
             self.attempts.push((at, endpoint.to_owned(), Attempted::Answered));
@@ -95,8 +97,10 @@ impl Reader {
         let Some(began) = began else { return vec![] };
         let id = self.round;
         self.round += 1;
-        let mut records =
-            vec![Record { at: began, what: What::Call { id, process: self.process.clone(), idempotent: true } }];
+        let mut records = vec![Record {
+            at: began,
+            what: What::Call { id, process: self.process.clone(), idempotent: true },
+        }];
         for (at, endpoint, outcome) in attempts {
             records.push(Record { at, what: What::Attempt { id, endpoint, began: at, outcome } });
         }
@@ -154,8 +158,7 @@ mod tests {
             let process = "server 4".to_owned();
             What::Link { process, phase, session: Some(0x2a), epoch: 1, reconnects: 3 }
         };
-        let status =
-            |status| What::Status { process: "server 4".into(), name: "a:1".into(), status };
+        let status = |status| What::Status { process: "server 4".into(), name: "a:1".into(), status };
         for (line, what) in [
             (
                 "T INFO zk_core::supervisor: session resumed session=0x2a epoch=1 reconnects=3 server=Some(\"x\")",
@@ -197,7 +200,7 @@ mod tests {
             ]
         );
         let lost = whats(&mut client, 20, "round 3: out of time after 5s");
-        let reason = "out of time after 5s".to_owned();
+        let reason = "out_of_time".to_owned();
         assert_eq!(lost.last(), Some(&What::Called { id: 71, outcome: Called::Failed { reason } }));
     }
 }

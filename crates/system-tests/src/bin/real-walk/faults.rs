@@ -129,8 +129,17 @@ impl Fleet {
     fn target(&mut self, kind: Kind) -> Option<Vec<usize>> {
         use Kind as K;
         let able = match kind {
-            K::LeaderDown | K::RollingRestart | K::ServerHangs | K::Away | K::AwayForLong | K::DenyCreate
-            | K::DenyRead | K::DeleteAll | K::DeleteRoot | K::Foreign | K::Crowd => return Some(vec![]),
+            K::LeaderDown
+            | K::RollingRestart
+            | K::ServerHangs
+            | K::Away
+            | K::AwayForLong
+            | K::DenyCreate
+            | K::DenyRead
+            | K::DeleteAll
+            | K::DeleteRoot
+            | K::Foreign
+            | K::Crowd => return Some(vec![]),
             K::KillAll | K::Deploy => {
                 let servers = self.indices(|member| member.role.is_server());
                 return Some(servers).filter(|servers| !servers.is_empty());

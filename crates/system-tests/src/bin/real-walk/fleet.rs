@@ -101,8 +101,7 @@ impl Fleet {
         }
         fleet.watch();
         fleet.all_registered().await?;
-        // A client calls once it knows somebody.
-        sleep(Duration::from_secs(1)).await;
+        fleet.all_call().await?;
         Ok(fleet)
     }
 
@@ -142,9 +141,20 @@ impl Fleet {
     }
 
     pub(crate) async fn all_registered(&self) -> Result<(), String> {
-        let wanted: BTreeSet<_> = self.members.iter().filter_map(|member| member.endpoint).map(|endpoint| endpoint.to_string()).collect();
+        let wanted: BTreeSet<_> = self
+            .members
+            .iter()
+            .filter_map(|member| member.endpoint)
+            .map(|endpoint| endpoint.to_string())
+            .collect();
         let registered = async || self.others.children().await.is_ok_and(|names| wanted.is_subset(&names));
         holds_within("all servers are registered", SOON, registered).await
+    }
+
+    /// Every client has had an answer.
+    async fn all_call(&self) -> Result<(), String> {
+        let clients = || self.members.iter().filter(|member| !member.role.is_server());
+        holds_within("all clients call", SOON, async || clients().all(|client| client.has_called())).await
     }
 
     /// Nobody begins calls any more, and those that are under way end.

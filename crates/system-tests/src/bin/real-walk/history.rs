@@ -32,9 +32,10 @@ impl Remains {
     pub(crate) fn of(fleet: &Fleet, own: PathBuf, began: Duration) -> Self {
         let mut files: Vec<_> = fleet.members.iter().filter_map(|member| member.file.clone()).collect();
         files.push(own);
-        let pids = fleet.members.iter().flat_map(|member| {
-            member.pids().into_iter().map(|pid| (pid, member.name.clone()))
-        });
+        let pids = fleet
+            .members
+            .iter()
+            .flat_map(|member| member.pids().into_iter().map(|pid| (pid, member.name.clone())));
         Self {
             files,
             txns: txn_log::read_all(&fleet.data_folders()),

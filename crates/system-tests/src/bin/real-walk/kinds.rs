@@ -115,8 +115,16 @@ impl Kind {
         use Kind as K;
         matches!(
             self,
-            K::Kill | K::KillForLong | K::Pause | K::PauseForLong | K::Stop | K::Reweigh | K::Cut | K::Isolate
-                | K::Stall | K::Slow
+            K::Kill
+                | K::KillForLong
+                | K::Pause
+                | K::PauseForLong
+                | K::Stop
+                | K::Reweigh
+                | K::Cut
+                | K::Isolate
+                | K::Stall
+                | K::Slow
         )
     }
 }

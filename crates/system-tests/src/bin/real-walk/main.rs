@@ -99,8 +99,7 @@ fn record(role: &str, arguments: impl Iterator<Item = String>) -> Result<(), Fai
 }
 
 fn walk(arguments: impl Iterator<Item = String>) -> Result<ExitCode, Failed> {
-    let flags =
-        Flags::parse(arguments, &["--minutes", "--seed", "--server", "--faults", "--record"])?;
+    let flags = Flags::parse(arguments, &["--minutes", "--seed", "--server", "--faults", "--record"])?;
     let kept: Option<PathBuf> = flags.get("--record")?;
     let folder = tempfile::Builder::new().prefix("real-walk-").tempdir()?;
     if let Some(kept) = &kept {

@@ -12,7 +12,7 @@ use system_tests::{Process, SESSION};
 use crate::daytime;
 use crate::links::Links;
 use crate::recorder::Recorder;
-use crate::settings::{AUDIT, ATTEMPT, CALL, PACE};
+use crate::settings::{ATTEMPT, AUDIT, CALL, PACE};
 use crate::watched::Watched;
 
 /// Numbers of the calls of one process: those of each start begin at the next thousand million.
@@ -53,7 +53,14 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(number: u64, role: Role, port: Option<u16>, links: Links, place: Place, recorder: Recorder) -> Self {
+    pub(crate) fn new(
+        number: u64,
+        role: Role,
+        port: Option<u16>,
+        links: Links,
+        place: Place,
+        recorder: Recorder,
+    ) -> Self {
         let kind = if role.is_server() { "server" } else { "client" };
         let name = format!("{kind} {number}");
         let records = matches!(role, Role::Server(_) | Role::Client { .. });

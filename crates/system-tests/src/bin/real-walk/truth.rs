@@ -69,7 +69,9 @@ pub(crate) fn check(txns: &BTreeMap<i64, Txn>, seen: &[Sighting]) -> Result<(), 
         };
         if *list != sighting.names {
             let Sighting { zxid, names } = sighting;
-            return Err(format!("at {zxid:#x} an observer has seen {names:?}, and by the logs it was {list:?}"));
+            return Err(format!(
+                "at {zxid:#x} an observer has seen {names:?}, and by the logs it was {list:?}"
+            ));
         }
     }
     Ok(())

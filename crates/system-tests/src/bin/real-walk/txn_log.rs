@@ -164,13 +164,8 @@ mod tests {
             writer.vector(Some(&[Acl::open()]), |writer, acl| acl.write(writer)).bool(true).int(1).into_body()
         };
         let delete = Writer::new().string("/a").into_body();
-        let multi = Writer::new()
-            .int(2)
-            .int(2)
-            .buffer(Some(&delete))
-            .int(1)
-            .buffer(Some(&create("/a")))
-            .into_body();
+        let multi =
+            Writer::new().int(2).int(2).buffer(Some(&delete)).int(1).buffer(Some(&create("/a"))).into_body();
         let failed =
             Writer::new().int(2).int(2).buffer(Some(&delete)).int(ERROR).buffer(Some(&[0; 4])).into_body();
         let bytes = log(&[

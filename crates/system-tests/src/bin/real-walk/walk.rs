@@ -5,7 +5,6 @@ use std::time::Duration;
 use oracle::What;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use system_tests::SESSION;
 use tokio::time::{Instant, sleep};
 
 use crate::clock::Clock;
@@ -84,8 +83,6 @@ async fn faults(
     "callers end their calls".clone_into(&mut now.lock());
     fleet.stop_calling().await;
     recorder.record(What::End);
-    // Everybody has recorded what came before.
-    sleep(SESSION / 10).await;
     Ok(())
 }
 

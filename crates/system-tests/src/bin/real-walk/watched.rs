@@ -92,6 +92,18 @@ impl Watched {
         self.signal(Signal::SIGTERM);
     }
 
+    /// Whether a client has had an answer.
+    pub(crate) fn has_called(&self) -> bool {
+        match &self.file {
+            Some(file) => {
+                read_from(file, 0).is_ok_and(|records| records.contains(r#""outcome":{"answered""#))
+            }
+            None => {
+                self.state.lock().process.as_ref().is_some_and(|process| process.has_logged("round answered"))
+            }
+        }
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         if let Some(process) = &self.state.lock().process {
             process.signal(signal);
@@ -123,7 +135,8 @@ impl Watched {
         for (moment, line) in lines {
             let at = self.recorder.clock().at(moment);
             if line.contains("panicked at") {
-                self.recorder.record_at(at, What::Panicked { process: self.name.clone(), message: line.clone() });
+                self.recorder
+                    .record_at(at, What::Panicked { process: self.name.clone(), message: line.clone() });
             }
             let records = state.daytime.as_mut().map(|reader| reader.line(at, &line));
             for Record { at, what } in records.unwrap_or_default() {

@@ -72,8 +72,7 @@ impl Fleet {
 
     /// A server has to create its znode again, and something happens to that request.
     pub(super) async fn lose_create(&mut self, kind: Kind, at: usize) -> Result<Broken, String> {
-        let action =
-            if kind == Kind::CutBefore { Action::CutBeforeRequest } else { Action::CutAfterRequest };
+        let action = if kind == Kind::CutBefore { Action::CutBeforeRequest } else { Action::CutAfterRequest };
         let ambush = self.members[at].links.on(&Match::creates(), action);
         self.delete_znode(at).await?;
         let took_effect = ambush.wait_fired(PATIENCE).await;
