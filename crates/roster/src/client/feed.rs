@@ -136,8 +136,8 @@ mod tests {
     use discovery::Records;
     use rand::rngs::SmallRng;
     use rand::{RngExt, SeedableRng};
-    use zk_simulated::{Operator, SimulatedEnsemble};
     use tokio::time::{sleep, timeout};
+    use zk_simulated::{Operator, SimulatedEnsemble};
 
     use super::*;
 
