@@ -9,8 +9,8 @@ use std::time::Duration;
 use discovery::{Discovery, Records};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use zk_simulated::{assert_same_lines, builder, recorded};
 use virtual_time::{bad_day, config, ports_become};
+use zk_simulated::{assert_same_lines, builder, recorded};
 
 /// All that was logged on a bad day, of all tasks in one stream, and what arrived at the ensemble.
 fn run(seed: u64) -> (Vec<String>, Vec<String>) {

@@ -10,10 +10,10 @@ use std::time::Duration;
 use discovery::{Discovery, DiscoveryConfig, Records};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use zk_simulated::{SimulatedEnsemble, Version, builder};
 use tokio::time::{Instant, sleep};
 use virtual_time::{bad_day, collect, config, node, ports, ports_become, view_where};
 use zk_core::Zk;
+use zk_simulated::{SimulatedEnsemble, Version, builder};
 
 fn assert_subsequence(seen: &[BTreeSet<u16>], truth: &[BTreeSet<u16>], what: &str) {
     let mut at = 0;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use in_virtual_time::*;
 use instance::Instance;
 use rand::RngExt;
-use zk_simulated::{Chaos, assert_same_lines, builder, recorded};
 use tokio::time::sleep;
+use zk_simulated::{Chaos, assert_same_lines, builder, recorded};
 
 /// A bad minute of many registrations: updates, deregistrations, rivals, lost requests and sessions. Returns all that
 /// was logged, of all tasks in one stream (what the keepers and the root watch were told and have asked for, for one), and

@@ -10,9 +10,9 @@ use futures_util::future::join_all;
 use in_virtual_time::*;
 use instance::Instance;
 use registry::{RegisterError, Registration, RegistrationStatus, TroubleKind};
-use zk_simulated::{Fault, Match, Verb, Version};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{ErrorKind, EventKind};
+use zk_simulated::{Fault, Match, Verb, Version};
 
 /// Deregisters, and returns how long that takes.
 async fn deregister(registration: &Registration) -> Duration {

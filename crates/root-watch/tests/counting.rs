@@ -12,10 +12,10 @@ use common::{AUDIT, ROOT, User, config, lists, ms, names, root};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use root_watch::Lists;
-use zk_simulated::{Operator, SimulatedEnsemble, Verb, builder};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use zk_core::{EventKind, ZnodePath};
+use zk_simulated::{Operator, SimulatedEnsemble, Verb, builder};
 
 /// Ensembles without and with zxids in their events.
 fn ensembles(seed: u64) -> [SimulatedEnsemble; 2] {

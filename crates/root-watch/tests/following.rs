@@ -11,8 +11,8 @@ use common::{ROOT, User, config, lists, ms, names, root};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use root_watch::{Lists, Update, Watched};
-use zk_simulated::{Acl, Fault, Match, Operator, SimulatedEnsemble, Verb, Version, builder};
 use zk_core::ZnodePath;
+use zk_simulated::{Acl, Fault, Match, Operator, SimulatedEnsemble, Verb, Version, builder};
 
 fn path(name: &str) -> ZnodePath {
     root().join(name).unwrap()

@@ -5,9 +5,9 @@
 use std::io;
 use std::time::Duration;
 
-use zk_simulated::{Operator, SimulatedEnsemble};
 use tokio::time::{Instant, sleep, timeout};
 use zk_roster::{Callee, Client, Endpoint, FollowError, MemberSet, MemberSource};
+use zk_simulated::{Operator, SimulatedEnsemble};
 
 const ROOT: &str = "/services/web";
 const LONG: Duration = Duration::from_secs(60);

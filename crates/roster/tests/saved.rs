@@ -9,12 +9,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use zk_simulated::{Operator, SimulatedEnsemble};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use zk_roster::{CallConfig, Client, Endpoint, FollowError, MemberSource, Strategy, Zk};
+use zk_simulated::{Operator, SimulatedEnsemble};
 use zk_testing::{SESSION, eventually};
 
 const ROOT: &str = "/services/web";

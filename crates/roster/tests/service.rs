@@ -10,13 +10,13 @@ use std::time::Duration;
 use instance::{DecodeError, Decoded, EncodeError, Encoded, Endpoint, Format, Host, Instance, Plain};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use zk_simulated::{Chaos, Match, SimulatedEnsemble, Verb};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use zk_roster::{
     HealthCheck, LeaveError, Liveness, Readiness, RegistrationStatus, RunningService, ServeError, Service,
     ServiceStage, WhenSick, Zk,
 };
+use zk_simulated::{Chaos, Match, SimulatedEnsemble, Verb};
 
 const ROOT: &str = "/services/web";
 const SOON: Duration = Duration::from_secs(60);

@@ -183,7 +183,17 @@ fn type_name(item: &ItemImpl) -> Option<String> {
 
 #[test]
 fn no_modules_of_a_library_import_one_another_in_a_circle() {
-    for name in ["balance", "discovery", "registry", "root-watch", "oracle", "roster", "simulation", "zk-core", "zk-simulated"] {
+    for name in [
+        "balance",
+        "discovery",
+        "registry",
+        "root-watch",
+        "oracle",
+        "roster",
+        "simulation",
+        "zk-core",
+        "zk-simulated",
+    ] {
         let known = modules(name);
         let found = imports(&known);
         assert!(found.values().any(|names| !names.is_empty()), "{name}: imports are found");

@@ -28,6 +28,7 @@ mod digest;
 mod expiry;
 mod hash_order;
 mod ip;
+mod journal;
 mod multi;
 mod output;
 mod owner;
@@ -53,10 +54,12 @@ use std::collections::BTreeMap;
 
 use attachment::Attachment;
 use containers::Sweep;
+use journal::Journal;
 use sessions::Sessions;
 use tree::Tree;
 use watches::Watches;
 
+pub use journal::{Change, Entry, Hidden};
 pub use output::{ConnectionId, Output};
 pub use settings::Settings;
 pub use statistics::{SessionStatistics, Statistics, WatchKind, WatchStatistics};
@@ -76,6 +79,7 @@ pub struct Machine {
     sessions: Sessions,
     connections: BTreeMap<ConnectionId, Attachment>,
     sweep: Sweep,
+    journal: Journal,
 }
 
 impl Machine {
@@ -88,6 +92,7 @@ impl Machine {
             sessions: Sessions::new(settings.first_session, settings.tick_ms),
             connections: BTreeMap::new(),
             sweep: Sweep::new(settings.container_check_ms),
+            journal: Journal::default(),
             settings,
         }
     }
@@ -137,6 +142,7 @@ impl Machine {
     /// Numbers a new transaction.
     fn next_zxid(&mut self) -> i64 {
         self.zxid += 1;
+        self.journal.begin(self.zxid);
         self.zxid
     }
 }

@@ -21,7 +21,11 @@ pub fn builder(seed: u64) -> Builder {
         refuses_recursive_watches: false,
         event_zxids: false,
         event_capacity: 16_384,
-        times: Times { round_trip: ms(1)..=ms(3), reply_lag: Duration::ZERO..=Duration::ZERO },
+        times: Times {
+            round_trip: ms(1)..=ms(3),
+            reply_lag: Duration::ZERO..=Duration::ZERO,
+            extra: Duration::ZERO,
+        },
     })
 }
 
@@ -97,6 +101,6 @@ impl Builder {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn build(self) -> SimulatedEnsemble {
-        SimulatedEnsemble::start(self.0)
+        SimulatedEnsemble::begin(self.0)
     }
 }

@@ -59,10 +59,12 @@ impl Ensemble for Client {
         let (user, timeout) = (self.user.clone(), self.timeout);
         Box::pin(async move {
             let (dialled, outcome) = oneshot::channel();
-            let shared = self.shared.clone();
+            // Weak: an attempt that is never answered must not keep the ensemble.
+            let shared = Arc::downgrade(&self.shared);
             let dialler = Dialler { client: self.number, timeout, user, credentials };
             self.shared.with(|world, now| {
                 let deliver = move |outcome: Result<_, _>| {
+                    let Some(shared) = shared.upgrade() else { return };
                     let outcome = outcome.map(|granted| SimulatedTransport::new(shared, granted));
                     let _ = dialled.send(outcome);
                 };

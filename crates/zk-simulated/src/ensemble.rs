@@ -1,6 +1,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::time::Instant;
@@ -8,9 +9,10 @@ use zk_core::{EventKind, SessionId, Sources, Zk, ZnodePath};
 
 use crate::chaos::Chaos;
 use crate::client::Client;
+use crate::commit::{Commit, Restart};
 use crate::injection::Injection;
-use crate::operator::{Operator, USER};
-use crate::record::Request;
+use crate::operator::Operator;
+use crate::record::{Note, Remark, Request};
 use crate::rule::{Fault, Match};
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -26,7 +28,7 @@ pub struct SimulatedEnsemble {
 }
 
 impl SimulatedEnsemble {
-    pub(crate) fn start(settings: Settings) -> Self {
+    pub(crate) fn begin(settings: Settings) -> Self {
         let (seed, session_timeout) = (settings.seed, settings.session_timeout);
         Self { shared: Shared::start(settings), seed, begun: Instant::now(), session_timeout }
     }
@@ -51,19 +53,27 @@ impl SimulatedEnsemble {
     /// Randomness that follows from the seed and a number, and the virtual wall-clock time.
     pub fn sources(&self, number: u64) -> Sources {
         let begun = self.begun;
-        let epoch = UNIX_EPOCH + Duration::from_millis(EPOCH_MS.unsigned_abs());
-        Sources::seeded(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
-            .with_wall_clock(move || epoch + begun.elapsed())
+        let off = self.shared.with(|world, _| world.clock(number));
+        Sources::seeded(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).with_wall_clock(move || {
+            let elapsed = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX - EPOCH_MS);
+            let now = (EPOCH_MS + elapsed).saturating_add(off.load(Ordering::Relaxed));
+            UNIX_EPOCH + Duration::from_millis(u64::try_from(now).unwrap_or_default())
+        })
+    }
+
+    /// Lets the wall clock of the [`sources`](Self::sources) of a client step, forwards or backwards.
+    pub fn step_clock(&self, client: u64, ms: i64) {
+        let off = self.shared.with(|world, _| world.clock(client));
+        off.fetch_add(ms, Ordering::Relaxed);
     }
 
     /// Somebody who changes znodes without a link: at once.
     ///
     /// # Panics
-    /// Never: the ensemble has room for one more session.
+    /// While the ensemble is away.
     pub fn operator(&self) -> Operator {
-        let opened = self.shared.with(|world, now| world.open_operator(USER, now));
-        let (connection, session) = opened.expect("a new session is granted");
-        Operator::new(self.shared.clone(), connection, session)
+        let opened = self.shared.with(|world, now| world.open_operator(now));
+        Operator::new(self.shared.clone(), opened.expect("the ensemble is there"))
     }
 
     /// Lets a fault happen to requests. Of several that fit, the one that was added first decides.
@@ -74,13 +84,19 @@ impl SimulatedEnsemble {
 
     /// Lets the next event of this kind about this znode get lost on its way to a client.
     pub fn swallow_event(&self, path: &ZnodePath, kind: EventKind) -> Injection {
-        let rule = self.shared.with(|world, _| world.rules.swallow(None, path.clone(), kind));
+        let rule = self.shared.with(|world, _| world.rules.swallow(None, Some((path.clone(), kind))));
         Injection::new(self.shared.clone(), rule)
     }
 
     /// As [`swallow_event`](Self::swallow_event), on its way to this client.
     pub fn swallow_event_of(&self, client: u64, path: &ZnodePath, kind: EventKind) -> Injection {
-        let rule = self.shared.with(|world, _| world.rules.swallow(Some(client), path.clone(), kind));
+        let rule = self.shared.with(|world, _| world.rules.swallow(Some(client), Some((path.clone(), kind))));
+        Injection::new(self.shared.clone(), rule)
+    }
+
+    /// Lets the next event get lost on its way to a client, whatever it is about.
+    pub fn swallow_next_event_of(&self, client: u64) -> Injection {
+        let rule = self.shared.with(|world, _| world.rules.swallow(Some(client), None));
         Injection::new(self.shared.clone(), rule)
     }
 
@@ -125,6 +141,56 @@ impl SimulatedEnsemble {
     /// Ends a [`stall`](Self::stall): what has waited arrives, all at once.
     pub fn resume(&self, client: u64) {
         self.shared.with(|world, now| world.resume(client, now));
+    }
+
+    /// Kills the process of a client, as SIGKILL does: from now on nothing of it reaches the ensemble or the log, and
+    /// nothing reaches its link, which notices nothing. Its session stays until it has been silent for too long.
+    pub fn kill(&self, client: u64) {
+        self.shared.with(|world, now| world.kill(client, now));
+    }
+
+    /// Stops all servers: connections break, attempts to connect are refused, and nothing expires.
+    pub fn stop(&self) {
+        self.shared.with(|world, now| world.stop(now));
+    }
+
+    /// Starts the servers, after a [`stop`](Self::stop) or at once after one. Sessions that the data know have their whole
+    /// timeout before them again; the ids of new ones were never used before.
+    pub fn start(&self, with: Restart) {
+        self.shared.with(|world, now| world.start(with, now));
+    }
+
+    /// Grants no session timeout above this one to those who connect from now on, or no longer does. Two ticks are granted in
+    /// any case.
+    pub fn clamp_timeouts(&self, longest: Option<Duration>) {
+        self.shared.with(|world, _| world.clamp = longest);
+    }
+
+    /// Refuses clients that [authenticate](Client::authenticated) when they connect, or no longer does. Those that are
+    /// connected stay so.
+    pub fn refuse_authentication(&self, refuse: bool) {
+        self.shared.with(|world, _| world.refusing_authentication = refuse);
+    }
+
+    /// Lets every round trip take so much longer, in whole milliseconds.
+    pub fn set_extra_delay(&self, extra: Duration) {
+        self.shared.with(|world, _| world.settings.times.extra = extra);
+    }
+
+    /// Calls `observer` at every transaction, when the leader carries it out, whoever learns of it and when. It must not call the
+    /// ensemble, which is locked.
+    pub fn observe(&self, observer: impl FnMut(&Commit) + Send + 'static) {
+        self.shared.with(|world, _| world.observe(Box::new(observer)));
+    }
+
+    /// How many requests a client has sent, whatever became of them. Attempts to connect and pings do not count.
+    pub fn request_count(&self, client: u64) -> u64 {
+        self.shared.with(|world, _| world.request_count(client))
+    }
+
+    /// Adds a line of the caller's to the log; it is formatted when somebody reads the log.
+    pub fn remark(&self, remark: impl fmt::Display + Send + 'static) {
+        self.shared.with(|world, now| world.note(now, Note::Remark(Remark(Box::new(remark)))));
     }
 
     /// Ends a session now, as if it had been silent for too long.

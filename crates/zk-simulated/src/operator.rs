@@ -13,27 +13,28 @@ pub(crate) const USER: &str = "operator:operator";
 
 /// Somebody else who changes znodes: a foreign writer, or a hand. What it does is done when the call returns, and
 /// clients learn it in their own time. It has a session of its own, which ends only by [`end`](Self::end) or
-/// [`expire`](Self::expire), and is authenticated by the scheme `digest`.
+/// [`expire`](Self::expire), and is authenticated by the scheme `digest`. When the ensemble comes back with data that do
+/// not know that session, it has another one.
 ///
 /// # Errors
-/// Every method fails as the request does.
+/// Every method fails as the request does, and with [`ErrorKind::NotConnected`] while the ensemble is away.
 ///
 /// # Panics
 /// If a path is none.
 pub struct Operator {
     shared: Arc<Shared>,
     connection: ConnectionId,
-    session: SessionId,
 }
 
 impl Operator {
-    pub(crate) fn new(shared: Arc<Shared>, connection: ConnectionId, session: SessionId) -> Self {
-        Self { shared, connection, session }
+    pub(crate) fn new(shared: Arc<Shared>, connection: ConnectionId) -> Self {
+        Self { shared, connection }
     }
 
     /// Its session, which owns its ephemeral znodes.
     pub fn session(&self) -> SessionId {
-        self.session
+        let session = self.shared.with(|world, _| world.operator_session(self.connection));
+        session.expect("it had one from the beginning")
     }
 
     /// Creates a persistent znode, and its parents where they are missing.
@@ -109,29 +110,32 @@ impl Operator {
         wire::stat(self.look(look)).ok()
     }
 
-    /// Closes its session: its ephemeral znodes are gone.
+    /// Closes its session: its ephemeral znodes are gone. While the ensemble is away it cannot, and the session expires
+    /// later.
     pub fn end(self) {
-        self.shared.with(|world, now| world.operate(self.connection, Request::CloseSession, now));
+        self.shared.with(|world, now| world.end_operator(self.connection, now));
     }
 
     /// Ends its session as the ensemble ends one that is silent.
     pub fn expire(self) {
-        self.shared.with(|world, now| world.expire(self.session, now));
+        let session = self.session();
+        self.shared.with(|world, now| world.expire(session, now));
     }
 
     fn ask(&self, request: Request) -> Result<Results, ErrorKind> {
-        let results = self.shared.with(|world, now| world.operate(self.connection, request, now));
+        let results = self.shared.with(|world, now| world.operate(self.connection, request, now))?;
         wire::last(results.clone()).map(|_| results)
     }
 
     fn look(&self, request: Request) -> Results {
-        self.shared.with(|world, now| world.ask(self.connection, request, now))
+        let results = self.shared.with(|world, now| world.look(self.connection, request, now));
+        results.unwrap_or_default()
     }
 }
 
 impl fmt::Debug for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Operator").field("session", &self.session).finish()
+        f.debug_struct("Operator").field("connection", &self.connection).finish()
     }
 }
 

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use zk_core::{ErrorKind, ZnodePath};
+use zk_core::{ErrorKind, EventKind, SessionId, ZnodePath};
+use zk_embedded::machine::ConnectionId;
+use zk_wire::OpCode;
 
+use crate::commit::Restart;
 use crate::rule::Fault;
 use crate::verb::Verb;
 
@@ -67,13 +70,110 @@ impl fmt::Display for Request {
     }
 }
 
+/// Something else that has happened.
+#[derive(Debug)]
+pub(crate) enum Note {
+    Connected {
+        client: u64,
+        connection: ConnectionId,
+        session: SessionId,
+    },
+    /// A client has not connected.
+    NotConnected {
+        client: u64,
+        why: &'static str,
+    },
+    Lost {
+        client: u64,
+        cause: &'static str,
+    },
+    HungUp(u64),
+    Stalled(u64),
+    Resumed(u64),
+    Killed(u64),
+    Waits {
+        client: u64,
+        verb: Verb,
+        path: ZnodePath,
+        fault: Fault,
+    },
+    Told {
+        client: u64,
+        kind: EventKind,
+        path: ZnodePath,
+    },
+    NotTold {
+        client: u64,
+        kind: EventKind,
+        path: ZnodePath,
+    },
+    Operated {
+        operator: ConnectionId,
+        op_code: OpCode,
+        paths: Vec<String>,
+    },
+    SessionEnded {
+        session: i64,
+        expired: bool,
+    },
+    Stopped,
+    Started {
+        with: Restart,
+        zxid: i64,
+    },
+    /// By the user of the ensemble.
+    Remark(Remark),
+}
+
+/// What somebody else has noted.
+pub(crate) struct Remark(pub(crate) Box<dyn fmt::Display + Send>);
+
+impl fmt::Debug for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected { client, connection, session } => {
+                write!(f, "client {client} connects: {connection} of {session}")
+            }
+            Self::NotConnected { client, why } => write!(f, "client {client} connects: {why}"),
+            Self::Lost { client, cause } => write!(f, "client {client} loses its connection: {cause}"),
+            Self::HungUp(client) => write!(f, "client {client} hangs up"),
+            Self::Stalled(client) => write!(f, "client {client} is cut off"),
+            Self::Resumed(client) => write!(f, "client {client} is no longer cut off"),
+            Self::Killed(client) => write!(f, "client {client} is killed"),
+            Self::Waits { client, verb, path, fault } => {
+                write!(f, "client {client} {verb} {path} waits [{fault:?}]")
+            }
+            Self::Told { client, kind, path } => write!(f, "client {client} is told: {kind:?} {path}"),
+            Self::NotTold { client, kind, path } => {
+                write!(f, "client {client} is not told: {kind:?} {path}")
+            }
+            Self::Operated { operator, op_code, paths } => {
+                write!(f, "operator {operator} {op_code} {}", paths.join(" "))
+            }
+            Self::SessionEnded { session, expired } => {
+                let how = if *expired { "expired" } else { "closed" };
+                write!(f, "session {session:#x} ends: {how}")
+            }
+            Self::Stopped => f.write_str("the ensemble stops"),
+            Self::Started { with, zxid } => write!(f, "the ensemble starts: {with:?}, at {zxid:#x}"),
+            Self::Remark(remark) => remark.0.fmt(f),
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Entry {
     Request(Request),
-    Note(Duration, String),
+    Note(Duration, Note),
 }
 
-/// Everything that has happened, in order.
+/// Everything that has happened, in order: values, which are formatted when somebody looks.
 #[derive(Debug, Default)]
 pub(crate) struct Log(Vec<Entry>);
 
@@ -82,8 +182,8 @@ impl Log {
         self.0.push(Entry::Request(request));
     }
 
-    pub(crate) fn note(&mut self, at: Duration, text: String) {
-        self.0.push(Entry::Note(at, text));
+    pub(crate) fn note(&mut self, at: Duration, note: Note) {
+        self.0.push(Entry::Note(at, note));
     }
 
     pub(crate) fn requests(&self) -> impl Iterator<Item = &Request> {
@@ -96,7 +196,7 @@ impl Log {
     pub(crate) fn lines(&self) -> Vec<String> {
         let lines = self.0.iter().map(|entry| match entry {
             Entry::Request(request) => format!("{:>8} ms  {request}", request.at.as_millis()),
-            Entry::Note(at, text) => format!("{:>8} ms  {text}", at.as_millis()),
+            Entry::Note(at, note) => format!("{:>8} ms  {note}", at.as_millis()),
         });
         lines.collect()
     }

@@ -122,7 +122,7 @@ impl From<Verb> for Match {
 #[derive(Debug)]
 enum What {
     Requests(Match, Fault),
-    Events { client: Option<u64>, path: ZnodePath, kind: EventKind },
+    Events { client: Option<u64>, only: Option<(ZnodePath, EventKind)> },
 }
 
 /// Something that a rule keeps until it is released.
@@ -170,14 +170,13 @@ impl Rules {
         self.push(What::Requests(matching, fault), skip, times)
     }
 
-    /// Adds the loss of one event.
+    /// Adds the loss of one event; of any, or only of one like this.
     pub(crate) fn swallow(
         &mut self,
         client: Option<u64>,
-        path: ZnodePath,
-        kind: EventKind,
+        only: Option<(ZnodePath, EventKind)>,
     ) -> (usize, latest::Receiver<u64>) {
-        self.push(What::Events { client, path, kind }, 0, 1)
+        self.push(What::Events { client, only }, 0, 1)
     }
 
     fn push(&mut self, what: What, skip: u64, times: u64) -> (usize, latest::Receiver<u64>) {
@@ -200,8 +199,9 @@ impl Rules {
     /// Whether an event is to be lost.
     pub(crate) fn swallows(&mut self, to: u64, at: &ZnodePath, what: EventKind) -> bool {
         self.0.iter_mut().any(|rule| match &rule.what {
-            What::Events { client, path, kind } => {
-                let fits = client.is_none_or(|client| client == to) && path == at && *kind == what;
+            What::Events { client, only } => {
+                let fits = client.is_none_or(|client| client == to)
+                    && only.as_ref().is_none_or(|(path, kind)| path == at && *kind == what);
                 fits && rule.count_down()
             }
             What::Requests(..) => false,

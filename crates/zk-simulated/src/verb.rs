@@ -39,6 +39,12 @@ pub enum Verb {
     Close,
 }
 
+impl Verb {
+    /// Those that change something.
+    pub const WRITES: [Self; 5] =
+        [Self::Create, Self::Delete, Self::TakeOver, Self::WriteAndDelete, Self::SetData];
+}
+
 impl fmt::Display for Verb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,77 +1,108 @@
 //! Everything that is simulated, without tasks: what is planned happens when [`World::run`] is called at its time.
 
+mod away;
+mod commits;
 mod connections;
 mod events;
+mod operators;
 mod requests;
 mod stalls;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use tokio::time::Instant;
 use zk_embedded::machine::{ConnectionId, Machine};
-use zk_wire::{Framed, Request, xid};
 
 use crate::agenda::{Agenda, Step};
 use crate::chaos::Chaos;
+use crate::commit::{Author, Observer};
 use crate::dial::{Attempt, Dialled};
+use crate::journal::Journal;
 use crate::link::Link;
-use crate::record::Log;
+use crate::record::{Log, Note};
 use crate::rule::{Held, Rules};
 use crate::settings::Settings;
+use operators::OperatorSession;
 
 /// The wall-clock time at which an ensemble begins, in milliseconds since 1970: 14 November 2023, 22:13:20.
 pub(crate) const EPOCH_MS: i64 = 1_700_000_000_000;
 
-#[derive(Debug)]
 pub(crate) struct World {
     pub(crate) settings: Settings,
     start: Instant,
     machine: Machine,
+    journal: Journal,
+    /// Since when the ensemble is away.
+    stopped: Option<Duration>,
     agenda: Agenda,
     links: BTreeMap<ConnectionId, Link>,
     attempts: BTreeMap<u64, Attempt>,
-    /// Connections of operators: their sessions do not expire by themselves.
-    operators: BTreeSet<ConnectionId>,
+    /// By their connections: their sessions do not expire by themselves.
+    operators: BTreeMap<ConnectionId, OperatorSession>,
+    /// Whose each session is or was; `None` for those of operators.
+    sessions: BTreeMap<i64, Option<u64>>,
+    observers: Vec<Observer>,
     clients: u64,
     connections: ConnectionId,
     attempted: u64,
+    /// How many requests each client has sent.
+    counts: BTreeMap<u64, u64>,
+    /// By how many milliseconds the wall clock of each client is off.
+    clocks: BTreeMap<u64, Arc<AtomicI64>>,
     /// Which clients cannot connect.
     pub(crate) refusing: BTreeSet<u64>,
     pub(crate) refusing_all: bool,
+    pub(crate) refusing_authentication: bool,
+    /// The longest session timeout that is granted.
+    pub(crate) clamp: Option<Duration>,
     pub(crate) rules: Rules,
     pub(crate) chaos: Chaos,
     pub(crate) log: Log,
     rng: SmallRng,
     /// Clients that are cut off: since when, and what waits until they no longer are.
     stalled: BTreeMap<u64, (Instant, Vec<Step>)>,
+    /// Clients that were killed, and what is left of their connections: nobody may notice anything there.
+    killed: BTreeSet<u64>,
+    buried: Vec<Link>,
 }
 
 impl World {
     pub(crate) fn new(settings: Settings) -> Self {
-        let mut server = zk_embedded::machine::Settings::default();
-        server.tick_ms = i64::try_from(settings.tick.as_millis()).unwrap_or(i64::MAX).max(1);
-        server.version = settings.version;
-        server.event_zxids = settings.event_zxids;
+        let mut machine = Machine::new(settings.server());
+        let journal = Journal::new(machine.clone());
+        machine.keep_journal(true);
         Self {
             start: Instant::now(),
-            machine: Machine::new(server),
+            machine,
+            journal,
+            stopped: None,
             agenda: Agenda::default(),
             links: BTreeMap::new(),
             attempts: BTreeMap::new(),
-            operators: BTreeSet::new(),
+            operators: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            observers: Vec::new(),
             clients: 0,
             connections: 0,
             attempted: 0,
+            counts: BTreeMap::new(),
+            clocks: BTreeMap::new(),
             refusing: BTreeSet::new(),
             refusing_all: false,
+            refusing_authentication: false,
+            clamp: None,
             rules: Rules::default(),
             chaos: Chaos::default(),
             log: Log::default(),
             rng: SmallRng::seed_from_u64(settings.seed),
             stalled: BTreeMap::new(),
+            killed: BTreeSet::new(),
+            buried: Vec::new(),
             settings,
         }
     }
@@ -79,6 +110,16 @@ impl World {
     pub(crate) fn next_client(&mut self) -> u64 {
         self.clients += 1;
         self.clients
+    }
+
+    /// By how many milliseconds the wall clock of a client is off.
+    pub(crate) fn clock(&mut self, client: u64) -> Arc<AtomicI64> {
+        self.clocks.entry(client).or_default().clone()
+    }
+
+    /// How many requests a client has sent.
+    pub(crate) fn request_count(&self, client: u64) -> u64 {
+        self.counts.get(&client).copied().unwrap_or_default()
     }
 
     /// The time since the beginning.
@@ -92,12 +133,15 @@ impl World {
     }
 
     fn machine_due(&self) -> Option<Instant> {
+        if self.stopped.is_some() {
+            return None;
+        }
         let due = u64::try_from(self.machine.next_deadline()? - EPOCH_MS).unwrap_or(0);
         Some(self.start + Duration::from_millis(due))
     }
 
-    pub(crate) fn note(&mut self, now: Instant, text: impl Into<String>) {
-        self.log.note(self.since(now), text.into());
+    pub(crate) fn note(&mut self, now: Instant, note: Note) {
+        self.log.note(self.since(now), note);
     }
 
     /// Does everything that is due, and returns when there is more to do. Outcomes of attempts to connect are for the
@@ -118,12 +162,9 @@ impl World {
     }
 
     fn let_time_pass(&mut self, now: Instant) {
-        let ms = self.ms(now);
-        for operator in self.operators.clone() {
-            let ping = Framed { xid: xid::PING, request: Request::Ping };
-            self.machine.request(ms, operator, ping);
-        }
-        let outputs = self.machine.advance(ms);
+        self.ping_operators(now);
+        let outputs = self.machine.advance(self.ms(now));
+        self.committed(Author::Ensemble, now);
         self.emit(outputs, now);
     }
 
@@ -159,5 +200,11 @@ impl World {
                 Held::Reply(connection, number) => self.agenda.plan(now, Step::Reply(connection, number)),
             }
         }
+    }
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use zk_simulated::{Fault, Match, Operator, Outcome, SimulatedEnsemble, Verb};
 use tokio::time::{Instant, timeout};
 use zk_core::{Acl, Connection, ErrorKind, EventKind, Zk, ZnodePath};
+use zk_simulated::{Fault, Match, Operator, Outcome, SimulatedEnsemble, Verb};
 
 fn path(text: &str) -> ZnodePath {
     ZnodePath::parse(text).unwrap()

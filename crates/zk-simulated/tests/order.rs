@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::TryFutureExt;
 use futures_util::future::join_all;
-use zk_simulated::{SimulatedEnsemble, Verb, builder};
 use tokio::time::Instant;
 use zk_core::{Acl, EventKind, ZnodePath};
+use zk_simulated::{SimulatedEnsemble, Verb, builder};
 
 fn path(text: &str) -> ZnodePath {
     ZnodePath::parse(text).unwrap()

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use rand::RngExt;
-use zk_simulated::{Chaos, SimulatedEnsemble, Verb, builder};
 use tokio::time::{sleep, timeout};
 use zk_core::{Acl, Zk, ZnodePath};
+use zk_simulated::{Chaos, SimulatedEnsemble, Verb, builder};
 
 /// Creates, writes, lists and deletes at random for a minute, whatever fails.
 async fn wander(zk: Zk, root: ZnodePath) {

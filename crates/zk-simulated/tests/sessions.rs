@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use zk_simulated::{Fault, SimulatedEnsemble, Verb, builder};
 use tokio::time::{Instant, sleep};
 use zk_core::{Acl, ErrorKind, Identity, Phase, ZnodePath};
+use zk_simulated::{Fault, SimulatedEnsemble, Verb, builder};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use zk_simulated::{Operator, SimulatedEnsemble, Version, builder};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Connection, ErrorKind, EventKind, Zk, ZnodePath};
+use zk_simulated::{Operator, SimulatedEnsemble, Version, builder};
 
 fn path(text: &str) -> ZnodePath {
     ZnodePath::parse(text).unwrap()

@@ -10,9 +10,9 @@ use std::time::Duration;
 use discovery::{Discovery, DiscoveryConfig, View};
 use rand::RngExt;
 use rand::rngs::SmallRng;
-use zk_simulated::{Chaos, SimulatedEnsemble};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+use zk_simulated::{Chaos, SimulatedEnsemble};
 
 const ROOT: &str = "/go_servers";
 

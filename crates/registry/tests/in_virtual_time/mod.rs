@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use instance::{Format, Instance, Plain};
 use registry::{Registrar, RegistrarConfig, Registration, RegistrationStatus};
-use zk_simulated::{Builder, Match, SimulatedEnsemble, Verb, builder};
 use tokio::time::{Instant, sleep, timeout};
 use zk_core::{Zk, ZnodePath};
+use zk_simulated::{Builder, Match, SimulatedEnsemble, Verb, builder};
 
 pub const ROOT: &str = "/root";
 pub const ROUND_TRIP: Duration = Duration::from_millis(10);

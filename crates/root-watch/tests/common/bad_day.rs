@@ -5,8 +5,8 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use root_watch::Lists;
-use zk_simulated::{Chaos, Operator, SimulatedEnsemble, Version, builder};
 use zk_core::EventKind;
+use zk_simulated::{Chaos, Operator, SimulatedEnsemble, Version, builder};
 
 use super::{ROOT, User, config, ms, names, root};
 

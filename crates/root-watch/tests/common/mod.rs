@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use root_watch::{ListReason, Lists, Live, RootWatch, RootWatchConfig, Update, Watched};
-use zk_simulated::{Operator, SimulatedEnsemble, Verb};
 use tokio::time::{Instant, timeout_at};
 use zk_core::{Zk, ZnodePath};
+use zk_simulated::{Operator, SimulatedEnsemble, Verb};
 
 pub(crate) const ROOT: &str = "/root";
 pub(crate) const AUDIT: Duration = Duration::from_secs(30);

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use zk_simulated::{Operator, SimulatedEnsemble};
 use tonic::{Response, Status};
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use zk_roster::tonic::BalancedChannel;
 use zk_roster::{CallConfig, Client, Strategy};
+use zk_simulated::{Operator, SimulatedEnsemble};
 use zk_testing::eventually;
 
 const ROOT: &str = "/services/health";

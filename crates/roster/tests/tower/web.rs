@@ -10,10 +10,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use zk_simulated::{Operator, SimulatedEnsemble};
 use tokio::time::{sleep, timeout};
 use tower::Service;
 use zk_roster::{CallConfig, Callee, Client, Strategy};
+use zk_simulated::{Operator, SimulatedEnsemble};
 
 const ROOT: &str = "/services/web";
 pub(crate) const LONG: Duration = Duration::from_secs(60);

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::auth::Identity;
+use super::journal::Change;
 use super::password::{LENGTH, password};
 use super::{ConnectionId, Machine, Output, ip};
 use zk_wire::{ConnectRequest, ConnectResponse};
@@ -42,7 +43,9 @@ impl Machine {
         let timeout_ms = self.settings.negotiate(request.timeout_ms);
         let attached = if request.session_id == 0 {
             self.next_zxid();
-            Some(self.sessions.open(timeout_ms, now))
+            let session = self.sessions.open(timeout_ms, now);
+            self.journal.add(|| Change::SessionOpened { session, timeout_ms });
+            Some(session)
         } else {
             if let Some(former) = self.sessions.detach(request.session_id) {
                 self.close(former, &mut outputs);
@@ -107,6 +110,7 @@ impl Machine {
     pub(super) fn close_session(&mut self, session: i64, expired: bool, outputs: &mut Vec<Output>) {
         let zxid = self.next_zxid();
         self.sessions.remove(session);
+        self.journal.add(|| Change::SessionEnded { session, expired });
         self.delete_ephemerals(session, zxid, outputs);
         outputs.push(Output::SessionEnded { session, expired });
     }

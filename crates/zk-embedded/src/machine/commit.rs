@@ -1,5 +1,6 @@
 //! Carries out transactions; each fires its watches before the next begins.
 
+use super::journal::{Change, Hidden};
 use super::prepare::Transaction;
 use super::{Machine, Output, hash_order, path};
 use zk_wire::Stat;
@@ -26,7 +27,12 @@ impl Machine {
         match transaction {
             Transaction::Create { new, parent_creates, with_stat } => {
                 let path = new.path.clone();
+                let kept =
+                    self.journal.is_kept().then(|| (Hidden::of(&new, parent_creates), new.data.clone()));
                 let stat = self.tree.create(new, parent_creates, zxid, now);
+                if let Some((hidden, data)) = kept {
+                    self.journal.add(|| Change::Created { path: path.clone(), data, stat, hidden });
+                }
                 let [created, parent] = self.watches.created(&path);
                 for firing in [created, parent] {
                     self.deliver_under_acl(firing, zxid, outputs);
@@ -38,12 +44,17 @@ impl Machine {
                 Done::Deleted
             }
             Transaction::SetData { path, data, version } => {
+                let kept = self.journal.is_kept().then(|| data.clone());
                 let stat = self.tree.set_data(&path, data, version, zxid, now);
+                if let Some(data) = kept {
+                    self.journal.add(|| Change::Written { path: path.clone(), data, stat });
+                }
                 let firing = self.watches.data_changed(&path);
                 self.deliver_under_acl(firing, zxid, outputs);
                 Done::DataSet(stat)
             }
             Transaction::SetAcl { path, acl, aversion } => {
+                self.journal.add(|| Change::AclSet { path: path.clone(), acl: acl.clone(), aversion });
                 Done::AclSet(self.tree.set_acl(&path, acl, aversion))
             }
             Transaction::Check => Done::Checked,
@@ -53,6 +64,7 @@ impl Machine {
     /// Deletes a znode that exists and has no children.
     pub(super) fn delete(&mut self, path: &str, zxid: i64, outputs: &mut Vec<Output>) {
         let znode = self.tree.delete(path, zxid);
+        self.journal.add(|| Change::Deleted { path: path.to_owned() });
         let [data, children, parent] = self.watches.deleted(path);
         self.deliver(data, &znode.acl, zxid, outputs);
         self.deliver(children, &znode.acl, zxid, outputs);

@@ -40,6 +40,20 @@ impl Sessions {
         session
     }
 
+    /// Adds a session that another machine has opened. It does not expire here.
+    pub(super) fn insert(&mut self, id: i64, timeout_ms: i32) {
+        self.sessions.insert(id, Session { timeout_ms, connection: None, expires_at: 0 });
+    }
+
+    /// Lets all sessions begin anew, without connections, and the ids of new ones at a number.
+    pub(super) fn restart(&mut self, now: i64, next_id: i64) {
+        self.next_id = next_id;
+        for (id, session) in &mut self.sessions {
+            session.connection = None;
+            self.expiry.update(*id, session.timeout_ms, now);
+        }
+    }
+
     /// Extends a session, if it lives.
     pub(super) fn touch(&mut self, session: i64, timeout_ms: i32, now: i64) -> bool {
         let Some(found) = self.sessions.get_mut(&session) else { return false };

@@ -167,6 +167,11 @@ impl Tree {
         }
     }
 
+    /// Returns all znodes, by path.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&String, &Znode)> {
+        self.znodes.iter()
+    }
+
     /// Returns whether there is any container or znode with a time to live.
     pub(super) fn has_sweepable(&self) -> bool {
         !self.sweepable.is_empty()
@@ -205,12 +210,4 @@ impl Tree {
 /// The length that Apache ZooKeeper counts.
 fn utf16_length(path: &str) -> usize {
     path.chars().map(char::len_utf16).sum()
-}
-
-#[cfg(test)]
-impl Tree {
-    /// Returns all znodes, by path.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&String, &Znode)> {
-        self.znodes.iter()
-    }
 }

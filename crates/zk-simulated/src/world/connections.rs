@@ -14,13 +14,19 @@ use zk_wire::{ConnectRequest, ConnectResponse, Framed, Request, xid};
 
 use super::World;
 use crate::agenda::Step;
+use crate::commit::Author;
 use crate::dial::{Attempt, Credentials, Deliver, Dialled, Dialler, Granted, SERVER};
 use crate::link::Link;
+use crate::record::Note;
 
 impl World {
     pub(crate) fn connect(&mut self, dialler: Dialler, deliver: Deliver, now: Instant) {
         self.attempted += 1;
+        let is_dead = self.killed.contains(&dialler.client);
         self.attempts.insert(self.attempted, Attempt { dialler, deliver, outcome: None });
+        if is_dead {
+            return;
+        }
         let arrives = now + self.settings.times.outward(&mut self.rng);
         self.agenda.plan(arrives, Step::Dial(self.attempted));
     }
@@ -29,8 +35,9 @@ impl World {
     pub(super) fn dial(&mut self, number: u64, now: Instant) {
         let Some(dialler) = self.attempts.get(&number).map(|attempt| attempt.dialler.clone()) else { return };
         let client = dialler.client;
-        let outcome = if self.refusing_all || self.refusing.contains(&client) {
-            self.note(now, format!("client {client} connects: refused"));
+        let is_refused = self.stopped.is_some() || self.refusing_all || self.refusing.contains(&client);
+        let outcome = if is_refused {
+            self.note(now, Note::NotConnected { client, why: "refused" });
             Err(ConnectError::Unreachable(vec![format!("{SERVER}: refused")]))
         } else {
             self.attach(dialler, now)
@@ -44,19 +51,29 @@ impl World {
 
     fn attach(&mut self, dialler: Dialler, now: Instant) -> Result<Granted, ConnectError> {
         let Dialler { client, timeout, user, credentials } = dialler;
+        let timeout = self.clamp.map_or(timeout, |clamp| timeout.min(clamp));
         let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        let Some((connection, response)) = self.open_session(timeout_ms, credentials.as_ref(), now) else {
-            self.note(now, format!("client {client} connects: the session has expired"));
+        self.connections += 1;
+        let (connection, author) = (self.connections, Author::Client(client));
+        let opened = self.open_session(connection, timeout_ms, credentials.as_ref(), author, now);
+        let Some(response) = opened else {
+            self.note(now, Note::NotConnected { client, why: "the session has expired" });
             return Err(ConnectError::SessionExpired);
         };
         if let Some(user) = user {
+            if self.refusing_authentication {
+                // The session is there all the same, until it expires or a later attempt attaches to it.
+                self.machine.disconnected(self.ms(now), connection);
+                self.note(now, Note::NotConnected { client, why: "authentication refused" });
+                return Err(ConnectError::AuthFailed { server: SERVER.into() });
+            }
             self.authenticate(connection, &user, now);
         }
         let timeout = Duration::from_millis(u64::try_from(response.timeout_ms).unwrap_or(0));
         let session = Session { id: SessionId(response.session_id), timeout };
         let has_recursive = self.settings.version >= Version::V3_6;
         let known = credentials.map(|credentials| credentials.recursive);
-        self.note(now, format!("client {client} connects: {} of {}", connection, session.id));
+        self.note(now, Note::Connected { client, connection, session: session.id });
         let recursive = known.unwrap_or_else(|| Arc::new(AtomicBool::new(has_recursive)));
         let link = Link::new(client, session, recursive.clone(), now);
         let down = link.down();
@@ -71,43 +88,37 @@ impl World {
         Ok(Granted { connection, session, credentials, recursive, version, down })
     }
 
-    fn open_session(
+    pub(super) fn open_session(
         &mut self,
+        connection: ConnectionId,
         timeout_ms: i32,
         credentials: Option<&Credentials>,
+        author: Author,
         now: Instant,
-    ) -> Option<(ConnectionId, ConnectResponse)> {
+    ) -> Option<ConnectResponse> {
+        if self.stopped.is_some() {
+            return None;
+        }
         let mut request = ConnectRequest::new(timeout_ms);
         if let Some(credentials) = credentials {
             (request.session_id, request.password) =
                 (credentials.session, Some(credentials.password.clone()));
         }
-        self.connections += 1;
-        let connection = self.connections;
-        let ms = self.ms(now);
-        let mut outputs = self.machine.connect(ms, connection, Ipv4Addr::LOCALHOST.into(), request);
+        let mut outputs = self.machine.connect(self.ms(now), connection, Ipv4Addr::LOCALHOST.into(), request);
+        self.committed(author, now);
         let response = outputs.iter().find_map(|output| match output {
             Output::Connected { response, .. } => Some(response.clone()),
             _ => None,
         });
         outputs.retain(|output| !matches!(output, Output::Connected { .. }));
         self.emit(outputs, now);
-        let response = response.filter(|response| !response.is_refusal())?;
-        Some((connection, response))
+        response.filter(|response| !response.is_refusal())
     }
 
-    fn authenticate(&mut self, connection: ConnectionId, user: &str, now: Instant) {
+    pub(super) fn authenticate(&mut self, connection: ConnectionId, user: &str, now: Instant) {
         let data = Some(user.as_bytes().to_vec());
         let request = Request::Auth { kind: 0, scheme: "digest".into(), data };
         self.machine.request(self.ms(now), connection, Framed { xid: xid::AUTH, request });
-    }
-
-    /// Opens a session of an operator.
-    pub(crate) fn open_operator(&mut self, user: &str, now: Instant) -> Option<(ConnectionId, SessionId)> {
-        let (connection, response) = self.open_session(i32::MAX, None, now)?;
-        self.authenticate(connection, user, now);
-        self.operators.insert(connection);
-        Some((connection, SessionId(response.session_id)))
     }
 
     /// The outcome of an attempt reaches its client.
@@ -131,10 +142,10 @@ impl World {
     }
 
     /// The connection breaks, on both sides at once.
-    pub(crate) fn cut(&mut self, connection: ConnectionId, cause: &str, now: Instant) {
+    pub(crate) fn cut(&mut self, connection: ConnectionId, cause: &'static str, now: Instant) {
         let Some(mut link) = self.links.remove(&connection) else { return };
         self.machine.disconnected(self.ms(now), connection);
-        self.note(now, format!("client {} loses its connection: {cause}", link.client));
+        self.note(now, Note::Lost { client: link.client, cause });
         link.end(TransportEnd::ConnectionLost(cause.into()));
     }
 
@@ -157,12 +168,12 @@ impl World {
         let client = link.client;
         self.links.remove(&connection);
         self.machine.disconnected(self.ms(now), connection);
-        self.note(now, format!("client {client} hangs up"));
+        self.note(now, Note::HungUp(client));
     }
 
     /// The ensemble has closed a connection, which its client learns behind everything that is on its way.
     pub(super) fn closed(&mut self, connection: ConnectionId, arrives: Instant) {
-        self.operators.remove(&connection);
+        self.operator_is_over(connection);
         let Some(link) = self.links.get_mut(&connection) else { return };
         link.closed = true;
         if link.closing {
@@ -177,14 +188,18 @@ impl World {
         let Some(mut link) = self.links.remove(&connection) else { return };
         self.machine.disconnected(self.ms(now), connection);
         if !link.closing {
-            self.note(now, format!("client {} loses its connection: closed by the ensemble", link.client));
+            self.note(now, Note::Lost { client: link.client, cause: "closed by the ensemble" });
         }
         link.end(TransportEnd::ConnectionLost("closed by the ensemble".into()));
     }
 
     /// Ends a session as if it had been silent for too long.
     pub(crate) fn expire(&mut self, session: SessionId, now: Instant) {
+        if self.stopped.is_some() {
+            return;
+        }
         let outputs = self.machine.expire(self.ms(now), session.0);
+        self.committed(Author::Ensemble, now);
         self.emit(outputs, now);
     }
 

@@ -7,6 +7,7 @@ use zk_wire::WatchEvent;
 
 use super::World;
 use crate::agenda::Step;
+use crate::record::Note;
 use crate::wire::{self, Results};
 
 impl World {
@@ -27,8 +28,7 @@ impl World {
                 Output::Reply { result, .. } => results.push(result),
                 Output::Close { connection } => self.closed(connection, arrives),
                 Output::SessionEnded { session, expired } => {
-                    let how = if expired { "expired" } else { "closed" };
-                    self.note(now, format!("session {session:#x} ends: {how}"));
+                    self.note(now, Note::SessionEnded { session, expired });
                 }
                 Output::Connected { .. } => {}
             }
@@ -49,8 +49,8 @@ impl World {
         };
         let Some(link) = self.links.get_mut(&connection) else { return };
         if self.rules.swallows(link.client, &path, kind) {
-            let text = format!("client {} is not told: {kind:?} {path}", link.client);
-            self.note(now, text);
+            let client = link.client;
+            self.note(now, Note::NotTold { client, kind, path });
             return;
         }
         link.last_event = link.last_event.max(arrives);
@@ -61,8 +61,8 @@ impl World {
     pub(super) fn deliver_event(&mut self, connection: ConnectionId, now: Instant) {
         let Some(link) = self.links.get_mut(&connection) else { return };
         if let Some(event) = link.deliver_event(now) {
-            let text = format!("client {} is told: {:?} {}", link.client, event.kind, event.path);
-            self.note(now, text);
+            let client = link.client;
+            self.note(now, Note::Told { client, kind: event.kind, path: event.path });
         }
     }
 }

@@ -11,7 +11,8 @@ use zk_wire::{ErrorCode, Framed, Request};
 use super::World;
 use crate::agenda::Step;
 use crate::call::{Call, Deliver, Replied};
-use crate::record::{self, Outcome};
+use crate::commit::Author;
+use crate::record::{self, Note, Outcome};
 use crate::rule::{Fault, Held};
 use crate::verb::Verb;
 use crate::watches::Watch;
@@ -36,6 +37,7 @@ impl World {
             link.closing = true;
             link.end(TransportEnd::Closed);
         }
+        *self.counts.entry(link.client).or_default() += call.requests.len() as u64;
         link.last_call = link.last_call.max(arrives);
         link.calls.push_back(call);
         self.agenda.plan(link.last_call, Step::Arrive(connection));
@@ -94,8 +96,8 @@ impl World {
                 self.carry_out(connection, call, Some(fault), when, now);
             }
             Fault::Delay(_) | Fault::Hold => {
-                let text = format!("client {client} {} {} waits [{fault:?}]", call.verb, call.path);
-                self.note(now, text);
+                let (verb, path) = (call.verb, call.path.clone());
+                self.note(now, Note::Waits { client, verb, path, fault: fault.clone() });
                 call.decided = true;
                 self.put_back(connection, call);
                 match (&fault, rule) {
@@ -145,7 +147,7 @@ impl World {
             return self.reply(connection, call.deliver, Err(ErrorKind::NotConnected), When::Never, now);
         }
         for removal in link.watches.sweep() {
-            self.ask(connection, removal, now);
+            self.ask(connection, removal, Author::Client(client), now);
         }
         let results = if call.watch == Some(Watch::Recursive) && self.settings.refuses_recursive_watches {
             if let Some(link) = self.links.get(&connection) {
@@ -153,8 +155,8 @@ impl World {
             }
             vec![Err(ErrorCode::MarshallingError)]
         } else {
-            let requests = std::mem::take(&mut call.requests);
-            requests.into_iter().flat_map(|request| self.ask(connection, request, now)).collect()
+            let (requests, author) = (std::mem::take(&mut call.requests), Author::Client(client));
+            requests.into_iter().flat_map(|request| self.ask(connection, request, author, now)).collect()
         };
         let outcome = match wire::last(results.clone()) {
             Ok(_) => Outcome::Done,
@@ -166,17 +168,16 @@ impl World {
     }
 
     /// Carries out a request of the wire, and sends what follows from it.
-    pub(crate) fn ask(&mut self, connection: ConnectionId, request: Request, now: Instant) -> Results {
+    pub(super) fn ask(
+        &mut self,
+        connection: ConnectionId,
+        request: Request,
+        author: Author,
+        now: Instant,
+    ) -> Results {
         let outputs = self.machine.request(self.ms(now), connection, Framed { xid: 1, request });
+        self.committed(author, now);
         self.emit(outputs, now)
-    }
-
-    /// An operator acts, at once.
-    pub(crate) fn operate(&mut self, connection: ConnectionId, request: Request, now: Instant) -> Results {
-        let paths: Vec<_> = request.paths().into_iter().map(String::as_str).collect();
-        let what = format!("operator {connection} {} {}", request.op_code(), paths.join(" "));
-        self.note(now, what);
-        self.ask(connection, request, now)
     }
 
     fn watch(

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use zk_simulated::SimulatedEnsemble;
 use tokio::time::{sleep, timeout};
+use zk_simulated::SimulatedEnsemble;
 
 use super::*;
 
