@@ -59,13 +59,15 @@ pub struct Run {
     /// Which steps of their machines everybody has made, and how often.
     pub arrows: Arrows,
     ensemble: SimulatedEnsemble,
+    /// Which process each client of the ensemble is.
+    names: BTreeMap<u64, String>,
 }
 
 impl Run {
     /// The history for people, a line each: what was done, every request and event, what everybody said. The same plan gives
     /// the same lines. They are made now: most runs are never read.
     pub fn story(&self) -> Vec<String> {
-        story::lines(&self.history, &self.ensemble.log())
+        story::lines(&self.history, &self.ensemble.log(), &self.names)
     }
 }
 
@@ -107,6 +109,7 @@ async fn happen(plan: &Plan, wrap: Wrap<'_>) -> Run {
     let panics = Panics::watch(&recorder);
     let ensemble = ensemble::build(plan);
     truth::follow(&ensemble, &recorder);
+    recorder.record(What::Ensemble { old: plan.spec.old });
     let mut nemesis = Nemesis::new(plan, &ensemble, &recorder, wrap);
     nemesis.spawn_all();
     for step in &plan.steps {
@@ -121,8 +124,9 @@ async fn happen(plan: &Plan, wrap: Wrap<'_>) -> Run {
     let faults = recorder.faults();
     nemesis.end().await;
     drop(panics);
+    let names = recorder.names();
     let history = History { bounds, records: recorder.take() };
-    Run { history, faults, arrows: Arrows::default(), ensemble }
+    Run { history, faults, arrows: Arrows::default(), ensemble, names }
 }
 
 /// The deadlines and retries of calls.

@@ -11,8 +11,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::fleet;
+use crate::generate;
 use crate::plan::Plan;
-use crate::runner::{Cause, judge_plan};
+use crate::runner::{Cause, Tally, judge_plan};
 use crate::shrink::{Limits, shrink};
 
 /// So many lines of the history are shown before the failure, and so many after it.
@@ -41,6 +42,27 @@ pub fn report(plan: &Plan, name: &str) -> String {
         Ok(files) => out.push_str(&advice(plan, &files)),
         // What was found is worth more than where it is kept.
         Err(error) => _ = writeln!(out, "\nno files were written: {error}"),
+    }
+    out
+}
+
+/// Of so many causes [`report_failures`] shows the history.
+const SHOWN: usize = 3;
+
+/// What to say about many seeds some of which failed: of the first causes each what the first failure shows, and where all
+/// failures are listed.
+pub fn report_failures(tally: &Tally) -> String {
+    let mut out = String::new();
+    let told = tally.by_cause().into_values().filter(|(failure, _)| failure.cause != Cause::Stuck);
+    for (failure, _) in told.take(SHOWN) {
+        out.push_str(&report(&generate(failure.seed), &format!("seed {}", failure.seed)));
+        out.push('\n');
+    }
+    if !tally.failures.is_empty() {
+        _ = match files::write_failures(tally) {
+            Ok(path) => writeln!(out, "all failures: {}", path.display()),
+            Err(error) => writeln!(out, "the list of all failures was not written: {error}"),
+        };
     }
     out
 }

@@ -22,6 +22,10 @@ pub(crate) enum Step {
     End(ConnectionId),
     /// The client shows that it lives.
     Ping(ConnectionId),
+    /// A server applies transactions, until it has had so many.
+    Apply(usize, u64),
+    /// The servers elect a leader.
+    Elect,
     /// The client may have heard nothing for too long.
     Silent(ConnectionId),
 }
@@ -51,7 +55,7 @@ impl Step {
             | Self::Event(connection)
             | Self::End(connection)
             | Self::Ping(connection) => Some(*connection),
-            Self::Dial(_) | Self::Dialled(_) | Self::Silent(_) => None,
+            Self::Dial(_) | Self::Dialled(_) | Self::Silent(_) | Self::Apply(..) | Self::Elect => None,
         }
     }
 }

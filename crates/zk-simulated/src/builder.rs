@@ -21,6 +21,9 @@ pub fn builder(seed: u64) -> Builder {
         refuses_recursive_watches: false,
         event_zxids: false,
         event_capacity: 16_384,
+        servers: 1,
+        follower_lag: Duration::ZERO..=Duration::ZERO,
+        presents_zxid: false,
         times: Times {
             round_trip: ms(1)..=ms(3),
             reply_lag: Duration::ZERO..=Duration::ZERO,
@@ -79,6 +82,33 @@ impl Builder {
     #[must_use]
     pub fn event_capacity(mut self, events: usize) -> Self {
         self.0.event_capacity = events;
+        self
+    }
+
+    /// How many servers there are: 1 by default. Of several, one leads and the others follow.
+    ///
+    /// # Panics
+    /// If there are none.
+    #[must_use]
+    pub fn servers(mut self, servers: usize) -> Self {
+        assert!(servers > 0, "an ensemble has a server");
+        self.0.servers = servers;
+        self
+    }
+
+    /// How much later than the leader a follower applies a transaction, in whole milliseconds: 0 by default.
+    #[must_use]
+    pub fn follower_lag(mut self, lag: RangeInclusive<Duration>) -> Self {
+        self.0.follower_lag = lag;
+        self
+    }
+
+    /// Whether clients say, when they attach to a session again, which transaction they have seen last: a server that is behind
+    /// it then refuses them, as Apache ZooKeeper does. Off by default, as zk-core's link to Apache ZooKeeper does not:
+    /// what its clients see can go back, until they call `sync`.
+    #[must_use]
+    pub fn present_zxids(mut self, present: bool) -> Self {
+        self.0.presents_zxid = present;
         self
     }
 

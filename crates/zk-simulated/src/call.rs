@@ -11,6 +11,8 @@ use crate::wire::Results;
 pub(crate) struct Replied {
     pub(crate) results: Results,
     pub(crate) watching: Option<Watching>,
+    /// The newest transaction of the server.
+    pub(crate) zxid: i64,
 }
 
 /// Hands a reply to its caller; dropped, it tells the caller that the connection is lost.
@@ -49,6 +51,11 @@ impl Call {
         }
     }
 
+    /// Whether the leader carries it out.
+    pub(crate) fn is_write(&self) -> bool {
+        self.requests.iter().any(is_write)
+    }
+
     pub(crate) fn data(mut self, data: &[u8]) -> Self {
         self.data = data.to_vec();
         self
@@ -63,6 +70,21 @@ impl Call {
         self.watch = Some(watch);
         self
     }
+}
+
+/// Whether a request is one for the leader.
+fn is_write(request: &zk_wire::Request) -> bool {
+    use zk_wire::Request::{Check, CloseSession, Create, Delete, Multi, SetAcl, SetData};
+    matches!(
+        request,
+        Create { .. }
+            | Delete { .. }
+            | SetData { .. }
+            | SetAcl { .. }
+            | Check { .. }
+            | Multi { .. }
+            | CloseSession
+    )
 }
 
 impl fmt::Debug for Call {

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use zk_core::ConnectError;
 use zk_core::transport::{BoxFuture, Ensemble, ResumeTicket, Transport};
 
-use crate::dial::{Credentials, Dialler, SERVER};
+use crate::dial::{Credentials, Dialler, ENSEMBLE};
 use crate::shared::Shared;
 use crate::transport::SimulatedTransport;
 
@@ -71,13 +71,13 @@ impl Ensemble for Client {
                 world.connect(dialler, Box::new(deliver), now);
             });
             let outcome =
-                outcome.await.unwrap_or_else(|_| Err(ConnectError::Unreachable(vec![SERVER.into()])));
+                outcome.await.unwrap_or_else(|_| Err(ConnectError::Unreachable(vec![ENSEMBLE.into()])));
             Ok(Arc::new(outcome?) as Arc<dyn Transport>)
         })
     }
 
     fn name(&self) -> String {
-        SERVER.into()
+        ENSEMBLE.into()
     }
 
     fn requested_timeout(&self) -> Duration {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::time::Duration;
 
 use zk_core::transport::{TransportEnd, latest};
@@ -10,8 +10,13 @@ use zk_core::{ConnectError, Session};
 use zk_embedded::Version;
 use zk_embedded::machine::ConnectionId;
 
-/// The name of the one server.
-pub(crate) const SERVER: &str = "simulation";
+/// The name of the ensemble.
+pub(crate) const ENSEMBLE: &str = "simulation";
+
+/// The name of one of so many servers.
+pub(crate) fn server_name(number: usize, of: usize) -> String {
+    if of == 1 { ENSEMBLE.into() } else { format!("{ENSEMBLE}-{number}") }
+}
 
 /// What it takes to attach to a session again.
 #[derive(Clone, Debug)]
@@ -19,12 +24,16 @@ pub(crate) struct Credentials {
     pub(crate) session: i64,
     pub(crate) password: Vec<u8>,
     pub(crate) recursive: Arc<AtomicBool>,
+    /// The newest transaction that a reply has shown.
+    pub(crate) seen: Arc<AtomicI64>,
 }
 
 /// A connection with its session.
 #[derive(Debug)]
 pub(crate) struct Granted {
     pub(crate) connection: ConnectionId,
+    /// The name of the server.
+    pub(crate) server: String,
     pub(crate) session: Session,
     pub(crate) credentials: Credentials,
     /// Whether the server sets recursive watches, as far as the client knows.
@@ -56,6 +65,8 @@ pub(crate) struct Attempt {
     pub(crate) dialler: Dialler,
     pub(crate) deliver: Deliver,
     pub(crate) outcome: Option<Result<Granted, ConnectError>>,
+    /// The server that has to apply so many transactions before the outcome is sent.
+    pub(crate) awaits: Option<(usize, u64)>,
 }
 
 impl fmt::Debug for Attempt {

@@ -14,6 +14,7 @@ use crate::injection::Injection;
 use crate::operator::Operator;
 use crate::record::{Note, Remark, Request};
 use crate::rule::{Fault, Match};
+use crate::seeds;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::world::EPOCH_MS;
@@ -30,7 +31,9 @@ pub struct SimulatedEnsemble {
 impl SimulatedEnsemble {
     pub(crate) fn begin(settings: Settings) -> Self {
         let (seed, session_timeout) = (settings.seed, settings.session_timeout);
-        Self { shared: Shared::start(settings), seed, begun: Instant::now(), session_timeout }
+        let ensemble = Self { shared: Shared::start(settings), seed, begun: Instant::now(), session_timeout };
+        seeds::remember(&ensemble);
+        ensemble
     }
 
     /// Another client.
@@ -70,7 +73,7 @@ impl SimulatedEnsemble {
     /// Somebody who changes znodes without a link: at once.
     ///
     /// # Panics
-    /// While the ensemble is away.
+    /// While the ensemble has no leader.
     pub fn operator(&self) -> Operator {
         let opened = self.shared.with(|world, now| world.open_operator(now));
         Operator::new(self.shared.clone(), opened.expect("the ensemble is there"))
@@ -158,6 +161,28 @@ impl SimulatedEnsemble {
     /// timeout before them again; the ids of new ones were never used before.
     pub fn start(&self, with: Restart) {
         self.shared.with(|world, now| world.start(with, now));
+    }
+
+    /// Takes a server down, or lets it come back with everything that has happened meanwhile. Its clients lose their connections. When
+    /// it was the leader all clients do, until the others have elected another one; so they do when no majority of the servers
+    /// is up. Servers count from 0. An ensemble of one server [stops](Self::stop), and [starts](Self::start) as it was.
+    pub fn server_down(&self, server: usize, down: bool) {
+        self.shared.with(|world, now| world.server_down(server, down, now));
+    }
+
+    /// Changes how much later than the leader a server applies a transaction, while it is a follower.
+    pub fn set_follower_lag(&self, server: usize, lag: RangeInclusive<Duration>) {
+        self.shared.with(|world, _| world.set_follower_lag(server, lag));
+    }
+
+    /// The server that leads; `None` while there is none.
+    pub fn leader(&self) -> Option<usize> {
+        self.shared.with(|world, _| world.leader_number())
+    }
+
+    /// The server that a client is connected to.
+    pub fn server_of(&self, client: u64) -> Option<usize> {
+        self.shared.with(|world, _| world.server_of(client))
     }
 
     /// Grants no session timeout above this one to those who connect from now on, or no longer does. Two ticks are granted in

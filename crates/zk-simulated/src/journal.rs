@@ -1,7 +1,6 @@
 //! All transactions of the ensemble, from which a server that comes back is made.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use zk_embedded::machine::{Entry, Machine};
@@ -15,14 +14,15 @@ const FEW: usize = 4096;
 pub(crate) struct Journal {
     /// The server before all entries: without connections and watches.
     base: Machine,
-    /// How many transactions are in it.
+    /// How many transactions there were before the first entry.
     first: u64,
-    entries: VecDeque<(Duration, Arc<Entry>)>,
+    entries: VecDeque<(Duration, Entry)>,
 }
 
 impl Journal {
-    pub(crate) fn new(base: Machine) -> Self {
-        Self { base, first: 0, entries: VecDeque::new() }
+    /// Begins after so many transactions that are forgotten.
+    pub(crate) fn new(base: Machine, first: u64) -> Self {
+        Self { base, first, entries: VecDeque::new() }
     }
 
     /// How many transactions there have been.
@@ -30,11 +30,11 @@ impl Journal {
         self.first + self.entries.len() as u64
     }
 
-    pub(crate) fn push(&mut self, at: Duration, entry: Arc<Entry>) {
+    pub(crate) fn push(&mut self, at: Duration, entry: Entry) {
         self.entries.push_back((at, entry));
     }
 
-    /// Folds what is old, and what all servers have, into the base.
+    /// Folds what is old, and what all servers that are up have, into the base.
     pub(crate) fn fold(&mut self, now: Duration, applied: u64) {
         if self.entries.len() <= FEW {
             return;
@@ -48,26 +48,23 @@ impl Journal {
         }
     }
 
-    /// A transaction by its place.
-    #[allow(dead_code)]
-    pub(crate) fn get(&self, place: u64) -> Option<&Arc<Entry>> {
+    /// The transaction after so many others.
+    pub(crate) fn get(&self, place: u64) -> Option<&Entry> {
         let index = usize::try_from(place.checked_sub(self.first)?).ok()?;
         self.entries.get(index).map(|(_, entry)| entry)
     }
 
-    /// Forgets the transactions after a time.
-    pub(crate) fn cut(&mut self, after: Duration) {
-        while self.entries.back().is_some_and(|(at, _)| *at > after) {
-            self.entries.pop_back();
-        }
-    }
-
-    /// The server as it was after all transactions.
-    pub(crate) fn replay(&self) -> Machine {
+    /// The server as it was at a time.
+    pub(crate) fn at(&self, time: Duration) -> Machine {
         let mut machine = self.base.clone();
-        for (_, entry) in &self.entries {
+        for (_, entry) in self.entries.iter().take_while(|(at, _)| *at <= time) {
             machine.apply(entry);
         }
         machine
+    }
+
+    /// The server as it is after all transactions.
+    pub(crate) fn replay(&self) -> Machine {
+        self.at(Duration::MAX)
     }
 }

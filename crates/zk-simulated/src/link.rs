@@ -1,21 +1,37 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tokio::time::Instant;
 use zk_core::transport::{TransportEnd, latest};
 use zk_core::{ErrorKind, Event, Session};
 
 use crate::call::{Call, Deliver, Replied};
+use crate::dial::Credentials;
 use crate::watches::Watches;
+use crate::when::When;
+use crate::wire::Results;
+
+/// A reply to what the leader has carried out, which waits until the client's own server has applied it.
+pub(crate) struct Pending {
+    /// How many transactions the server has to have.
+    pub(crate) place: u64,
+    pub(crate) deliver: Deliver,
+    pub(crate) results: Results,
+    pub(crate) when: When,
+}
 
 /// One connection: what is under way on it in both directions, and its watches.
 pub(crate) struct Link {
     pub(crate) client: u64,
+    /// Which server it is to.
+    pub(crate) server: usize,
     pub(crate) session: Session,
     /// Whether the servers of the session set recursive watches, as far as the client knows.
     pub(crate) recursive: Arc<AtomicBool>,
+    /// The newest transaction that a reply has shown.
+    seen: Arc<AtomicI64>,
     down: latest::Sender<Option<TransportEnd>>,
     pub(crate) watches: Watches,
     /// Requests on their way, and those that have arrived and wait.
@@ -28,6 +44,8 @@ pub(crate) struct Link {
     pub(crate) closing: bool,
     /// The ensemble has closed the connection, which the client is about to learn.
     pub(crate) closed: bool,
+    /// Replies that wait until the server has applied what they are about.
+    pub(crate) pending: VecDeque<Pending>,
     /// Replies on their way, and those that never come.
     replies: BTreeMap<u64, (Deliver, Result<Replied, ErrorKind>)>,
     replied: u64,
@@ -40,11 +58,19 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(client: u64, session: Session, recursive: Arc<AtomicBool>, now: Instant) -> Self {
+    pub(crate) fn new(
+        client: u64,
+        server: usize,
+        session: Session,
+        known: &Credentials,
+        now: Instant,
+    ) -> Self {
         Self {
             client,
+            server,
             session,
-            recursive,
+            recursive: known.recursive.clone(),
+            seen: known.seen.clone(),
             down: latest::Sender::new(None),
             watches: Watches::default(),
             calls: VecDeque::new(),
@@ -52,6 +78,7 @@ impl Link {
             shut: false,
             closing: false,
             closed: false,
+            pending: VecDeque::new(),
             replies: BTreeMap::new(),
             replied: 0,
             events: VecDeque::new(),
@@ -74,6 +101,9 @@ impl Link {
 
     pub(crate) fn deliver_reply(&mut self, number: u64) {
         if let Some((deliver, reply)) = self.replies.remove(&number) {
+            if let Ok(replied) = &reply {
+                self.seen.fetch_max(replied.zxid, Ordering::Relaxed);
+            }
             deliver(reply);
         }
     }
@@ -98,6 +128,9 @@ impl Link {
         self.events.clear();
         self.watches = Watches::default();
         self.replies.clear();
+        for pending in &mut self.pending {
+            pending.deliver = Box::new(|_| {});
+        }
         for call in &mut self.calls {
             call.deliver = Box::new(|_| {});
         }

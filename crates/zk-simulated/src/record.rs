@@ -73,10 +73,12 @@ impl fmt::Display for Request {
 /// Something else that has happened.
 #[derive(Debug)]
 pub(crate) enum Note {
+    /// `server`: which one, if there are several.
     Connected {
         client: u64,
         connection: ConnectionId,
         session: SessionId,
+        server: Option<usize>,
     },
     /// A client has not connected.
     NotConnected {
@@ -116,6 +118,12 @@ pub(crate) enum Note {
         session: i64,
         expired: bool,
     },
+    ServerDown(usize),
+    ServerUp(usize),
+    Leads {
+        server: usize,
+        zxid: i64,
+    },
     Stopped,
     Started {
         with: Restart,
@@ -137,8 +145,12 @@ impl fmt::Debug for Remark {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connected { client, connection, session } => {
-                write!(f, "client {client} connects: {connection} of {session}")
+            Self::Connected { client, connection, session, server } => {
+                write!(f, "client {client} connects: {connection} of {session}")?;
+                match server {
+                    Some(server) => write!(f, " at zookeeper {server}"),
+                    None => Ok(()),
+                }
             }
             Self::NotConnected { client, why } => write!(f, "client {client} connects: {why}"),
             Self::Lost { client, cause } => write!(f, "client {client} loses its connection: {cause}"),
@@ -160,6 +172,9 @@ impl fmt::Display for Note {
                 let how = if *expired { "expired" } else { "closed" };
                 write!(f, "session {session:#x} ends: {how}")
             }
+            Self::ServerDown(server) => write!(f, "zookeeper {server} goes down"),
+            Self::ServerUp(server) => write!(f, "zookeeper {server} comes back"),
+            Self::Leads { server, zxid } => write!(f, "zookeeper {server} leads, from {zxid:#x}"),
             Self::Stopped => f.write_str("the ensemble stops"),
             Self::Started { with, zxid } => write!(f, "the ensemble starts: {with:?}, at {zxid:#x}"),
             Self::Remark(remark) => remark.0.fmt(f),

@@ -15,6 +15,9 @@ pub(crate) struct Settings {
     pub(crate) refuses_recursive_watches: bool,
     pub(crate) event_zxids: bool,
     pub(crate) event_capacity: usize,
+    pub(crate) servers: usize,
+    pub(crate) follower_lag: RangeInclusive<Duration>,
+    pub(crate) presents_zxid: bool,
     pub(crate) times: Times,
 }
 
@@ -52,9 +55,14 @@ impl Times {
     }
 
     pub(crate) fn lag(&self, rng: &mut SmallRng) -> Duration {
-        let (shortest, longest) = millis(&self.reply_lag);
-        draw(rng, shortest, longest)
+        drawn(&self.reply_lag, rng)
     }
+}
+
+/// A time out of a range.
+pub(crate) fn drawn(range: &RangeInclusive<Duration>, rng: &mut SmallRng) -> Duration {
+    let (shortest, longest) = millis(range);
+    draw(rng, shortest, longest)
 }
 
 fn draw(rng: &mut SmallRng, shortest: u64, longest: u64) -> Duration {

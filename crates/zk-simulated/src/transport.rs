@@ -14,7 +14,7 @@ use zk_wire::Request;
 
 use crate::ask::Asking;
 use crate::call::{Call, Replied};
-use crate::dial::{Granted, SERVER};
+use crate::dial::Granted;
 use crate::shared::Shared;
 use crate::verb::Verb;
 use crate::watches::{Watch, Watching};
@@ -104,7 +104,7 @@ impl Transport for SimulatedTransport {
     }
 
     fn server(&self) -> String {
-        SERVER.into()
+        self.granted.server.clone()
     }
 
     fn has_recursive_watches(&self) -> bool {

@@ -6,6 +6,7 @@ mod connections;
 mod events;
 mod operators;
 mod requests;
+mod servers;
 mod stalls;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,16 +27,23 @@ use crate::journal::Journal;
 use crate::link::Link;
 use crate::record::{Log, Note};
 use crate::rule::{Held, Rules};
+use crate::server::{Choice, Server};
 use crate::settings::Settings;
 use operators::OperatorSession;
 
 /// The wall-clock time at which an ensemble begins, in milliseconds since 1970: 14 November 2023, 22:13:20.
 pub(crate) const EPOCH_MS: i64 = 1_700_000_000_000;
 
+/// Tells the randomness of what there is only with several servers from the other.
+const SERVERS: u64 = 0xd1b5_4a32_d192_ed03;
+
 pub(crate) struct World {
     pub(crate) settings: Settings,
     start: Instant,
-    machine: Machine,
+    servers: Vec<Server>,
+    leader: Option<usize>,
+    /// How clients choose servers.
+    choices: BTreeMap<u64, Choice>,
     journal: Journal,
     /// Since when the ensemble is away.
     stopped: Option<Duration>,
@@ -64,6 +72,8 @@ pub(crate) struct World {
     pub(crate) chaos: Chaos,
     pub(crate) log: Log,
     rng: SmallRng,
+    /// For what there is only with several servers.
+    dice: SmallRng,
     /// Clients that are cut off: since when, and what waits until they no longer are.
     stalled: BTreeMap<u64, (Instant, Vec<Step>)>,
     /// Clients that were killed, and what is left of their connections: nobody may notice anything there.
@@ -73,12 +83,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(settings: Settings) -> Self {
-        let mut machine = Machine::new(settings.server());
-        let journal = Journal::new(machine.clone());
-        machine.keep_journal(true);
-        Self {
-            start: Instant::now(),
-            machine,
+        let now = Instant::now();
+        let journal = Journal::new(Machine::new(settings.server()), 0);
+        let mut world = Self {
+            start: now,
+            servers: Vec::new(),
+            leader: None,
+            choices: BTreeMap::new(),
             journal,
             stopped: None,
             agenda: Agenda::default(),
@@ -100,11 +111,15 @@ impl World {
             chaos: Chaos::default(),
             log: Log::default(),
             rng: SmallRng::seed_from_u64(settings.seed),
+            dice: SmallRng::seed_from_u64(settings.seed ^ SERVERS),
             stalled: BTreeMap::new(),
             killed: BTreeSet::new(),
             buried: Vec::new(),
             settings,
-        }
+        };
+        world.build_servers(now);
+        world.lead(world.servers.len() - 1, now);
+        world
     }
 
     pub(crate) fn next_client(&mut self) -> u64 {
@@ -133,10 +148,7 @@ impl World {
     }
 
     fn machine_due(&self) -> Option<Instant> {
-        if self.stopped.is_some() {
-            return None;
-        }
-        let due = u64::try_from(self.machine.next_deadline()? - EPOCH_MS).unwrap_or(0);
+        let due = u64::try_from(self.leader()?.next_deadline()? - EPOCH_MS).unwrap_or(0);
         Some(self.start + Duration::from_millis(due))
     }
 
@@ -163,9 +175,10 @@ impl World {
 
     fn let_time_pass(&mut self, now: Instant) {
         self.ping_operators(now);
-        let outputs = self.machine.advance(self.ms(now));
+        let (ms, Some(leader)) = (self.ms(now), self.leader) else { return };
+        let outputs = self.servers[leader].machine.advance(ms);
         self.committed(Author::Ensemble, now);
-        self.emit(outputs, now);
+        self.emit(leader, outputs, now);
     }
 
     fn take(&mut self, step: Step, now: Instant, dialled: &mut Vec<Dialled>) {
@@ -188,6 +201,8 @@ impl World {
             Step::Event(connection) => self.deliver_event(connection, now),
             Step::End(connection) => self.ended(connection, now),
             Step::Ping(connection) => self.ping(connection, now),
+            Step::Apply(server, place) => self.apply(server, place, now),
+            Step::Elect => self.elect(now),
             Step::Silent(connection) => self.give_up_if_silent(connection, now),
         }
     }

@@ -9,7 +9,8 @@ use crate::plan::{Act, Callee, Caller, Loss, ServerKind, Spec, Step, Trouble, Wh
 
 fn spec() -> Spec {
     let server = |weight: u32| Callee { kind: ServerKind::Kept, vouches: weight.is_multiple_of(2), weight };
-    let client = |strategy: u8| Caller { records: strategy != 3, strategy, idempotent: strategy.is_multiple_of(2) };
+    let client =
+        |strategy: u8| Caller { records: strategy != 3, strategy, idempotent: strategy.is_multiple_of(2) };
     Spec {
         servers: (0..4).map(|n| server(100 + n)).collect(),
         clients: (0..3).map(client).collect(),

@@ -1,10 +1,8 @@
 //! Transactions: each is kept, and shown to those who observe.
 
-use std::sync::Arc;
-
 use tokio::time::Instant;
 use zk_core::{SessionId, ZnodePath};
-use zk_embedded::machine::{Change, Entry};
+use zk_embedded::machine::{Change, Entry, Machine};
 
 use super::World;
 use crate::commit::{Author, Commit, Observer, TreeChange};
@@ -18,12 +16,15 @@ impl World {
     /// Takes the transactions that the leader has just carried out for somebody.
     pub(super) fn committed(&mut self, author: Author, now: Instant) {
         let at = self.since(now);
-        for entry in self.machine.take_journal() {
+        for entry in self.leader_mut().map(Machine::take_journal).unwrap_or_default() {
             self.note_sessions(&entry, author);
             self.show(&entry, author, now);
-            self.journal.push(at, Arc::new(entry));
+            self.journal.push(at, entry);
+            self.replicate(now);
         }
-        self.journal.fold(at, self.journal.len());
+        let up = self.servers.iter().filter(|server| server.is_up);
+        let applied = up.map(|server| server.applied).min().unwrap_or_default();
+        self.journal.fold(at, applied);
     }
 
     fn note_sessions(&mut self, entry: &Entry, author: Author) {
@@ -91,17 +92,18 @@ impl World {
     }
 
     /// Shows everything that there is, as if it had just begun.
-    pub(super) fn show_restored(&mut self, now: Instant) {
+    pub(super) fn show_restored(&mut self, server: usize, now: Instant) {
         if self.observers.is_empty() {
             return;
         }
-        let sessions = self.machine.statistics().sessions;
+        let machine = &self.servers[server].machine;
+        let sessions = machine.statistics().sessions;
         let mut changes: Vec<_> = sessions.iter().map(|session| self.began(session.session)).collect();
-        changes.extend(self.machine.znodes().filter_map(|(path, data, stat)| {
+        changes.extend(machine.znodes().filter_map(|(path, data, stat)| {
             let path = ZnodePath::parse(path).ok().filter(|path| !path.is_root())?;
             Some(TreeChange::Created { path, data: data.to_vec(), stat: wire::stat_of(&stat) })
         }));
-        let (at, zxid) = (self.since(now), self.machine.zxid());
+        let (at, zxid) = (self.since(now), machine.zxid());
         self.tell(&Commit { at, zxid, author: Author::Restored, changes });
     }
 }

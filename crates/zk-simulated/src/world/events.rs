@@ -11,8 +11,8 @@ use crate::record::Note;
 use crate::wire::{self, Results};
 
 impl World {
-    /// Sends what the machine has put out; everything of one call travels together. Returns the results of requests.
-    pub(super) fn emit(&mut self, outputs: Vec<Output>, now: Instant) -> Results {
+    /// Sends what the machine of a server has put out; everything of one call travels together. Returns the results of requests.
+    pub(super) fn emit(&mut self, from: usize, outputs: Vec<Output>, now: Instant) -> Results {
         let is_sent = |output: &Output| matches!(output, Output::Event { .. } | Output::Close { .. });
         let mut arrives = now;
         if outputs.iter().any(is_sent) {
@@ -26,7 +26,10 @@ impl World {
                     self.send_event(connection, event, zxid, now, arrives);
                 }
                 Output::Reply { result, .. } => results.push(result),
+                // The connection of another server ends when that one learns of it.
+                Output::Close { connection } if self.is_elsewhere(connection, from) => {}
                 Output::Close { connection } => self.closed(connection, arrives),
+                Output::SessionEnded { .. } if Some(from) != self.leader => {}
                 Output::SessionEnded { session, expired } => {
                     self.note(now, Note::SessionEnded { session, expired });
                 }
@@ -34,6 +37,10 @@ impl World {
             }
         }
         results
+    }
+
+    fn is_elsewhere(&self, connection: ConnectionId, server: usize) -> bool {
+        self.links.get(&connection).is_some_and(|link| link.server != server)
     }
 
     fn send_event(

@@ -1,5 +1,7 @@
 //! Operators: those who change znodes without a link.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 use zk_core::{ErrorKind, SessionId};
 use zk_embedded::machine::ConnectionId;
@@ -51,7 +53,8 @@ impl World {
             let known = self.operators.get(&connection).map(|operator| Credentials {
                 session: operator.session,
                 password: operator.password.clone(),
-                recursive: Default::default(),
+                recursive: Arc::default(),
+                seen: Arc::default(),
             });
             if self.attach_operator(connection, known.as_ref(), now).is_none() {
                 let _ = self.attach_operator(connection, None, now);
@@ -63,7 +66,9 @@ impl World {
         let ms = self.ms(now);
         for (operator, _) in self.operators.iter().filter(|(_, operator)| !operator.ended) {
             let ping = Framed { xid: xid::PING, request: Request::Ping };
-            self.machine.request(ms, *operator, ping);
+            if let Some(leader) = self.leader {
+                self.servers[leader].machine.request(ms, *operator, ping);
+            }
         }
     }
 
@@ -103,10 +108,8 @@ impl World {
         request: Request,
         now: Instant,
     ) -> Result<Results, ErrorKind> {
-        if self.stopped.is_some() {
-            return Err(ErrorKind::NotConnected);
-        }
+        let leader = self.leader.ok_or(ErrorKind::NotConnected)?;
         let author = self.operator_session(operator).map_or(Author::Ensemble, Author::Operator);
-        Ok(self.ask(operator, request, author, now))
+        Ok(self.ask_at(leader, operator, request, author, now))
     }
 }

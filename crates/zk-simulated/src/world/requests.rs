@@ -1,32 +1,22 @@
 //! Requests: from the call of a client to its reply.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 use zk_core::ErrorKind;
 use zk_core::transport::TransportEnd;
 use zk_embedded::machine::ConnectionId;
-use zk_wire::{ErrorCode, Framed, Request};
+use zk_wire::{ErrorCode, Framed, Request, xid};
 
 use super::World;
 use crate::agenda::Step;
 use crate::call::{Call, Deliver, Replied};
 use crate::commit::Author;
+use crate::link::Pending;
 use crate::record::{self, Note, Outcome};
 use crate::rule::{Fault, Held};
 use crate::verb::Verb;
 use crate::watches::Watch;
+use crate::when::When;
 use crate::wire::{self, Results};
-
-/// When a reply comes.
-#[derive(Clone, Copy)]
-enum When {
-    InTime,
-    Late(Duration),
-    /// When the rule is released.
-    Held(usize),
-    Never,
-}
 
 impl World {
     /// A client calls; false if its connection has ended.
@@ -55,6 +45,11 @@ impl World {
     pub(super) fn serve(&mut self, connection: ConnectionId, now: Instant) {
         while let Some(link) = self.links.get_mut(&connection) {
             if link.shut || link.arrived == 0 {
+                return;
+            }
+            let Some(next) = link.calls.front() else { return };
+            if !link.pending.is_empty() && !next.is_write() {
+                // A client reads what it has written.
                 return;
             }
             let Some(call) = link.calls.pop_front() else { return };
@@ -89,6 +84,10 @@ impl World {
             Fault::LoseReply => self.carry_out(connection, call, Some(fault), When::Never, now),
             Fault::DelayReply(by) => {
                 let when = When::Late(*by);
+                self.carry_out(connection, call, Some(fault), when, now);
+            }
+            Fault::StallReplies(by) => {
+                let when = When::Stalled(*by);
                 self.carry_out(connection, call, Some(fault), when, now);
             }
             Fault::HoldReply => {
@@ -139,15 +138,18 @@ impl World {
         when: When,
         now: Instant,
     ) {
+        let is_granted = self.leader().is_some_and(|leader| leader.session_of(connection).is_some());
         let Some(link) = self.links.get_mut(&connection) else { return };
-        let client = link.client;
-        if link.closed {
-            // The ensemble has closed the connection: nothing reaches it any more.
+        let (client, server, is_write) = (link.client, link.server, call.is_write());
+        let is_at_follower = Some(server) != self.leader;
+        let is_remote = is_at_follower && (is_write || call.verb == Verb::Sync);
+        if link.closed || is_remote && !is_granted {
+            // The ensemble has closed the connection, or is about to: nothing reaches it any more.
             self.record(client, &call, Outcome::NotSeen, fault, now);
             return self.reply(connection, call.deliver, Err(ErrorKind::NotConnected), When::Never, now);
         }
         for removal in link.watches.sweep() {
-            self.ask(connection, removal, Author::Client(client), now);
+            self.ask_at(server, connection, removal, Author::Client(client), now);
         }
         let results = if call.watch == Some(Watch::Recursive) && self.settings.refuses_recursive_watches {
             if let Some(link) = self.links.get(&connection) {
@@ -156,28 +158,65 @@ impl World {
             vec![Err(ErrorCode::MarshallingError)]
         } else {
             let (requests, author) = (std::mem::take(&mut call.requests), Author::Client(client));
-            requests.into_iter().flat_map(|request| self.ask(connection, request, author, now)).collect()
+            let at = self.leader.filter(|_| is_write).unwrap_or(server);
+            requests
+                .into_iter()
+                .flat_map(|request| self.ask_at(at, connection, request, author, now))
+                .collect()
         };
+        if is_at_follower && !is_write {
+            self.touch(connection, now);
+        }
         let outcome = match wire::last(results.clone()) {
             Ok(_) => Outcome::Done,
             Err(kind) => Outcome::Failed(kind),
         };
         let watching = self.watch(connection, &call, &outcome);
         self.record(client, &call, outcome, fault, now);
-        self.reply(connection, call.deliver, Ok(Replied { results, watching }), when, now);
+        let deliver = call.deliver;
+        let place = self.journal.len();
+        if is_remote && self.servers[server].applied < place {
+            if let Some(link) = self.links.get_mut(&connection) {
+                link.pending.push_back(Pending { place, deliver, results, when });
+            }
+            return;
+        }
+        let zxid = self.servers[server].machine.zxid();
+        self.reply(connection, deliver, Ok(Replied { results, watching, zxid }), when, now);
     }
 
-    /// Carries out a request of the wire, and sends what follows from it.
-    pub(super) fn ask(
+    /// Sends the replies that have waited for a server to apply so many transactions, and looks at what waits behind them.
+    pub(super) fn reply_to_pending(&mut self, connection: ConnectionId, applied: u64, now: Instant) {
+        while let Some(link) = self.links.get_mut(&connection) {
+            let zxid = self.servers[link.server].machine.zxid();
+            let Some(pending) = link.pending.pop_front_if(|pending| pending.place <= applied) else { break };
+            let Pending { deliver, results, when, .. } = pending;
+            self.reply(connection, deliver, Ok(Replied { results, watching: None, zxid }), when, now);
+        }
+        self.serve(connection, now);
+    }
+
+    /// A request that only a follower sees keeps the session, too.
+    pub(super) fn touch(&mut self, connection: ConnectionId, now: Instant) {
+        let ms = self.ms(now);
+        if let Some(leader) = self.leader_mut() {
+            leader.request(ms, connection, Framed { xid: xid::PING, request: Request::Ping });
+        }
+    }
+
+    /// Carries out a request of the wire at a server, and sends what follows from it.
+    pub(super) fn ask_at(
         &mut self,
+        server: usize,
         connection: ConnectionId,
         request: Request,
         author: Author,
         now: Instant,
     ) -> Results {
-        let outputs = self.machine.request(self.ms(now), connection, Framed { xid: 1, request });
+        let ms = self.ms(now);
+        let outputs = self.servers[server].machine.request(ms, connection, Framed { xid: 1, request });
         self.committed(author, now);
-        self.emit(outputs, now)
+        self.emit(server, outputs, now)
     }
 
     fn watch(
@@ -216,11 +255,17 @@ impl World {
                 in_time
             }
             When::Late(by) => in_time + by,
+            When::Stalled(by) => {
+                (link.last_reply, link.last_event) = (in_time + by, in_time + by);
+                in_time + by
+            }
             When::Held(_) | When::Never => in_time,
         };
         let is_over = link.closing && link.closed;
         match when {
-            When::InTime | When::Late(_) => self.agenda.plan(arrives, Step::Reply(connection, number)),
+            When::InTime | When::Late(_) | When::Stalled(_) => {
+                self.agenda.plan(arrives, Step::Reply(connection, number))
+            }
             When::Held(rule) => return self.rules.keep(rule, Held::Reply(connection, number)),
             When::Never => {}
         }

@@ -64,7 +64,7 @@ impl World {
         self.stalled.remove(&client);
         let dead: Vec<_> = self.links.extract_if(.., |_, link| link.client == client).collect();
         for (connection, link) in dead {
-            self.machine.disconnected(self.ms(now), connection);
+            self.disconnect(connection, link.server, now);
             self.buried.push(link);
         }
     }
