@@ -132,6 +132,11 @@ pub enum What {
         /// The sessions that are left.
         sessions: Vec<i64>,
     },
+    /// What the ensemble can do, from here on. Without this record it can do everything.
+    Ensemble {
+        /// Whether it is older than ZooKeeper 3.6: then a take-over is two requests, and readers of the list may see a gap.
+        old: bool,
+    },
     /// A session begins.
     SessionBegan {
         /// Its id.

@@ -5,7 +5,19 @@
 //! crate `oracle` judges.
 
 mod fleet;
+mod generate;
 mod plan;
+mod report;
+mod runner;
+mod shrink;
 
-pub use fleet::{Run, run};
+pub use fleet::{Run, Wrap, run, run_with};
+pub use generate::{FEWEST_STEPS, generate};
 pub use plan::{Act, Callee, Caller, Loss, Plan, ServerKind, Spec, Step, Trouble, Who};
+pub use report::report;
+pub use runner::{Cause, Failure, Seeds, Tally, Trial, judge_plan, run_seeds};
+pub use shrink::{Limits, Shrunk, shrink};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/simulation.md")]
+struct Page;

@@ -104,9 +104,9 @@ pub enum Loss {
     CutBefore,
     /// The connection breaks after it was carried out.
     CutAfter,
-    /// It is carried out, and its reply does not come; the connection stays.
+    /// It is carried out, and neither its reply nor anything behind it comes, until the connection is given up.
     Reply,
-    /// It is not carried out and not answered; the connection stays.
+    /// It is not carried out, nor is anything behind it, until the connection is given up.
     Ignored,
     /// ZooKeeper refuses it: it is overloaded.
     Busy,
@@ -114,7 +114,7 @@ pub enum Loss {
     Expire,
     /// It is carried out late, and so is everything behind it.
     Late,
-    /// It is carried out in time, and its reply comes late.
+    /// It is carried out in time, and its reply comes late, and so does everything behind it.
     LateReply,
 }
 
@@ -261,6 +261,102 @@ impl Act {
             Self::Impostor(_) => "impostor",
             Self::Crowd(..) => "crowd",
             Self::Release(_) => "release",
+        }
+    }
+}
+
+impl Act {
+    /// The names of all kinds.
+    pub const KINDS: [&'static str; 44] = [
+        "cut",
+        "isolate",
+        "stall",
+        "cut_before",
+        "cut_after",
+        "lose_reply",
+        "ignore",
+        "busy",
+        "expire_at_request",
+        "late_request",
+        "late_reply",
+        "expire",
+        "swallow",
+        "away",
+        "older",
+        "empty",
+        "server_down",
+        "slow",
+        "behind",
+        "clamp",
+        "refuse_authentication",
+        "deny_create",
+        "deny_read",
+        "kill",
+        "start",
+        "stop",
+        "pause",
+        "clock_step",
+        "reweigh",
+        "drain",
+        "callee_refuses",
+        "callee_hangs",
+        "callee_late",
+        "callee_half",
+        "callee_overloaded",
+        "delete_znode",
+        "delete_all",
+        "delete_root",
+        "overwrite",
+        "rival",
+        "foreign",
+        "impostor",
+        "crowd",
+        "release",
+    ];
+
+    /// How long it lasts, in milliseconds, if it does: what is broken is whole again afterwards.
+    pub fn lasts(&self) -> Option<u64> {
+        // Not in place, so that there is one list of what lasts.
+        self.clone().lasts_mut().copied()
+    }
+
+    /// The same, to be changed.
+    pub fn lasts_mut(&mut self) -> Option<&mut u64> {
+        match self {
+            Self::Isolate(_, lasts)
+            | Self::Stall(_, lasts)
+            | Self::Away(lasts)
+            | Self::Older(lasts, _)
+            | Self::Empty(lasts)
+            | Self::ServerDown(_, lasts)
+            | Self::Slow(_, lasts)
+            | Self::Behind(_, _, lasts)
+            | Self::Clamp(_, lasts)
+            | Self::RefuseAuthentication(lasts)
+            | Self::DenyCreate(lasts)
+            | Self::DenyRead(lasts)
+            | Self::Pause(_, lasts)
+            | Self::Callee(_, _, lasts)
+            | Self::Rival(_, lasts)
+            | Self::Foreign(lasts)
+            | Self::Impostor(lasts)
+            | Self::Crowd(_, lasts) => Some(lasts),
+            Self::Cut(_)
+            | Self::Lose(..)
+            | Self::LoseWrite(..)
+            | Self::Expire(_)
+            | Self::Swallow(_)
+            | Self::Kill(_)
+            | Self::Start(_)
+            | Self::Stop(_)
+            | Self::ClockStep(..)
+            | Self::Reweigh(..)
+            | Self::Drain(..)
+            | Self::DeleteZnode(_)
+            | Self::DeleteAll
+            | Self::DeleteRoot
+            | Self::Overwrite(_)
+            | Self::Release(_) => None,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::injection::Injection;
 use crate::operator::Operator;
 use crate::record::{Note, Remark, Request};
 use crate::rule::{Fault, Match};
+use crate::seeds;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::world::EPOCH_MS;
@@ -30,7 +31,9 @@ pub struct SimulatedEnsemble {
 impl SimulatedEnsemble {
     pub(crate) fn begin(settings: Settings) -> Self {
         let (seed, session_timeout) = (settings.seed, settings.session_timeout);
-        Self { shared: Shared::start(settings), seed, begun: Instant::now(), session_timeout }
+        let ensemble = Self { shared: Shared::start(settings), seed, begun: Instant::now(), session_timeout };
+        seeds::remember(&ensemble);
+        ensemble
     }
 
     /// Another client.

@@ -1,0 +1,165 @@
+//! What servers do to their znodes, and say about them.
+
+use oracle::{By, Invariant, LinkPhase, Stated, What};
+
+use crate::story::{A, B, Story, data};
+
+fn process(name: &str) -> By {
+    By::Process(name.into())
+}
+
+fn operator() -> By {
+    By::Other("operator".into())
+}
+
+/// A server is killed and restarted; its predecessor's znode still stands.
+fn restarted() -> Story {
+    let mut story = Story::fleet();
+    story.at(5000).kill("server 1").at(5200).start("server 1").want("server 1", A);
+    story
+}
+
+#[test]
+fn a_take_over_is_one_transaction() {
+    let mut story = restarted();
+    story.at(5300).delete(process("server 1"), A).create_in("server 1", A).registered("server 1", A);
+    story.passes(Invariant::I7);
+}
+
+#[test]
+fn a_take_over_leaves_a_gap() {
+    let mut story = restarted();
+    story.at(5300).delete(process("server 1"), A).at(5310).create("server 1", A).registered("server 1", A);
+    story.fails(Invariant::I7, "a take-over is one transaction", &[]);
+    // Before ZooKeeper 3.6 it cannot be helped.
+    let mut story = restarted();
+    story.at(0).say(What::Ensemble { old: true });
+    story.at(5300).delete(process("server 1"), A).at(5310).create("server 1", A).registered("server 1", A);
+    story.passes(Invariant::I7);
+}
+
+#[test]
+fn a_server_deletes_its_own_znode_though_it_is_wanted() {
+    let mut story = Story::fleet();
+    story.at(5000).delete(process("server 1"), A).create_in("server 1", A).registered("server 1", A);
+    story.fails(Invariant::I7, "deleted its own znode", &[]);
+}
+
+#[test]
+fn a_leave_deletes_what_is_not_wanted() {
+    let mut story = Story::fleet();
+    story.at(5000).unwant("server 1", A).at(5010).leave("server 1", A);
+    story.at(5020).status("server 1", A, Stated::Deregistered).see("client 1", true, &[B, crate::story::C]);
+    story.passes(Invariant::I7);
+}
+
+#[test]
+fn a_server_steals() {
+    let mut story = Story::fleet();
+    story.at(5000).write(process("server 1"), B, data(7)).at(5100).write(process("server 2"), B, data(100));
+    story.fails(Invariant::I6, "overwrote the znode", &[]);
+    let mut story = Story::fleet();
+    story.at(5000).delete(process("server 1"), B).at(5050).create("server 2", B).registered("server 2", B);
+    story.fails(Invariant::I6, "deleted the znode", &[]);
+}
+
+#[test]
+fn what_others_do_is_no_theft_of_ours_and_is_mended() {
+    let mut story = Story::fleet();
+    story.at(5000).write(operator(), A, data(7)).at(5100).write(process("server 1"), A, data(100));
+    story.at(6000).delete(operator(), A).at(6050).create("server 1", A).registered("server 1", A);
+    story.passes(Invariant::I6);
+}
+
+#[test]
+fn a_znode_of_another_that_has_stood_for_long_is_stolen() {
+    let mut story = Story::fleet();
+    story.at(5000).delete(operator(), A).create_by_other(A).status("server 1", A, Stated::Pending);
+    story.at(12_000).delete(process("server 1"), A).create_in("server 1", A).registered("server 1", A);
+    story.fails(Invariant::I6, "of somebody else", &[]);
+}
+
+#[test]
+fn a_server_says_that_it_is_registered_when_it_is_not() {
+    let mut story = Story::fleet();
+    story.at(5000).fault("expire", Some("server 1")).expire("server 1", &[A]);
+    story.at(5100).see("client 1", true, &[B, crate::story::C]);
+    story.at(9000).connect_anew("server 1").create("server 1", A).registered("server 1", A);
+    story.at(9010).see("client 1", true, &[A, B, crate::story::C]);
+    story.fails(Invariant::I9, "says that 127.0.0.1:8001 is registered", &[]);
+}
+
+#[test]
+fn it_may_take_a_while_to_notice() {
+    let mut story = Story::fleet();
+    story.at(5000).fault("expire", Some("server 1")).expire("server 1", &[A]);
+    story.at(5100).see("client 1", true, &[B, crate::story::C]);
+    story.at(6000).status("server 1", A, Stated::Unconfirmed).link("server 1", LinkPhase::Lost);
+    story.at(6100).connect_anew("server 1").create("server 1", A).registered("server 1", A);
+    story.at(6110).see("client 1", true, &[A, B, crate::story::C]);
+    story.passes(Invariant::I9);
+}
+
+#[test]
+fn a_server_says_that_it_is_registered_without_a_link() {
+    let mut story = Story::fleet();
+    story.at(5000).link("server 1", LinkPhase::Suspended).at(8000).link("server 1", LinkPhase::Connected);
+    story.fails(Invariant::I9, "though its link has been down", &[]);
+    let mut story = Story::fleet();
+    story.at(5000).link("server 1", LinkPhase::Suspended).status("server 1", A, Stated::Unconfirmed);
+    story.at(8000).link("server 1", LinkPhase::Connected).registered("server 1", A);
+    story.passes(Invariant::I9);
+}
+
+#[test]
+fn the_znode_is_of_an_earlier_session() {
+    let mut story = Story::fleet();
+    story.at(5000).link("server 1", LinkPhase::Lost).status("server 1", A, Stated::Unconfirmed);
+    story.at(5100).connect_anew("server 1");
+    story.fails(Invariant::I5, "wants 127.0.0.1:8001 to be registered in its session", &[]);
+}
+
+#[test]
+fn the_znode_has_another_record_than_is_wanted() {
+    let mut story = Story::fleet();
+    story.at(5000).want_with("server 1", A, data(7));
+    story.fails(Invariant::I5, "to have weight 7, but it has weight 100", &[]);
+    let mut story = Story::fleet();
+    story.at(5000).want_with("server 1", A, data(7)).at(5050).write(process("server 1"), A, data(7));
+    story.at(5100).see("client 1", true, &[A, B, crate::story::C]);
+    story.passes(Invariant::I5);
+}
+
+#[test]
+fn a_server_has_a_znode_that_it_does_not_want() {
+    let mut story = Story::fleet();
+    let name = "127.0.0.1:8009";
+    story.at(5000).create("server 1", name).at(5010).see("client 1", true, &[A, B, crate::story::C, name]);
+    story.fails(Invariant::I5, "which it does not want", &[]);
+}
+
+#[test]
+fn a_panic_and_an_exit_that_nobody_asked_for() {
+    let mut story = Story::fleet();
+    story.at(5000).say(What::Panicked { process: "server 1".into(), message: "boom".into() });
+    story.fails(Invariant::I11, "server 1 did: boom", &[]);
+    let mut story = Story::fleet();
+    story.at(5000).exit("client 1", Some(1));
+    story.fails(Invariant::I11, "client 1 ended with status 1", &[]);
+    let mut story = Story::fleet();
+    story.at(5000).exit("client 1", None);
+    story.fails(Invariant::I11, "client 1 was killed", &[]);
+}
+
+#[test]
+fn a_kill_and_a_stop_were_asked_for() {
+    let mut story = Story::fleet();
+    story.at(5000).kill("client 1");
+    story.at(5000).unwant("server 1", A).at(5010).leave("server 1", A).status(
+        "server 1",
+        A,
+        Stated::Deregistered,
+    );
+    story.at(6000).exit("server 1", Some(0));
+    story.passes(Invariant::I11);
+}

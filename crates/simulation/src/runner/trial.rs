@@ -1,0 +1,85 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use oracle::{Invariant, Judgement, What};
+
+use super::catching;
+use crate::fleet::{self, Run};
+use crate::plan::Plan;
+
+/// What came of one plan, without its history, which is large and can be had again.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// Why it fails, if it does: the first cause, and all of them for people.
+    pub failure: Option<(Cause, String)>,
+    /// How long it was, in virtual time.
+    pub virtual_time: Duration,
+    /// How many calls were made.
+    pub calls: u64,
+    /// How often each kind of fault has happened, and taken effect.
+    pub faults: BTreeMap<&'static str, (u64, u64)>,
+    /// How often each rule had something to judge.
+    pub checked: BTreeMap<Invariant, u64>,
+}
+
+/// Why a plan fails. Two plans fail alike if their causes are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// A promise was broken.
+    Violated(Invariant),
+    /// A promise could not be judged, which is not green.
+    Unknown(Invariant),
+    /// The simulation itself, or the oracle, has panicked.
+    Panicked,
+    /// It has not ended.
+    Stuck,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Violated(invariant) => write!(f, "{invariant}"),
+            Self::Unknown(invariant) => write!(f, "{invariant} unknown"),
+            Self::Panicked => f.write_str("panic of the simulation"),
+            Self::Stuck => f.write_str("no end"),
+        }
+    }
+}
+
+/// Lets a plan happen, and judges what came of it.
+pub fn judge_plan(plan: &Plan) -> Trial {
+    let judged = catching(|| {
+        let run = fleet::run(plan);
+        let judgement = oracle::judge(&run.history);
+        (run, judgement)
+    });
+    match judged {
+        Ok((run, judgement)) => trial(&run, &judgement),
+        Err(message) => Trial {
+            failure: Some((Cause::Panicked, message)),
+            virtual_time: Duration::ZERO,
+            calls: 0,
+            faults: BTreeMap::new(),
+            checked: BTreeMap::new(),
+        },
+    }
+}
+
+fn trial(run: &Run, judgement: &Judgement) -> Trial {
+    let records = &run.history.records;
+    Trial {
+        failure: failure(judgement),
+        virtual_time: records.last().map(|record| record.at).unwrap_or_default(),
+        calls: records.iter().filter(|record| matches!(record.what, What::Call { .. })).count() as u64,
+        faults: run.faults.clone(),
+        checked: judgement.checked.clone(),
+    }
+}
+
+/// Why it fails, if it does.
+pub(crate) fn failure(judgement: &Judgement) -> Option<(Cause, String)> {
+    let violations = judgement.violations.iter().map(|one| (Cause::Violated(one.invariant), one.to_string()));
+    let unknown = judgement.unknown.iter().map(|one| (Cause::Unknown(one.invariant), one.to_string()));
+    violations.chain(unknown).reduce(|(cause, text), (_, more)| (cause, format!("{text}\n{more}")))
+}
