@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::figures::Figures;
+use crate::figures::{self, Figures};
 use crate::judgement::{Invariant, Judgement, Unknown, Violation};
 use crate::timeline::Timeline;
 
@@ -16,15 +16,14 @@ pub(crate) struct Findings {
     violations: Vec<Violation>,
     unknown: Vec<Unknown>,
     checked: BTreeMap<Invariant, u64>,
+    pub(crate) figures: Figures,
 }
 
 impl Findings {
     pub(crate) fn new(timeline: &Timeline<'_>) -> Self {
-        let mut findings = Self {
-            violations: Vec::new(),
-            unknown: Vec::new(),
-            checked: Invariant::ALL.map(|one| (one, 0)).into(),
-        };
+        let checked = Invariant::ALL.map(|one| (one, 0)).into();
+        let figures = figures::measure(timeline);
+        let mut findings = Self { violations: Vec::new(), unknown: Vec::new(), checked, figures };
         if !timeline.records.is_sorted_by_key(|record| record.at) {
             for invariant in Invariant::ALL {
                 findings.unknown(invariant, "the records are not sorted by time");
@@ -57,8 +56,9 @@ impl Findings {
         self.unknown.push(Unknown { invariant, text: text.into() });
     }
 
-    pub(crate) fn into_judgement(mut self, figures: Figures) -> Judgement {
+    pub(crate) fn into_judgement(mut self) -> Judgement {
         self.violations.sort_by_key(|violation| violation.at);
-        Judgement { violations: self.violations, unknown: self.unknown, checked: self.checked, figures }
+        let Self { violations, unknown, checked, figures } = self;
+        Judgement { violations, unknown, checked, figures }
     }
 }

@@ -47,5 +47,5 @@ pub fn judge(history: &History) -> Judgement {
     let timeline = Timeline::new(history);
     let mut findings = Findings::new(&timeline);
     check::all(&timeline, &mut findings);
-    findings.into_judgement(figures::measure(&timeline))
+    findings.into_judgement()
 }

@@ -22,12 +22,9 @@ use crate::history::{Bounds, History, Record, What};
 
 pub(crate) use calls::{AttemptRecord, Call};
 pub(crate) use disturbances::Disturbances;
-pub(crate) use faults::FaultSpan;
 pub(crate) use moment::{Moment, Secs};
-pub(crate) use names::is_endpoint;
 pub(crate) use process::{Life, LinkRecord, Process, StatusSpan, UsageRecord, ViewRecord, Want};
-pub(crate) use sessions::SessionSpan;
-pub(crate) use truth::{Ending, Position, Tenure, Truth};
+pub(crate) use truth::{Ending, Tenure, Truth, Write};
 
 use faults::Faults;
 use interner::Interner;
@@ -58,6 +55,8 @@ pub(crate) struct Timeline<'a> {
     pub(crate) panics: Vec<(Moment, usize, &'a str)>,
     /// When the recorder was too late, and by how much.
     pub(crate) lags: Vec<(Moment, Duration)>,
+    /// Which names are surely instances: a bit for each.
+    pub(crate) instances: Vec<u64>,
     /// Whether the ensemble has no transactions: before ZooKeeper 3.6 a take-over is two requests.
     pub(crate) is_old: bool,
 }
@@ -82,6 +81,7 @@ impl<'a> Timeline<'a> {
             end: Moment::default(),
             panics: Vec::new(),
             lags: Vec::new(),
+            instances: Vec::new(),
             is_old: false,
         };
         let mut call_ids = calls::Ids::default();
@@ -149,9 +149,9 @@ impl<'a> Timeline<'a> {
 
     fn take_fault(&mut self, what: &'a What, now: Moment) {
         match what {
-            What::Fault { id, fault, process, text } => {
+            What::Fault { id, fault, process, .. } => {
                 let process = process.as_deref().map(|process| self.process(process));
-                self.faults.began(*id, fault, process, text, now);
+                self.faults.began(*id, fault, process, now);
             }
             What::TookEffect { id } => self.faults.took_effect(*id, now),
             What::FaultOver { id } => self.faults.over(*id, now),
@@ -167,11 +167,11 @@ impl<'a> Timeline<'a> {
             }
             What::Written { zxid, name, data, by } => {
                 let (name, by_process) = (self.name(name), self.by(by));
-                self.truth.written((*zxid, now), name, data, (by, by_process));
+                self.truth.written((*zxid, now), name, data, by_process);
             }
             What::Deleted { zxid, name, by } => {
                 let (name, by_process) = (self.name(name), self.by(by));
-                self.truth.deleted((*zxid, now), name, (by, by_process));
+                self.truth.deleted((*zxid, now), name, by_process);
             }
             What::Restored { zxid, children, sessions } => {
                 let children: Vec<_> =
@@ -206,9 +206,9 @@ impl<'a> Timeline<'a> {
                 let (process, name) = (self.process(process), self.name(name));
                 self.processes[process].says(name, status, now);
             }
-            What::Link { process, phase, session, epoch, reconnects } => {
+            What::Link { process, phase, session, .. } => {
                 let process = self.process(process);
-                let link = LinkRecord { moment: now, phase: *phase, epoch: *epoch, reconnects: *reconnects };
+                let link = LinkRecord { moment: now, phase: *phase };
                 self.processes[process].links.push(link);
                 if let Some(session) = session
                     && !self.sessions.is_known(*session)
@@ -228,10 +228,10 @@ impl<'a> Timeline<'a> {
                 let process = self.process(process);
                 self.processes[process].requests.push((now, *count));
             }
-            What::Usage { process, rss_kib, fds, cpu, log_lines } => {
+            What::Usage { process, fds, cpu, log_lines, .. } => {
                 let process = self.process(process);
-                let (rss_kib, fds, cpu, log_lines) = (*rss_kib, *fds, *cpu, *log_lines);
-                let usage = UsageRecord { moment: now, rss_kib, fds, cpu, log_lines };
+                let (fds, cpu, log_lines) = (*fds, *cpu, *log_lines);
+                let usage = UsageRecord { moment: now, fds, cpu, log_lines };
                 self.processes[process].usage.push(usage);
             }
             _ => {}
@@ -268,7 +268,11 @@ impl<'a> Timeline<'a> {
         let names = self.names.len();
         self.truth.close(names, self.end);
         self.serving.close(names);
-        self.processes.iter_mut().for_each(|process| process.close());
+        self.instances = vec![0; self.truth.words];
+        for (name, _) in self.names.texts().iter().enumerate().filter(|(_, text)| names::is_endpoint(text)) {
+            self.instances[name / 64] |= 1 << (name % 64);
+        }
+        self.processes.iter_mut().for_each(|process| process.close(self.truth.words));
         self.faults.close(self.healed.unwrap_or(self.end), self.end);
         self.disturbances =
             Disturbances::new(&self.faults, &self.lags, self.processes.len(), self.bounds, self.end.at);
@@ -298,9 +302,9 @@ impl<'a> Timeline<'a> {
         self.names.text(name)
     }
 
-    /// All instances.
-    pub(crate) fn all_names(&self) -> &[&'a str] {
-        self.names.texts()
+    /// How many instances there are.
+    pub(crate) fn names(&self) -> usize {
+        self.names.len()
     }
 
     /// The process with this number.

@@ -7,13 +7,10 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use simulation::{Cause, Plan, Seeds, Tally, generate, judge_plan, report, run_seeds};
+use simulation::{Plan, Seeds, judge_plan, report, report_failures, run_seeds};
 
 /// So many seeds are run if nothing says how many.
 const SEEDS: u64 = 2_000;
-
-/// Of so many causes the first failure is shown with its history.
-const SHOWN: usize = 3;
 
 /// Runs simulated fleets on which everything goes wrong, one for each seed, and judges what they did.
 ///
@@ -51,7 +48,7 @@ fn main() -> ExitCode {
     println!("seeds from {}", seeds.first);
     let tally = run_seeds(seeds);
     print!("{tally}");
-    show_failures(&tally);
+    print!("{}", report_failures(&tally));
     if tally.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -65,13 +62,6 @@ fn seeds(options: &Options) -> Seeds {
         time: options.minutes.map(|minutes| Duration::from_secs(60 * minutes)),
         threads: options.threads,
         until_failure: options.until_failure,
-    }
-}
-
-fn show_failures(tally: &Tally) {
-    let told = tally.by_cause().into_values().filter(|(failure, _)| failure.cause != Cause::Stuck);
-    for (failure, _) in told.take(SHOWN) {
-        println!("\n{}", report(&generate(failure.seed), &format!("seed {}", failure.seed)));
     }
 }
 

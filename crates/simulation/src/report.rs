@@ -11,8 +11,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::fleet;
+use crate::generate;
 use crate::plan::Plan;
-use crate::runner::{Cause, judge_plan};
+use crate::runner::{Cause, Tally, judge_plan};
 use crate::shrink::{Limits, shrink};
 
 /// So many lines of the history are shown before the failure, and so many after it.
@@ -28,7 +29,7 @@ pub fn report(plan: &Plan, name: &str) -> String {
     let Some((cause, text)) = judge_plan(plan).failure else { return format!("{name} passes\n") };
     let mut out = format!("{name} FAILS: {cause}\n");
     out.push_str(&indented(&text));
-    let small = smaller(plan, cause, &mut out);
+    let small = smaller(plan, &cause, &mut out);
     _ = writeln!(out, "\n{small}");
     let story = match (cause, judge_plan(&small).failure) {
         (Cause::Panicked, _) | (_, None) => Vec::new(),
@@ -45,11 +46,32 @@ pub fn report(plan: &Plan, name: &str) -> String {
     out
 }
 
+/// Of so many causes [`report_failures`] shows the history.
+const SHOWN: usize = 3;
+
+/// What to say about many seeds some of which failed: of the first causes each what the first failure shows, and where all
+/// failures are listed.
+pub fn report_failures(tally: &Tally) -> String {
+    let mut out = String::new();
+    let told = tally.by_cause().into_values().filter(|(failure, _)| failure.cause != Cause::Stuck);
+    for (failure, _) in told.take(SHOWN) {
+        out.push_str(&report(&generate(failure.seed), &format!("seed {}", failure.seed)));
+        out.push('\n');
+    }
+    if !tally.failures.is_empty() {
+        _ = match files::write_failures(tally) {
+            Ok(path) => writeln!(out, "all failures: {}", path.display()),
+            Err(error) => writeln!(out, "the list of all failures was not written: {error}"),
+        };
+    }
+    out
+}
+
 /// The smallest plan that fails alike.
-fn smaller(plan: &Plan, cause: Cause, out: &mut String) -> Plan {
+fn smaller(plan: &Plan, cause: &Cause, out: &mut String) -> Plan {
     let mut shown = Instant::now();
     let mut tries = 0;
-    let shrunk = shrink(plan, &cause, Limits::default(), |plan| {
+    let shrunk = shrink(plan, cause, Limits::default(), |plan| {
         tries += 1;
         if shown.elapsed() >= PROGRESS || (tries == 1 && std::io::stderr().is_terminal()) {
             shown = Instant::now();

@@ -20,7 +20,6 @@ pub(crate) struct FaultSpan<'a> {
     pub(crate) harm: Harm,
     /// Whom it concerns; `None` for all.
     pub(crate) process: Option<usize>,
-    pub(crate) text: &'a str,
     pub(crate) from: Moment,
     /// When it was over: at the heal at the latest.
     pub(crate) to: Duration,
@@ -29,18 +28,11 @@ pub(crate) struct FaultSpan<'a> {
 }
 
 impl<'a> Faults<'a> {
-    pub(super) fn began(
-        &mut self,
-        id: u32,
-        kind: &'a str,
-        process: Option<usize>,
-        text: &'a str,
-        now: Moment,
-    ) {
+    pub(super) fn began(&mut self, id: u32, kind: &'a str, process: Option<usize>, now: Moment) {
         self.by_id.insert(id, self.all.len());
         let harm = Harm::of(kind);
         let fault =
-            FaultSpan { kind, harm, process, text, from: now, to: now.at, took_effect: None, is_over: false };
+            FaultSpan { kind, harm, process, from: now, to: now.at, took_effect: None, is_over: false };
         self.all.push(fault);
     }
 

@@ -41,8 +41,6 @@ pub(crate) struct Life {
 pub(crate) struct LinkRecord {
     pub(crate) moment: Moment,
     pub(crate) phase: LinkPhase,
-    pub(crate) epoch: u64,
-    pub(crate) reconnects: u64,
 }
 
 #[derive(Debug)]
@@ -53,6 +51,9 @@ pub(crate) struct ViewRecord<'a> {
     pub(crate) revision: Option<u64>,
     /// By instance, in the order of their endpoints.
     pub(crate) shown: Vec<(usize, &'a Shown)>,
+    /// The same as a set, and those of it that are held: a bit for each name.
+    pub(crate) set: Vec<u64>,
+    pub(crate) held: Vec<u64>,
 }
 
 /// An instance is wanted, from the first time on until it is not or the process ends.
@@ -77,7 +78,6 @@ pub(crate) struct StatusSpan<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UsageRecord {
     pub(crate) moment: Moment,
-    pub(crate) rss_kib: u64,
     pub(crate) fds: u64,
     pub(crate) cpu: Duration,
     pub(crate) log_lines: u64,
@@ -163,12 +163,28 @@ impl<'a> Process<'a> {
     ) {
         let life = self.life(now);
         self.reads_records |= shown.iter().any(|(_, shown)| shown.incarnation.is_some());
-        self.views.push(ViewRecord { moment: now, life, live, revision, shown });
+        self.views.push(ViewRecord {
+            moment: now,
+            life,
+            live,
+            revision,
+            shown,
+            set: Vec::new(),
+            held: Vec::new(),
+        });
     }
 
     /// Processes of histories without starts belong to the fleet, if they do what it does.
-    pub(super) fn close(&mut self) {
+    pub(super) fn close(&mut self, words: usize) {
         self.is_of_fleet |= !self.lives.is_empty();
+        for view in &mut self.views {
+            (view.set, view.held) = (vec![0; words], vec![0; words]);
+            for (name, shown) in &view.shown {
+                let (word, bit) = (name / 64, 1 << (name % 64));
+                view.set[word] |= bit;
+                view.held[word] |= if shown.held { bit } else { 0 };
+            }
+        }
     }
 
     /// Whether it runs at the end.
@@ -207,6 +223,16 @@ impl<'a> Process<'a> {
         let first = self.views.partition_point(|view| view.life < life);
         let end = self.views.partition_point(|view| view.life <= life);
         &self.views[first..end]
+    }
+}
+
+impl ViewRecord<'_> {
+    pub(crate) fn shows(&self, name: usize) -> bool {
+        self.set[name / 64] & (1 << (name % 64)) != 0
+    }
+
+    pub(crate) fn holds(&self, name: usize) -> bool {
+        self.held[name / 64] & (1 << (name % 64)) != 0
     }
 }
 

@@ -61,9 +61,4 @@ impl Sessions {
         let spans = self.by_id.get(&session)?;
         spans.get(spans.partition_point(|span| span.from.index <= index).checked_sub(1)?)
     }
-
-    /// All spans of all sessions, by session.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (i64, &SessionSpan)> {
-        self.by_id.iter().flat_map(|(session, spans)| spans.iter().map(|span| (*session, span)))
-    }
 }

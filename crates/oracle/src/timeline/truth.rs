@@ -35,7 +35,7 @@ pub(crate) struct Tenure<'a> {
     /// What it had when it was created.
     pub(crate) data: &'a Data,
     pub(crate) writes: Vec<Write<'a>>,
-    pub(crate) ending: Ending<'a>,
+    pub(crate) ending: Ending,
 }
 
 /// A write of a znode's data.
@@ -49,11 +49,11 @@ pub(crate) struct Write<'a> {
 
 /// How a znode ended.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Ending<'a> {
+pub(crate) enum Ending {
     /// It has not.
     Standing,
     /// Somebody deleted it, in this transaction; the process, if it was one.
-    Deleted { zxid: i64, by: &'a By, by_process: Option<usize> },
+    Deleted { zxid: i64, by_process: Option<usize> },
     /// The ensemble came back without it.
     Restored,
 }
@@ -107,17 +107,17 @@ impl<'a> Truth<'a> {
         (zxid, now): (i64, Moment),
         name: usize,
         data: &'a Data,
-        by: (&'a By, Option<usize>),
+        by_process: Option<usize>,
     ) {
         if let Some(standing) = self.standing(name) {
-            standing.writes.push(Write { zxid, moment: now, data, by_process: by.1 });
+            standing.writes.push(Write { zxid, moment: now, data, by_process });
         }
     }
 
-    pub(super) fn deleted(&mut self, (zxid, now): (i64, Moment), name: usize, by: (&'a By, Option<usize>)) {
+    pub(super) fn deleted(&mut self, (zxid, now): (i64, Moment), name: usize, by_process: Option<usize>) {
         let Some(standing) = self.standing(name) else { return };
         standing.to = Some(now);
-        standing.ending = Ending::Deleted { zxid, by: by.0, by_process: by.1 };
+        standing.ending = Ending::Deleted { zxid, by_process };
         self.moved(zxid, now);
         self.toggled(name, false);
     }
@@ -244,10 +244,10 @@ impl<'a> Truth<'a> {
         tenure.to.is_none_or(|to| index < to.index).then_some(tenure)
     }
 
-    /// The last znode that was created by then, whether it still stood or not.
-    pub(crate) fn last_by(&self, name: usize, at: Duration) -> Option<&Tenure<'a>> {
+    /// The last znode that was created by the record of this place, whether it still stood or not.
+    pub(crate) fn last_at(&self, name: usize, index: usize) -> Option<&Tenure<'a>> {
         let tenures = &self.tenures[name];
-        tenures.get(tenures.partition_point(|tenure| tenure.from.at <= at).checked_sub(1)?)
+        tenures.get(tenures.partition_point(|tenure| tenure.from.index <= index).checked_sub(1)?)
     }
 
     /// Whether the ensemble was seen all the time.
@@ -260,11 +260,6 @@ impl<'a> Tenure<'a> {
     /// What it has at last.
     pub(crate) fn latest(&self) -> &'a Data {
         self.writes.last().map_or(self.data, |write| write.data)
-    }
-
-    /// Whether it stood at this time, or was created or deleted right then.
-    pub(crate) fn stands_at(&self, at: Duration) -> bool {
-        self.from.at <= at && self.to.is_none_or(|to| at <= to.at)
     }
 
     /// Whether its deletion was told: the same transaction wrote it.

@@ -4,4 +4,5 @@
 mod calls;
 mod registrations;
 mod story;
+mod text;
 mod views;

@@ -26,7 +26,6 @@ pub(crate) struct Story {
     next_session: i64,
     /// What stands.
     czxids: BTreeMap<String, i64>,
-    revisions: BTreeMap<String, (u64, Vec<String>)>,
     next_fault: u32,
     next_call: u64,
 }
@@ -60,7 +59,6 @@ impl Story {
             sessions: BTreeMap::new(),
             next_session: 0x100,
             czxids: BTreeMap::new(),
-            revisions: BTreeMap::new(),
             next_fault: 0,
             next_call: 0,
         }
@@ -261,13 +259,18 @@ impl Story {
         live: bool,
         instances: BTreeMap<String, Shown>,
     ) -> &mut Self {
-        let names: Vec<String> = instances.keys().cloned().collect();
-        let (revision, before) = self.revisions.entry(process.into()).or_insert((0, Vec::new()));
-        if *revision == 0 || *before != names {
-            (*revision, *before) = (*revision + 1, names);
+        self.say(What::View { process: process.into(), live, revision: None, instances })
+    }
+
+    /// A view with this number.
+    pub(crate) fn see_as(&mut self, process: &str, live: bool, revision: u64, names: &[&str]) -> &mut Self {
+        self.see(process, live, names);
+        if let Some(Record { what: What::View { revision: number, .. }, .. }) =
+            self.history.records.last_mut()
+        {
+            *number = Some(revision);
         }
-        let revision = Some(*revision);
-        self.say(What::View { process: process.into(), live, revision, instances })
+        self
     }
 
     pub(crate) fn answered_call(&mut self, process: &str, name: &str) -> &mut Self {
@@ -317,7 +320,23 @@ impl Story {
     pub(crate) fn end(&mut self, at: u64) -> History {
         self.at(at).say(What::End);
         self.history.records.sort_by_key(|record| record.at);
+        self.number_views();
         self.history.clone()
+    }
+
+    /// Each set that differs from the one before has the next number, unless it has one.
+    fn number_views(&mut self) {
+        let mut sets: BTreeMap<String, (u64, BTreeMap<String, Shown>)> = BTreeMap::new();
+        for record in &mut self.history.records {
+            let What::View { process, revision, instances, .. } = &mut record.what else { continue };
+            let mut now = instances.clone();
+            now.values_mut().for_each(|shown| shown.held = false);
+            let (number, before) = sets.entry(process.clone()).or_default();
+            if *number == 0 || *before != now {
+                (*number, *before) = (*number + 1, now);
+            }
+            *number = *revision.get_or_insert(*number);
+        }
     }
 
     /// Judges it as a run of which everything was healed at 20 s, and which ended at 60 s.

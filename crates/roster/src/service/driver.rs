@@ -9,7 +9,7 @@ use registry::Registrar;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::error;
+use tracing::{error, trace};
 use zk_core::Zk;
 use zk_core::time::until;
 
@@ -101,7 +101,9 @@ impl Driver {
         let instances = self.listeners.iter().map(Listener::status).collect();
         let health = self.health.borrow().clone();
         let draining = self.mode == Mode::Draining || stage == ServiceStage::Draining;
+        let (on, to) = (self.mode.name(), stage.name());
         self.status.send_if_modified(|before| {
+            trace!(target: "arrow", machine = "service", from = before.stage.name(), on, to);
             let (service, was_registered) = (before.service.clone(), before.was_registered);
             let mut status =
                 ServiceStatus { service, stage, health, draining, link, instances, was_registered };
@@ -169,7 +171,10 @@ impl Drop for Driver {
             error!("the task of the service has ended by a panic: its instances are deregistered");
         }
         self.status.send_modify(|status| {
-            status.stage = ServiceStage::Lingering(LeaveError::Ended);
+            let ended = ServiceStage::Lingering(LeaveError::Ended);
+            let (from, to) = (status.stage.name(), ended.name());
+            trace!(target: "arrow", machine = "service", from, on = "task_ended", to);
+            status.stage = ended;
             // They are dropped with the task.
             status.instances.iter_mut().for_each(|instance| instance.registration = None);
         });

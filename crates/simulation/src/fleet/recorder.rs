@@ -81,6 +81,10 @@ impl Recorder {
         self.kept.lock().processes.insert(client, process.to_owned());
     }
 
+    pub(super) fn names(&self) -> BTreeMap<u64, String> {
+        self.kept.lock().processes.clone()
+    }
+
     pub(super) fn process_of(&self, client: u64) -> Option<String> {
         self.kept.lock().processes.get(&client).cloned()
     }

@@ -83,21 +83,3 @@ fn a_plan_has_one_history() {
         assert_eq!(one.history, other.history);
     }
 }
-
-#[test]
-#[ignore = "measures"]
-fn how_fast_it_is() {
-    let begun = std::time::Instant::now();
-    let (mut records, mut time) = (0, Duration::ZERO);
-    for seed in 0..200 {
-        let run = run(&bad_day(seed));
-        records += run.history.records.len();
-        time += run.history.records.last().unwrap().at;
-    }
-    println!(
-        "{:?} a run, {} records, {:?} of virtual time",
-        begun.elapsed() / 200,
-        records / 200,
-        time / 200
-    );
-}
