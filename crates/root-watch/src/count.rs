@@ -6,6 +6,10 @@
 //! An event that came before a reply may be later than the reply: the queue of events runs ahead. So a reply decides
 //! only if no event came during its round trip, or if the events name their transactions (ZooKeeper 3.9 and later): then
 //! the `pzxid` of the stat shows which of them it includes.
+//!
+//! An ensemble that comes back with older data may arrive at the same number by other changes. So where nothing was
+//! reported since the last quiet round trip the `pzxid`, the transaction of the last change, must be the same, too, and it
+//! never goes back.
 
 use zk_core::{Stat, Zxid};
 
@@ -92,11 +96,30 @@ pub(crate) struct Count {
     /// an event that was missed in between.)
     proven: bool,
     trip: Option<Trip>,
+    last: Option<Quiet>,
+}
+
+/// What the last quiet round trip has shown.
+#[derive(Clone, Copy, Debug)]
+struct Quiet {
+    czxid: Zxid,
+    pzxid: Zxid,
+    /// How many changes had been reported then.
+    reported: i32,
+}
+
+impl Quiet {
+    /// Whether a later quiet round trip of the same root may show what `now` does.
+    fn may_become(&self, now: &Self) -> bool {
+        let is_same_root = self.czxid == now.czxid;
+        let nothing_reported = self.reported == now.reported;
+        !is_same_root || if nothing_reported { self.pzxid == now.pzxid } else { self.pzxid <= now.pzxid }
+    }
 }
 
 impl Count {
     pub(crate) fn new() -> Self {
-        Self { reported: 0, base: Base::Unknown, proven: false, trip: None }
+        Self { reported: 0, base: Base::Unknown, proven: false, trip: None, last: None }
     }
 
     /// Nothing is known any more.
@@ -104,8 +127,9 @@ impl Count {
         *self = Self::new();
     }
 
-    /// A child was reported as created or deleted.
-    pub(crate) fn child_changed(&mut self, zxid: Option<Zxid>) {
+    /// A child was reported as created or deleted. Returns whether there may be a root that has it: otherwise the event is an
+    /// old one, or one was missed.
+    pub(crate) fn child_changed(&mut self, zxid: Option<Zxid>) -> bool {
         self.reported = self.reported.wrapping_add(1);
         if let Some(trip) = &mut self.trip {
             match (&mut trip.zxids, zxid) {
@@ -113,12 +137,16 @@ impl Count {
                 _ => trip.zxids = None,
             }
         }
+        self.base != Base::Absent
     }
 
-    /// The root was reported as created: a life begins, in which nothing has been changed yet.
-    pub(crate) fn root_created(&mut self, zxid: Option<Zxid>) {
+    /// The root was reported as created: a life begins, in which nothing has been changed yet. Returns whether there was
+    /// none before: otherwise its end was missed, and that of its children.
+    pub(crate) fn root_created(&mut self, zxid: Option<Zxid>) -> bool {
+        let was_absent = self.base == Base::Absent;
         let offset = Range::exactly(self.reported.wrapping_neg());
         self.root_changed(Base::Present(Life { czxid: zxid, offset }));
+        was_absent
     }
 
     /// The root was reported as deleted.
@@ -182,6 +210,7 @@ impl Count {
             return Verdict::Mismatch;
         }
         let seen = self.offset(trip, stat);
+        let is_older = self.is_older(trip, stat);
         let czxid = Some(stat.czxid);
         let rebase = Life { czxid, offset: seen };
         let Base::Present(life) = self.base else {
@@ -193,7 +222,7 @@ impl Count {
                 (false, _) => Verdict::Mismatch,
             };
         };
-        let is_another = life.czxid.is_some() && life.czxid != czxid;
+        let is_another = life.czxid.is_some() && life.czxid != czxid || is_older;
         match life.offset.intersection(seen).filter(|_| !is_another) {
             None => {
                 (self.base, self.proven) = (Base::Present(rebase), seen.is_exact());
@@ -208,6 +237,15 @@ impl Count {
                 if std::mem::replace(&mut self.proven, true) { Verdict::Whole } else { Verdict::Learned }
             }
         }
+    }
+
+    /// Whether a quiet round trip shows other data than those that were followed: older ones, or what has become of them.
+    fn is_older(&mut self, trip: &Trip, stat: &Stat) -> bool {
+        if self.reported != trip.sent {
+            return false;
+        }
+        let now = Quiet { czxid: stat.czxid, pzxid: stat.pzxid, reported: self.reported };
+        self.last.replace(now).is_some_and(|last| !last.may_become(&now))
     }
 
     /// The offset that a stat shows: exact if it is known which events it includes.

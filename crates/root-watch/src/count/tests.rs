@@ -14,7 +14,9 @@ fn stat(czxid: i64, pzxid: i64, cversion: i32) -> Stat {
 /// A round trip during which these changes are told.
 fn trip(count: &mut Count, changes: &[Option<i64>], stat: Option<&Stat>) -> Verdict {
     count.send();
-    changes.iter().for_each(|zxid| count.child_changed(zxid.map(Zxid)));
+    for zxid in changes {
+        count.child_changed(zxid.map(Zxid));
+    }
     count.reply(stat)
 }
 
@@ -88,6 +90,31 @@ fn a_root_that_was_told_to_be_created_begins_at_zero() {
     count.root_created(None);
     count.watch_ended();
     assert_eq!(trip(&mut count, &[], Some(&stat(12, 12, 0))), Verdict::Learned, "it may be another one");
+}
+
+#[test]
+fn older_data_that_were_changed_as_often_are_no_proof() {
+    let mut count = Count::new();
+    assert_eq!(trip(&mut count, &[], Some(&stat(1, 9, 40))), Verdict::Learned);
+    assert_eq!(trip(&mut count, &[], Some(&stat(1, 9, 40))), Verdict::Whole);
+    assert_eq!(trip(&mut count, &[], Some(&stat(1, 12, 40))), Verdict::Mismatch, "nothing was reported");
+    assert_eq!(trip(&mut count, &[], Some(&stat(1, 12, 40))), Verdict::Whole, "the base is a new one");
+    count.child_changed(None);
+    assert_eq!(trip(&mut count, &[], Some(&stat(1, 11, 41))), Verdict::Mismatch, "it went back");
+    count.child_changed(None);
+    assert_eq!(trip(&mut count, &[], Some(&stat(1, 13, 42))), Verdict::Whole);
+}
+
+#[test]
+fn a_child_without_a_root_and_a_root_over_another_one_do_not_fit() {
+    let mut count = Count::new();
+    assert!(!count.root_created(None), "one may have been there");
+    assert!(count.child_changed(None));
+    assert!(!count.root_created(Some(Zxid(7))));
+    count.root_deleted();
+    assert!(!count.child_changed(None));
+    assert!(count.root_created(None));
+    assert!(count.child_changed(None));
 }
 
 #[test]
@@ -187,8 +214,8 @@ impl Model {
             let zxid = self.names_zxids.then_some(Zxid(zxid));
             match change {
                 _ if lost => continue,
-                Change::Child => count.child_changed(zxid),
-                Change::RootCreated => count.root_created(zxid),
+                Change::Child => _ = count.child_changed(zxid),
+                Change::RootCreated => _ = count.root_created(zxid),
                 Change::RootDeleted => count.root_deleted(),
             }
             if change != Change::Child {
