@@ -11,6 +11,7 @@
 //! reported since the last quiet round trip the `pzxid`, the transaction of the last change, must be the same, too, and it
 //! never goes back.
 
+use tracing::trace;
 use zk_core::{Stat, Zxid};
 
 /// How many events of one round trip are remembered with their transactions.
@@ -27,6 +28,17 @@ pub(crate) enum Verdict {
     Learned,
     /// Events came during the round trip: ask again.
     Undecided,
+}
+
+impl Verdict {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Mismatch => "mismatch",
+            Self::Learned => "learned",
+            Self::Undecided => "undecided",
+        }
+    }
 }
 
 /// What the root is known to be.
@@ -99,7 +111,7 @@ pub(crate) struct Count {
     last: Option<Quiet>,
 }
 
-/// What the last quiet round trip has shown.
+/// What the last quiet round trip has shown, and what events with their transactions have made of it.
 #[derive(Clone, Copy, Debug)]
 struct Quiet {
     czxid: Zxid,
@@ -109,6 +121,13 @@ struct Quiet {
 }
 
 impl Quiet {
+    /// A change is reported with its transaction, after so many others: the next quiet round trip shows this one.
+    fn follow(&mut self, reported: i32, zxid: Zxid) {
+        if self.reported == reported {
+            (self.reported, self.pzxid) = (reported.wrapping_add(1), self.pzxid.max(zxid));
+        }
+    }
+
     /// Whether a later quiet round trip of the same root may show what `now` does.
     fn may_become(&self, now: &Self) -> bool {
         let is_same_root = self.czxid == now.czxid;
@@ -124,12 +143,32 @@ impl Count {
 
     /// Nothing is known any more.
     pub(crate) fn reset(&mut self) {
+        let from = self.name();
         *self = Self::new();
+        self.arrow(from, "reset");
     }
 
-    /// A child was reported as created or deleted. Returns whether there may be a root that has it: otherwise the event is an
-    /// old one, or one was missed.
-    pub(crate) fn child_changed(&mut self, zxid: Option<Zxid>) -> bool {
+    /// The name of what is known.
+    fn name(&self) -> &'static str {
+        match self.base {
+            Base::Unknown => "unknown",
+            Base::Absent => "absent",
+            Base::Present(Life { czxid: None, .. }) => "unnamed",
+            Base::Present(_) if self.proven => "exact",
+            Base::Present(_) => "range",
+            Base::Stuck => "stuck",
+        }
+    }
+
+    fn arrow(&self, from: &'static str, on: &'static str) {
+        trace!(target: "arrow", machine = "count", from, on, to = self.name());
+    }
+
+    /// A child was reported as created or deleted.
+    pub(crate) fn child_changed(&mut self, zxid: Option<Zxid>) {
+        if let (Some(last), Some(zxid)) = (&mut self.last, zxid) {
+            last.follow(self.reported, zxid);
+        }
         self.reported = self.reported.wrapping_add(1);
         if let Some(trip) = &mut self.trip {
             match (&mut trip.zxids, zxid) {
@@ -137,21 +176,26 @@ impl Count {
                 _ => trip.zxids = None,
             }
         }
-        self.base != Base::Absent
     }
 
-    /// The root was reported as created: a life begins, in which nothing has been changed yet. Returns whether there was
-    /// none before: otherwise its end was missed, and that of its children.
-    pub(crate) fn root_created(&mut self, zxid: Option<Zxid>) -> bool {
-        let was_absent = self.base == Base::Absent;
+    /// Whether the root is known not to exist: its end was reported, or a stat has shown it.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.base == Base::Absent
+    }
+
+    /// The root was reported as created: a life begins, in which nothing has been changed yet.
+    pub(crate) fn root_created(&mut self, zxid: Option<Zxid>) {
+        let from = self.name();
         let offset = Range::exactly(self.reported.wrapping_neg());
         self.root_changed(Base::Present(Life { czxid: zxid, offset }));
-        was_absent
+        self.arrow(from, "root_created");
     }
 
     /// The root was reported as deleted.
     pub(crate) fn root_deleted(&mut self) {
+        let from = self.name();
         self.root_changed(Base::Absent);
+        self.arrow(from, "root_deleted");
     }
 
     fn root_changed(&mut self, base: Base) {
@@ -163,10 +207,12 @@ impl Count {
 
     /// The watch has ended: what follows is not reported. Only a root whose identity is known can be found again.
     pub(crate) fn watch_ended(&mut self) {
+        let from = self.name();
         self.trip = None;
         if let Base::Present(Life { czxid: None, .. }) = self.base {
             self.base = Base::Unknown;
         }
+        self.arrow(from, "watch_ended");
     }
 
     /// Whether an exact base is missing, and a stat may give one.
@@ -185,13 +231,16 @@ impl Count {
 
     /// Its reply has come, and everything that was reported before it has been counted.
     pub(crate) fn reply(&mut self, stat: Option<&Stat>) -> Verdict {
-        match self.trip.take() {
+        let from = self.name();
+        let verdict = match self.trip.take() {
             Some(trip) if !trip.root_changed => match stat {
                 Some(stat) => self.present(&trip, stat),
                 None => self.absent(),
             },
             _ => Verdict::Undecided,
-        }
+        };
+        self.arrow(from, verdict.name());
+        verdict
     }
 
     fn absent(&mut self) -> Verdict {

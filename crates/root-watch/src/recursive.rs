@@ -30,6 +30,11 @@ impl Recursive {
         Self { looks, told: Told::default(), held: VecDeque::new(), unconfirmed: false }
     }
 
+    /// The name of its stage.
+    pub(crate) fn name(&self) -> &'static str {
+        self.looks.name()
+    }
+
     pub(crate) fn is_live(&self) -> bool {
         self.looks.is_live()
     }
@@ -52,7 +57,12 @@ impl Recursive {
         let told = self.told.next(event);
         if event.path == common.config.root {
             match event.kind {
-                EventKind::Created => common.owed |= !common.count.root_created(event.zxid),
+                EventKind::Created => {
+                    // The end of the root before was not reported, nor that of its children: the count of the next life
+                    // tells of no such child.
+                    common.owed |= !common.count.is_absent();
+                    common.count.root_created(event.zxid);
+                }
                 EventKind::Deleted => common.count.root_deleted(),
                 EventKind::DataChanged | EventKind::ChildrenChanged => return Ok(()),
             }
@@ -73,7 +83,9 @@ impl Recursive {
             EventKind::ChildrenChanged => return Ok(()),
         };
         if event.kind != EventKind::DataChanged {
-            common.owed |= !common.count.child_changed(event.zxid);
+            // No root has it: the event is an old one, or the creation of the root was missed.
+            common.owed |= common.count.is_absent();
+            common.count.child_changed(event.zxid);
             self.unconfirmed |= !self.looks.is_live();
         }
         self.report(update, common)
