@@ -70,13 +70,10 @@ impl SimulatedEnsemble {
         off.fetch_add(ms, Ordering::Relaxed);
     }
 
-    /// Somebody who changes znodes without a link: at once.
-    ///
-    /// # Panics
-    /// While the ensemble has no leader.
+    /// Somebody who changes znodes without a link: at once, while the ensemble is there.
     pub fn operator(&self) -> Operator {
-        let opened = self.shared.with(|world, now| world.open_operator(now));
-        Operator::new(self.shared.clone(), opened.expect("the ensemble is there"))
+        let connection = self.shared.with(|world, now| world.open_operator(now));
+        Operator::new(self.shared.clone(), connection)
     }
 
     /// Lets a fault happen to requests. Of several that fit, the one that was added first decides.

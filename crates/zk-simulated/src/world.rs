@@ -3,6 +3,7 @@
 mod away;
 mod commits;
 mod connections;
+mod dialling;
 mod events;
 mod operators;
 mod requests;
@@ -196,6 +197,7 @@ impl World {
         match step {
             Step::Dial(attempt) => self.dial(attempt, now),
             Step::Dialled(attempt) => dialled.extend(self.dialled(attempt)),
+            Step::GiveUp(attempt) => self.give_up(attempt, now),
             Step::Arrive(connection) => {
                 if let Some(link) = self.links.get_mut(&connection) {
                     link.arrived += 1;
