@@ -27,6 +27,11 @@ impl Recursive {
         Self { looks: Looks::start(common, now), told: Told::default(), held: VecDeque::new() }
     }
 
+    /// The name of its stage.
+    pub(crate) fn name(&self) -> &'static str {
+        self.looks.name()
+    }
+
     pub(crate) fn is_live(&self) -> bool {
         self.looks.is_live()
     }

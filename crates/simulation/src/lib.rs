@@ -4,6 +4,7 @@
 //! makes one. [`run`] lets it happen in one process on tokio's paused clock, and returns the [`History`](oracle::History), which the
 //! crate `oracle` judges.
 
+pub mod coverage;
 mod fleet;
 mod generate;
 mod plan;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use oracle::Invariant;
 
 use super::trial::{Cause, Trial};
+use crate::coverage::Arrows;
 use crate::plan::Act;
 
 /// From so many seeds on it counts how often each fault took effect, and each rule judged.
@@ -31,6 +32,8 @@ pub struct Tally {
     pub faults: BTreeMap<&'static str, (u64, u64)>,
     /// How often each rule had something to judge.
     pub checked: BTreeMap<Invariant, u64>,
+    /// How often everybody's machines went along which arrow.
+    pub arrows: Arrows,
     /// Those that failed, in the order of the seeds.
     pub failures: Vec<Failure>,
 }
@@ -60,6 +63,7 @@ impl Tally {
         for (invariant, times) in trial.checked {
             *self.checked.entry(invariant).or_default() += times;
         }
+        self.arrows.merge(trial.arrows);
         if let Some((cause, text)) = trial.failure {
             self.fail(seed, cause, text);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use oracle::{Invariant, Judgement, What};
 
 use super::catching;
+use crate::coverage::Arrows;
 use crate::fleet::{self, Run};
 use crate::plan::Plan;
 
@@ -21,6 +22,8 @@ pub struct Trial {
     pub faults: BTreeMap<&'static str, (u64, u64)>,
     /// How often each rule had something to judge.
     pub checked: BTreeMap<Invariant, u64>,
+    /// How often everybody's machines went along which arrow.
+    pub arrows: Arrows,
 }
 
 /// Why a plan fails. Two plans fail alike if their causes are equal.
@@ -64,6 +67,7 @@ pub fn judge_plan(plan: &Plan) -> Trial {
             calls: 0,
             faults: BTreeMap::new(),
             checked: BTreeMap::new(),
+            arrows: Arrows::default(),
         },
     }
 }
@@ -76,6 +80,7 @@ fn trial(run: &Run, judgement: &Judgement) -> Trial {
         calls: records.iter().filter(|record| matches!(record.what, What::Call { .. })).count() as u64,
         faults: run.faults.clone(),
         checked: judgement.checked.clone(),
+        arrows: run.arrows.clone(),
     }
 }
 
