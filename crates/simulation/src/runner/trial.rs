@@ -97,7 +97,8 @@ pub(crate) fn failure(judgement: &Judgement) -> Option<(Cause, String)> {
 fn how(text: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
     // What is in detail is about this run, too.
-    for word in text.split(['{', '(', ':']).next().unwrap_or_default().split_whitespace() {
+    let whole = text.split(": ").next().unwrap_or_default().split(['{', '(']).next().unwrap_or_default();
+    for word in whole.split_whitespace() {
         let word = if word.contains(|c: char| c.is_ascii_digit()) { "#" } else { word };
         if word != "#" || words.last() != Some(&"#") {
             words.push(word);
