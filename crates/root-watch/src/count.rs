@@ -262,9 +262,11 @@ impl Count {
         let is_older = self.is_older(trip, stat);
         let czxid = Some(stat.czxid);
         let rebase = Life { czxid, offset: seen };
+        let is_quiet = self.reported == trip.sent;
         let Base::Present(life) = self.base else {
             let was_unknown = self.base == Base::Unknown;
             (self.base, self.proven) = (Base::Present(rebase), seen.is_exact());
+            self.last = self.last.filter(|_| is_quiet);
             return match (was_unknown, seen.is_exact()) {
                 (true, true) => Verdict::Learned,
                 (true, false) => Verdict::Undecided,
@@ -275,6 +277,8 @@ impl Count {
         match life.offset.intersection(seen).filter(|_| !is_another) {
             None => {
                 (self.base, self.proven) = (Base::Present(rebase), seen.is_exact());
+                // What was missed before is missed by a new base only once.
+                self.last = self.last.filter(|_| is_quiet);
                 Verdict::Mismatch
             }
             Some(offset) if !seen.is_exact() => {
