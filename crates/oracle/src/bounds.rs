@@ -8,8 +8,8 @@ use crate::history::Bounds;
 const RECORD_WAIT: Duration = Duration::from_millis(250);
 
 /// A record is shown so late at most after its znode was written: it waits for others, and a read that fails is repeated
-/// within a second.
-const RECORD_RETRY: Duration = Duration::from_millis(1300);
+/// within a second. Two may fail.
+const RECORD_RETRY: Duration = Duration::from_millis(2600);
 
 /// What "within 2 s" of the promises about recoveries is: time for a few round trips, and for retries within a second.
 const REPAIR: Duration = Duration::from_secs(2);
