@@ -1,6 +1,6 @@
 //! What servers do to their znodes, and say about them.
 
-use oracle::{By, Invariant, LinkPhase, Stated, What};
+use oracle::{Answers, By, Invariant, LinkPhase, Stated, What};
 
 use crate::story::{A, B, C, Story, data};
 
@@ -301,4 +301,31 @@ fn a_kill_and_a_stop_were_asked_for() {
     );
     story.at(6000).exit("server 1", Some(0));
     story.passes(Invariant::I11);
+}
+
+#[test]
+fn a_leave_is_undone() {
+    let mut story = Story::fleet();
+    story.at(5000).unwant("server 1", A).at(5010).leave("server 1", A).at(5015).see(
+        "client 1",
+        true,
+        &[B, C],
+    );
+    story.at(6000).create("server 1", A).at(6005).see("client 1", true, &[A, B, C]);
+    story.at(6500).exit("server 1", Some(0)).expire("server 1", &[A]).at(6505).see("client 1", true, &[B, C]);
+    story.fails(Invariant::Leaves, "but created it again at 6.000 s", &[]);
+}
+
+#[test]
+fn what_is_wanted_again_or_by_the_next_process_undoes_no_leave() {
+    let mut story = Story::fleet();
+    story.at(5000).unwant("server 1", A).at(5010).leave("server 1", A).at(5015).see(
+        "client 1",
+        true,
+        &[B, C],
+    );
+    story.at(6000).exit("server 1", Some(0)).start("server 1").serves("server 1", A, Answers::Well);
+    story.want("server 1", A).create("server 1", A).registered("server 1", A);
+    story.at(6005).see("client 1", true, &[A, B, C]);
+    story.passes(Invariant::Leaves);
 }
