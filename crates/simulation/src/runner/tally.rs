@@ -5,7 +5,7 @@ use std::time::Duration;
 use oracle::Invariant;
 
 use super::trial::{Cause, Trial};
-use crate::coverage::{self, Arrows};
+use crate::coverage::{self, Arrows, Report};
 use crate::plan::Act;
 
 /// From so many seeds on it counts how often each fault took effect, and each rule judged.
@@ -32,7 +32,7 @@ pub struct Tally {
     pub faults: BTreeMap<&'static str, (u64, u64)>,
     /// How often each rule had something to judge.
     pub checked: BTreeMap<Invariant, u64>,
-    /// In how many runs somebody's machine went along which arrow.
+    /// How often everybody's machines went along which arrow.
     pub arrows: Arrows,
     /// Those that failed, in the order of the seeds.
     pub failures: Vec<Failure>,
@@ -75,9 +75,15 @@ impl Tally {
 
     /// What these seeds did not test enough, a line each. Few seeds need not test everything.
     pub fn lacks(&self) -> Vec<String> {
-        let arrows = coverage::check(&self.arrows, self.seeds).problems();
+        let mut lacks = self.coverage().problems();
+        lacks.extend(self.tested_too_little());
+        lacks
+    }
+
+    /// The faults and the rules of which there was too little.
+    fn tested_too_little(&self) -> Vec<String> {
         if self.seeds < ENOUGH_SEEDS {
-            return arrows;
+            return Vec::new();
         }
         let least = self.seeds / SEEDS_FOR_ONE_EFFECT;
         let faults = Act::KINDS.into_iter().filter_map(|kind| {
@@ -89,7 +95,11 @@ impl Tally {
             let times = self.checked.get(&invariant).copied().unwrap_or_default();
             (times == 0).then(|| format!("{invariant} had nothing to judge"))
         });
-        faults.chain(rules).chain(arrows).collect()
+        faults.chain(rules).collect()
+    }
+
+    fn coverage(&self) -> Report {
+        coverage::check(&self.arrows, self.seeds)
     }
 
     /// Whether every seed passed, and they tested enough.
@@ -131,7 +141,9 @@ impl fmt::Display for Tally {
         for (invariant, times) in &self.checked {
             writeln!(f, "{invariant:24}{times:>10}")?;
         }
-        writeln!(f, "\n{}", coverage::check(&self.arrows, self.seeds))?;
+        if self.seeds >= ENOUGH_SEEDS {
+            writeln!(f, "\n{}", self.coverage())?;
+        }
         if !self.failures.is_empty() {
             writeln!(f, "\n{:>8}  failed, and the first seeds", "seeds")?;
         }
@@ -141,9 +153,6 @@ impl fmt::Display for Tally {
             let first: Vec<_> = seeds.take(SEEDS_SHOWN).map(|seed| seed.to_string()).collect();
             writeln!(f, "{count:>8}  {cause}\n{:10}{}", "", first.join(" "))?;
         }
-        for lack in self.lacks() {
-            writeln!(f, "\nNOT ENOUGH: {lack}")?;
-        }
-        Ok(())
+        self.lacks().iter().try_for_each(|lack| writeln!(f, "NOT ENOUGH: {lack}"))
     }
 }
