@@ -67,6 +67,11 @@
 //! refused (a refusal proves that nothing listens there); if all were refused, the one whose ejection ends soonest. Such a pick
 //! is no trial: its failure does not extend the ejection, its success ends it.
 //!
+//! # Log
+//! The crate logs nothing but its steps, at the level `TRACE`: `RUST_LOG=arrow=trace` shows what becomes of endpoints out of
+//! service, and of calls whose attempts fail, by name. They are events of the target `arrow` with the fields `machine`
+//! (`endpoint`, `call`), `from`, `on` and `to`. Picks log nothing.
+//!
 //! # Features
 //! Off by default: `serde` reads and writes [`Strategy`], [`BalancerConfig`] and [`CallConfig`]; `hyper`, `reqwest` and `tonic`
 //! tell what the errors of these clients mean for an endpoint and a retry.

@@ -6,6 +6,7 @@ mod health;
 mod known;
 mod listed;
 mod member;
+mod report;
 mod subset;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use indexmap::IndexMap;
+use tracing::trace;
 
 use crate::config::BalancerConfig;
 use crate::endpoint::State;
@@ -25,13 +27,14 @@ use crate::hash::stable_hash;
 use crate::info::EndpointInfo;
 use crate::rng::Rng;
 use crate::table::{Facts, Standing, Table};
-use health::Identity;
+use health::{Identity, UNKNOWN};
 use known::{Known, millis};
 use member::{Member, Traits};
 
 pub use absent::{MAX_ABSENT, MEMORY};
 pub use health::Health;
 
+pub(crate) use report::HealthReport;
 pub(crate) use trials::QueuePlace;
 
 /// A change of the set.
@@ -84,6 +87,8 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
                 EntryChange::Insert(key, value) => self.insert(key, value, is_in_use, now_ms),
                 EntryChange::Remove(key) => {
                     if let Some(identity) = self.known.listed.remove(&key) {
+                        let from = || identity.name(now_ms);
+                        trace!(target: "arrow", machine = "endpoint", from = from(), on = "left", to = UNKNOWN);
                         self.known.absent.remember(key, identity, now_ms);
                     }
                 }
@@ -144,7 +149,9 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
                 return;
             }
             // Another process: nothing that is known of the one before is true of it.
-            Some(_) => {
+            Some(identity) => {
+                let from = || identity.name(now_ms);
+                trace!(target: "arrow", machine = "endpoint", from = from(), on = "replaced", to = UNKNOWN);
                 self.known.listed.remove(&key);
                 None
             }
@@ -157,6 +164,8 @@ impl<K: Eq + Hash + Clone, V: EndpointInfo> Members<K, V> {
             identity.state.newcomer_since_ms.store(now_ms.max(1), Ordering::Relaxed);
             self.slow_until_ms = now_ms.saturating_add(millis(self.config.slow_start));
         }
+        let on = if is_new { "came" } else { "came_back" };
+        trace!(target: "arrow", machine = "endpoint", from = UNKNOWN, on, to = identity.name(now_ms));
         let (entry, traits) = self.entry(key, value, Arc::clone(&identity.state));
         self.known.listed.insert(entry, traits, identity);
     }

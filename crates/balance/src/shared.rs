@@ -17,7 +17,7 @@ use crate::endpoint::State;
 use crate::entry::{Entry, Reports, Ticket};
 use crate::failure::Failure;
 use crate::info::EndpointInfo;
-use crate::members::{Members, QueuePlace};
+use crate::members::{HealthReport, Members, QueuePlace};
 use crate::metrics;
 use crate::rng::Rng;
 use crate::table::Table;
@@ -202,27 +202,27 @@ where
     }
 
     fn failed(&self, key: &K, state: &Arc<State>, generation: u16, failure: Failure, took: Duration) {
-        if self.change(|members, now_ms| members.known.failed(key, state, generation, failure, took, now_ms))
-        {
+        let report = HealthReport::Failed { generation, failure, took };
+        if self.change(|members, now_ms| members.known.take(key, state, report, now_ms)) {
             metrics::ejection(failure);
         }
     }
 
     fn recovered(&self, key: &K, state: &Arc<State>, ticket: Ticket) {
-        self.change(|members, now_ms| members.known.recovered(key, state, ticket, now_ms));
+        let report = HealthReport::Recovered { ticket };
+        self.change(|members, now_ms| members.known.take(key, state, report, now_ms));
     }
 
     fn failed_again(&self, key: &K, state: &Arc<State>, ticket: Ticket, failure: Failure, took: Duration) {
-        let again = |members: &mut Members<K, V>, now_ms| {
-            members.known.failed_again(key, state, ticket, failure, took, now_ms)
-        };
-        if self.change(again) {
+        let report = HealthReport::FailedAgain { ticket, failure, took };
+        if self.change(|members, now_ms| members.known.take(key, state, report, now_ms)) {
             metrics::ejection(failure);
         }
     }
 
     fn gave_up(&self, key: &K, state: &Arc<State>, ticket: Ticket) {
-        self.change(|members, now_ms| members.known.gave_up(key, state, ticket, now_ms));
+        let report = HealthReport::GaveUp { ticket };
+        self.change(|members, now_ms| members.known.take(key, state, report, now_ms));
     }
 }
 

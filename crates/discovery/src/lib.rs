@@ -99,6 +99,10 @@
 //! * No bound on the size of a reply: a znode may have 1 MiB, and a record's size is a guess until it was read,
 //!   at first 4 KiB. Of data above 64 KiB only the length is looked at.
 //!
+//! # Log
+//! `RUST_LOG=arrow=trace` shows each step of a follower, and of each instance of its set, by name: events of the level `TRACE`
+//! and the target `arrow` with the fields `machine` (`watcher`, `instance`), `from`, `on` and `to`.
+//!
 //! # Features
 //! With the cargo feature `serde`, off by default, [`DiscoveryConfig`] is read and written, and [`View`] and [`Snapshot`] are
 //! written.

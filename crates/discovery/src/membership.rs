@@ -21,13 +21,16 @@ use zk_core::Reading;
 use crate::config::{DiscoveryConfig, Records};
 use crate::record_cache::{Batch, ReadReason, RecordCache, Verdict};
 
+mod arrows;
 mod decoder;
 mod history;
 mod logged_names;
 mod nodes;
 mod removals;
 mod set;
+mod shown;
 
+use arrows::On;
 use decoder::Decoder;
 use nodes::Known;
 use set::Set;
@@ -102,10 +105,10 @@ impl Membership {
         self.awaiting.remove(name);
         match self.set.nodes.remove(name) {
             Some((name, Some(instance))) if !told => self.set.left(&instance, name, now),
-            Some((_, Some(instance))) => self.set.left_as_told(instance.endpoint()),
+            Some((_, Some(instance))) => self.set.left_as_told(instance.endpoint(), true),
             None if told => {
                 let endpoint = self.decoder.endpoint(name).or_else(|| self.set.endpoint_of_removal(name));
-                endpoint.iter().for_each(|endpoint| self.set.left_as_told(endpoint));
+                endpoint.iter().for_each(|endpoint| self.set.left_as_told(endpoint, false));
             }
             Some((_, None)) | None => {}
         }
@@ -198,7 +201,7 @@ impl Membership {
                 // A known record stays, unless the znode was created again since.
                 if !known {
                     self.set.nodes.deny(&name);
-                    endpoint.iter().for_each(|endpoint| self.set.refresh(endpoint));
+                    endpoint.iter().for_each(|endpoint| self.set.refresh(endpoint, On::Denied));
                 }
                 false
             }

@@ -5,6 +5,7 @@ mod driver;
 mod effect;
 mod following;
 mod machine;
+mod names;
 mod output;
 
 pub(crate) use commands::{Controls, commands};

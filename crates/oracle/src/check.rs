@@ -4,6 +4,7 @@ use crate::findings::Findings;
 use crate::timeline::Timeline;
 
 mod calls;
+mod comebacks;
 mod exact;
 mod i10_bounded;
 mod i11_no_crash;
@@ -19,6 +20,7 @@ mod i9_honest_state;
 mod leaves;
 mod mismatches;
 mod quiet;
+mod retries;
 mod unknown;
 
 /// Judges by all rules.
@@ -36,6 +38,8 @@ pub(crate) fn all(timeline: &Timeline<'_>, findings: &mut Findings) {
         i10_bounded::check,
         i11_no_crash::check,
         calls::check,
+        comebacks::check,
+        retries::check,
         exact::check,
         leaves::check,
         unknown::check,

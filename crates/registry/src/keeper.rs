@@ -25,6 +25,7 @@
 mod io;
 mod known;
 mod machine;
+mod names;
 mod pace;
 mod reply;
 mod report;
@@ -141,7 +142,9 @@ impl Keeper {
             let input = self.next_input().await;
             trace!(?input, "input");
             let moment = self.moment();
+            let (from, on) = (self.machine.stage(), input.name());
             self.machine.handle(input, &moment);
+            trace!(target: "arrow", machine = "keeper", from, on, to = self.machine.stage());
         }
     }
 

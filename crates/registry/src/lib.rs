@@ -76,7 +76,9 @@
 //!
 //! Thousands of registrations share one watch, one `sync` for each connection and one audit of the list: see
 //! [`Registrar`]. The log has at most ten lines a second and registrar about single registrations; more go to level
-//! debug, and one line a second counts them and the registrations by status. Metrics go to the facade of the crate
+//! debug, and one line a second counts them and the registrations by status. `RUST_LOG=arrow=trace` shows each step of the
+//! keepers by name: events of the target `arrow` with the fields `machine` (`keeper`, `registration`), `from`, `on` and `to`.
+//! Metrics go to the facade of the crate
 //! `metrics`, by `root`: `registry_registrations` (a gauge by `status`), `registry_created_total`,
 //! `registry_taken_over_total`, `registry_conflicts_total`, `registry_lost_total`, `registry_failures_total` (by
 //! `kind`). Install a recorder before the first registration.

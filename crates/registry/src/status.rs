@@ -150,6 +150,18 @@ impl RegistrationStatus {
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Deregistered | Self::Abandoned)
     }
+
+    /// Its name, whatever its fields are.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Pending { .. } => "pending",
+            Self::Registered { .. } => "registered",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Conflict(_) => "conflict",
+            Self::Deregistered => "deregistered",
+            Self::Abandoned => "abandoned",
+        }
+    }
 }
 
 impl fmt::Display for RegistrationStatus {

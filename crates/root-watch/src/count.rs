@@ -7,6 +7,7 @@
 //! only if no event came during its round trip, or if the events name their transactions (ZooKeeper 3.9 and later): then
 //! the `pzxid` of the stat shows which of them it includes.
 
+use tracing::trace;
 use zk_core::{Stat, Zxid};
 
 /// How many events of one round trip are remembered with their transactions.
@@ -23,6 +24,17 @@ pub(crate) enum Verdict {
     Learned,
     /// Events came during the round trip: ask again.
     Undecided,
+}
+
+impl Verdict {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Mismatch => "mismatch",
+            Self::Learned => "learned",
+            Self::Undecided => "undecided",
+        }
+    }
 }
 
 /// What the root is known to be.
@@ -101,7 +113,25 @@ impl Count {
 
     /// Nothing is known any more.
     pub(crate) fn reset(&mut self) {
+        let from = self.name();
         *self = Self::new();
+        self.arrow(from, "reset");
+    }
+
+    /// The name of what is known.
+    fn name(&self) -> &'static str {
+        match self.base {
+            Base::Unknown => "unknown",
+            Base::Absent => "absent",
+            Base::Present(Life { czxid: None, .. }) => "unnamed",
+            Base::Present(_) if self.proven => "exact",
+            Base::Present(_) => "range",
+            Base::Stuck => "stuck",
+        }
+    }
+
+    fn arrow(&self, from: &'static str, on: &'static str) {
+        trace!(target: "arrow", machine = "count", from, on, to = self.name());
     }
 
     /// A child was reported as created or deleted.
@@ -115,15 +145,24 @@ impl Count {
         }
     }
 
+    /// Whether the root is known not to exist: its end was reported, or a stat has shown it.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.base == Base::Absent
+    }
+
     /// The root was reported as created: a life begins, in which nothing has been changed yet.
     pub(crate) fn root_created(&mut self, zxid: Option<Zxid>) {
+        let from = self.name();
         let offset = Range::exactly(self.reported.wrapping_neg());
         self.root_changed(Base::Present(Life { czxid: zxid, offset }));
+        self.arrow(from, "root_created");
     }
 
     /// The root was reported as deleted.
     pub(crate) fn root_deleted(&mut self) {
+        let from = self.name();
         self.root_changed(Base::Absent);
+        self.arrow(from, "root_deleted");
     }
 
     fn root_changed(&mut self, base: Base) {
@@ -135,10 +174,12 @@ impl Count {
 
     /// The watch has ended: what follows is not reported. Only a root whose identity is known can be found again.
     pub(crate) fn watch_ended(&mut self) {
+        let from = self.name();
         self.trip = None;
         if let Base::Present(Life { czxid: None, .. }) = self.base {
             self.base = Base::Unknown;
         }
+        self.arrow(from, "watch_ended");
     }
 
     /// Whether an exact base is missing, and a stat may give one.
@@ -157,13 +198,16 @@ impl Count {
 
     /// Its reply has come, and everything that was reported before it has been counted.
     pub(crate) fn reply(&mut self, stat: Option<&Stat>) -> Verdict {
-        match self.trip.take() {
+        let from = self.name();
+        let verdict = match self.trip.take() {
             Some(trip) if !trip.root_changed => match stat {
                 Some(stat) => self.present(&trip, stat),
                 None => self.absent(),
             },
             _ => Verdict::Undecided,
-        }
+        };
+        self.arrow(from, verdict.name());
+        verdict
     }
 
     fn absent(&mut self) -> Verdict {

@@ -1,6 +1,7 @@
 //! Follows the root on one connection, in one of two ways.
 
 use tokio::time::Instant;
+use tracing::trace;
 
 use crate::common::{Common, End};
 use crate::io::{Effect, Input};
@@ -53,32 +54,64 @@ impl Follow {
     }
 
     pub(crate) fn handle(&mut self, input: Input, common: &mut Common, now: Instant) -> Result<(), End> {
+        let on = input.name();
         match self {
-            Self::Recursive(recursive) => match input {
-                Input::Event(received) => recursive.event(&received.0, common, now)?,
-                Input::WatchSet { watch, sync, stat } => {
-                    recursive.watch_set(watch, sync, stat, common, now)?
-                }
-                Input::Stat(stat) => recursive.stat(stat, common, now)?,
-                Input::Listed(listed) => recursive.listed(listed, common, now)?,
-                Input::Wanted { ticket, names } => common.ask(Effect::Read { ticket, names }),
-                Input::Read { ticket, records } => recursive.read(ticket, records, common)?,
-                Input::Due => recursive.due(common, now),
-                Input::WatchEnded => return Err(End::Lost),
-                _ => {}
-            },
-            Self::OneShot(one_shots) => match input {
-                Input::ListFired => one_shots.list_fired(),
-                Input::RecordFired { name, deleted } => one_shots.record_fired(name, deleted, common),
-                Input::Stat(stat) => one_shots.stat(stat, common, now)?,
-                Input::Listed(listed) => one_shots.listed(listed, common, now)?,
-                Input::Wanted { ticket, names } => one_shots.wanted(ticket, names, common),
-                Input::Read { ticket, records } => one_shots.read(ticket, records, common),
-                Input::Due => one_shots.due(common, now),
-                Input::WatchEnded => return Err(End::Lost),
-                _ => {}
-            },
+            Self::Recursive(recursive) => {
+                let from = recursive.name();
+                let handled = follow_recursively(recursive, input, common, now);
+                let to = handled.as_ref().map_or_else(End::name, |()| recursive.name());
+                trace!(target: "arrow", machine = "recursive", from, on, to);
+                handled
+            }
+            Self::OneShot(one_shots) => {
+                let (list, audit) = one_shots.names();
+                let handled = follow_by_one_shots(one_shots, input, common, now);
+                let end = handled.as_ref().err().map(End::name);
+                let to = end.map_or_else(|| one_shots.names(), |end| (end, end));
+                trace!(target: "arrow", machine = "one_shot", from = list, on, to = to.0);
+                trace!(target: "arrow", machine = "one_shot_audit", from = audit, on, to = to.1);
+                handled
+            }
         }
-        Ok(())
     }
+}
+
+fn follow_recursively(
+    recursive: &mut Recursive,
+    input: Input,
+    common: &mut Common,
+    now: Instant,
+) -> Result<(), End> {
+    match input {
+        Input::Event(received) => recursive.event(&received.0, common, now)?,
+        Input::WatchSet { watch, sync, stat } => recursive.watch_set(watch, sync, stat, common, now)?,
+        Input::Stat(stat) => recursive.stat(stat, common, now)?,
+        Input::Listed(listed) => recursive.listed(listed, common, now)?,
+        Input::Wanted { ticket, names } => common.ask(Effect::Read { ticket, names }),
+        Input::Read { ticket, records } => recursive.read(ticket, records, common)?,
+        Input::Due => recursive.due(common, now),
+        Input::WatchEnded => return Err(End::Lost),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn follow_by_one_shots(
+    one_shots: &mut OneShots,
+    input: Input,
+    common: &mut Common,
+    now: Instant,
+) -> Result<(), End> {
+    match input {
+        Input::ListFired => one_shots.list_fired(),
+        Input::RecordFired { name, deleted } => one_shots.record_fired(name, deleted, common),
+        Input::Stat(stat) => one_shots.stat(stat, common, now)?,
+        Input::Listed(listed) => one_shots.listed(listed, common, now)?,
+        Input::Wanted { ticket, names } => one_shots.wanted(ticket, names, common),
+        Input::Read { ticket, records } => one_shots.read(ticket, records, common),
+        Input::Due => one_shots.due(common, now),
+        Input::WatchEnded => return Err(End::Lost),
+        _ => {}
+    }
+    Ok(())
 }

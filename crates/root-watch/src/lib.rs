@@ -48,7 +48,9 @@
 //! * **No task, no queue.** Everything happens inside [`RootWatch::next`], which may be dropped at any moment. While nobody
 //!   calls it, events wait in the queue of the watch (16,384); one more ends the watch, visibly.
 //! * **Replayable.** The decisions are a machine without clock, I/O and randomness of its own (seeded by
-//!   [`Zk::sources`](zk_core::Zk::sources)). At the level `TRACE` all its inputs and effects are logged, without times.
+//!   [`Zk::sources`](zk_core::Zk::sources)). At the level `TRACE` all its inputs and effects are logged, without times,
+//!   and with the target `arrow` each of its steps by name: the fields `machine` (`root_watch`, `recursive`, `one_shot`,
+//!   `one_shot_audit`, `count`), `from`, `on` and `to`. `RUST_LOG=arrow=trace` shows only these.
 //!
 //! # The count
 //! The `cversion` of a stat is the number of children created, plus the number deleted, since the znode was created.
@@ -95,6 +97,7 @@ mod io;
 mod learn;
 mod looks;
 mod machine;
+mod names;
 mod one_shot;
 mod recursive;
 mod requests;

@@ -72,6 +72,23 @@ enum Why {
     Learn,
 }
 
+impl Step {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Looking(Look { why: Why::Start, .. }) => "looking_start",
+            Self::Looking(Look { why: Why::Audit, .. }) => "looking_audit",
+            Self::Looking(Look { why: Why::Learn, .. }) => "looking_learn",
+            Self::Waiting { look: Look { why: Why::Start, .. }, .. } => "waiting_start",
+            Self::Waiting { look: Look { why: Why::Audit, .. }, .. } => "waiting_audit",
+            Self::Waiting { look: Look { why: Why::Learn, .. }, .. } => "waiting_learn",
+            Self::Listing(Why::Start) => "listing_start",
+            Self::Listing(Why::Audit) => "listing_audit",
+            Self::Listing(Why::Learn) => "listing_learn",
+            Self::Idle => "idle",
+        }
+    }
+}
+
 impl Looks {
     /// The first look: a stat behind the watch.
     pub(crate) fn start(common: &mut Common, now: Instant) -> Self {
@@ -79,6 +96,11 @@ impl Looks {
         common.ask(Effect::Watch);
         let step = Step::Looking(Look { why: Why::Start, tried: 0 });
         Self { step, audit_at: now, learn: Learn::default() }
+    }
+
+    /// The name of its step.
+    pub(crate) fn name(&self) -> &'static str {
+        self.step.name()
     }
 
     /// Whether the root is followed.

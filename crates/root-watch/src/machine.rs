@@ -18,7 +18,7 @@
 
 use rand::rngs::SmallRng;
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::{debug, trace};
 use zk_core::{Error, ErrorKind};
 
 use crate::common::{Common, End};
@@ -55,6 +55,20 @@ enum Stage {
     Following(Follow),
     /// The link is closed for good.
     Closed,
+}
+
+impl Stage {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Unlinked => "unlinked",
+            Self::Syncing => "syncing",
+            Self::Prepared => "prepared",
+            Self::Pausing { .. } => "pausing",
+            Self::Following(Follow::Recursive(_)) => "recursive",
+            Self::Following(Follow::OneShot(_)) => "one_shot",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 impl Machine {
@@ -99,6 +113,12 @@ impl Machine {
     }
 
     pub(crate) fn handle(&mut self, input: Input, now: Instant) {
+        let (from, on) = (self.stage.name(), input.name());
+        self.take(input, now);
+        trace!(target: "arrow", machine = "root_watch", from, on, to = self.stage.name());
+    }
+
+    fn take(&mut self, input: Input, now: Instant) {
         match input {
             Input::Connected { epoch, recursive } => {
                 self.common.connected(epoch);

@@ -62,6 +62,28 @@ enum Audit {
     Listing,
 }
 
+impl List {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Changed => "changed",
+            Self::Reading(ListReason::Gap) => "reading_gap",
+            Self::Reading(ListReason::Changed) => "reading_changed",
+            Self::Reading(ListReason::Audit) => "reading_audit",
+        }
+    }
+}
+
+impl Audit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::At(_) => "waiting",
+            Self::Looking => "looking",
+            Self::Listing => "listing",
+        }
+    }
+}
+
 impl OneShots {
     pub(crate) fn start(common: &mut Common, now: Instant) -> Self {
         common.ask(Effect::WatchedList { sync: true });
@@ -75,6 +97,11 @@ impl OneShots {
             watched: BTreeSet::new(),
             deleted: BTreeSet::new(),
         }
+    }
+
+    /// The names of how current the list is, and of where the audit stands.
+    pub(crate) fn names(&self) -> (&'static str, &'static str) {
+        (self.list.name(), self.audit.name())
     }
 
     /// Whether the root is followed.

@@ -27,6 +27,11 @@ impl Recursive {
         Self { looks: Looks::start(common, now), told: Told::default(), held: VecDeque::new() }
     }
 
+    /// The name of its stage.
+    pub(crate) fn name(&self) -> &'static str {
+        self.looks.name()
+    }
+
     pub(crate) fn is_live(&self) -> bool {
         self.looks.is_live()
     }
@@ -49,7 +54,12 @@ impl Recursive {
         let told = self.told.next(event);
         if event.path == common.config.root {
             match event.kind {
-                EventKind::Created => common.count.root_created(event.zxid),
+                EventKind::Created => {
+                    // The end of the root before was not reported, nor that of its children: the count of the next life
+                    // tells of no such child.
+                    common.owed |= !common.count.is_absent();
+                    common.count.root_created(event.zxid);
+                }
                 EventKind::Deleted => common.count.root_deleted(),
                 EventKind::DataChanged | EventKind::ChildrenChanged => return Ok(()),
             }

@@ -20,6 +20,9 @@
 //! leaves. [`Client`] follows a service and calls it: by strategy, with retries within a budget, and by a saved list while
 //! ZooKeeper is away at the start. The modules behind the features `tower`, `tonic` and `reqwest` are the same client for those
 //! stacks. The parts are exported from here, too: link, registrar, view, balancer.
+//!
+//! `RUST_LOG=arrow=trace` shows each step of a service, and of the parts, by name: events of the level `TRACE` and the target
+//! `arrow` with the fields `machine` (here `service`, `mode`, `presence` and `address`), `from`, `on` and `to`.
 
 mod advertise;
 #[cfg(feature = "axum")]

@@ -16,7 +16,7 @@ use zk_roster::{
     HealthCheck, LeaveError, Liveness, Readiness, RegistrationStatus, RunningService, ServeError, Service,
     ServiceStage, WhenSick, Zk,
 };
-use zk_simulated::{Chaos, Match, SimulatedEnsemble, Verb};
+use zk_simulated::{Chaos, Fault, Match, SimulatedEnsemble, Verb};
 
 const ROOT: &str = "/services/web";
 const SOON: Duration = Duration::from_secs(60);
@@ -249,6 +249,34 @@ async fn a_leave_without_a_link_takes_a_second_and_says_that_it_is_not_confirmed
     assert!(took >= Duration::from_secs(1) && took < Duration::from_millis(1_100), "{took:?}");
     world.ensemble.refuse_connects(false);
     world.until("the deregistration goes on", |world| world.listed().is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_stays_true_while_a_service_leaves() {
+    // In each of its steps: while it says that it is draining, while it deregisters, while it settles.
+    for (after, stage) in
+        [(5, ServiceStage::Draining), (105, ServiceStage::Deregistering), (150, ServiceStage::Settling)]
+    {
+        let world = World::new();
+        let service = world.registered(world.service().settle(SETTLE)).await;
+        if stage == ServiceStage::Deregistering {
+            let deletes = Match::verbs([Verb::Delete, Verb::WriteAndDelete]);
+            world.ensemble.fault(deletes, Fault::Delay(SOON));
+        }
+        let leaving = tokio::spawn({
+            let service = service.clone();
+            async move { service.leave().await }
+        });
+        sleep(Duration::from_millis(after)).await;
+        assert_eq!(service.status().stage, stage);
+        world.ensemble.refuse_connects(true);
+        world.ensemble.cut();
+        sleep(Duration::from_millis(10)).await;
+        let status = service.status();
+        assert_eq!(status.stage, stage, "the same step");
+        assert!(!status.is_registered() && !status.link.is_connected(), "{stage:?}: {status}");
+        let _ = leaving.await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

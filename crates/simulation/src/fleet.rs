@@ -27,6 +27,7 @@ use zk_core::transport::Ensemble;
 use zk_roster::CallConfig;
 use zk_simulated::SimulatedEnsemble;
 
+use crate::coverage::{self, Arrows};
 use crate::plan::{Plan, Spec};
 use nemesis::Nemesis;
 use panics::Panics;
@@ -55,6 +56,8 @@ pub struct Run {
     pub history: History,
     /// How often each kind of fault has happened, and how often it has taken effect.
     pub faults: BTreeMap<&'static str, (u64, u64)>,
+    /// Which steps of their machines everybody has made, and how often.
+    pub arrows: Arrows,
     ensemble: SimulatedEnsemble,
     /// Which process each client of the ensemble is.
     names: BTreeMap<u64, String>,
@@ -90,9 +93,15 @@ pub fn run(plan: &Plan) -> Run {
 /// # Panics
 /// Inside a tokio runtime.
 pub fn run_with(plan: &Plan, wrap: Wrap<'_>) -> Run {
+    coverage::install();
+    // Of a run that has panicked.
+    coverage::take();
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without I/O takes nothing from the system");
-    runtime.block_on(happen(plan, wrap))
+    let mut run = runtime.block_on(happen(plan, wrap));
+    drop(runtime);
+    run.arrows = coverage::take();
+    run
 }
 
 async fn happen(plan: &Plan, wrap: Wrap<'_>) -> Run {
@@ -116,7 +125,8 @@ async fn happen(plan: &Plan, wrap: Wrap<'_>) -> Run {
     nemesis.end().await;
     drop(panics);
     let names = recorder.names();
-    Run { history: History { bounds, records: recorder.take() }, faults, ensemble, names }
+    let history = History { bounds, records: recorder.take() };
+    Run { history, faults, arrows: Arrows::default(), ensemble, names }
 }
 
 /// The deadlines and retries of calls.

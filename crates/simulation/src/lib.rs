@@ -4,9 +4,11 @@
 //! makes one. [`run`] lets it happen in one process on tokio's paused clock, and returns the [`History`](oracle::History), which the
 //! crate `oracle` judges.
 
+pub mod coverage;
 mod fleet;
 mod generate;
 mod plan;
+mod planted;
 mod report;
 mod runner;
 mod shrink;
@@ -14,6 +16,11 @@ mod shrink;
 pub use fleet::{Run, Wrap, run, run_with};
 pub use generate::{FEWEST_STEPS, generate};
 pub use plan::{Act, Callee, Caller, Loss, Plan, ServerKind, Spec, Step, Trouble, Who};
+pub use planted::{Planted, plant};
 pub use report::{report, report_failures};
 pub use runner::{Cause, Failure, Seeds, Tally, Trial, judge_plan, run_seeds};
 pub use shrink::{Limits, Shrunk, shrink};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/simulation.md")]
+struct Page;

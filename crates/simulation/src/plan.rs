@@ -104,9 +104,9 @@ pub enum Loss {
     CutBefore,
     /// The connection breaks after it was carried out.
     CutAfter,
-    /// It is carried out, and its reply does not come; the connection stays.
+    /// It is carried out, and neither its reply nor anything behind it comes, until the connection is given up.
     Reply,
-    /// It is not carried out and not answered; the connection stays.
+    /// It is not carried out, nor is anything behind it, until the connection is given up.
     Ignored,
     /// ZooKeeper refuses it: it is overloaded.
     Busy,
@@ -114,7 +114,7 @@ pub enum Loss {
     Expire,
     /// It is carried out late, and so is everything behind it.
     Late,
-    /// It is carried out in time, and its reply comes late.
+    /// It is carried out in time, and its reply comes late, and so does everything behind it.
     LateReply,
 }
 

@@ -29,7 +29,7 @@ pub fn report(plan: &Plan, name: &str) -> String {
     let Some((cause, text)) = judge_plan(plan).failure else { return format!("{name} passes\n") };
     let mut out = format!("{name} FAILS: {cause}\n");
     out.push_str(&indented(&text));
-    let small = smaller(plan, cause, &mut out);
+    let small = smaller(plan, &cause, &mut out);
     _ = writeln!(out, "\n{small}");
     let story = match (cause, judge_plan(&small).failure) {
         (Cause::Panicked, _) | (_, None) => Vec::new(),
@@ -68,10 +68,10 @@ pub fn report_failures(tally: &Tally) -> String {
 }
 
 /// The smallest plan that fails alike.
-fn smaller(plan: &Plan, cause: Cause, out: &mut String) -> Plan {
+fn smaller(plan: &Plan, cause: &Cause, out: &mut String) -> Plan {
     let mut shown = Instant::now();
     let mut tries = 0;
-    let shrunk = shrink(plan, &cause, Limits::default(), |plan| {
+    let shrunk = shrink(plan, cause, Limits::default(), |plan| {
         tries += 1;
         if shown.elapsed() >= PROGRESS || (tries == 1 && std::io::stderr().is_terminal()) {
             shown = Instant::now();

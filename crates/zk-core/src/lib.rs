@@ -96,6 +96,10 @@
 //! Metrics go through the facade `metrics`, to the recorder that the program installs before it starts a link:
 //! `zk_session_state`, `zk_session_epoch`, `zk_session_timeout_seconds`, `zk_reconnects_total`,
 //! `zk_connect_failures_total`, `zk_requests_total`, `zk_request_seconds`.
+//!
+//! At the level `TRACE` each step of the link is an event of the target `arrow`, with the names of the `machine` (`supervisor`,
+//! `phase`), the stage that it came `from`, what it came `on`, and the stage that it led `to`. `RUST_LOG=arrow=trace` shows
+//! them, and those of the crates above. While nobody wants them they cost nothing.
 
 mod backoff;
 mod config;

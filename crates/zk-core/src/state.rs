@@ -91,6 +91,17 @@ impl State {
     }
 }
 
+impl Phase {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Suspended => "suspended",
+            Self::Lost => "lost",
+            Self::Closed(_) => "closed",
+        }
+    }
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match (&self.phase, &self.session) {
@@ -110,12 +121,7 @@ impl fmt::Display for State {
 
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Connected => "connected",
-            Self::Suspended => "suspended",
-            Self::Lost => "lost",
-            Self::Closed(_) => "closed",
-        })
+        f.write_str(self.name())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The task behind a link: connects, retries, counts sessions and connections, and publishes the state.
 
+mod arrows;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use crate::session::Session;
 use crate::state::{CloseReason, Lingering, Phase, State};
 use crate::time::until;
 use crate::transport::{ConnectError, Ensemble, ResumeTicket, Transport, TransportEnd, latest};
+use arrows::On;
 
 /// How long a connection must have lasted to reset the backoff. One success says little about a server that accepts
 /// connections and then fails.
@@ -52,6 +55,22 @@ enum Stage {
     /// Closing by `deadline`; the ensemble may still keep `resumable`.
     Closing { resumable: Option<Resumable>, deadline: Instant },
 }
+
+impl Stage {
+    /// Without a session to resume, a link that is down waits for its first one, or for one after an expiry.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Down { resumable: None, .. } => "down",
+            Self::Down { resumable: Some(_), .. } => "resuming",
+            Self::Up { .. } => "up",
+            Self::Closing { resumable: None, .. } => "closing",
+            Self::Closing { resumable: Some(_), .. } => "closing_session",
+        }
+    }
+}
+
+/// What has happened, and the stage that it leads to.
+type Step = (On, Stage);
 
 /// A session that the ensemble may still keep, so that a new connection can resume it.
 struct Resumable {
@@ -93,24 +112,30 @@ impl Supervisor {
     pub(crate) async fn run(mut self) {
         let mut stage = Stage::Down { resumable: None, eager: true };
         loop {
-            stage = match stage {
+            let from = stage.name();
+            let (on, next) = match stage {
                 Stage::Down { resumable, eager } => self.connect(resumable, eager).await,
                 Stage::Up { transport, since } => self.until_down(transport, since).await,
                 Stage::Closing { resumable, deadline } => {
                     let reason = self.end_session(resumable, deadline).await;
+                    let mut on = On::SessionEnded;
                     if let CloseReason::Lingering(lingering) = &reason {
                         warn!(session = %lingering.session, up_to = ?lingering.up_to,
                             "session not closed: ZooKeeper did not confirm in time; its znodes stay until it expires");
+                        on = On::Lingering;
                     }
-                    self.publish(Phase::Closed(reason), None, |_| {});
+                    arrows::stage(from, on, "closed");
+                    self.publish(Phase::Closed(reason), on, None, |_| {});
                     return;
                 }
             };
+            arrows::stage(from, on, next.name());
+            stage = next;
         }
     }
 
     /// Attempts to connect until one succeeds; publishes `Lost` when the session must be presumed lost.
-    async fn connect(&mut self, mut resumable: Option<Resumable>, mut eager: bool) -> Stage {
+    async fn connect(&mut self, mut resumable: Option<Resumable>, mut eager: bool) -> Step {
         loop {
             let wait = if eager { Duration::ZERO } else { self.backoff.next_wait(&mut self.rng) };
             eager = false;
@@ -129,24 +154,25 @@ impl Supervisor {
                 tokio::select! {
                     biased;
                     close = self.close.recv() => {
-                        let within = close.map_or(CLOSE_ON_DROP, |close| close.within);
+                        let (on, within) = asked_to_close(close);
                         let deadline = Instant::now() + within;
                         if Instant::now() < begun {
-                            return Stage::Closing { resumable, deadline };
+                            return (on, Stage::Closing { resumable, deadline });
                         }
                         // The attempt may have been granted a session, which only it can close.
-                        return match timeout_at(deadline, attempt).await {
+                        return (on, match timeout_at(deadline, attempt).await {
                             Ok(Ok(transport)) => self.close_session(transport, deadline).await,
                             Ok(Err(ConnectError::SessionExpired)) => Stage::Closing { resumable: None, deadline },
                             Ok(Err(_)) | Err(_) => Stage::Closing { resumable, deadline },
-                        };
+                        });
                     }
                     outcome = &mut attempt => break outcome,
                     () = until(lost_at) => {
                         if let Some(Resumable { session, .. }) = &resumable {
                             warn!(session = %session.id, timeout = ?session.timeout, "session presumed lost");
                         }
-                        publish(&self.published, &self.scope, Phase::Lost, None, |_| {});
+                        arrows::stage("resuming", On::PresumedLost, "resuming");
+                        publish((&self.published, &self.scope), (Phase::Lost, On::PresumedLost), None, |_| {});
                     }
                 }
             };
@@ -158,9 +184,14 @@ impl Supervisor {
                     // A server replied: the next attempt, for a new session, need not wait.
                     eager = true;
                     self.scope.session_ended(self.published.latest().state.epoch);
-                    self.publish(Phase::Lost, None, |_| {});
+                    arrows::stage("resuming", On::Expired, "down");
+                    self.publish(Phase::Lost, On::Expired, None, |_| {});
                 }
-                Err(error) => self.connect_failed(error),
+                Err(error) => {
+                    let at = if resumable.is_some() { "resuming" } else { "down" };
+                    arrows::stage(at, On::ConnectFailed, at);
+                    self.connect_failed(error);
+                }
             }
         }
     }
@@ -183,7 +214,7 @@ impl Supervisor {
         });
     }
 
-    fn established(&mut self, transport: Arc<dyn Transport>, resumable: Option<&Resumable>) -> Stage {
+    fn established(&mut self, transport: Arc<dyn Transport>, resumable: Option<&Resumable>) -> Step {
         let session = transport.session();
         let resumed = resumable.filter(|resumable| resumable.session.id == session.id);
         self.backoff_for(session);
@@ -203,13 +234,14 @@ impl Supervisor {
                 warn!(?requested, negotiated = ?session.timeout, "session timeout clamped by ZooKeeper");
             }
         }
-        self.publish(Phase::Connected, Some(connection), |state| {
+        let on = if resumed.is_some() { On::Resumed } else { On::Granted };
+        self.publish(Phase::Connected, on, Some(connection), |state| {
             state.session = Some(session);
             state.epoch = epoch;
             state.reconnects = reconnects;
             state.trouble = None;
         });
-        Stage::Up { transport, since: Instant::now() }
+        (on, Stage::Up { transport, since: Instant::now() })
     }
 
     /// Adapts the backoff to the negotiated session timeout. Only a connection that has lasted for [`PROOF`] resets it.
@@ -221,18 +253,19 @@ impl Supervisor {
     }
 
     /// Waits until the connection ends, or the link is to be closed.
-    async fn until_down(&mut self, transport: Arc<dyn Transport>, since: Instant) -> Stage {
+    async fn until_down(&mut self, transport: Arc<dyn Transport>, since: Instant) -> Step {
         let session = transport.session();
         let mut down = transport.down();
-        let cause = tokio::select! {
+        let (on, cause) = tokio::select! {
             biased;
             close = self.close.recv() => {
-                let within = close.map_or(CLOSE_ON_DROP, |close| close.within);
-                return self.close_session(transport, Instant::now() + within).await;
+                let (on, within) = asked_to_close(close);
+                return (on, self.close_session(transport, Instant::now() + within).await);
             }
-            cause = ended(&mut down) => cause,
+            cause = ended(&mut down) => (On::ConnectionLost, cause),
             () = unresponsive(&*transport) => {
-                Some(TransportEnd::ConnectionLost("no reply to the periodic check".into()))
+                let cause = TransportEnd::ConnectionLost("no reply to the periodic check".into());
+                (On::Unresponsive, Some(cause))
             }
         };
         if since.elapsed() >= PROOF {
@@ -243,9 +276,9 @@ impl Supervisor {
             Some(TransportEnd::Closed) | None => "the transport ended and gave no cause".into(),
         };
         warn!(session = %session.id, server = transport.server(), %cause, "connection lost");
-        self.publish(Phase::Suspended, None, |_| {});
+        self.publish(Phase::Suspended, on, None, |_| {});
         let resumable = Resumable { session, ticket: transport.ticket(), since: Instant::now() };
-        Stage::Down { resumable: Some(resumable), eager: false }
+        (on, Stage::Down { resumable: Some(resumable), eager: false })
     }
 
     /// Closes the session over a connection that is up.
@@ -305,8 +338,8 @@ impl Supervisor {
         }))
     }
 
-    fn publish(&self, phase: Phase, connection: Option<Connection>, change: impl FnOnce(&mut State)) {
-        publish(&self.published, &self.scope, phase, connection, change);
+    fn publish(&self, phase: Phase, on: On, connection: Option<Connection>, change: impl FnOnce(&mut State)) {
+        publish((&self.published, &self.scope), (phase, on), connection, change);
     }
 }
 
@@ -317,20 +350,25 @@ impl Drop for Supervisor {
             if std::thread::panicking() {
                 error!("the supervisor of the link panicked, the link is closed");
             }
-            self.publish(phase, None, |_| {});
+            self.publish(phase, On::TaskEnded, None, |_| {});
         }
     }
 }
 
+/// Why the link is to be closed, and within which time.
+fn asked_to_close(close: Option<Close>) -> (On, Duration) {
+    close.map_or((On::Dropped, CLOSE_ON_DROP), |close| (On::Close, close.within))
+}
+
 /// The one place where the state changes.
 fn publish(
-    published: &latest::Sender<Published>,
-    scope: &Scope,
-    phase: Phase,
+    (published, scope): (&latest::Sender<Published>, &Scope),
+    (phase, on): (Phase, On),
     connection: Option<Connection>,
     change: impl FnOnce(&mut State),
 ) {
     published.send_modify(|published| {
+        arrows::phase(&published.state.phase, on, &phase);
         if published.state.phase != phase {
             debug!(from = %published.state.phase, to = %phase, "link state changed");
             published.state.phase = phase;

@@ -24,6 +24,8 @@ pub(crate) enum Step {
     Ping(ConnectionId),
     /// A server applies transactions, until it has had so many.
     Apply(usize, u64),
+    /// A client does not wait any longer for the outcome of an attempt.
+    GiveUp(u64),
     /// The servers elect a leader.
     Elect,
     /// The client may have heard nothing for too long.
@@ -41,7 +43,7 @@ impl Step {
     /// The attempt to connect that it is a part of.
     pub(crate) fn attempt(&self) -> Option<u64> {
         match self {
-            Self::Dial(attempt) | Self::Dialled(attempt) => Some(*attempt),
+            Self::Dial(attempt) | Self::Dialled(attempt) | Self::GiveUp(attempt) => Some(*attempt),
             _ => None,
         }
     }
@@ -55,7 +57,12 @@ impl Step {
             | Self::Event(connection)
             | Self::End(connection)
             | Self::Ping(connection) => Some(*connection),
-            Self::Dial(_) | Self::Dialled(_) | Self::Silent(_) | Self::Apply(..) | Self::Elect => None,
+            Self::Dial(_)
+            | Self::Dialled(_)
+            | Self::GiveUp(_)
+            | Self::Silent(_)
+            | Self::Apply(..)
+            | Self::Elect => None,
         }
     }
 }

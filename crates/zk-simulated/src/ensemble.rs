@@ -14,6 +14,7 @@ use crate::injection::Injection;
 use crate::operator::Operator;
 use crate::record::{Note, Remark, Request};
 use crate::rule::{Fault, Match};
+use crate::seeds;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::world::EPOCH_MS;
@@ -30,7 +31,9 @@ pub struct SimulatedEnsemble {
 impl SimulatedEnsemble {
     pub(crate) fn begin(settings: Settings) -> Self {
         let (seed, session_timeout) = (settings.seed, settings.session_timeout);
-        Self { shared: Shared::start(settings), seed, begun: Instant::now(), session_timeout }
+        let ensemble = Self { shared: Shared::start(settings), seed, begun: Instant::now(), session_timeout };
+        seeds::remember(&ensemble);
+        ensemble
     }
 
     /// Another client.
@@ -67,13 +70,10 @@ impl SimulatedEnsemble {
         off.fetch_add(ms, Ordering::Relaxed);
     }
 
-    /// Somebody who changes znodes without a link: at once.
-    ///
-    /// # Panics
-    /// While the ensemble has no leader.
+    /// Somebody who changes znodes without a link: at once, while the ensemble is there.
     pub fn operator(&self) -> Operator {
-        let opened = self.shared.with(|world, now| world.open_operator(now));
-        Operator::new(self.shared.clone(), opened.expect("the ensemble is there"))
+        let connection = self.shared.with(|world, now| world.open_operator(now));
+        Operator::new(self.shared.clone(), connection)
     }
 
     /// Lets a fault happen to requests. Of several that fit, the one that was added first decides.

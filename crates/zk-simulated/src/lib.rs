@@ -27,12 +27,15 @@
 //! # }
 //! ```
 //!
-//! - [`builder`]: version, tick, session timeout, round trips, zxids in events.
+//! - [`builder`]: version, tick, session timeout, round trips, zxids in events, several servers.
 //! - [`SimulatedEnsemble::zk`]: a link of a new client; [`SimulatedEnsemble::client`] is what is below it.
 //! - [`SimulatedEnsemble::fault`]: scripted faults, each for requests that a [`Match`] chooses;
 //!   [`SimulatedEnsemble::random_faults`]: others drawn from the seed.
 //! - [`SimulatedEnsemble::operator`]: changes by others, and reads, without a link.
-//! - [`SimulatedEnsemble::requests`], [`SimulatedEnsemble::log`]: what has happened.
+//! - [`SimulatedEnsemble::stop`], [`start`](SimulatedEnsemble::start), [`server_down`](SimulatedEnsemble::server_down),
+//!   [`kill`](SimulatedEnsemble::kill), [`stall`](SimulatedEnsemble::stall): what happens to whole servers and processes.
+//! - [`SimulatedEnsemble::observe`]: every transaction, as it really is;
+//!   [`requests`](SimulatedEnsemble::requests), [`log`](SimulatedEnsemble::log): what has happened.
 //!
 //! # How time passes
 //!
@@ -43,6 +46,27 @@
 //! together.
 //!
 //! A client that is connected keeps its session; otherwise the session ends at the first whole tick after its timeout.
+//!
+//! # Servers
+//!
+//! Of [several](Builder::servers) servers one leads. It carries out all writes, opens sessions and lets them expire; the
+//! others follow, and apply each transaction later by their [lag](Builder::follower_lag), in its order and with its zxid.
+//! A client is connected to one server, at random, and prefers those that have not failed it lately. That server answers
+//! what it reads and tells its watches, so both are behind the leader by as much. A write is replied to when the client's
+//! own server has applied it, behind its events, and so is the first connection of a session; what the client reads behind
+//! a write waits for it. `sync` is replied to when the server has everything that the leader had when the request arrived.
+//!
+//! When a follower goes down its clients lose their connections. When the leader does, all clients do, and no server
+//! serves anybody until another one was elected, 200 to 1,000 ms later, with a new epoch in its zxids; likewise while no
+//! majority is up. No transaction is ever lost by that. Sessions do not expire meanwhile, and then have their whole
+//! timeout before them.
+//!
+//! A client that attaches to its session at a server that is behind sees what it saw go back, until it calls `sync`: the
+//! link of zk-core does not tell a server how far it has seen. [`Builder::present_zxids`] is for clients that do.
+//! Neither does it notice that the ensemble has come back with [older data](Restart::Before); if these do not know its
+//! session, that has expired.
+//!
+//! # Replays
 //!
 //! For replays a test runs on one thread with a paused clock (`start_paused = true`), iterates over no hash table, draws
 //! from [`SimulatedEnsemble::sources`], and has no two tasks wait on one `watch` of tokio, which wakes them in an order that
@@ -64,6 +88,7 @@ mod operator;
 mod record;
 mod recording;
 mod rule;
+mod seeds;
 mod server;
 mod settings;
 mod shared;
@@ -84,6 +109,7 @@ pub use operator::Operator;
 pub use record::{Outcome, Request};
 pub use recording::{assert_same_lines, recorded};
 pub use rule::{Fault, Match};
+pub use seeds::for_each_seed;
 pub use verb::Verb;
 pub use zk_embedded::Version;
 pub use zk_wire::Acl;

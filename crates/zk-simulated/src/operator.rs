@@ -14,7 +14,7 @@ pub(crate) const USER: &str = "operator:operator";
 /// Somebody else who changes znodes: a foreign writer, or a hand. What it does is done when the call returns, and
 /// clients learn it in their own time. It has a session of its own, which ends only by [`end`](Self::end) or
 /// [`expire`](Self::expire), and is authenticated by the scheme `digest`. When the ensemble comes back with data that do
-/// not know that session, it has another one.
+/// not know that session, it has another one; while it has none yet because the ensemble is away, the id is 0.
 ///
 /// # Errors
 /// Every method fails as the request does, and with [`ErrorKind::NotConnected`] while the ensemble is away.

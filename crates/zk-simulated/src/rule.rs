@@ -22,6 +22,9 @@ pub enum Fault {
     Delay(Duration),
     /// It is carried out in time; its reply, and no other, comes later by so much.
     DelayReply(Duration),
+    /// It is carried out in time; its reply comes later by so much, and behind it everything else that is sent on its
+    /// connection, as on a real one, which keeps the order of what it brings.
+    StallReplies(Duration),
     /// It, and what is called behind it on its connection, waits until the fault is
     /// [released](crate::Injection::release).
     Hold,

@@ -25,10 +25,13 @@ impl Shared {
         shared
     }
 
-    /// Changes the world, and lets the task see what is planned now.
+    /// Changes the world, and wakes the task if something is planned now for a time at which it sleeps.
     pub(crate) fn with<T>(&self, change: impl FnOnce(&mut World, Instant) -> T) -> T {
-        let result = change(&mut self.world.lock(), Instant::now());
-        self.wake.notify_one();
+        let mut world = self.world.lock();
+        let result = change(&mut world, Instant::now());
+        if world.is_overslept() {
+            self.wake.notify_one();
+        }
         result
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 pub(crate) enum When {
     InTime,
     Late(Duration),
+    /// And everything behind it, too.
+    Stalled(Duration),
     /// When the rule is released.
     Held(usize),
     Never,

@@ -3,6 +3,7 @@
 mod away;
 mod commits;
 mod connections;
+mod dialling;
 mod events;
 mod operators;
 mod requests;
@@ -48,6 +49,8 @@ pub(crate) struct World {
     /// Since when the ensemble is away.
     stopped: Option<Duration>,
     agenda: Agenda,
+    /// When [`run`](Self::run) is called next; `None` for never.
+    asleep_until: Option<Instant>,
     links: BTreeMap<ConnectionId, Link>,
     attempts: BTreeMap<u64, Attempt>,
     /// By their connections: their sessions do not expire by themselves.
@@ -93,6 +96,7 @@ impl World {
             journal,
             stopped: None,
             agenda: Agenda::default(),
+            asleep_until: None,
             links: BTreeMap::new(),
             attempts: BTreeMap::new(),
             operators: BTreeMap::new(),
@@ -156,14 +160,21 @@ impl World {
         self.log.note(self.since(now), note);
     }
 
+    /// Whether there is something to do before the time that [`run`](Self::run) has returned.
+    pub(crate) fn is_overslept(&self) -> bool {
+        let next = [self.agenda.next(), self.machine_due()].into_iter().flatten().min();
+        next.is_some_and(|next| self.asleep_until.is_none_or(|until| next < until))
+    }
+
     /// Does everything that is due, and returns when there is more to do. Outcomes of attempts to connect are for the
     /// caller to hand on.
     pub(crate) fn run(&mut self, now: Instant, dialled: &mut Vec<Dialled>) -> Option<Instant> {
         loop {
             let (planned, server) = (self.agenda.next(), self.machine_due());
-            let next = [planned, server].into_iter().flatten().min().filter(|next| *next <= now);
-            if next.is_none() {
-                return [planned, server].into_iter().flatten().min();
+            let next = [planned, server].into_iter().flatten().min();
+            if next.is_none_or(|next| next > now) {
+                self.asleep_until = next;
+                return next;
             }
             if server == next {
                 self.let_time_pass(now);
@@ -186,6 +197,7 @@ impl World {
         match step {
             Step::Dial(attempt) => self.dial(attempt, now),
             Step::Dialled(attempt) => dialled.extend(self.dialled(attempt)),
+            Step::GiveUp(attempt) => self.give_up(attempt, now),
             Step::Arrive(connection) => {
                 if let Some(link) = self.links.get_mut(&connection) {
                     link.arrived += 1;

@@ -222,3 +222,28 @@ async fn a_stalled_client_hears_everything_at_once_or_gives_its_connection_up() 
     bed.ensemble.resume(1);
     assert_eq!(bed.zk.connected().await.unwrap().epoch(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_reply_holds_back_everything_behind_it() {
+    let bed = Bed::new().await;
+    let second = Duration::from_secs(1);
+    let mut watch = bed.connection.watch_recursive(&path("/")).await.unwrap();
+    bed.ensemble.fault(Verb::Create, Fault::StallReplies(second));
+    let begun = Instant::now();
+    let (created, stat) = tokio::join!(biased; bed.create(), bed.connection.stat(&bed.znode));
+    assert!(created.is_ok() && stat.unwrap().is_some());
+    assert!((second..second + Duration::from_millis(5)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    // The event of the znode itself came before its reply; that of a later change does not overtake it.
+    assert_eq!(watch.try_next().unwrap().kind, EventKind::Created);
+
+    bed.ensemble.fault(Verb::SetData, Fault::StallReplies(second));
+    let begun = Instant::now();
+    let write = bed.connection.set_data(&bed.znode, b"y", None);
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        bed.operator.delete(&bed.znode).unwrap();
+        while watch.next().await.unwrap().kind != EventKind::Deleted {}
+        assert!(begun.elapsed() > second, "{:?}", begun.elapsed());
+    };
+    tokio::join!(biased; write, others).0.unwrap();
+}

@@ -113,6 +113,8 @@ async fn an_ensemble_that_comes_back_as_it_was_keeps_sessions_for_their_whole_ti
     assert_eq!(operator.create("/c", ""), Err(ErrorKind::NotConnected));
     assert_eq!(operator.data("/a"), None);
     // Far longer than any session timeout: nobody is there to end one.
+    let later = ensemble.operator();
+    assert_eq!((later.session().0, later.create("/c", "")), (0, Err(ErrorKind::NotConnected)));
     sleep(MINUTE).await;
     let state = zk.state();
     assert_eq!(state.phase, Phase::Lost);
@@ -121,6 +123,7 @@ async fn an_ensemble_that_comes_back_as_it_was_keeps_sessions_for_their_whole_ti
     ensemble.start(Restart::Latest);
     sleep(secs(9)).await;
     assert_eq!(operator.data("/a"), Some(b"1".to_vec()));
+    assert_eq!(later.data("/a"), Some(b"1".to_vec()));
     ensemble.refuse_connects_of(1, false);
     assert_eq!(zk.connected().await.unwrap().session(), connection.session());
     ensemble.refuse_connects_of(1, true);

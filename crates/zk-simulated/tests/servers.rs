@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rand::RngExt;
@@ -177,6 +178,30 @@ async fn a_client_that_says_what_it_has_seen_is_refused_by_a_server_that_is_behi
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_session_is_granted_when_the_follower_knows_it_and_waited_for_5_seconds() {
+    let ensemble = builder(4).servers(3).round_trip(ms(2)..=ms(2)).build();
+    let leader = ensemble.leader().unwrap();
+    for (lag, longest) in [(ms(900), ms(910)), (MINUTE, ms(5_100) * 4)] {
+        for server in (0..3).filter(|server| *server != leader) {
+            ensemble.set_follower_lag(server, lag..=lag);
+        }
+        let mut slowest = ms(0);
+        for _ in 0..20 {
+            let begun = Instant::now();
+            let client = ensemble.client();
+            let number = client.number();
+            let zk = ensemble.start_link(client);
+            zk.connected().await.unwrap();
+            let is_at_leader = ensemble.server_of(number) == Some(leader);
+            assert!(is_at_leader || (lag < MINUTE && begun.elapsed() >= lag));
+            slowest = slowest.max(begun.elapsed());
+        }
+        assert!(slowest >= lag.min(ms(5_000)) && slowest < longest, "{slowest:?}");
+    }
+    assert!(ensemble.log().iter().any(|line| line.contains("no reply")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_follower_that_goes_down_cuts_its_clients_and_comes_back_with_everything() {
     let bed = Bed::new().await;
     let leader = bed.ensemble.leader();
@@ -303,6 +328,27 @@ async fn wander(zk: Zk) {
     let _ = timeout(MINUTE, work).await;
 }
 
+/// Nobody writes any more: all servers show the same.
+async fn all_servers_are_the_same(ensemble: &SimulatedEnsemble, operator: &Operator) {
+    let (client, root) = (ensemble.client(), path("/root"));
+    let number = client.number();
+    let zk = ensemble.start_link(client);
+    let mut seen = BTreeSet::new();
+    while seen.len() < 3 {
+        let connection = zk.connected().await.unwrap();
+        seen.insert(ensemble.server_of(number).unwrap());
+        let (mut names, stat) = connection.children(&root).await.unwrap();
+        names.sort();
+        assert_eq!((names.clone(), Some(stat)), (operator.children("/root"), operator.stat("/root")));
+        for name in names {
+            let znode = root.join(&name).unwrap();
+            let (data, stat) = connection.data(&znode).await.unwrap();
+            assert_eq!((Some(data), Some(stat)), (operator.data(&znode), operator.stat(&znode)));
+        }
+        ensemble.cut_client(number);
+    }
+}
+
 fn run(seed: u64) -> Vec<String> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -329,6 +375,12 @@ fn run(seed: u64) -> Vec<String> {
         for other in others {
             other.await.unwrap();
         }
+        ensemble.random_faults(Chaos::default());
+        for server in 0..3 {
+            ensemble.set_follower_lag(server, ms(0)..=ms(0));
+        }
+        sleep(ms(20_000)).await;
+        all_servers_are_the_same(&ensemble, &operator).await;
         ensemble.log()
     })
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tracing::trace;
+
 use super::error::GaveUp;
 use crate::failure::Failure;
 use crate::reader::PickError;
@@ -43,6 +45,29 @@ pub(super) enum Next {
     Retry { costs: bool },
     /// The end.
     GiveUp(GaveUp),
+}
+
+impl Failed {
+    /// The name of the failure, for those who follow the arrows of calls.
+    fn name(self) -> &'static str {
+        match self {
+            Self { may_retry: false, .. } => "final",
+            Self { failure: Some(failure), .. } => failure.name(),
+            Self { failure: None, .. } => "no_failure",
+        }
+    }
+}
+
+impl Next {
+    /// Where a call is then: it may have to pay for the attempt that it makes next.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Wait => "calling",
+            Self::Retry { costs: false } => "picking",
+            Self::Retry { costs: true } => "paying",
+            Self::GiveUp(reason) => reason.name(),
+        }
+    }
 }
 
 /// How far a call has come.
@@ -89,6 +114,13 @@ impl Progress {
 
     /// An attempt failed, while another one is `in_race` or not.
     pub(super) fn failed(&mut self, failed: Failed, in_race: bool) -> Next {
+        let next = self.after(failed, in_race);
+        let from = if in_race { "racing" } else { "calling" };
+        trace!(target: "arrow", machine = "call", from, on = failed.name(), to = next.name());
+        next
+    }
+
+    fn after(&mut self, failed: Failed, in_race: bool) -> Next {
         let is_refused = failed.failure == Some(Failure::Refused);
         if is_refused {
             // Nothing was sent: it is counted apart.
@@ -115,6 +147,7 @@ impl Progress {
 
     /// Nobody is left to try in this round. Returns how long to pause before the next one, before jitter.
     pub(super) fn nobody(&mut self, reason: PickError) -> Duration {
+        trace!(target: "arrow", machine = "call", from = "picking", on = reason.name(), to = "pausing");
         self.nobody = match reason {
             PickError::NotSynced => Some(GaveUp::NobodyKnown),
             PickError::NoInstances => Some(GaveUp::NobodyRegistered),
@@ -146,11 +179,20 @@ impl Progress {
 
     /// Why a call ends when its time is over.
     pub(super) fn out_of_time(&self) -> GaveUp {
-        match self.nobody {
+        let reason = match self.nobody {
             Some(nobody) => nobody,
             None if self.refused > 0 && self.attempts == 0 => GaveUp::AllRefused,
             None => GaveUp::OutOfTime,
-        }
+        };
+        trace!(target: "arrow", machine = "call", from = "picking", on = "deadline", to = reason.name());
+        reason
+    }
+
+    /// Why a call ends that may not pay for another attempt.
+    pub(super) fn budget_spent(&self) -> GaveUp {
+        let reason = GaveUp::BudgetSpent;
+        trace!(target: "arrow", machine = "call", from = "paying", on = "budget_spent", to = reason.name());
+        reason
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::atomic::Ordering;
 use tokio::time::{Instant, sleep_until};
+use tracing::trace;
 
 use super::answered::Answered;
 use super::attempt::{Attempt, Limits, Report};
@@ -47,7 +48,11 @@ where
 {
     let mut call = Call::new(common, manner, op);
     match call.answer().await {
-        Ok((report, value)) => Ok(call.answered(report, value)),
+        Ok((report, value)) => {
+            let from = if call.race.len() > 0 { "racing" } else { "calling" };
+            trace!(target: "arrow", machine = "call", from, on = "answered", to = "answered");
+            Ok(call.answered(report, value))
+        }
         Err(reason) => {
             metrics::call_failed(reason.name());
             Err(call.history.give_up(reason, call.began.elapsed()))
@@ -236,7 +241,7 @@ where
             Next::Wait => Ok(()),
             Next::Retry { .. } if now >= self.deadline => Err(self.progress.out_of_time()),
             Next::Retry { costs: true } if !self.common.config.budget.withdraw(now) => {
-                Err(GaveUp::BudgetSpent)
+                Err(self.progress.budget_spent())
             }
             Next::Retry { .. } => Ok(()),
         }

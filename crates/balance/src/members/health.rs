@@ -36,6 +36,9 @@ impl fmt::Display for Health {
     }
 }
 
+/// The name of what an endpoint is that is neither in the set nor remembered.
+pub(super) const UNKNOWN: &str = "unknown";
+
 /// What belongs to the key of an endpoint, whatever its value.
 pub(super) struct Identity {
     pub(super) state: Arc<State>,
@@ -74,6 +77,17 @@ impl Identity {
     pub(super) fn set_out(&mut self, out: Option<Out>) {
         self.state.until_ms.store(out.as_ref().map_or(0, |out| out.until_ms), Ordering::Relaxed);
         self.out = out;
+    }
+
+    /// The name of the health.
+    pub(super) fn name(&self, now_ms: u64) -> &'static str {
+        match &self.out {
+            None => "in_service",
+            Some(out) if out.until_ms > now_ms && out.is_refused => "refused",
+            Some(out) if out.until_ms > now_ms => "ejected",
+            Some(out) if out.is_tried(now_ms) => "on_trial",
+            Some(_) => "on_probation",
+        }
     }
 
     /// The health, and the number of ejections in a row.

@@ -4,9 +4,12 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::{Level, enabled, trace};
+
 use super::absent::Absent;
-use super::health::Identity;
+use super::health::{Identity, UNKNOWN};
 use super::listed::Listed;
+use super::report::HealthReport;
 use super::trials::{Out, QueuePlace};
 use crate::config::BalancerConfig;
 use crate::ejection::{Ejection, Verdict};
@@ -27,6 +30,38 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
     pub(super) fn new(config: &BalancerConfig, rng: Rng) -> Self {
         let ejection = config.ejection.clone();
         Self { ejection, rng, listed: Listed::new(config.subset.as_ref()), absent: Absent::default() }
+    }
+
+    /// Takes a report of a call. Returns whether the endpoint is ejected, or ejected again, for it.
+    pub(crate) fn take(&mut self, key: &K, state: &Arc<State>, report: HealthReport, now_ms: u64) -> bool {
+        // Names cost a look at the endpoint each, so nobody has any who does not want them.
+        let is_wanted = enabled!(target: "arrow", Level::TRACE);
+        let from = is_wanted.then(|| self.name(key, state, now_ms));
+        let is_ejected = match report {
+            HealthReport::Failed { generation, failure, took } => {
+                self.failed(key, state, generation, failure, took, now_ms)
+            }
+            HealthReport::FailedAgain { ticket, failure, took } => {
+                self.failed_again(key, state, ticket, failure, took, now_ms)
+            }
+            HealthReport::Recovered { ticket } => {
+                self.recovered(key, state, ticket, now_ms);
+                false
+            }
+            HealthReport::GaveUp { ticket } => {
+                self.gave_up(key, state, ticket, now_ms);
+                false
+            }
+        };
+        if let Some(from) = from {
+            let (on, to) = (report.name(), self.name(key, state, now_ms));
+            trace!(target: "arrow", machine = "endpoint", from, on, to);
+        }
+        is_ejected
+    }
+
+    fn name(&mut self, key: &K, state: &Arc<State>, now_ms: u64) -> &'static str {
+        self.identity(key, state).map_or(UNKNOWN, |identity| identity.name(now_ms))
     }
 
     /// How many endpoints of the set are out of service.
@@ -142,6 +177,7 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
         lasts: Duration,
     ) -> Option<(Arc<Entry<K, V>>, Ticket)> {
         let (entry, number) = self.listed.start_trial(key, state, now_ms, millis(lasts))?;
+        trace!(target: "arrow", machine = "endpoint", from = "on_probation", on = "trial_began", to = "on_trial");
         Some((entry, Ticket::Trial { number }))
     }
 

@@ -29,6 +29,18 @@ pub enum PickError {
 }
 
 impl PickError {
+    /// Its name, for those who follow the arrows of calls.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NotSynced => "not_synced",
+            Self::NoInstances => "no_instances",
+            Self::NoMatch => "no_match",
+            Self::AllClosed => "all_closed",
+            Self::AllExcluded => "all_excluded",
+            Self::Saturated => "saturated",
+        }
+    }
+
     pub(super) fn of_empty<K, V>(table: &Table<K, V>) -> Self {
         let facts = table.facts;
         match facts {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use instance::Endpoint;
 use tokio::time::Instant;
 
+use super::arrows::{On, Place, arrow};
 use super::history::History;
 use crate::config::MassDisappearance;
 
@@ -60,11 +61,15 @@ impl Removals {
         self.hold = hold;
     }
 
-    /// An endpoint has a znode that had none; `after_gap` if nobody knows for how long.
-    pub(super) fn came(&mut self, endpoint: &Endpoint, after_gap: bool, now: Instant) {
-        if self.pending.remove(endpoint).is_none() && (!after_gap || self.history.has(endpoint)) {
+    /// An endpoint has a znode that had none; `after_gap` if nobody knows for how long. Returns where it was.
+    pub(super) fn came(&mut self, endpoint: &Endpoint, after_gap: bool, now: Instant) -> Place {
+        if let Some(removal) = self.pending.remove(endpoint) {
+            return removal.place();
+        }
+        if !after_gap || self.history.has(endpoint) {
             self.changed(endpoint, true, now);
         }
+        Place::Absent
     }
 
     /// An endpoint that is not shown has no znode any more.
@@ -75,13 +80,16 @@ impl Removals {
     /// An endpoint that is shown has no znode any more.
     pub(super) fn begin(&mut self, endpoint: Endpoint, name: Arc<str>, was_draining: bool, now: Instant) {
         let removal = Removal { name, since: now, earlier: Duration::ZERO, held: false, was_draining };
+        arrow(Place::Listed, On::Deleted, || removal.place());
         self.pending.entry(endpoint).or_insert(removal);
     }
 
-    /// An endpoint is gone for a reason of its own: nothing is to be decided, and it counts for no hold.
-    pub(super) fn believe(&mut self, endpoint: &Endpoint) {
-        self.pending.remove(endpoint);
+    /// An endpoint is gone for a reason of its own: nothing is to be decided, and it counts for no hold. Returns what its
+    /// removal was at, if it had one.
+    pub(super) fn believe(&mut self, endpoint: &Endpoint) -> Option<Place> {
+        let removal = self.pending.remove(endpoint);
         self.history.disregard(endpoint);
+        removal.map(|removal| removal.place())
     }
 
     /// The endpoint whose last znode had this name.
@@ -100,11 +108,15 @@ impl Removals {
             self.hold_if_mass(known, now, &mut due);
         }
         for (endpoint, is_explained) in &due {
-            if *is_explained {
-                self.believe(endpoint);
-            } else if self.pending.remove(endpoint).is_some() {
-                self.changed(endpoint, false, now);
-            }
+            let was = if *is_explained {
+                self.believe(endpoint)
+            } else {
+                self.pending.remove(endpoint).map(|removal| {
+                    self.changed(endpoint, false, now);
+                    removal.place()
+                })
+            };
+            was.into_iter().for_each(|was| arrow(was, On::TimeOver, || Place::Absent));
         }
         due.into_iter().map(|(endpoint, _)| endpoint).collect()
     }
@@ -129,7 +141,7 @@ impl Removals {
         due.retain(|(endpoint, is_explained)| {
             let keep = *is_explained || self.history.is_fresh(endpoint);
             if let (false, Some(removal)) = (keep, self.pending.get_mut(endpoint)) {
-                removal.held = true;
+                removal.hold(On::Mass);
                 self.total_held += 1;
             }
             keep
@@ -146,7 +158,7 @@ impl Removals {
             return;
         }
         for removal in self.pending.values_mut().filter(|removal| !removal.is_explained()) {
-            removal.held = true;
+            removal.hold(On::NewSession);
             self.total_held += 1;
         }
         let (held, hold) = (self.held(), self.hold);
@@ -205,6 +217,19 @@ impl Removals {
 }
 
 impl Removal {
+    fn place(&self) -> Place {
+        match self {
+            Self { held: true, .. } => Place::Held,
+            Self { was_draining: true, .. } => Place::Draining,
+            Self { .. } => Place::Settling,
+        }
+    }
+
+    fn hold(&mut self, on: On) {
+        arrow(self.place(), on, || Place::Held);
+        self.held = true;
+    }
+
     /// Whether it says nothing about others, and nothing is to be decided but the moment: a hold that is over counts no more,
     /// as its removals are old, and a draining instance has said that it leaves.
     fn is_explained(&self) -> bool {

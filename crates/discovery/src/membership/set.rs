@@ -1,15 +1,15 @@
 //! The set of instances: those with a znode, those that are shown, and the difference.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
 use instance::{Endpoint, Instance};
 use tokio::time::Instant;
 
+use super::arrows::{self, On, Place, arrow};
 use super::nodes::{Known, Nodes};
 use super::removals::Removals;
+use super::shown::Shown;
 use crate::config::{DiscoveryConfig, Records};
 
 /// The set of instances. Every instance has a znode or a removal; all are shown but those that wait for their records.
@@ -18,9 +18,7 @@ pub(crate) struct Set {
     /// Whether an instance waits for its record.
     by_record: bool,
     pub(super) nodes: Nodes,
-    shown: BTreeMap<Endpoint, Arc<Instance>>,
-    /// How often `shown` has changed.
-    changes: u64,
+    pub(crate) shown: Shown,
     removals: Removals,
 }
 
@@ -29,8 +27,7 @@ impl Set {
         Self {
             by_record: config.records() == Records::Read,
             nodes: Nodes::default(),
-            shown: BTreeMap::new(),
-            changes: 0,
+            shown: Shown::default(),
             removals: Removals::new(config.settle(), config.mass_disappearance()),
         }
     }
@@ -47,13 +44,14 @@ impl Set {
     ) {
         let endpoint = instance.endpoint().clone();
         let (before, is_first) = self.nodes.set(name, instance.into(), known);
-        if is_first {
-            self.removals.came(&endpoint, after_gap, now);
-        }
+        let was = is_first.then(|| self.removals.came(&endpoint, after_gap, now));
         if let Some(before) = before {
             self.lost(before, name.clone(), false, now);
         }
-        self.refresh(&endpoint);
+        let Some(was) = was else { return self.refresh(&endpoint, On::Record) };
+        let is_new = self.show_speaker(&endpoint);
+        let place = || if is_new || self.shows(&endpoint) { Place::Listed } else { Place::Awaiting };
+        arrow(was, On::Created, place);
     }
 
     /// A znode with this record does not stand any more.
@@ -64,20 +62,21 @@ impl Set {
     /// A znode of this endpoint does not stand any more; its record may have said that it was draining.
     fn lost(&mut self, endpoint: Endpoint, name: Arc<str>, was_draining: bool, now: Instant) {
         if self.nodes.stands(&endpoint) {
-            self.refresh(&endpoint);
+            self.refresh(&endpoint, On::Deleted);
         } else if self.shows(&endpoint) {
             self.removals.begin(endpoint, name, was_draining, now);
         } else {
+            arrow(Place::Awaiting, On::Deleted, || Place::Absent);
             self.removals.went(&endpoint, now);
         }
     }
 
-    /// A znode of this endpoint does not stand any more, as was meant.
-    pub(super) fn left_as_told(&mut self, endpoint: &Endpoint) {
+    /// A znode of this endpoint, which was known to stand or not, does not stand any more, as was meant.
+    pub(super) fn left_as_told(&mut self, endpoint: &Endpoint, stood: bool) {
         if self.nodes.stands(endpoint) {
-            self.refresh(endpoint);
+            self.refresh(endpoint, On::Told);
         } else {
-            self.remove(endpoint);
+            self.remove(endpoint, On::Told, if stood { Place::Awaiting } else { Place::Absent });
         }
     }
 
@@ -86,21 +85,20 @@ impl Set {
         self.removals.endpoint_of(name)
     }
 
-    /// Shows an endpoint as its youngest znode has it, unless the record of that is still to be read.
-    pub(super) fn refresh(&mut self, endpoint: &Endpoint) {
-        if let Some((instance, known)) = self.nodes.speaker(endpoint)
-            && (known > Known::ByName || !self.by_record)
-        {
-            let instance = Arc::clone(instance);
-            self.show(instance);
-        }
+    /// Shows an endpoint that is listed as its youngest znode has it, unless the record of that is still to be read.
+    pub(super) fn refresh(&mut self, endpoint: &Endpoint, on: On) {
+        let is_new = self.show_speaker(endpoint);
+        arrows::listed(is_new, on, || self.shows(endpoint));
     }
 
-    fn show(&mut self, instance: Arc<Instance>) {
-        let shown = self.shown.entry(instance.endpoint().clone());
-        if !matches!(&shown, Entry::Occupied(shown) if *shown.get() == instance) {
-            shown.insert_entry(instance);
-            self.changes += 1;
+    /// The same. Returns whether it was not shown before.
+    fn show_speaker(&mut self, endpoint: &Endpoint) -> bool {
+        match self.nodes.speaker(endpoint) {
+            Some((instance, known)) if known > Known::ByName || !self.by_record => {
+                let instance = Arc::clone(instance);
+                self.shown.show(instance)
+            }
+            _ => false,
         }
     }
 
@@ -111,12 +109,13 @@ impl Set {
             && let Some((instance, _)) = self.nodes.speaker(endpoint)
         {
             let instance = Arc::clone(instance);
-            self.show(instance);
+            self.shown.show(instance);
+            arrow(Place::Awaiting, On::Unread, || Place::Listed);
         }
     }
 
     pub(super) fn shows(&self, endpoint: &Endpoint) -> bool {
-        self.shown.contains_key(endpoint)
+        self.shown.has(endpoint)
     }
 
     /// Whether no instance that is shown has a znode.
@@ -127,7 +126,7 @@ impl Set {
     /// Removes those that have settled or were held for long enough.
     pub(super) fn remove_due(&mut self, now: Instant) {
         for endpoint in self.removals.take_due(self.len(), now) {
-            self.hide(&endpoint);
+            self.shown.hide(&endpoint);
         }
     }
 
@@ -141,14 +140,11 @@ impl Set {
         self.removals.hold_after_new_session(self.len());
     }
 
-    /// An instance is gone for a reason of its own.
-    fn remove(&mut self, endpoint: &Endpoint) {
-        self.removals.believe(endpoint);
-        self.hide(endpoint);
-    }
-
-    fn hide(&mut self, endpoint: &Endpoint) {
-        self.changes += u64::from(self.shown.remove(endpoint).is_some());
+    /// An instance is gone for a reason of its own; it was at `hidden` if it was not shown.
+    fn remove(&mut self, endpoint: &Endpoint, on: On, hidden: Place) {
+        let removal = self.removals.believe(endpoint);
+        let was = if self.shown.hide(endpoint) { Place::Listed } else { hidden };
+        arrow(removal.unwrap_or(was), on, || Place::Absent);
     }
 
     /// Sets for how long a mass disappearance is held.
@@ -170,7 +166,7 @@ impl Set {
     pub(crate) fn refused(&mut self, endpoint: &Endpoint) -> bool {
         let held = self.removals.is_held(endpoint);
         if held {
-            self.remove(endpoint);
+            self.remove(endpoint, On::Refused, Place::Absent);
         }
         held
     }
@@ -179,18 +175,8 @@ impl Set {
     pub(crate) fn release_held(&mut self) {
         let held: Vec<_> = self.held_endpoints().cloned().collect();
         for endpoint in held {
-            self.remove(&endpoint);
+            self.remove(&endpoint, On::Released, Place::Absent);
         }
-    }
-
-    /// The shown instances, sorted by endpoint.
-    pub(crate) fn instances(&self) -> Box<[Arc<Instance>]> {
-        self.shown.values().cloned().collect()
-    }
-
-    /// How often the shown instances have changed.
-    pub(crate) fn changes(&self) -> u64 {
-        self.changes
     }
 
     /// How many shown instances are held.

@@ -90,7 +90,9 @@ impl Driver {
 
     fn input(&mut self, input: Input) {
         trace!(?input, "input");
+        let (from, on) = (self.machine.stage(), input.name());
         self.machine.handle(input, Instant::now());
+        trace!(target: "arrow", machine = "watcher", from, on, to = self.machine.stage());
     }
 
     /// Returns whether this is the end.

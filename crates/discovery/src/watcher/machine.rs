@@ -46,6 +46,14 @@ enum Stage {
 }
 
 impl Stage {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Stale => "stale",
+            Self::Following(_) => "following",
+            Self::Ended => "ended",
+        }
+    }
+
     fn following(&mut self) -> Option<&mut Following> {
         match self {
             Self::Following(following) => Some(following),
@@ -68,6 +76,11 @@ impl Machine {
     pub(crate) fn new(config: DiscoveryConfig, format: Arc<dyn Format>, view: View, rng: SmallRng) -> Self {
         let membership = Membership::new(format, &config);
         Self { config, membership, stage: Stage::Stale, output: Output::new(view), rng }
+    }
+
+    /// The name of the stage.
+    pub(crate) fn stage(&self) -> &'static str {
+        self.stage.name()
     }
 
     /// Takes an input. After all inputs that have arrived, [`advance`](Self::advance) follows.

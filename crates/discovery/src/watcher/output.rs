@@ -77,10 +77,10 @@ impl Output {
         if self.next.snapshot.is_none() && membership.awaits_records(since) {
             return;
         }
-        let shown_changes = membership.set.changes();
+        let shown_changes = membership.set.shown.changes();
         if self.next.snapshot.is_none() || shown_changes != self.shown_changes {
             self.shown_changes = shown_changes;
-            let instances = membership.set.instances();
+            let instances = membership.set.shown.instances();
             let revision = match &self.next.snapshot {
                 None => Some(1),
                 // An instance went and came back between two views.

@@ -136,3 +136,56 @@ fn few_calls_say_nothing() {
     let judgement = story.judge();
     assert!(judgement.unknown.iter().any(|unknown| unknown.invariant == Invariant::I3), "{judgement:?}");
 }
+
+#[test]
+fn a_budget_is_overdrawn() {
+    // 13 retries of each call, of which 12 are surely none of a trial: 3 calls have 100.
+    let attempts = [(A, 2, Failed); 14];
+    for (calls, is_overdrawn) in [(8, false), (9, true)] {
+        let mut story = Story::fleet();
+        for call in 0..calls {
+            story.at(5000 + 500 * call).call("client 1", true, &attempts, failed("budget_spent"));
+        }
+        if is_overdrawn {
+            story.fails(Invariant::Calls, "has 105 retries for the 10.000 s before", &[]);
+        } else {
+            story.passes(Invariant::Calls);
+        }
+    }
+}
+
+#[test]
+fn retries_that_are_far_apart_or_follow_refusals_overdraw_no_budget() {
+    let mut story = Story::fleet();
+    for call in 0..9 {
+        story.at(5000 + 1500 * call).call("client 1", true, &[(A, 2, Failed); 14], failed("budget_spent"));
+        story.at(30_000 + 100 * call).call("client 1", true, &[(A, 2, Refused); 40], failed("budget_spent"));
+    }
+    story.passes(Invariant::Calls);
+}
+
+/// A did not answer at 19 s, and does since 20 s; later calls go to B, or there.
+fn ejected(later: &str) -> Story {
+    let mut story = Story::fleet();
+    let last = [(A, 1000, Unanswered), (B, 2, Answered)];
+    story.at(18_500).serves("server 1", A, Answers::Badly).at(19_900).serves("server 1", A, Answers::Well);
+    story.at(18_600).call("client 1", true, &last, Called::Answered { endpoint: B.into() });
+    for call in 0..20 {
+        story.at(35_000 + 500 * call).answered_call("client 1", if call == 10 { later } else { B });
+    }
+    story
+}
+
+#[test]
+fn an_instance_that_was_ejected_never_comes_back() {
+    ejected(A).passes(Invariant::Calls);
+    ejected(B).fails(Invariant::Calls, "was not tried again", &[]);
+    // It does not answer well after all.
+    let mut story = ejected(B);
+    story.at(50_000).serves("server 1", A, Answers::Badly);
+    story.passes(Invariant::Calls);
+    // An answer has brought it back before.
+    let mut story = ejected(B);
+    story.at(19_950).answered_call("client 1", A);
+    story.passes(Invariant::Calls);
+}

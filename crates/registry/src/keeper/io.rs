@@ -161,6 +161,24 @@ pub(super) enum Fact {
 }
 
 impl Request {
+    /// The name of the stage in which it is under way.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Stat { watch: false, .. } => "looking",
+            Self::Stat { watch: true, .. } => "watching",
+            Self::Audit => "auditing",
+            Self::Data(_) => "reading",
+            Self::Create(_) => "creating",
+            Self::Write { is_update: true, .. } => "updating",
+            Self::Write { is_update: false, .. } => "restoring",
+            Self::TakeOver { .. } => "taking_over",
+            Self::Delete { .. } => "deleting",
+            Self::Leave { .. } => "leaving",
+            Self::Sync => "syncing",
+            Self::EnsureRoot => "ensuring_root",
+        }
+    }
+
     /// Whether the znode may be another one afterwards.
     pub(super) fn is_write(&self) -> bool {
         matches!(self, Self::Create(_) | Self::Write { .. } | Self::TakeOver { .. })

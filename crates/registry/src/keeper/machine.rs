@@ -35,6 +35,11 @@ impl Machine {
         self.work.effects.pop_front()
     }
 
+    /// The name of the stage.
+    pub(super) fn stage(&self) -> &'static str {
+        self.work.stage.name()
+    }
+
     /// When [`Input::Timer`] is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.work.stage {

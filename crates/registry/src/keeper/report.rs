@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tracing::debug;
+use tracing::{debug, trace};
 use zk_core::{SessionId, ZnodePath};
 
 use super::io::Fact;
@@ -45,7 +45,13 @@ impl Reporter {
                 limited!(log, warn, "registration abandoned: the znode ends with its session");
             }
         }
+        let on = match (&now, took_over) {
+            (RegistrationStatus::Pending { trouble: Some(trouble) }, _) => trouble.kind().name(),
+            (_, Some(_)) => "taken_over",
+            (_, None) => "reported",
+        };
         self.status.send_modify(|status| {
+            trace!(target: "arrow", machine = "registration", from = status.name(), on, to = now.name());
             self.shared.context.metrics.status_changed(status, &now);
             *status = now;
         });

@@ -34,6 +34,19 @@ pub(super) enum Stage {
 }
 
 impl Stage {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Unready => "unready",
+            Self::Queued => "queued",
+            Self::Asking { request, .. } => request.name(),
+            Self::Registered { audit_at: Some(_) } => "registered",
+            Self::Registered { audit_at: None } => "auditing",
+            Self::Conflict { .. } => "conflict",
+            Self::Waiting { .. } => "waiting",
+            Self::Over => "over",
+        }
+    }
+
     /// Whether a request is under way after which the znode may be another one.
     pub(super) fn is_writing(&self) -> bool {
         matches!(self, Self::Asking { request, .. } if request.is_write())

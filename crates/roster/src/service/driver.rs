@@ -1,5 +1,6 @@
 //! The task of a service: registers it, follows its address and its health, and lets it leave.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::stream::{SelectAll, unfold};
@@ -8,7 +9,7 @@ use registry::Registrar;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::error;
+use tracing::{error, trace};
 use zk_core::Zk;
 use zk_core::time::until;
 
@@ -66,7 +67,7 @@ impl Driver {
                 () = until(deadline) => {}
             }
         }
-        self.leave().await;
+        self.leave(&mut changes).await;
     }
 
     /// Compares everything with what is wanted.
@@ -100,7 +101,9 @@ impl Driver {
         let instances = self.listeners.iter().map(Listener::status).collect();
         let health = self.health.borrow().clone();
         let draining = self.mode == Mode::Draining || stage == ServiceStage::Draining;
+        let (on, to) = (self.mode.name(), stage.name());
         self.status.send_if_modified(|before| {
+            trace!(target: "arrow", machine = "service", from = before.stage.name(), on, to);
             let (service, was_registered) = (before.service.clone(), before.was_registered);
             let mut status =
                 ServiceStatus { service, stage, health, draining, link, instances, was_registered };
@@ -111,16 +114,16 @@ impl Driver {
         });
     }
 
-    async fn leave(&mut self) {
+    async fn leave(&mut self, changes: &mut SelectAll<Changes>) {
         self.helpers = Helpers::default();
         let mut how = self.leave.clone();
         if *how.borrow() == Leave::Gently {
-            self.publish(ServiceStage::Draining);
             let announced = leave::announce(&self.listeners, &self.written.0, self.settle);
-            leave::unless_at_once(&mut how, announced).await;
+            let announced = leave::unless_at_once(&mut how, announced);
+            self.during(&ServiceStage::Draining, announced, changes).await;
         }
-        self.publish(ServiceStage::Deregistering);
-        let deregistered = leave::deregister(&self.registrar).await;
+        let deregistered = leave::deregister(&self.registrar);
+        let deregistered = self.during(&ServiceStage::Deregistering, deregistered, changes).await;
         // A service that was deregistered before, as a sick one is, has settled since then.
         let settled = match self.may_be_listed() {
             true => Some(Duration::ZERO),
@@ -129,14 +132,32 @@ impl Driver {
         let settle = settled.and_then(|settled| self.settle.checked_sub(settled));
         let stage = match (deregistered, settle) {
             (Ok(()), Some(settle)) => {
-                self.publish(ServiceStage::Settling);
-                leave::unless_at_once(&mut how, leave::settle(self.listeners.len(), settle)).await;
+                let settled = leave::unless_at_once(&mut how, leave::settle(self.listeners.len(), settle));
+                self.during(&ServiceStage::Settling, settled, changes).await;
                 ServiceStage::Left
             }
             (Ok(()), None) => ServiceStage::Left,
             (Err(error), _) => ServiceStage::Lingering(error.into()),
         };
         self.publish(stage);
+    }
+
+    /// Takes a step of leaving. What happens to the link and to the registrations meanwhile shows in the status.
+    async fn during<T>(
+        &self,
+        stage: &ServiceStage,
+        step: impl Future<Output = T>,
+        changes: &mut SelectAll<Changes>,
+    ) -> T {
+        let mut step = pin!(step);
+        loop {
+            self.publish(stage.clone());
+            tokio::select! {
+                biased;
+                done = &mut step => return done,
+                Some(()) = changes.next() => {}
+            }
+        }
     }
 }
 
@@ -150,7 +171,10 @@ impl Drop for Driver {
             error!("the task of the service has ended by a panic: its instances are deregistered");
         }
         self.status.send_modify(|status| {
-            status.stage = ServiceStage::Lingering(LeaveError::Ended);
+            let ended = ServiceStage::Lingering(LeaveError::Ended);
+            let (from, to) = (status.stage.name(), ended.name());
+            trace!(target: "arrow", machine = "service", from, on = "task_ended", to);
+            status.stage = ended;
             // They are dropped with the task.
             status.instances.iter_mut().for_each(|instance| instance.registration = None);
         });

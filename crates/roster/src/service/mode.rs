@@ -1,5 +1,7 @@
 //! What the verdict on a service makes of its registrations: a machine.
 
+use tracing::trace;
+
 use crate::health::{ServiceHealth, WhenSick};
 
 /// What the instances of a service are.
@@ -17,10 +19,22 @@ pub(super) enum Mode {
 impl Mode {
     /// The mode after a verdict. Whoever was not healthy yet is not registered at all.
     pub(super) fn after(self, health: &ServiceHealth, when_sick: WhenSick) -> Self {
-        match (health, when_sick) {
-            (ServiceHealth::Healthy, _) => Self::Listed,
-            (ServiceHealth::Sick(_), WhenSick::Drain) if self != Self::Absent => Self::Draining,
-            (ServiceHealth::Sick(_) | ServiceHealth::Unknown, _) => Self::Absent,
+        let (on, after) = match (health, when_sick) {
+            (ServiceHealth::Healthy, _) => ("healthy", Self::Listed),
+            (ServiceHealth::Sick(_), WhenSick::Drain) if self != Self::Absent => ("sick", Self::Draining),
+            (ServiceHealth::Sick(_), _) => ("sick", Self::Absent),
+            (ServiceHealth::Unknown, _) => ("unknown", Self::Absent),
+        };
+        trace!(target: "arrow", machine = "mode", from = self.name(), on, to = after.name());
+        after
+    }
+
+    /// Its name, for those who follow the arrows of services.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Draining => "draining",
+            Self::Listed => "listed",
         }
     }
 }

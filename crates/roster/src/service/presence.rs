@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use instance::{Endpoint, Host};
 use tokio::time::Instant;
+use tracing::trace;
 
 /// How long a former endpoint stays beside a new one that is not registered, with a link.
 pub(super) const FORMER_STAYS: Duration = Duration::from_secs(1);
@@ -35,6 +36,22 @@ pub(super) enum Input {
     Linked(bool),
     /// Nothing but time.
     Timer,
+}
+
+impl Input {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Found(_) => "found",
+            Self::Wanted(true) => "wanted",
+            Self::Wanted(false) => "unwanted",
+            Self::Registered(_, true) => "registered",
+            Self::Registered(_, false) => "unregistered",
+            Self::Gone(_) => "gone",
+            Self::Linked(true) => "linked",
+            Self::Linked(false) => "unlinked",
+            Self::Timer => "timer",
+        }
+    }
 }
 
 /// What is to be done.
@@ -70,6 +87,28 @@ impl Presence {
         now: Instant,
         is_ours: impl Fn(&Host) -> bool,
     ) -> Vec<Effect> {
+        let (from, on) = (self.name(), input.name());
+        self.take(input);
+        let effects = self.effects(now, is_ours);
+        trace!(target: "arrow", machine = "presence", from, on, to = self.name());
+        effects
+    }
+
+    /// The name of what the listener is registered under.
+    fn name(&self) -> &'static str {
+        let target = self.target.as_ref().filter(|_| self.wanted);
+        let stays = self.former().any(|former| !self.held[former].leaving);
+        match target.and_then(|target| self.held.get(target)) {
+            Some(Held { leaving: true, .. }) => "returning",
+            Some(_) if stays => "moving",
+            Some(held) if held.registered => "registered",
+            Some(_) => "declared",
+            None if self.held.is_empty() => "absent",
+            None => "leaving",
+        }
+    }
+
+    fn take(&mut self, input: Input) {
         match input {
             Input::Found(endpoint) => self.target = Some(endpoint),
             Input::Wanted(wanted) => self.wanted = wanted,
@@ -95,7 +134,6 @@ impl Presence {
             }
             Input::Timer => {}
         }
-        self.effects(now, is_ours)
     }
 
     /// When the machine wants to be woken.

@@ -126,6 +126,18 @@ impl ServiceStage {
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Left | Self::Lingering(_))
     }
+
+    /// Its name, whatever its fields are.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::Draining => "draining",
+            Self::Deregistering => "deregistering",
+            Self::Settling => "settling",
+            Self::Left => "left",
+            Self::Lingering(_) => "lingering",
+        }
+    }
 }
 
 // === Text ===

@@ -16,6 +16,8 @@ pub(super) fn build(plan: &Plan) -> SimulatedEnsemble {
         .session_timeout(spec.session_timeout())
         .round_trip(ms(spec.round_trip_ms.0)..=ms(spec.round_trip_ms.1))
         .reply_lag(Duration::ZERO..=ms(spec.reply_lag_ms))
+        .servers(usize::from(spec.ensemble.max(1)))
+        .follower_lag(Duration::ZERO..=ms(spec.follower_lag_ms))
         .build()
 }
 
@@ -45,14 +47,13 @@ pub(super) fn client(ensemble: &SimulatedEnsemble) -> Client {
 }
 
 impl Nemesis<'_> {
+    /// Whether ZooKeeper serves nobody.
     pub(super) fn is_away(&self) -> bool {
-        !self.outages.is_empty()
+        self.ensemble.leader().is_none()
     }
 
     fn anybody_is_connected(&self) -> bool {
-        let clients = self.clients.iter().map(|client| client.client);
-        let servers = self.servers.iter().flatten().map(|server| server.client);
-        clients.chain(servers).any(|client| self.ensemble.session_of(client).is_some())
+        self.numbers().any(|client| self.ensemble.session_of(client).is_some())
     }
 
     pub(super) fn away(&mut self, act: &Act, outage: Outage, for_ms: u64) {
@@ -62,7 +63,6 @@ impl Nemesis<'_> {
         }
         self.ensemble.stop();
         self.outages.push((id, outage));
-        self.leavers.away(true);
         self.lasts(id, for_ms, move |nemesis| nemesis.come_back(id));
     }
 
@@ -78,9 +78,9 @@ impl Nemesis<'_> {
             Outage::Older(before) => Restart::Before(before),
             Outage::Empty => Restart::Empty,
         });
-        self.leavers.away(false);
         // Older data may have other rights.
-        self.set_rights();
+        self.has_other_rights = true;
+        self.catch_up();
     }
 
     /// ZooKeeper comes back, whoever keeps it away.
@@ -91,9 +91,35 @@ impl Nemesis<'_> {
     }
 
     pub(super) fn server_down(&mut self, act: &Act, server: u8, for_ms: u64) {
+        if self.plan.spec.ensemble <= 1 {
+            return self.away(act, Outage::Away, for_ms);
+        }
         let id = self.begin(act, None);
-        let _ = (server, for_ms);
-        self.at_once(id, false);
+        if server >= self.plan.spec.ensemble {
+            return self.at_once(id, false);
+        }
+        if self.serves_somebody(server) || self.ensemble.leader() == Some(usize::from(server)) {
+            self.recorder.took_effect(id);
+        }
+        self.down.insert(id, server);
+        self.ensemble.server_down(usize::from(server), true);
+        self.lasts(id, for_ms, move |nemesis| {
+            nemesis.down.remove(&id);
+            if !nemesis.down.values().any(|down| *down == server) {
+                nemesis.ensemble.server_down(usize::from(server), false);
+            }
+        });
+    }
+
+    /// Whether a process is connected to a server of the ensemble.
+    fn serves_somebody(&self, server: u8) -> bool {
+        self.numbers().any(|client| self.ensemble.server_of(client) == Some(usize::from(server)))
+    }
+
+    /// The clients of the ensemble that all processes are.
+    fn numbers(&self) -> impl Iterator<Item = u64> {
+        let servers = self.servers.iter().flatten().map(|server| server.client);
+        self.clients.iter().map(|client| client.client).chain(servers)
     }
 
     pub(super) fn slow(&mut self, act: &Act, by_ms: u64, for_ms: u64) {
@@ -117,8 +143,30 @@ impl Nemesis<'_> {
 
     pub(super) fn behind(&mut self, act: &Act, server: u8, by_ms: u64, for_ms: u64) {
         let id = self.begin(act, None);
-        let _ = (server, by_ms, for_ms);
-        self.at_once(id, false);
+        let leads = self.ensemble.leader() == Some(usize::from(server));
+        if server >= self.plan.spec.ensemble {
+            return self.at_once(id, false);
+        }
+        if !leads && by_ms > 0 && self.serves_somebody(server) {
+            self.recorder.took_effect(id);
+        }
+        self.behind.insert(id, (server, by_ms));
+        self.apply_lag(server);
+        self.lasts(id, for_ms, move |nemesis| {
+            nemesis.behind.remove(&id);
+            nemesis.apply_lag(server);
+        });
+    }
+
+    /// The longest lag decides.
+    fn apply_lag(&self, server: u8) {
+        let of_it = self.behind.values().filter(|(behind, _)| *behind == server).map(|(_, by_ms)| *by_ms);
+        let ms = Duration::from_millis;
+        let lag = match of_it.max() {
+            Some(by_ms) => ms(by_ms)..=ms(by_ms),
+            None => Duration::ZERO..=ms(self.plan.spec.follower_lag_ms),
+        };
+        self.ensemble.set_follower_lag(usize::from(server), lag);
     }
 
     pub(super) fn clamp(&mut self, act: &Act, to_ms: u64, for_ms: u64) {

@@ -83,12 +83,12 @@ impl Nemesis<'_> {
         let (fault, lasts) = match loss {
             Loss::CutBefore => (Fault::CutBefore, Duration::ZERO),
             Loss::CutAfter => (Fault::CutAfter, Duration::ZERO),
-            Loss::Reply => (Fault::LoseReply, Duration::ZERO),
-            Loss::Ignored => (Fault::Ignore, Duration::ZERO),
+            Loss::Reply => (Fault::StallReplies(FOR_EVER), Duration::ZERO),
+            Loss::Ignored => (Fault::Delay(FOR_EVER), Duration::ZERO),
             Loss::Busy => (Fault::Refuse(ErrorKind::Busy), Duration::ZERO),
             Loss::Expire => (Fault::Expire, Duration::ZERO),
             Loss::Late => (Fault::Delay(late), late),
-            Loss::LateReply => (Fault::DelayReply(late), late),
+            Loss::LateReply => (Fault::StallReplies(late), late),
         };
         let which = if only_writes { Match::verbs(WRITES) } else { Match::any() };
         let injection = self.ensemble.fault(which.client(client), fault);
@@ -135,6 +135,10 @@ impl Nemesis<'_> {
         });
     }
 }
+
+/// Longer than a link waits: it gives the connection up. A real one that brings nothing of one request brings nothing of those
+/// behind it, either.
+const FOR_EVER: Duration = Duration::from_secs(3600);
 
 /// The requests that change something.
 const WRITES: [Verb; 5] = [Verb::Create, Verb::Delete, Verb::TakeOver, Verb::WriteAndDelete, Verb::SetData];

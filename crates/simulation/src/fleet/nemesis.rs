@@ -7,7 +7,7 @@ use oracle::What;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use zk_core::transport::latest;
 use zk_simulated::SimulatedEnsemble;
 use zk_wire::permission;
@@ -23,6 +23,9 @@ use crate::plan::{Act, Plan, Who};
 
 /// How often the requests of each process are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the end of a run waits before it looks again whether ZooKeeper has a leader.
+const ELECTION: Duration = Duration::from_millis(50);
 
 /// Ends a fault.
 type End<'a> = Box<dyn FnOnce(&mut Nemesis<'a>) + 'a>;
@@ -42,6 +45,11 @@ pub(super) struct Nemesis<'a> {
     pub(super) stalled: BTreeMap<u32, (Who, Option<u64>)>,
     pub(super) outages: Vec<(u32, Outage)>,
     pub(super) leavers: Leavers,
+    /// Whether the rights on the root are not yet those that they are to be.
+    pub(super) has_other_rights: bool,
+    /// Which servers of the ensemble are down, and by how much which are behind, by fault.
+    pub(super) down: BTreeMap<u32, u8>,
+    pub(super) behind: BTreeMap<u32, (u8, u64)>,
     /// The rights on the root that nobody has at present, by fault.
     pub(super) denied: BTreeMap<u32, i32>,
     /// By how much which fault slows everything down, which timeouts it clamps to, and which ones refuse authentication.
@@ -77,7 +85,10 @@ impl<'a> Nemesis<'a> {
             isolated: BTreeMap::new(),
             stalled: BTreeMap::new(),
             outages: Vec::new(),
-            leavers: Leavers::default(),
+            leavers: Leavers::new(ensemble),
+            has_other_rights: false,
+            down: BTreeMap::new(),
+            behind: BTreeMap::new(),
             denied: BTreeMap::new(),
             delays: BTreeMap::new(),
             clamps: BTreeMap::new(),
@@ -106,6 +117,7 @@ impl<'a> Nemesis<'a> {
                 end(self);
             } else {
                 self.count_requests();
+                self.catch_up();
             }
         }
         sleep_until(until).await;
@@ -156,6 +168,18 @@ impl<'a> Nemesis<'a> {
         }
         self.healed.send(true);
         while self.waiting.join_next().await.is_some() {}
+        while self.is_away() {
+            sleep(ELECTION).await;
+        }
+        self.catch_up();
+    }
+
+    /// Does what could not be done while ZooKeeper was away.
+    pub(super) fn catch_up(&mut self) {
+        self.leavers.go();
+        if self.has_other_rights {
+            self.set_rights();
+        }
     }
 
     /// Does something.

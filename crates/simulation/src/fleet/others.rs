@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rand::RngExt;
 use tokio::time::sleep;
-use zk_simulated::{Acl, Operator};
+use zk_simulated::{Acl, Operator, SimulatedEnsemble};
 use zk_wire::permission;
 
 use super::nemesis::Nemesis;
@@ -19,25 +19,27 @@ fn znode(server: u8) -> String {
 }
 
 /// Operators who wait for ZooKeeper to come back, so that they can go.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Leavers(Arc<Mutex<(bool, Vec<Operator>)>>);
+#[derive(Clone, Debug)]
+pub(super) struct Leavers {
+    ensemble: SimulatedEnsemble,
+    waiting: Arc<Mutex<Vec<Operator>>>,
+}
 
 impl Leavers {
-    /// Ends the session of an operator; once ZooKeeper is back, if it is away.
-    fn end(&self, operator: Operator) {
-        let mut leavers = self.0.lock();
-        match leavers.0 {
-            true => leavers.1.push(operator),
-            false => operator.end(),
-        }
+    pub(super) fn new(ensemble: &SimulatedEnsemble) -> Self {
+        Self { ensemble: ensemble.clone(), waiting: Arc::default() }
     }
 
-    /// Whether ZooKeeper is away.
-    pub(super) fn away(&self, away: bool) {
-        let mut leavers = self.0.lock();
-        leavers.0 = away;
-        if !away {
-            leavers.1.drain(..).for_each(Operator::end);
+    /// Ends the session of an operator; once ZooKeeper is back, if it is away.
+    fn end(&self, operator: Operator) {
+        self.waiting.lock().push(operator);
+        self.go();
+    }
+
+    /// Lets those go who wait, if ZooKeeper is there.
+    pub(super) fn go(&self) {
+        if self.ensemble.leader().is_some() {
+            self.waiting.lock().drain(..).for_each(Operator::end);
         }
     }
 }
@@ -114,8 +116,10 @@ impl Nemesis<'_> {
         });
     }
 
-    /// Gives everybody all rights but those that are denied at present. Whether the root exists.
-    pub(super) fn set_rights(&self) -> bool {
+    /// Gives everybody all rights but those that are denied at present. Whether that could be done: the root exists, and ZooKeeper
+    /// is there.
+    pub(super) fn set_rights(&mut self) -> bool {
+        self.has_other_rights = self.is_away();
         let denied = self.denied.values().fold(0, |all, denied| all | denied);
         let everybody = Acl::new(permission::ALL & !denied, "world", "anyone");
         self.briefly(|operator| operator.set_acl(ROOT, vec![Acl::creator(), everybody]).is_ok())

@@ -50,6 +50,7 @@ const SCENES: &[(u64, Play)] = &[
     (3, others::all_deleted),
     (3, others::root_deleted),
     (3, others::crowd_that_goes),
+    (3, others::held_and_released),
     (3, others::strangers),
     (3, others::overwritten),
 ];

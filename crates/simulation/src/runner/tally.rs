@@ -5,6 +5,7 @@ use std::time::Duration;
 use oracle::Invariant;
 
 use super::trial::{Cause, Trial};
+use crate::coverage::Arrows;
 use crate::plan::Act;
 
 /// From so many seeds on it counts how often each fault took effect, and each rule judged.
@@ -12,6 +13,9 @@ const ENOUGH_SEEDS: u64 = 500;
 
 /// Each kind of fault has to take effect at least once in so many seeds.
 const SEEDS_FOR_ONE_EFFECT: u64 = 20;
+
+/// Of each cause so many seeds are shown.
+const SEEDS_SHOWN: usize = 10;
 
 /// What came of many seeds.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +32,8 @@ pub struct Tally {
     pub faults: BTreeMap<&'static str, (u64, u64)>,
     /// How often each rule had something to judge.
     pub checked: BTreeMap<Invariant, u64>,
+    /// How often everybody's machines went along which arrow.
+    pub arrows: Arrows,
     /// Those that failed, in the order of the seeds.
     pub failures: Vec<Failure>,
 }
@@ -57,6 +63,7 @@ impl Tally {
         for (invariant, times) in trial.checked {
             *self.checked.entry(invariant).or_default() += times;
         }
+        self.arrows.merge(trial.arrows);
         if let Some((cause, text)) = trial.failure {
             self.fail(seed, cause, text);
         }
@@ -93,7 +100,7 @@ impl Tally {
     pub fn by_cause(&self) -> BTreeMap<Cause, (&Failure, usize)> {
         let mut causes = BTreeMap::new();
         for failure in &self.failures {
-            causes.entry(failure.cause).or_insert((failure, 0)).1 += 1;
+            causes.entry(failure.cause.clone()).or_insert((failure, 0)).1 += 1;
         }
         causes
     }
@@ -124,13 +131,13 @@ impl fmt::Display for Tally {
             writeln!(f, "{invariant:24}{times:>10}")?;
         }
         if !self.failures.is_empty() {
-            writeln!(f, "\n{:24}{:>10}  first seeds", "failed", "seeds")?;
+            writeln!(f, "\n{:>8}  failed, and the first seeds", "seeds")?;
         }
         for (cause, (_, count)) in self.by_cause() {
             let seeds =
                 self.failures.iter().filter(|failure| failure.cause == cause).map(|failure| failure.seed);
-            let first: Vec<_> = seeds.take(8).map(|seed| seed.to_string()).collect();
-            writeln!(f, "{:24}{count:>10}  {}", cause.to_string(), first.join(" "))?;
+            let first: Vec<_> = seeds.take(SEEDS_SHOWN).map(|seed| seed.to_string()).collect();
+            writeln!(f, "{count:>8}  {cause}\n{:10}{}", "", first.join(" "))?;
         }
         for lack in self.lacks() {
             writeln!(f, "\nNOT ENOUGH: {lack}")?;

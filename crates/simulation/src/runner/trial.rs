@@ -5,6 +5,7 @@ use std::time::Duration;
 use oracle::{Invariant, Judgement, What};
 
 use super::catching;
+use crate::coverage::Arrows;
 use crate::fleet::{self, Run};
 use crate::plan::Plan;
 
@@ -21,15 +22,19 @@ pub struct Trial {
     pub faults: BTreeMap<&'static str, (u64, u64)>,
     /// How often each rule had something to judge.
     pub checked: BTreeMap<Invariant, u64>,
+    /// How often everybody's machines went along which arrow.
+    pub arrows: Arrows,
 }
 
 /// Why a plan fails. Two plans fail alike if their causes are equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// The texts say how, without numbers and names: a plan that is shrunk must not slip to another failure of the same rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     /// A promise was broken.
-    Violated(Invariant),
+    Violated(Invariant, String),
     /// A promise could not be judged, which is not green.
-    Unknown(Invariant),
+    Unknown(Invariant, String),
     /// The simulation itself, or the oracle, has panicked.
     Panicked,
     /// It has not ended.
@@ -39,8 +44,8 @@ pub enum Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Violated(invariant) => write!(f, "{invariant}"),
-            Self::Unknown(invariant) => write!(f, "{invariant} unknown"),
+            Self::Violated(invariant, how) => write!(f, "{invariant}: {how}"),
+            Self::Unknown(invariant, how) => write!(f, "{invariant}: unknown: {how}"),
             Self::Panicked => f.write_str("panic of the simulation"),
             Self::Stuck => f.write_str("no end"),
         }
@@ -62,6 +67,7 @@ pub fn judge_plan(plan: &Plan) -> Trial {
             calls: 0,
             faults: BTreeMap::new(),
             checked: BTreeMap::new(),
+            arrows: Arrows::default(),
         },
     }
 }
@@ -74,12 +80,28 @@ fn trial(run: &Run, judgement: &Judgement) -> Trial {
         calls: records.iter().filter(|record| matches!(record.what, What::Call { .. })).count() as u64,
         faults: run.faults.clone(),
         checked: judgement.checked.clone(),
+        arrows: run.arrows.clone(),
     }
 }
 
 /// Why it fails, if it does.
 pub(crate) fn failure(judgement: &Judgement) -> Option<(Cause, String)> {
-    let violations = judgement.violations.iter().map(|one| (Cause::Violated(one.invariant), one.to_string()));
-    let unknown = judgement.unknown.iter().map(|one| (Cause::Unknown(one.invariant), one.to_string()));
-    violations.chain(unknown).reduce(|(cause, text), (_, more)| (cause, format!("{text}\n{more}")))
+    let violated = judgement.violations.first().map(|one| Cause::Violated(one.invariant, how(&one.text)));
+    let unknown = || judgement.unknown.first().map(|one| Cause::Unknown(one.invariant, how(&one.text)));
+    let violations = judgement.violations.iter().map(ToString::to_string);
+    let texts: Vec<_> = violations.chain(judgement.unknown.iter().map(ToString::to_string)).collect();
+    violated.or_else(unknown).map(|cause| (cause, texts.join("\n")))
+}
+
+/// A text without what is different in each run: one `#` for the words in a row that have digits.
+fn how(text: &str) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    // What is in detail is about this run, too.
+    for word in text.split(['{', '(', ':']).next().unwrap_or_default().split_whitespace() {
+        let word = if word.contains(|c: char| c.is_ascii_digit()) { "#" } else { word };
+        if word != "#" || words.last() != Some(&"#") {
+            words.push(word);
+        }
+    }
+    words.join(" ")
 }

@@ -219,7 +219,7 @@ mod tests {
         let (mut leader, mut follower) =
             (Machine::new(Settings::default()), Machine::new(Settings::default()));
         leader.keep_journal(true);
-        let mut ask = |leader: &mut Machine, request| {
+        let ask = |leader: &mut Machine, request| {
             leader.request(NOW, 1, Framed { xid: 1, request });
         };
         leader.connect(NOW, 1, Ipv4Addr::LOCALHOST.into(), ConnectRequest::new(10_000));

@@ -24,12 +24,15 @@ pub(super) struct OperatorSession {
 }
 
 impl World {
-    /// Opens a session of an operator; `None` while the ensemble is away.
-    pub(crate) fn open_operator(&mut self, now: Instant) -> Option<ConnectionId> {
+    /// Opens a session of an operator; while the ensemble is away, later.
+    pub(crate) fn open_operator(&mut self, now: Instant) -> ConnectionId {
         self.connections += 1;
         let connection = self.connections;
-        self.attach_operator(connection, None, now)?;
-        Some(connection)
+        if self.attach_operator(connection, None, now).is_none() {
+            let none_yet = OperatorSession { session: 0, password: Vec::new(), ended: false };
+            self.operators.insert(connection, none_yet);
+        }
+        connection
     }
 
     fn attach_operator(

@@ -86,6 +86,10 @@ impl World {
                 let when = When::Late(*by);
                 self.carry_out(connection, call, Some(fault), when, now);
             }
+            Fault::StallReplies(by) => {
+                let when = When::Stalled(*by);
+                self.carry_out(connection, call, Some(fault), when, now);
+            }
             Fault::HoldReply => {
                 let when = rule.map_or(When::Never, When::Held);
                 self.carry_out(connection, call, Some(fault), when, now);
@@ -251,11 +255,17 @@ impl World {
                 in_time
             }
             When::Late(by) => in_time + by,
+            When::Stalled(by) => {
+                (link.last_reply, link.last_event) = (in_time + by, in_time + by);
+                in_time + by
+            }
             When::Held(_) | When::Never => in_time,
         };
         let is_over = link.closing && link.closed;
         match when {
-            When::InTime | When::Late(_) => self.agenda.plan(arrives, Step::Reply(connection, number)),
+            When::InTime | When::Late(_) | When::Stalled(_) => {
+                self.agenda.plan(arrives, Step::Reply(connection, number))
+            }
             When::Held(rule) => return self.rules.keep(rule, Held::Reply(connection, number)),
             When::Never => {}
         }

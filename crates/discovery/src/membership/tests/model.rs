@@ -170,7 +170,7 @@ impl World {
 
     fn check(&mut self) {
         let (now, set) = (self.script.now, &self.script.membership.set);
-        let instances = set.instances();
+        let instances = set.shown.instances();
         let shown: BTreeMap<_, _> =
             instances.iter().map(|one| (one.endpoint().port(), one.weight())).collect();
         for number in 1..=3 {
@@ -215,7 +215,7 @@ impl World {
             let best = youngest.entry(port(name)).or_insert(*znode);
             *best = if znode.czxid > best.czxid { *znode } else { *best };
         }
-        let instances = self.script.membership.set.instances();
+        let instances = self.script.membership.set.shown.instances();
         let shown: Vec<_> = instances.iter().map(|one| (one.endpoint().port(), one.weight())).collect();
         let weight = |znode: Znode| if self.records { 1_000 + znode.mzxid } else { instance::DEFAULT_WEIGHT };
         let expected: Vec<_> = youngest.into_iter().map(|(port, znode)| (port, weight(znode))).collect();

@@ -327,3 +327,29 @@ fn deletions_are_told_or_not_and_grandchildren_are_ignored() {
     audit(&mut walk);
     assert_eq!(walk.does(looked(12)), "audited");
 }
+
+/// Between the watch and the first look of a connection somebody creates the root, which was there before.
+#[test]
+fn a_root_that_is_created_without_having_gone_is_a_gap() {
+    for lists in [Lists::Always, Lists::AuditOnly] {
+        let mut walk = live(lists);
+        reconnect(&mut walk, 1);
+        walk.reported(&["+", "+c"]);
+        let mut done = walk.does(watch_set(1));
+        if done.is_empty() {
+            walk.waits();
+            assert_eq!(walk.does(Input::Due), "stat");
+            done = walk.does(looked(1));
+        }
+        assert_eq!(done, if lists == Lists::Always { "list" } else { "live Recursive" });
+    }
+    // One that was known to be missing is not.
+    let mut walk = live(Lists::Always);
+    walk.reported(&["-"]);
+    reconnect(&mut walk, 1);
+    walk.reported(&["+", "+c"]);
+    assert_eq!(walk.does(watch_set(1)), "");
+    walk.waits();
+    assert_eq!(walk.does(Input::Due), "stat");
+    assert_eq!(walk.does(looked(1)), "live Recursive whole");
+}

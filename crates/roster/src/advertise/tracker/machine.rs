@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use instance::Host;
 use tokio::time::Instant;
+use tracing::trace;
 
 use crate::advertise::AdvertiseError;
 
@@ -80,6 +81,27 @@ enum Stage {
     },
 }
 
+impl Input {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Link(_) => "link",
+            Self::Wake => "wake",
+            Self::Found(Ok(_)) => "found",
+            Self::Found(Err(_)) => "not_found",
+        }
+    }
+}
+
+impl Stage {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "waiting",
+            Self::LookingUp { again: false } => "looking_up",
+            Self::LookingUp { again: true } => "looking_up_again",
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Machine {
     stage: Stage,
@@ -108,6 +130,13 @@ impl Machine {
     }
 
     pub(super) fn on(&mut self, input: Input, now: Instant) -> Vec<Effect> {
+        let (from, on) = (self.stage.name(), input.name());
+        let effects = self.take(input, now);
+        trace!(target: "arrow", machine = "address", from, on, to = self.stage.name());
+        effects
+    }
+
+    fn take(&mut self, input: Input, now: Instant) -> Vec<Effect> {
         match (input, &mut self.stage) {
             (Input::Link(connections), _) if connections == self.seen => vec![],
             (Input::Link(connections), stage) => {

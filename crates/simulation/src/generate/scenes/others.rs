@@ -87,6 +87,16 @@ pub(super) fn crowd_that_goes(s: &mut Scene<'_>) {
     s.act(next);
 }
 
+/// A mass disappearance that is held, until somebody believes it.
+pub(super) fn held_and_released(s: &mut Scene<'_>) {
+    let (many, lasting) = (s.dice.range(7, 12) as u8, s.dice.range(300, 1_500));
+    s.act(Act::Crowd(many, lasting));
+    s.wait(lasting + 100, lasting + 900);
+    for client in 0..s.clients() {
+        s.act(Act::Release(client));
+    }
+}
+
 /// Records of others, beside changes of ours.
 pub(super) fn strangers(s: &mut Scene<'_>) {
     for _ in 0..s.dice.range(1, 3) {
