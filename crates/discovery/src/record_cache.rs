@@ -8,6 +8,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ struct Known {
     /// creation.
     zxids: (Zxid, Zxid),
     size: usize,
+    /// An ensemble that came back with older data uses zxids anew, for other data.
+    digest: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,11 +222,14 @@ impl RecordCache {
             Some(Ok((data, stat))) => {
                 let before = entry.known;
                 let zxids = (stat.czxid, stat.mzxid);
-                entry.known = Some(Known { zxids, size: data.len() });
+                let known = Known { zxids, size: data.len(), digest: digest(&data) };
+                entry.known = Some(known);
                 // Grows at once and shrinks slowly, so that a few small records do not hide the large ones.
                 self.expected_size = data.len().max(self.expected_size - self.expected_size / 64);
                 match before {
-                    Some(known) if known.zxids == zxids => Verdict::Nothing,
+                    Some(before) if (before.zxids, before.digest) == (zxids, known.digest) => {
+                        Verdict::Nothing
+                    }
                     _ => {
                         let mismatch = reason == ReadReason::Audit && again.is_none() && before.is_some();
                         Verdict::Record { data, czxid: stat.czxid, mismatch }
@@ -243,6 +249,12 @@ impl RecordCache {
         }
         verdict
     }
+}
+
+fn digest(data: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(data);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use crate::history::Bounds;
 const RECORD_WAIT: Duration = Duration::from_millis(250);
 
 /// A record is shown so late at most after its znode was written: it waits for others, and a read that fails is repeated
-/// within a second.
-const RECORD_RETRY: Duration = Duration::from_millis(1300);
+/// within a second. Two may fail.
+const RECORD_RETRY: Duration = Duration::from_millis(2600);
 
 /// What "within 2 s" of the promises about recoveries is: time for a few round trips, and for retries within a second.
 const REPAIR: Duration = Duration::from_secs(2);
@@ -32,11 +32,12 @@ impl Bounds {
         self.registered_within() + self.gone_from_view_within()
     }
 
-    /// How long after a heal a run has to go on, so that every bound is over when it ends: what disappears last, with the
-    /// sessions of the dead, may be held; and at the end everything has to stay as it is for a session timeout.
+    /// How long after a heal a run has to go on, so that every bound is over when it ends: an event that was lost is found by
+    /// an audit; what disappears last, with the sessions of the dead, may be held; and at the end everything has to stay as it
+    /// is for a session timeout.
     #[must_use]
     pub fn liveness_within(&self) -> Duration {
-        self.converged_within() + self.hold + self.session_timeout
+        self.audited_within() + self.converged_within() + self.hold + self.session_timeout
     }
 
     /// How long a session may outlive its client: *T*, up to 2 ticks, and *P*.
@@ -70,6 +71,12 @@ impl Bounds {
     /// When an audit has found what an event that was lost did not tell: its interval varies by a quarter, the list follows.
     pub(crate) fn audited_within(&self) -> Duration {
         self.audit * 5 / 4 + self.noticed_within() + REPAIR
+    }
+
+    /// How long a znode that is not wanted may stand while the link is up: a service says first that it is draining, and what
+    /// fails is tried again within a second.
+    pub(crate) fn left_within(&self) -> Duration {
+        REPAIR + self.propagation
     }
 
     /// How long it takes to recover from anything but the loss of an event.

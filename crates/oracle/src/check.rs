@@ -20,6 +20,7 @@ mod i9_honest_state;
 mod leaves;
 mod mismatches;
 mod quiet;
+mod records;
 mod retries;
 mod unknown;
 
@@ -41,6 +42,7 @@ pub(crate) fn all(timeline: &Timeline<'_>, findings: &mut Findings) {
         comebacks::check,
         retries::check,
         exact::check,
+        records::check,
         leaves::check,
         unknown::check,
     ] {

@@ -24,7 +24,12 @@ pub struct RegistrarConfig {
     root: ZnodePath,
     acl: Acl,
     audit_interval: Duration,
+    /// How many registrations have a watch each.
+    own_watches: usize,
 }
+
+/// How many registrations of one registrar have a watch each, by default.
+pub(crate) const OWN_WATCHES: usize = 256;
 
 /// Why a configuration is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +56,8 @@ impl RegistrarConfig {
 
     /// Registers below `root`, with an open ACL, audited every 30 s. The registrar creates the root if it is missing.
     pub fn new(root: ZnodePath) -> Self {
-        Self { root, acl: Acl::Open, audit_interval: Self::DEFAULT_AUDIT_INTERVAL }
+        let audit_interval = Self::DEFAULT_AUDIT_INTERVAL;
+        Self { root, acl: Acl::Open, audit_interval, own_watches: OWN_WATCHES }
     }
 
     /// Sets the ACL of the znodes that are created: the instances, and the root and its parents where they are missing.
@@ -74,6 +80,14 @@ impl RegistrarConfig {
         Ok(self)
     }
 
+    /// Lets one watch serve all of more registrations than these: so that a simulation goes where a process with hundreds of
+    /// them goes.
+    #[doc(hidden)]
+    pub fn with_own_watches(mut self, most: usize) -> Self {
+        self.own_watches = most;
+        self
+    }
+
     /// Returns the znode below which instances are registered.
     pub fn root(&self) -> &ZnodePath {
         &self.root
@@ -81,6 +95,10 @@ impl RegistrarConfig {
 
     pub(crate) fn acl(&self) -> Acl {
         self.acl
+    }
+
+    pub(crate) fn own_watches(&self) -> usize {
+        self.own_watches
     }
 
     pub(crate) fn audit_interval(&self) -> Duration {

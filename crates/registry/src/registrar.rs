@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use zk_core::Zk;
 
-use crate::config::RegistrarConfig;
+use crate::config::{OWN_WATCHES, RegistrarConfig};
 use crate::decide::Claim;
 use crate::error::{RegisterError, ShutdownError};
 use crate::keeper::{self, Name, Published};
@@ -59,7 +59,7 @@ impl Registrar {
     /// How many registrations of one registrar have a watch each: 256. With more, one recursive watch serves all. So a
     /// process with few registrations does not receive every event below a large root, and a process with many does
     /// not burden the ensemble with as many watches.
-    pub const OWN_WATCHES: usize = 256;
+    pub const OWN_WATCHES: usize = OWN_WATCHES;
 
     /// Makes a registrar that writes the `plain` format. It keeps a clone of the link.
     pub fn new(zk: &Zk, config: RegistrarConfig) -> Self {
@@ -69,7 +69,7 @@ impl Registrar {
     /// Makes a registrar that writes another format.
     pub fn with_format(zk: &Zk, config: RegistrarConfig, format: Arc<dyn Format>) -> Self {
         let owner = process::owner(zk.sources());
-        let shared = Arc::new(Shared::new(zk.clone(), config, format, Self::OWN_WATCHES));
+        let shared = Arc::new(Shared::new(zk.clone(), config, format));
         Self { shared, owner, task: Arc::default() }
     }
 

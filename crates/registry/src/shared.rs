@@ -47,9 +47,9 @@ pub(crate) struct Context {
 }
 
 impl Shared {
-    pub(crate) fn new(zk: Zk, config: RegistrarConfig, format: Arc<dyn Format>, own_watches: usize) -> Self {
+    pub(crate) fn new(zk: Zk, config: RegistrarConfig, format: Arc<dyn Format>) -> Self {
         let context = Context {
-            names: Arc::new(Names::new(own_watches)),
+            names: Arc::new(Names::new(config.own_watches())),
             metrics: Arc::new(Metrics::new(config.root().as_str())),
             log: Arc::new(LogLimiter::default()),
         };

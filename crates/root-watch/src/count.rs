@@ -6,6 +6,10 @@
 //! An event that came before a reply may be later than the reply: the queue of events runs ahead. So a reply decides
 //! only if no event came during its round trip, or if the events name their transactions (ZooKeeper 3.9 and later): then
 //! the `pzxid` of the stat shows which of them it includes.
+//!
+//! An ensemble that comes back with older data may arrive at the same number by other changes. So where nothing was
+//! reported since the last quiet round trip the `pzxid`, the transaction of the last change, must be the same, too, and it
+//! never goes back.
 
 use tracing::trace;
 use zk_core::{Stat, Zxid};
@@ -104,11 +108,37 @@ pub(crate) struct Count {
     /// an event that was missed in between.)
     proven: bool,
     trip: Option<Trip>,
+    last: Option<Quiet>,
+}
+
+/// What the last quiet round trip has shown, and what events with their transactions have made of it.
+#[derive(Clone, Copy, Debug)]
+struct Quiet {
+    czxid: Zxid,
+    pzxid: Zxid,
+    /// How many changes had been reported then.
+    reported: i32,
+}
+
+impl Quiet {
+    /// A change is reported with its transaction, after so many others: the next quiet round trip shows this one.
+    fn follow(&mut self, reported: i32, zxid: Zxid) {
+        if self.reported == reported {
+            (self.reported, self.pzxid) = (reported.wrapping_add(1), self.pzxid.max(zxid));
+        }
+    }
+
+    /// Whether a later quiet round trip of the same root may show what `now` does.
+    fn may_become(&self, now: &Self) -> bool {
+        let is_same_root = self.czxid == now.czxid;
+        let nothing_reported = self.reported == now.reported;
+        !is_same_root || if nothing_reported { self.pzxid == now.pzxid } else { self.pzxid <= now.pzxid }
+    }
 }
 
 impl Count {
     pub(crate) fn new() -> Self {
-        Self { reported: 0, base: Base::Unknown, proven: false, trip: None }
+        Self { reported: 0, base: Base::Unknown, proven: false, trip: None, last: None }
     }
 
     /// Nothing is known any more.
@@ -136,6 +166,9 @@ impl Count {
 
     /// A child was reported as created or deleted.
     pub(crate) fn child_changed(&mut self, zxid: Option<Zxid>) {
+        if let (Some(last), Some(zxid)) = (&mut self.last, zxid) {
+            last.follow(self.reported, zxid);
+        }
         self.reported = self.reported.wrapping_add(1);
         if let Some(trip) = &mut self.trip {
             match (&mut trip.zxids, zxid) {
@@ -226,21 +259,26 @@ impl Count {
             return Verdict::Mismatch;
         }
         let seen = self.offset(trip, stat);
+        let is_older = self.is_older(trip, stat);
         let czxid = Some(stat.czxid);
         let rebase = Life { czxid, offset: seen };
+        let is_quiet = self.reported == trip.sent;
         let Base::Present(life) = self.base else {
             let was_unknown = self.base == Base::Unknown;
             (self.base, self.proven) = (Base::Present(rebase), seen.is_exact());
+            self.last = self.last.filter(|_| is_quiet);
             return match (was_unknown, seen.is_exact()) {
                 (true, true) => Verdict::Learned,
                 (true, false) => Verdict::Undecided,
                 (false, _) => Verdict::Mismatch,
             };
         };
-        let is_another = life.czxid.is_some() && life.czxid != czxid;
+        let is_another = life.czxid.is_some() && life.czxid != czxid || is_older;
         match life.offset.intersection(seen).filter(|_| !is_another) {
             None => {
                 (self.base, self.proven) = (Base::Present(rebase), seen.is_exact());
+                // What was missed before is missed by a new base only once.
+                self.last = self.last.filter(|_| is_quiet);
                 Verdict::Mismatch
             }
             Some(offset) if !seen.is_exact() => {
@@ -252,6 +290,15 @@ impl Count {
                 if std::mem::replace(&mut self.proven, true) { Verdict::Whole } else { Verdict::Learned }
             }
         }
+    }
+
+    /// Whether a quiet round trip shows other data than those that were followed: older ones, or what has become of them.
+    fn is_older(&mut self, trip: &Trip, stat: &Stat) -> bool {
+        if self.reported != trip.sent {
+            return false;
+        }
+        let now = Quiet { czxid: stat.czxid, pzxid: stat.pzxid, reported: self.reported };
+        self.last.replace(now).is_some_and(|last| !last.may_become(&now))
     }
 
     /// The offset that a stat shows: exact if it is known which events it includes.

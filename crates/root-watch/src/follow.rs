@@ -46,10 +46,10 @@ impl Follow {
         }
     }
 
-    /// Gives out the updates that are held back.
-    pub(crate) fn release(&mut self, common: &mut Common) {
+    /// Follows no more; gives out the updates that are held back.
+    pub(crate) fn end(&mut self, common: &mut Common) {
         if let Self::Recursive(recursive) = self {
-            recursive.release(common);
+            recursive.end(common);
         }
     }
 

@@ -198,7 +198,7 @@ impl Machine {
     /// Drops every watch and request.
     fn clear(&mut self) {
         if let Stage::Following(follow) = &mut self.stage {
-            follow.release(&mut self.common);
+            follow.end(&mut self.common);
         }
         self.common.clear();
     }

@@ -20,11 +20,14 @@ pub(crate) struct Recursive {
     told: Told,
     /// The updates of events that came while a list was read, which may be older or newer than it: they follow it.
     held: VecDeque<Update>,
+    /// Changes were reported before the first look.
+    unconfirmed: bool,
 }
 
 impl Recursive {
     pub(crate) fn start(common: &mut Common, now: Instant) -> Self {
-        Self { looks: Looks::start(common, now), told: Told::default(), held: VecDeque::new() }
+        let looks = Looks::start(common, now);
+        Self { looks, told: Told::default(), held: VecDeque::new(), unconfirmed: false }
     }
 
     /// The name of its stage.
@@ -63,6 +66,7 @@ impl Recursive {
                 EventKind::Deleted => common.count.root_deleted(),
                 EventKind::DataChanged | EventKind::ChildrenChanged => return Ok(()),
             }
+            self.unconfirmed |= !self.looks.is_live();
             self.looks.root_changed(common, now);
             if event.kind == EventKind::Created {
                 return Ok(());
@@ -79,7 +83,10 @@ impl Recursive {
             EventKind::ChildrenChanged => return Ok(()),
         };
         if event.kind != EventKind::DataChanged {
+            // No root has it: the event is an old one, or the creation of the root was missed.
+            common.owed |= common.count.is_absent();
             common.count.child_changed(event.zxid);
+            self.unconfirmed |= !self.looks.is_live();
         }
         self.report(update, common)
     }
@@ -148,8 +155,15 @@ impl Recursive {
         Ok(())
     }
 
+    /// Follows no more. A server that is behind (D7) reports once more what was reported by another one, until its sync is done:
+    /// if the first look did not come, such events count twice, and hide as many that were missed.
+    pub(crate) fn end(&mut self, common: &mut Common) {
+        self.release(common);
+        common.owed |= self.unconfirmed && !self.looks.is_live();
+    }
+
     /// Gives out the updates that are held back. They have been counted, and so must be reported, whatever comes next.
-    pub(crate) fn release(&mut self, common: &mut Common) {
+    fn release(&mut self, common: &mut Common) {
         self.held.drain(..).for_each(|update| common.report(update));
     }
 }

@@ -52,6 +52,9 @@ pub struct Callee {
     pub vouches: bool,
     /// Its weight.
     pub weight: u32,
+    /// Whether one recursive watch serves its registrations, as it does where a process has hundreds of them.
+    #[serde(default)]
+    pub shares_watch: bool,
 }
 
 /// What a server is: ours, or one that shows that the oracle sees what is wrong.

@@ -27,7 +27,7 @@ const PROGRESS: Duration = Duration::from_secs(5);
 /// names.
 pub fn report(plan: &Plan, name: &str) -> String {
     let Some((cause, text)) = judge_plan(plan).failure else { return format!("{name} passes\n") };
-    let mut out = format!("{name} FAILS: {cause}\n");
+    let mut out = format!("FAIL {name}: {cause}\n");
     out.push_str(&indented(&text));
     let small = smaller(plan, &cause, &mut out);
     _ = writeln!(out, "\n{small}");

@@ -72,7 +72,10 @@ const MACHINES: [Machine; 15] = [
     },
     Machine {
         name: "keeper",
-        states: &[("registry/src/keeper/work.rs", "Stage::name"), ("registry/src/keeper/io.rs", "Request::name")],
+        states: &[
+            ("registry/src/keeper/work.rs", "Stage::name"),
+            ("registry/src/keeper/io.rs", "Request::name"),
+        ],
         inputs: &[
             ("registry/src/keeper/names.rs", "Input::name"),
             ("registry/src/keeper/names.rs", "Reply::name"),
@@ -215,7 +218,8 @@ fn in_table<'a>(found: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
 #[test]
 fn the_table_has_every_stage_of_each_machine_and_no_other() {
     for machine in MACHINES {
-        let mut in_sources: BTreeSet<String> = machine.more_states.iter().map(|name| (*name).to_owned()).collect();
+        let mut in_sources: BTreeSet<String> =
+            machine.more_states.iter().map(|name| (*name).to_owned()).collect();
         for source in machine.states {
             let names = names(*source);
             assert!(!names.has_rest, "{source:?}: a stage that is added must get a name");
@@ -230,7 +234,8 @@ fn the_table_has_every_stage_of_each_machine_and_no_other() {
 #[test]
 fn the_table_has_every_input_of_each_machine_and_no_other() {
     for machine in MACHINES {
-        let mut in_sources: BTreeSet<String> = machine.more_inputs.iter().map(|name| (*name).to_owned()).collect();
+        let mut in_sources: BTreeSet<String> =
+            machine.more_inputs.iter().map(|name| (*name).to_owned()).collect();
         in_sources.extend(machine.inputs.iter().flat_map(|source| names(*source).found));
         let inputs = in_table(of_machine(machine.name).map(|line| &*line.arrow.on));
         assert_eq!(inputs, in_sources, "the inputs of {} in arrows.txt, and in its sources", machine.name);

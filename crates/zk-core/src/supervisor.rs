@@ -135,7 +135,7 @@ impl Supervisor {
     }
 
     /// Attempts to connect until one succeeds; publishes `Lost` when the session must be presumed lost.
-    async fn connect(&mut self, mut resumable: Option<Resumable>, mut eager: bool) -> Step {
+    async fn connect(&mut self, resumable: Option<Resumable>, mut eager: bool) -> Step {
         loop {
             let wait = if eager { Duration::ZERO } else { self.backoff.next_wait(&mut self.rng) };
             eager = false;
@@ -178,14 +178,13 @@ impl Supervisor {
             };
             match outcome {
                 Ok(transport) => return self.established(transport, resumable.as_ref()),
-                Err(ConnectError::SessionExpired) if let Some(expired) = resumable.take() => {
+                Err(ConnectError::SessionExpired) if let Some(expired) = &resumable => {
                     warn!(session = %expired.session.id, "session expired");
                     self.scope.metrics.connect_failure(&ConnectError::SessionExpired);
-                    // A server replied: the next attempt, for a new session, need not wait.
-                    eager = true;
                     self.scope.session_ended(self.published.latest().state.epoch);
-                    arrows::stage("resuming", On::Expired, "down");
                     self.publish(Phase::Lost, On::Expired, None, |_| {});
+                    // A server replied: the next attempt, for a new session, need not wait.
+                    return (On::Expired, Stage::Down { resumable: None, eager: true });
                 }
                 Err(error) => {
                     let at = if resumable.is_some() { "resuming" } else { "down" };

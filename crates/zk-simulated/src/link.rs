@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use zk_core::transport::{TransportEnd, latest};
@@ -55,6 +56,8 @@ pub(crate) struct Link {
     pub(crate) last_call: Instant,
     pub(crate) last_reply: Instant,
     pub(crate) last_event: Instant,
+    /// Since when nothing arrives, and until when.
+    pub(crate) silence: Option<(Instant, Instant)>,
 }
 
 impl Link {
@@ -85,11 +88,17 @@ impl Link {
             last_call: now,
             last_reply: now,
             last_event: now,
+            silence: None,
         }
     }
 
     pub(crate) fn down(&self) -> latest::Receiver<Option<TransportEnd>> {
         self.down.subscribe()
+    }
+
+    /// For how long the client hears nothing before it gives the connection up.
+    pub(crate) fn patience(&self) -> Duration {
+        self.session.timeout * 2 / 5
     }
 
     /// Keeps a reply until it is delivered, and returns its number.

@@ -23,7 +23,8 @@ pub enum Fault {
     /// It is carried out in time; its reply, and no other, comes later by so much.
     DelayReply(Duration),
     /// It is carried out in time; its reply comes later by so much, and behind it everything else that is sent on its
-    /// connection, as on a real one, which keeps the order of what it brings.
+    /// connection, as on a real one, which keeps the order of what it brings. After 2/5 of the session timeout without a
+    /// word the link gives the connection up.
     StallReplies(Duration),
     /// It, and what is called behind it on its connection, waits until the fault is
     /// [released](crate::Injection::release).

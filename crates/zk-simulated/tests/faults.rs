@@ -247,3 +247,19 @@ async fn a_stalled_reply_holds_back_everything_behind_it() {
     };
     tokio::join!(biased; write, others).0.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_link_gives_up_a_connection_on_which_it_hears_nothing_for_long() {
+    let bed = Bed::new().await;
+    let patience = bed.connection.session().timeout * 2 / 5;
+    let stall = |time| bed.ensemble.fault(Verb::Create, Fault::StallReplies(time));
+    stall(patience - Duration::from_millis(10));
+    assert!(bed.create().await.is_ok() && !bed.connection.has_ended());
+    stall(Duration::from_secs(3600));
+    let begun = Instant::now();
+    assert!(bed.create().await.is_err());
+    assert!(bed.connection.has_ended());
+    let took = begun.elapsed();
+    assert!(took >= patience && took < patience + Duration::from_millis(10), "{took:?}");
+    assert_eq!(bed.zk.connected().await.unwrap().session(), bed.connection.session());
+}

@@ -58,6 +58,17 @@ fn a_listed_record_is_read_once() {
 }
 
 #[test]
+fn other_data_under_the_same_zxids_are_taken() {
+    let mut script = Script::with(&["a"]);
+    assert_eq!(script.read(1, 1, 3), [new_record(1, 3)]);
+    // The ensemble has come back with older data, and given the zxid out again.
+    script.cache.written("a", script.now);
+    assert_eq!(script.read(1, 1, 4), [new_record(1, 4)]);
+    script.cache.written("a", script.now);
+    assert_eq!(script.read(1, 1, 4), [Verdict::Nothing]);
+}
+
+#[test]
 fn a_record_written_during_its_read_is_read_again() {
     let mut script = Script::with(&["a"]);
     let batch = script.take().unwrap();

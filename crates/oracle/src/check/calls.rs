@@ -92,6 +92,20 @@ impl Checks<'_, '_> {
                 });
             }
         }
+        let is_spent = others >= bounds.max_attempts as usize || refused >= bounds.max_refused as usize;
+        if let Some((_, Called::Failed { reason })) = call.ended
+            && reason == "attempts_spent"
+            && !is_spent
+        {
+            findings.violated(Calls, until.at, &[call.began.index, until.index], || {
+                let most = (bounds.max_attempts, bounds.max_refused);
+                format!(
+                    "call {id} of {who} gave up ({reason}) after {others} attempts and {refused} refused ones, though it may make \
+                     {} and {}",
+                    most.0, most.1
+                )
+            });
+        }
         let most = bounds.attempt + bounds.propagation;
         for attempt in self.attempts().filter(|attempt| !bounds.attempt.is_zero() && attempt.lasted() > most)
         {

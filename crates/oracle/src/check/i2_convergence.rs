@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use super::quiet::{self, Wanted};
+use super::records::differs;
 use crate::findings::Findings;
-use crate::history::{Shown, Stated};
+use crate::history::Stated;
 use crate::judgement::Invariant::I2;
-use crate::timeline::{Process, Secs, Tenure, Timeline};
+use crate::timeline::{Process, Secs, Timeline};
 
 pub(super) fn check(timeline: &Timeline<'_>, findings: &mut Findings) {
     let Some(healed) = timeline.healed else {
@@ -105,20 +106,11 @@ fn view(timeline: &Timeline<'_>, (number, process): (usize, &Process<'_>), findi
         let Some(standing) = timeline.truth.at(*name, end.index) else { continue };
         let written = standing.writes.last().map_or(standing.from, |write| write.moment);
         let is_due = written.at.max(by) + bounds.record_shown_within() <= end.at;
-        if is_due && differs(shown, standing) {
+        if is_due && standing.latest().weight.is_some() && differs(shown, standing.latest()) {
             findings.violated(I2, end.at, &[written.index, last.moment.index], || {
                 let (who, what, data) = (process.name, timeline.name_of(*name), standing.latest());
                 format!("in the end the view of {who} shows {what} as {shown:?}, but its znode has {data:?}")
             });
         }
     }
-}
-
-/// Whether what is shown is not what the znode has. A record that makes no sense is shown somehow.
-fn differs(shown: &Shown, standing: &Tenure<'_>) -> bool {
-    let data = standing.latest();
-    let Some(weight) = data.weight else { return false };
-    let other_writer =
-        shown.incarnation.is_some() && data.incarnation.is_some() && shown.incarnation != data.incarnation;
-    (shown.weight, shown.draining) != (weight, data.draining) || other_writer
 }

@@ -4,10 +4,12 @@
 //! repeated; and when so many others do not answer that its time, or its attempts, are spent before the good one has its turn
 //! (row 59 of `docs/faults.md`).
 
+use std::time::Duration;
+
 use crate::findings::Findings;
 use crate::history::{Attempted, Called};
 use crate::judgement::Invariant::I3;
-use crate::timeline::{Call, Moment, Secs, Timeline};
+use crate::timeline::{AttemptRecord, Call, Moment, Secs, Timeline};
 
 /// Fewer calls say nothing.
 const FEWEST: u64 = 20;
@@ -22,7 +24,7 @@ pub(super) fn check(timeline: &Timeline<'_>, findings: &mut Findings) {
             continue;
         }
         let mut good = usable_throughout(timeline, call, moment);
-        if let Some(name) = good.find(|name| !had_no_turn(timeline, call, moment, *name)) {
+        if let Some(name) = good.find(|name| !had_no_turn(timeline, call, (moment, reason), *name)) {
             findings.violated(I3, moment.at, &[call.began.index, moment.index], || {
                 let (who, what) = (timeline.process_name(call.process), timeline.name_of(name));
                 let (id, took) = (call.id, Secs(moment.at.saturating_sub(call.began.at)));
@@ -84,18 +86,32 @@ fn usable_throughout<'t>(
     names.filter(move |name| is_listed(*name) && timeline.serving.answers_well(*name, began, ended))
 }
 
-/// Whether the call was over before this instance had its turn: it was never tried in earnest, and nobody was tried twice.
-fn had_no_turn(timeline: &Timeline<'_>, call: &Call<'_>, ended: Moment, name: usize) -> bool {
+/// Whether the call was over before this instance had its turn: it was never tried in earnest, nobody was tried twice, and the
+/// attempts at others took all the time that there was, or were as many as there may be.
+fn had_no_turn(
+    timeline: &Timeline<'_>,
+    call: &Call<'_>,
+    (ended, reason): (Moment, &str),
+    name: usize,
+) -> bool {
+    let bounds = timeline.bounds;
     let attempts = || call.attempts.iter().filter(|attempt| attempt.moment.index <= ended.index);
     // What is left at the end of a call, and the half that a trial has, may be too short for any answer.
     let in_earnest = attempts().any(|attempt| {
         attempt.endpoint == name
-            && (attempt.outcome != Attempted::Unanswered || attempt.lasted() >= timeline.bounds.attempt)
+            && (attempt.outcome != Attempted::Unanswered || attempt.lasted() >= bounds.attempt)
     });
     let mut others: Vec<_> =
         attempts().map(|attempt| attempt.endpoint).filter(|endpoint| *endpoint != name).collect();
     let all = others.len();
     others.sort_unstable();
     others.dedup();
-    !in_earnest && !others.is_empty() && others.len() == all
+    let spent: Duration = attempts().map(AttemptRecord::lasted).sum();
+    let was_busy = ended.at.saturating_sub(call.began.at) <= spent + bounds.propagation;
+    let sent = attempts().filter(|attempt| attempt.outcome != Attempted::Refused).count();
+    let are_all = sent >= bounds.max_attempts as usize || all - sent.min(all) >= bounds.max_refused as usize;
+    !in_earnest
+        && !others.is_empty()
+        && others.len() == all
+        && (are_all || was_busy && reason != "attempts_spent")
 }

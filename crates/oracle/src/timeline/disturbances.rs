@@ -37,7 +37,7 @@ impl Disturbances {
         for process in 0..processes {
             let concerned = || faults.all.iter().filter(|fault| fault.concerns(process));
             let late = concerned()
-                .filter_map(|fault| Some((fault.from.at, fault.to + fault.harm.changes.after(bounds)?)));
+                .filter_map(|fault| Some((fault.since()?, fault.to + fault.harm.changes.after(bounds)?)));
             changes.push(Spans::new(late.chain(lagged()), end));
             let stood = concerned().filter(|fault| fault.harm.stands_still);
             let stood = stood.map(|fault| (fault.from.at, fault.to + bounds.propagation));

@@ -50,15 +50,11 @@ impl<'a> Faults<'a> {
         }
     }
 
-    /// What was not said to be over is over when all is healed. What waits for something to break, such as the next event, and
-    /// was not said to have broken it, may do so until then.
+    /// What was not said to be over is over when all is healed.
     pub(super) fn close(&mut self, healed: Moment, end: Moment) {
-        for fault in &mut self.all {
-            let is_armed = fault.harm.waits && fault.took_effect.is_none();
-            if !fault.is_over || is_armed {
-                let last = if fault.from > healed { end } else { healed };
-                fault.to = fault.to.max(last.at);
-            }
+        for fault in self.all.iter_mut().filter(|fault| !fault.is_over) {
+            let last = if fault.from > healed { end } else { healed };
+            fault.to = fault.to.max(last.at);
         }
     }
 
@@ -68,6 +64,11 @@ impl<'a> Faults<'a> {
 }
 
 impl FaultSpan<'_> {
+    /// From when on it may break something; `None` if it never did.
+    pub(crate) fn since(&self) -> Option<Duration> {
+        if self.harm.waits { self.took_effect } else { Some(self.from.at) }
+    }
+
     /// Whether it concerns a process: alone, or as one of all.
     pub(crate) fn concerns(&self, process: usize) -> bool {
         self.process.is_none_or(|concerned| concerned == process)

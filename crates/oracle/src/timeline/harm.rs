@@ -16,7 +16,7 @@ pub(crate) struct Harm {
     pub(crate) ensemble: bool,
     /// Whether the process itself may stand still: then so do its calls, and what it says.
     pub(crate) stands_still: bool,
-    /// Whether it waits for something to break.
+    /// Whether it waits for something to break, and breaks nothing until it has taken effect.
     pub(crate) waits: bool,
 }
 
@@ -39,14 +39,8 @@ impl Harm {
         match kind {
             // What breaks visibly: the link says so, and a view that is live again is whole.
             "cut" | "isolate" | "cut_before" | "cut_after" | "expire" | "expire_at_request" => Self::NONE,
-            // A request that fails, or whose reply does not come, changes nothing about events.
-            "lose_reply"
-            | "ignore"
-            | "busy"
-            | "late_reply"
-            | "clamp"
-            | "refuse_authentication"
-            | "deny_create" => Self::NONE,
+            // A refusal is told at once, and tried again.
+            "busy" | "clamp" | "refuse_authentication" | "deny_create" => Self::NONE,
             // What others do is what is to be followed.
             "delete_znode" | "delete_all" | "delete_root" | "overwrite" | "rival" | "foreign"
             | "impostor" | "crowd" | "release" => Self::NONE,
@@ -56,14 +50,15 @@ impl Harm {
             }
             // Nothing arrives for a while, and no connection breaks.
             "stall" | "slow" | "behind" => Self::DELAY,
-            "late_request" => Self { waits: true, ..Self::DELAY },
+            // With a request or its reply all that is behind it is late, or does not come until the link gives up.
+            "late_request" | "lose_reply" | "ignore" | "late_reply" => Self { waits: true, ..Self::DELAY },
             "pause" => Self { stands_still: true, ..Self::DELAY },
             "away" | "older" | "empty" | "server_down" => Self { ensemble: true, ..Self::DELAY },
             "swallow" => Self { changes: Lasting::UntilAudited, waits: true, ..Self::NONE },
             // Servers send no events of what may not be read, and nobody is told when it may be read again.
             "deny_read" => Self { changes: Lasting::UntilAudited, ..Self::NONE },
             // Whatever it is.
-            _ => Self { changes: Lasting::UntilAudited, ensemble: true, stands_still: true, waits: true },
+            _ => Self { changes: Lasting::UntilAudited, ensemble: true, stands_still: true, waits: false },
         }
     }
 }

@@ -19,7 +19,11 @@ fn a_quiet_fleet_passes() {
 fn a_call_fails_though_an_instance_was_there() {
     let mut story = Story::fleet();
     story.at(5000).call("client 1", true, &[(A, 2, Failed)], failed("attempts_spent"));
-    story.fails(Invariant::I3, "failed (attempts_spent)", &[]);
+    story.fails(Invariant::I3, "failed (attempts_spent)", &[Invariant::Calls]);
+    // It waited for nothing, and did not try the others.
+    let mut story = Story::fleet();
+    story.at(5000).call_until("client 1", true, &[(A, 1000, Unanswered)], 4000, failed("out_of_time"));
+    story.fails(Invariant::I3, "failed (out_of_time)", &[]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What servers do to their znodes, and say about them.
 
-use oracle::{By, Invariant, LinkPhase, Stated, What};
+use oracle::{Answers, By, Invariant, LinkPhase, Stated, What};
 
 use crate::story::{A, B, C, Story, data};
 
@@ -153,6 +153,34 @@ fn what_was_deregistered_comes_back() {
 }
 
 #[test]
+fn what_is_not_wanted_any_more_is_created_or_stays() {
+    let mut story = Story::fleet();
+    story.at(5000).fault("expire", Some("server 1")).expire("server 1", &[A]).at(5030).see(
+        "client 1",
+        true,
+        &[B, C],
+    );
+    story.at(5040).status("server 1", A, Stated::Pending).unwant("server 1", A).connect_anew("server 1");
+    let mut good = story.clone();
+    story.at(5500).create("server 1", A).at(5510).see("client 1", true, &[A, B, C]);
+    story.at(5600).leave("server 1", A).at(5610).see("client 1", true, &[B, C]);
+    story.fails(Invariant::Leaves, "but created it at 5.500 s", &[]);
+    // It was on its way.
+    good.at(5100).create("server 1", A).at(5110).see("client 1", true, &[A, B, C]);
+    good.at(5200).leave("server 1", A).at(5210).see("client 1", true, &[B, C]);
+    good.passes(Invariant::Leaves);
+
+    let mut story = Story::fleet();
+    story.at(5000).unwant("server 1", A).at(9000).leave("server 1", A);
+    story.status("server 1", A, Stated::Deregistered).at(9010).see("client 1", true, &[B, C]);
+    story.clone().fails(Invariant::Leaves, "its znode stood until 9.000 s", &[]);
+    // Without a link nothing can be done.
+    story.at(5100).link("server 1", LinkPhase::Suspended).status("server 1", A, Stated::Unconfirmed);
+    story.at(8900).link("server 1", LinkPhase::Connected);
+    story.passes(Invariant::Leaves);
+}
+
+#[test]
 fn what_is_wanted_again_may_come_back() {
     let mut story = Story::fleet();
     story.at(5000).unwant("server 1", A).leave("server 1", A).status("server 1", A, Stated::Deregistered);
@@ -273,4 +301,31 @@ fn a_kill_and_a_stop_were_asked_for() {
     );
     story.at(6000).exit("server 1", Some(0));
     story.passes(Invariant::I11);
+}
+
+#[test]
+fn a_leave_is_undone() {
+    let mut story = Story::fleet();
+    story.at(5000).unwant("server 1", A).at(5010).leave("server 1", A).at(5015).see(
+        "client 1",
+        true,
+        &[B, C],
+    );
+    story.at(6000).create("server 1", A).at(6005).see("client 1", true, &[A, B, C]);
+    story.at(6500).exit("server 1", Some(0)).expire("server 1", &[A]).at(6505).see("client 1", true, &[B, C]);
+    story.fails(Invariant::Leaves, "but created it again at 6.000 s", &[]);
+}
+
+#[test]
+fn what_is_wanted_again_or_by_the_next_process_undoes_no_leave() {
+    let mut story = Story::fleet();
+    story.at(5000).unwant("server 1", A).at(5010).leave("server 1", A).at(5015).see(
+        "client 1",
+        true,
+        &[B, C],
+    );
+    story.at(6000).exit("server 1", Some(0)).start("server 1").serves("server 1", A, Answers::Well);
+    story.want("server 1", A).create("server 1", A).registered("server 1", A);
+    story.at(6005).see("client 1", true, &[A, B, C]);
+    story.passes(Invariant::Leaves);
 }

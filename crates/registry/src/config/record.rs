@@ -22,7 +22,7 @@ fn default_audit_interval() -> Duration {
 }
 
 impl From<RegistrarConfig> for Record {
-    fn from(RegistrarConfig { root, acl, audit_interval }: RegistrarConfig) -> Self {
+    fn from(RegistrarConfig { root, acl, audit_interval, .. }: RegistrarConfig) -> Self {
         Self { root, acl, audit_interval }
     }
 }

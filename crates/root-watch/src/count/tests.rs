@@ -91,6 +91,27 @@ fn a_root_that_was_told_to_be_created_begins_at_zero() {
 }
 
 #[test]
+fn older_data_that_were_changed_as_often_are_no_proof() {
+    let mut count = Count::new();
+    assert_eq!(trip(&mut count, &[], Some(&stat(1, 9, 40))), Verdict::Learned);
+    assert_eq!(trip(&mut count, &[], Some(&stat(1, 9, 40))), Verdict::Whole);
+    assert_eq!(trip(&mut count, &[], Some(&stat(1, 12, 40))), Verdict::Mismatch, "nothing was reported");
+    assert_eq!(trip(&mut count, &[], Some(&stat(1, 12, 40))), Verdict::Whole, "the base is a new one");
+    count.child_changed(None);
+    assert_eq!(trip(&mut count, &[], Some(&stat(1, 11, 41))), Verdict::Mismatch, "it went back");
+    count.child_changed(None);
+    assert_eq!(trip(&mut count, &[], Some(&stat(1, 13, 42))), Verdict::Whole);
+    count.child_changed(Some(Zxid(14)));
+    assert_eq!(trip(&mut count, &[], Some(&stat(1, 14, 43))), Verdict::Whole);
+    count.child_changed(Some(Zxid(15)));
+    assert_eq!(
+        trip(&mut count, &[], Some(&stat(1, 16, 44))),
+        Verdict::Mismatch,
+        "another change than the one reported"
+    );
+}
+
+#[test]
 fn the_counter_may_wrap() {
     let mut count = Count::new();
     assert_eq!(trip(&mut count, &[None, None], Some(&stat(1, 9, i32::MIN + 1))), Verdict::Undecided);

@@ -118,7 +118,10 @@ impl Server {
             .weight(config.weight)
             .advertise_from(host)
             .health(HealthCheck::watch(healthy))
-            .registrar(|config| config.with_audit_interval(AUDIT).expect("an allowed interval"))
+            .registrar(|registrar| {
+                let registrar = registrar.with_audit_interval(AUDIT).expect("an allowed interval");
+                if config.shares_watch { registrar.with_own_watches(0) } else { registrar }
+            })
             .serve_on(&socket);
         let service = service.expect("all that is known without ZooKeeper is right");
         let (name, endpoint) = (self.name.clone(), self.endpoint.clone());

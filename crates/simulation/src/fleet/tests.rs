@@ -8,7 +8,12 @@ use super::*;
 use crate::plan::{Act, Callee, Caller, Loss, ServerKind, Spec, Step, Trouble, Who};
 
 fn spec() -> Spec {
-    let server = |weight: u32| Callee { kind: ServerKind::Kept, vouches: weight.is_multiple_of(2), weight };
+    let server = |weight: u32| Callee {
+        kind: ServerKind::Kept,
+        vouches: weight.is_multiple_of(2),
+        weight,
+        shares_watch: false,
+    };
     let client =
         |strategy: u8| Caller { records: strategy != 3, strategy, idempotent: strategy.is_multiple_of(2) };
     Spec {

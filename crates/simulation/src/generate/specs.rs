@@ -32,7 +32,12 @@ pub(super) fn draw(dice: &mut Dice) -> Spec {
 }
 
 fn callee(dice: &mut Dice) -> Callee {
-    Callee { kind: ServerKind::Kept, vouches: dice.chance(60), weight: dice.pick(&[1, 50, 100, 100, 200]) }
+    Callee {
+        kind: ServerKind::Kept,
+        vouches: dice.chance(60),
+        weight: dice.pick(&[1, 50, 100, 100, 200]),
+        shares_watch: dice.chance(30),
+    }
 }
 
 fn caller(dice: &mut Dice) -> Caller {

@@ -71,7 +71,8 @@ impl fmt::Display for Callee {
             ServerKind::OncePersistent => "registers once, by a persistent znode",
         };
         let vouches = if self.vouches { ", vouches for its socket" } else { "" };
-        write!(f, "{kind}, weight {}{vouches}", self.weight)
+        let watch = if self.shares_watch { ", by a shared watch" } else { "" };
+        write!(f, "{kind}, weight {}{vouches}{watch}", self.weight)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use oracle::Invariant;
 
 use super::trial::{Cause, Trial};
-use crate::coverage::Arrows;
+use crate::coverage::{self, Arrows, Report, Size};
 use crate::plan::Act;
 
 /// From so many seeds on it counts how often each fault took effect, and each rule judged.
@@ -75,8 +75,9 @@ impl Tally {
 
     /// What these seeds did not test enough, a line each. Few seeds need not test everything.
     pub fn lacks(&self) -> Vec<String> {
+        let coverage = self.coverage().problems();
         if self.seeds < ENOUGH_SEEDS {
-            return Vec::new();
+            return coverage;
         }
         let least = self.seeds / SEEDS_FOR_ONE_EFFECT;
         let faults = Act::KINDS.into_iter().filter_map(|kind| {
@@ -88,7 +89,11 @@ impl Tally {
             let times = self.checked.get(&invariant).copied().unwrap_or_default();
             (times == 0).then(|| format!("{invariant} had nothing to judge"))
         });
-        faults.chain(rules).collect()
+        faults.chain(rules).chain(coverage).collect()
+    }
+
+    fn coverage(&self) -> Report {
+        coverage::check(&self.arrows, Size::of(self.seeds))
     }
 
     /// Whether every seed passed, and they tested enough.
@@ -130,6 +135,7 @@ impl fmt::Display for Tally {
         for (invariant, times) in &self.checked {
             writeln!(f, "{invariant:24}{times:>10}")?;
         }
+        writeln!(f, "\n{}", self.coverage())?;
         if !self.failures.is_empty() {
             writeln!(f, "\n{:>8}  failed, and the first seeds", "seeds")?;
         }

@@ -60,7 +60,7 @@ pub fn judge_plan(plan: &Plan) -> Trial {
         (run, judgement)
     });
     match judged {
-        Ok((run, judgement)) => trial(&run, &judgement),
+        Ok((run, judgement)) => trial(run, judgement),
         Err(message) => Trial {
             failure: Some((Cause::Panicked, message)),
             virtual_time: Duration::ZERO,
@@ -72,15 +72,15 @@ pub fn judge_plan(plan: &Plan) -> Trial {
     }
 }
 
-fn trial(run: &Run, judgement: &Judgement) -> Trial {
+fn trial(run: Run, judgement: Judgement) -> Trial {
     let records = &run.history.records;
     Trial {
-        failure: failure(judgement),
+        failure: failure(&judgement),
         virtual_time: records.last().map(|record| record.at).unwrap_or_default(),
         calls: records.iter().filter(|record| matches!(record.what, What::Call { .. })).count() as u64,
-        faults: run.faults.clone(),
-        checked: judgement.checked.clone(),
-        arrows: run.arrows.clone(),
+        faults: run.faults,
+        checked: judgement.checked,
+        arrows: run.arrows,
     }
 }
 
@@ -97,7 +97,8 @@ pub(crate) fn failure(judgement: &Judgement) -> Option<(Cause, String)> {
 fn how(text: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
     // What is in detail is about this run, too.
-    for word in text.split(['{', '(', ':']).next().unwrap_or_default().split_whitespace() {
+    let whole = text.split(": ").next().unwrap_or_default().split(['{', '(']).next().unwrap_or_default();
+    for word in whole.split_whitespace() {
         let word = if word.contains(|c: char| c.is_ascii_digit()) { "#" } else { word };
         if word != "#" || words.last() != Some(&"#") {
             words.push(word);

@@ -9,15 +9,19 @@ use oracle::Invariant;
 use super::patch::Patch;
 use super::{SEEDS, assert_all_pass_without_it, copy};
 
+/// What a view that is wrong breaks.
+const VIEW: &[Invariant] = &[Invariant::Exact, Invariant::I2, Invariant::I8];
+
 /// Each patch, and the promises of which it breaks one.
 const PATCHES: &[(&str, &[Invariant])] = &[
-    ("03-list-skipped-after-a-reconnect", &[Invariant::Exact]),
-    ("04-count-of-events-off-by-one", &[Invariant::Exact]),
-    ("05-event-ahead-of-its-reply-counted-twice", &[Invariant::Exact]),
-    ("08-event-applied-before-the-list", &[Invariant::Exact, Invariant::I4]),
+    ("03-list-skipped-after-a-reconnect", VIEW),
+    ("04-count-of-events-off-by-one", VIEW),
+    ("05-event-ahead-of-its-reply-counted-twice", VIEW),
+    ("08-event-applied-before-the-list", VIEW),
     ("09-guard-without-a-bound", &[Invariant::I4]),
     ("10-leave-undone-by-a-re-registration", &[Invariant::Leaves]),
-    ("11-cancelled-write-taken-for-a-strangers", &[Invariant::I9]),
+    // The znode stands, and its process does not say so.
+    ("11-cancelled-write-taken-for-a-strangers", &[Invariant::I2]),
     ("12-wish-not-heard-while-waiting", &[Invariant::I5]),
     ("13-trial-that-never-ends", &[Invariant::Calls]),
     ("14-budget-that-is-never-spent", &[Invariant::Calls]),
@@ -50,7 +54,7 @@ fn every_patch_has_its_place_in_the_sources() {
     }
 }
 
-/// Builds the simulation once for each patch, which takes minutes.
+/// Builds the simulation once for each patch, which takes minutes. `PATCH=09` is for one of them.
 #[test]
 #[ignore = "builds the libraries ten times; scripts/test --all runs it"]
 fn every_patch_is_found() {
@@ -58,7 +62,8 @@ fn every_patch_is_found() {
     // Below the target folder, and kept: the next run builds only what differs.
     let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("planted");
     let (sources, target) = (built.join("sources"), built.join("target"));
-    for (name, expected) in PATCHES {
+    let only = std::env::var("PATCH").unwrap_or_default();
+    for (name, expected) in PATCHES.iter().filter(|(name, _)| name.starts_with(&only)) {
         copy::sources(&workspace, &sources);
         read(name).apply(&sources);
         println!("{name}: building");
@@ -92,16 +97,20 @@ fn build(sources: &Path, target: &Path) {
 fn find(target: &Path, name: &str, expected: &[Invariant]) -> u64 {
     let output = Command::new(target.join("simulation/bad-days"))
         .args(["--seeds", &SEEDS.to_string(), "--until-failure"])
+        .current_dir(target)
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    let told = text.lines().take(200).collect::<Vec<_>>().join("\n");
-    assert_eq!(output.status.code(), Some(1), "{name}: not found in {SEEDS} seeds:\n{told}");
-    let seed =
-        text.lines().find_map(|line| line.strip_prefix("FAIL seed ")?.split([' ', ':']).next()?.parse().ok());
-    let seed = seed.unwrap_or_else(|| panic!("{name}: no seed:\n{told}"));
-    let broken = expected.iter().find(|one| text.contains(one.name()));
-    let broken = broken.unwrap_or_else(|| panic!("{name}: seed {seed} breaks something else:\n{told}"));
+    assert_eq!(output.status.code(), Some(1), "{name}: not found in {SEEDS} seeds:\n{text}");
+    // A thread for each processor: there may be several.
+    let mut failures = text.split("\nseed ").filter_map(|rest| {
+        let (seed, why) = rest.split_once(" FAILS: ")?;
+        Some((seed.parse().ok()?, why.split("\n\n").next()?))
+    });
+    let is_expected = |why: &str| expected.iter().any(|one| why.contains(one.name()));
+    let found = failures.find(|(_, why)| is_expected(why));
+    let (seed, broken) = found.unwrap_or_else(|| panic!("{name}: something else is broken:\n{text}"));
+    let broken = broken.lines().next().unwrap_or_default();
     println!("{name}: found by seed {seed}: {broken}");
     seed
 }

@@ -7,7 +7,7 @@ use super::{SEEDS, assert_all_pass_without_it};
 
 /// Plants a mistake into every process until one of these promises is broken.
 fn is_found(planted: Planted, expected: &[Invariant]) {
-    for seed in 0..SEEDS {
+    for seed in 1..=SEEDS {
         let run = run_with(&generate(seed), &|ensemble| plant(planted, ensemble));
         let broken = judge(&run.history).violations;
         if broken.is_empty() {
@@ -28,7 +28,7 @@ fn node_exists_taken_for_success_is_found() {
 
 #[test]
 fn a_watch_that_is_not_set_again_is_found() {
-    is_found(Planted::WatchNotSetAgain, &[Invariant::I2, Invariant::I4, Invariant::I9, Invariant::Exact]);
+    is_found(Planted::WatchNotSetAgain, &[Invariant::Exact, Invariant::I2, Invariant::I9]);
 }
 
 #[test]

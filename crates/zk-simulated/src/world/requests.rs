@@ -256,8 +256,13 @@ impl World {
             }
             When::Late(by) => in_time + by,
             When::Stalled(by) => {
-                (link.last_reply, link.last_event) = (in_time + by, in_time + by);
-                in_time + by
+                let until = in_time + by;
+                let begins = link.last_reply.max(link.last_event).max(now);
+                let since = link.silence.filter(|(_, until)| now < *until).map_or(begins, |(since, _)| since);
+                link.silence = Some((since, until));
+                (link.last_reply, link.last_event) = (until, until);
+                self.agenda.plan(since + link.patience(), Step::Silent(connection));
+                until
             }
             When::Held(_) | When::Never => in_time,
         };

@@ -16,7 +16,7 @@ impl World {
         self.stalled.insert(client, (now, Vec::new()));
         self.note(now, Note::Stalled(client));
         for (connection, link) in self.links.iter().filter(|(_, link)| link.client == client) {
-            self.agenda.plan(now + link.session.timeout * 2 / 5, Step::Silent(*connection));
+            self.agenda.plan(now + link.patience(), Step::Silent(*connection));
         }
     }
 
@@ -48,8 +48,10 @@ impl World {
 
     pub(super) fn give_up_if_silent(&mut self, connection: ConnectionId, now: Instant) {
         let Some(link) = self.links.get(&connection) else { return };
-        let Some((since, _)) = self.stalled.get(&link.client) else { return };
-        if now >= *since + link.session.timeout * 2 / 5 {
+        let cut_off = self.stalled.get(&link.client).map(|(since, _)| *since);
+        let silent = link.silence.filter(|(_, until)| now < *until).map(|(since, _)| since);
+        let since = [cut_off, silent].into_iter().flatten().min();
+        if since.is_some_and(|since| now >= since + link.patience()) {
             self.cut(connection, "silence", now);
         }
     }

@@ -58,6 +58,35 @@ fn changes_reconnects_and_audits_cost_no_list() {
     }
 }
 
+/// As those of a server that is behind, which come before its sync is done.
+#[test]
+fn events_of_a_connection_that_ends_before_the_first_look_prove_nothing() {
+    let mut walk = live(Lists::Always);
+    reconnect(&mut walk, 1);
+    assert_eq!(walk.reported(&["+c"]), "+c");
+    reconnect(&mut walk, 1);
+    // One change was missed, and one was reported twice.
+    assert_eq!(walk.does(watch_set(11)), "list");
+    assert_eq!(walk.does(listed(&["a"], 11)), "listed Gap [a], live Recursive");
+
+    assert_eq!(walk.reported(&["-"]), "listed Changed []");
+    reconnect(&mut walk, 1);
+    assert_eq!(walk.reported(&["+a"]), "+a");
+    reconnect(&mut walk, 1);
+    let no_root = Input::WatchSet { watch: Ok(()), sync: Ok(()), stat: Ok(None) };
+    assert_eq!(walk.does(no_root), "list");
+    assert_eq!(walk.does(Input::Listed(Ok(None))), "listed Gap [], live Recursive");
+}
+
+#[test]
+fn children_of_a_root_whose_end_was_missed_are_listed_away() {
+    let mut walk = live(Lists::Always);
+    reconnect(&mut walk, 1);
+    assert_eq!(walk.reported(&["+", "+c"]), ", +c", "a new root, and a child of it");
+    assert_eq!(walk.does(watch_set(1)), "list");
+    assert_eq!(walk.does(listed(&["c"], 1)), "listed Gap [c], live Recursive");
+}
+
 #[test]
 fn every_audit_interval_leaves_a_pause() {
     for (interval, least) in [(Duration::ZERO, Duration::from_millis(7)), (Duration::MAX, AUDIT)] {
