@@ -5,7 +5,7 @@ use std::time::Duration;
 use oracle::Invariant;
 
 use super::trial::{Cause, Trial};
-use crate::coverage::{self, Arrows, Report, Size};
+use crate::coverage::{self, Arrows};
 use crate::plan::Act;
 
 /// From so many seeds on it counts how often each fault took effect, and each rule judged.
@@ -32,7 +32,7 @@ pub struct Tally {
     pub faults: BTreeMap<&'static str, (u64, u64)>,
     /// How often each rule had something to judge.
     pub checked: BTreeMap<Invariant, u64>,
-    /// How often everybody's machines went along which arrow.
+    /// In how many runs somebody's machine went along which arrow.
     pub arrows: Arrows,
     /// Those that failed, in the order of the seeds.
     pub failures: Vec<Failure>,
@@ -63,7 +63,7 @@ impl Tally {
         for (invariant, times) in trial.checked {
             *self.checked.entry(invariant).or_default() += times;
         }
-        self.arrows.merge(trial.arrows);
+        self.arrows.add_run(trial.arrows);
         if let Some((cause, text)) = trial.failure {
             self.fail(seed, cause, text);
         }
@@ -75,9 +75,9 @@ impl Tally {
 
     /// What these seeds did not test enough, a line each. Few seeds need not test everything.
     pub fn lacks(&self) -> Vec<String> {
-        let coverage = self.coverage().problems();
+        let arrows = coverage::check(&self.arrows, self.seeds).problems();
         if self.seeds < ENOUGH_SEEDS {
-            return coverage;
+            return arrows;
         }
         let least = self.seeds / SEEDS_FOR_ONE_EFFECT;
         let faults = Act::KINDS.into_iter().filter_map(|kind| {
@@ -89,11 +89,7 @@ impl Tally {
             let times = self.checked.get(&invariant).copied().unwrap_or_default();
             (times == 0).then(|| format!("{invariant} had nothing to judge"))
         });
-        faults.chain(rules).chain(coverage).collect()
-    }
-
-    fn coverage(&self) -> Report {
-        coverage::check(&self.arrows, Size::of(self.seeds))
+        faults.chain(rules).chain(arrows).collect()
     }
 
     /// Whether every seed passed, and they tested enough.
@@ -135,7 +131,7 @@ impl fmt::Display for Tally {
         for (invariant, times) in &self.checked {
             writeln!(f, "{invariant:24}{times:>10}")?;
         }
-        writeln!(f, "\n{}", self.coverage())?;
+        writeln!(f, "\n{}", coverage::check(&self.arrows, self.seeds))?;
         if !self.failures.is_empty() {
             writeln!(f, "\n{:>8}  failed, and the first seeds", "seeds")?;
         }
