@@ -128,8 +128,9 @@ impl RootWatch {
                 let input = match connected {
                     Ok(connected) => {
                         let (epoch, recursive) = (connected.epoch(), connected.has_recursive_watches());
+                        let timeout = connected.session().timeout;
                         *connection = Some(connected);
-                        Input::Connected { epoch, recursive }
+                        Input::Connected { epoch, timeout, recursive }
                     }
                     Err(_closed) => Input::Closed,
                 };

@@ -1,5 +1,7 @@
 //! What comes into the machine, and what it asks for.
 
+use std::time::Duration;
+
 use std::fmt;
 
 use zk_core::{Error, Event, Reading, Stat};
@@ -16,6 +18,8 @@ pub(crate) enum Input {
     Connected {
         /// The number of its session.
         epoch: u64,
+        /// The timeout of its session.
+        timeout: Duration,
         /// Its server is said to have recursive watches.
         recursive: bool,
     },

@@ -16,8 +16,6 @@
 //!
 //! [`looks`](crate::looks) and [`one_shot`](crate::one_shot) have the diagrams of what is `Following`.
 
-use std::time::Duration;
-
 use rand::rngs::SmallRng;
 use tokio::time::Instant;
 use tracing::{debug, trace};
@@ -44,10 +42,6 @@ pub(crate) struct Machine {
     /// When the last connection ended, while there is none.
     ended_at: Option<Instant>,
 }
-
-/// Nobody replaces the data of an ensemble by older ones in less: its servers have to be stopped for that, and started again.
-/// After a longer gap a count that fits is no proof, unless the transaction of the last change is known.
-const OUTAGE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 enum Stage {
@@ -135,11 +129,12 @@ impl Machine {
 
     fn take(&mut self, input: Input, now: Instant) {
         match input {
-            Input::Connected { epoch, recursive } => {
+            Input::Connected { epoch, timeout, recursive } => {
                 self.common.connected(epoch);
                 let gap = self.ended_at.take().map(|ended_at| now.saturating_duration_since(ended_at));
-                self.common.owed |=
-                    gap.is_some_and(|gap| gap > OUTAGE) && !self.common.count.knows_last_change();
+                // A count proves nothing where the ensemble may have come back with other data. To replace them its servers are
+                // stopped and started again, which takes longer.
+                self.common.owed |= gap.is_some_and(|gap| gap > timeout / 2);
                 self.recursive = recursive;
                 self.prepare(now);
             }

@@ -15,6 +15,9 @@ mod stages;
 
 const AUDIT: Duration = Duration::from_secs(60);
 
+/// Of the session.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A machine, and a clock that goes when the test says so.
 struct Walk {
     machine: Machine,
@@ -82,7 +85,7 @@ fn config(lists: Lists) -> RootWatchConfig {
 }
 
 fn connected(epoch: u64) -> Input {
-    Input::Connected { epoch, recursive: true }
+    Input::Connected { epoch, timeout: TIMEOUT, recursive: true }
 }
 
 fn stat(cversion: i32) -> Stat {

@@ -52,9 +52,10 @@ pub(super) fn older(scene: &mut Scene<'_>) -> Act {
     Act::Older(replaced(scene), scene.dice.range(200, 6_000))
 }
 
-/// How long ZooKeeper is away while its data are replaced: more than a second, which the root watch counts on.
+/// How long ZooKeeper is away while its data are replaced: more than a session timeout. The root watch counts on half of it, and
+/// whoever is cut off at that moment may notice late.
 pub(super) fn replaced(scene: &mut Scene<'_>) -> u64 {
-    scene.of_timeout(5, 130).max(1_200)
+    scene.of_timeout(105, 160)
 }
 
 /// A server fares badly as a callee.

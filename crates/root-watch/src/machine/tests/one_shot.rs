@@ -5,7 +5,7 @@ use super::*;
 /// One that follows the root at 10 changes.
 fn live() -> Walk {
     let mut walk = Walk::followed(Lists::Always);
-    let old = Input::Connected { epoch: 1, recursive: false };
+    let old = Input::Connected { epoch: 1, timeout: TIMEOUT, recursive: false };
     assert_eq!(walk.does(old), "sync and watched list");
     assert_eq!(walk.does(listed(&["a", "b"], 10)), "listed Gap [a b], live OneShot");
     walk
@@ -88,7 +88,7 @@ fn what_lists_told_is_not_counted() {
     assert_eq!(walk.does(absent()), "list");
     walk.does(Input::Listed(Ok(None)));
     walk.does(Input::Ended);
-    walk.does(Input::Connected { epoch: 1, recursive: false });
+    walk.does(Input::Connected { epoch: 1, timeout: TIMEOUT, recursive: false });
     assert_eq!(walk.does(listed(&["a"], 1)), "listed Gap [a], live OneShot");
     walk.does(Input::Ended);
     assert_eq!(walk.does(connected(1)), "watch");
@@ -151,7 +151,7 @@ fn watches_that_end_or_are_distrusted_are_set_again() {
     assert_eq!(walk.does(listed(&["a"], 10)), "listed Gap [a], live OneShot");
     assert_eq!(walk.does(Input::Distrust), "clear, lost, sync and watched list");
     assert_eq!(walk.does(Input::Ended), "clear, down");
-    let old = Input::Connected { epoch: 2, recursive: false };
+    let old = Input::Connected { epoch: 2, timeout: TIMEOUT, recursive: false };
     assert_eq!(walk.does(old), "sync and watched list");
     assert_eq!(walk.does(listed(&["a"], 10)), "listed Gap [a] new session, live OneShot");
 }

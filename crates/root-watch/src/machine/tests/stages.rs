@@ -113,7 +113,7 @@ fn a_refused_watch_is_replaced_by_those_that_fire_once() {
 
 #[test]
 fn an_old_server_is_not_asked_for_a_recursive_watch() {
-    let old = || Input::Connected { epoch: 1, recursive: false };
+    let old = || Input::Connected { epoch: 1, timeout: TIMEOUT, recursive: false };
     let mut walk = Walk::followed(Lists::Always);
     assert_eq!(walk.does(old()), "sync and watched list");
     let mut walk = Walk::new(config(Lists::AuditOnly).without_one_shot());
