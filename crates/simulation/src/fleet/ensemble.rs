@@ -38,6 +38,9 @@ pub(super) enum Outage {
     Empty,
 }
 
+/// Nobody replaces the data of an ensemble within a second, and the root watch counts on that: see its limits.
+const LEAST_TO_REPLACE_MS: u64 = 1_200;
+
 /// What every process of the fleet authenticates with.
 const USER: &str = "fleet:fleet";
 
@@ -63,7 +66,8 @@ impl Nemesis<'_> {
         }
         self.ensemble.stop();
         self.outages.push((id, outage));
-        self.lasts(id, for_ms, move |nemesis| nemesis.come_back(id));
+        let least = if outage == Outage::Away { 0 } else { LEAST_TO_REPLACE_MS };
+        self.lasts(id, for_ms.max(least), move |nemesis| nemesis.come_back(id));
     }
 
     /// The end of an outage. ZooKeeper comes back with the last one.
@@ -81,6 +85,13 @@ impl Nemesis<'_> {
         // Older data may have other rights.
         self.has_other_rights = true;
         self.catch_up();
+    }
+
+    /// Lets the data be replaced that are about to be: not even a heal does that at once.
+    pub(super) async fn finish_replacing(&mut self) {
+        if self.outages.iter().any(|(_, outage)| *outage != Outage::Away) {
+            self.let_pass(Duration::from_millis(LEAST_TO_REPLACE_MS)).await;
+        }
     }
 
     /// ZooKeeper comes back, whoever keeps it away.

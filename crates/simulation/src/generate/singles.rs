@@ -52,7 +52,7 @@ pub(super) fn older(scene: &mut Scene<'_>) -> Act {
     Act::Older(replaced(scene), scene.dice.range(200, 6_000))
 }
 
-/// How long ZooKeeper is away while its data are replaced: more than a second, which the root watch counts on.
+/// How long ZooKeeper is away while its data are replaced. (The fleet takes a second at least, whatever a plan says.)
 pub(super) fn replaced(scene: &mut Scene<'_>) -> u64 {
     scene.of_timeout(5, 130).max(1_200)
 }
