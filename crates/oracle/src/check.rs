@@ -22,6 +22,7 @@ mod mismatches;
 mod quiet;
 mod records;
 mod retries;
+mod undone;
 mod unknown;
 
 /// Judges by all rules.
@@ -44,6 +45,7 @@ pub(crate) fn all(timeline: &Timeline<'_>, findings: &mut Findings) {
         exact::check,
         records::check,
         leaves::check,
+        undone::check,
         unknown::check,
     ] {
         rule(timeline, findings);
