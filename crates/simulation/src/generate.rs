@@ -59,7 +59,7 @@ impl<'a> Script<'a> {
         self.now = if dice.chance(70) { dice.range(1_000, 3_000) } else { dice.range(0, 500) };
         let fewest = FEWEST_STEPS + dice.range(0, 20) as usize;
         let mut calm_spells = dice.range(1, 2);
-        while self.steps.len() < fewest || self.now < LEAST_CHAOS_MS {
+        while self.steps.len() < fewest || self.last < LEAST_CHAOS_MS {
             self.burst(dice);
             let calm = calm_spells > 0 && self.steps.len() > 12 && dice.chance(30);
             if calm {

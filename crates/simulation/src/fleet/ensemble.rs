@@ -63,7 +63,14 @@ impl Nemesis<'_> {
         }
         self.ensemble.stop();
         self.outages.push((id, outage));
-        self.lasts(id, for_ms, move |nemesis| nemesis.come_back(id));
+        let least = if outage == Outage::Away { 0 } else { self.replacing_takes_ms() };
+        self.lasts(id, for_ms.max(least), move |nemesis| nemesis.come_back(id));
+    }
+
+    /// How long it takes at least to replace the data of an ensemble, whose servers have to be stopped and started again. The
+    /// root watch counts on half a session timeout, and who is cut off at that moment may notice late: see its limits.
+    fn replacing_takes_ms(&self) -> u64 {
+        self.plan.spec.session_timeout_ms + 100
     }
 
     /// The end of an outage. ZooKeeper comes back with the last one.
@@ -81,6 +88,13 @@ impl Nemesis<'_> {
         // Older data may have other rights.
         self.has_other_rights = true;
         self.catch_up();
+    }
+
+    /// Lets the data be replaced that are about to be: not even a heal does that at once.
+    pub(super) async fn finish_replacing(&mut self) {
+        if self.outages.iter().any(|(_, outage)| *outage != Outage::Away) {
+            self.let_pass(Duration::from_millis(self.replacing_takes_ms())).await;
+        }
     }
 
     /// ZooKeeper comes back, whoever keeps it away.

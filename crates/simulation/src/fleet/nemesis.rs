@@ -162,6 +162,7 @@ impl<'a> Nemesis<'a> {
 
     /// Ends everything that is not over yet.
     pub(super) async fn heal(&mut self) {
+        self.finish_replacing().await;
         self.end_outages();
         while let Some((_, end)) = self.endings.pop_first() {
             end(self);

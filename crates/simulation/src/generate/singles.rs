@@ -52,8 +52,7 @@ pub(super) fn older(scene: &mut Scene<'_>) -> Act {
     Act::Older(replaced(scene), scene.dice.range(200, 6_000))
 }
 
-/// How long ZooKeeper is away while its data are replaced: more than a session timeout. The root watch counts on half of it, and
-/// whoever is cut off at that moment may notice late.
+/// How long ZooKeeper is away while its data are replaced. (The fleet takes a session timeout at least, whatever a plan says.)
 pub(super) fn replaced(scene: &mut Scene<'_>) -> u64 {
     scene.of_timeout(105, 160)
 }
