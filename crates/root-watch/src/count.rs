@@ -178,6 +178,11 @@ impl Count {
         }
     }
 
+    /// Whether the transaction of the last change is known, so that the next stat tells older data with as many changes apart.
+    pub(crate) fn knows_last_change(&self) -> bool {
+        self.is_absent() || self.last.is_some_and(|last| last.reported == self.reported)
+    }
+
     /// Whether the root is known not to exist: its end was reported, or a stat has shown it.
     pub(crate) fn is_absent(&self) -> bool {
         self.base == Base::Absent

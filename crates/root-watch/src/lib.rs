@@ -69,6 +69,9 @@
 //! * A stat needs no rights, and a server need not send events to a session that has lost them: the audits of
 //!   [`Lists::Always`] read the root.
 //! * Apache's counter of creations stays at 2^31 - 1: then it proves nothing, and every start and audit lists.
+//! * An ensemble that comes back with older data may arrive at the same count by other changes, and uses zxids anew if it is
+//!   a single server. The `pzxid` tells it apart where the transaction of the last change is known: from a stat, or from
+//!   an event (3.9 and later). Elsewhere a gap of more than a second, which it takes to replace data, owes a list.
 //! * The version of a znode does not tell it from its recreation, and no more does the count: the `czxid` does. When the
 //!   root is reported to be deleted, the user gets an empty list, without a request.
 //!

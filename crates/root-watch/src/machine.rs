@@ -16,6 +16,8 @@
 //!
 //! [`looks`](crate::looks) and [`one_shot`](crate::one_shot) have the diagrams of what is `Following`.
 
+use std::time::Duration;
+
 use rand::rngs::SmallRng;
 use tokio::time::Instant;
 use tracing::{debug, trace};
@@ -39,7 +41,13 @@ pub(crate) struct Machine {
     recursive: bool,
     /// The session in which a server refused them: they are not requested again in it.
     refused_in: u64,
+    /// When the last connection ended, while there is none.
+    ended_at: Option<Instant>,
 }
+
+/// Nobody replaces the data of an ensemble by older ones in less: its servers have to be stopped for that, and started again.
+/// After a longer gap a count that fits is no proof, unless the transaction of the last change is known.
+const OUTAGE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 enum Stage {
@@ -74,7 +82,14 @@ impl Stage {
 impl Machine {
     pub(crate) fn new(config: RootWatchConfig, rng: SmallRng) -> Self {
         let common = Common::new(config, rng);
-        Self { common, stage: Stage::Unlinked, followed: false, recursive: false, refused_in: 0 }
+        Self {
+            common,
+            stage: Stage::Unlinked,
+            followed: false,
+            recursive: false,
+            refused_in: 0,
+            ended_at: None,
+        }
     }
 
     /// What is to be done next.
@@ -122,10 +137,14 @@ impl Machine {
         match input {
             Input::Connected { epoch, recursive } => {
                 self.common.connected(epoch);
+                let gap = self.ended_at.take().map(|ended_at| now.saturating_duration_since(ended_at));
+                self.common.owed |=
+                    gap.is_some_and(|gap| gap > OUTAGE) && !self.common.count.knows_last_change();
                 self.recursive = recursive;
                 self.prepare(now);
             }
             Input::Ended => {
+                self.ended_at = Some(now);
                 self.clear();
                 self.common.report(Update::Down);
                 self.stage = Stage::Unlinked;

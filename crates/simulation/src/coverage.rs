@@ -11,7 +11,7 @@ mod table;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use check::{Report, Size, check};
+pub use check::{Report, check};
 pub use collector::{install, take};
 pub use table::{Demand, Expected, expected};
 
@@ -28,15 +28,15 @@ pub struct Arrow {
     pub to: Box<str>,
 }
 
-/// How often each arrow was gone along.
+/// How often each arrow was gone along: in one run, or in how many runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arrows(BTreeMap<Arrow, u64>);
 
 impl Arrows {
-    /// Adds the counts of other runs.
-    pub fn merge(&mut self, others: Arrows) {
-        for (arrow, count) in others.0 {
-            *self.0.entry(arrow).or_default() += count;
+    /// Counts the arrows of another run, each once.
+    pub fn add_run(&mut self, run: Arrows) {
+        for (arrow, _) in run.0 {
+            *self.0.entry(arrow).or_default() += 1;
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use simulation::coverage::{Expected, expected};
 use syn::visit::{self, Visit};
-use syn::{Arm, ImplItemFn, ItemFn, ItemImpl, LitStr, Pat, Type};
+use syn::{Arm, Attribute, ImplItemFn, ItemFn, ItemImpl, LitStr, Pat, Type};
 
 /// A machine, and where the names of its stages and of its inputs are: in a file the methods of a type, or a function.
 struct Machine {
@@ -182,6 +182,9 @@ impl<'ast> Visit<'ast> for Names {
         visit::visit_item_fn(self, item);
         self.inside = false;
     }
+
+    // Documentation is one.
+    fn visit_attribute(&mut self, _: &'ast Attribute) {}
 
     fn visit_arm(&mut self, arm: &'ast Arm) {
         self.has_rest |= self.inside && matches!(arm.pat, Pat::Wild(_));

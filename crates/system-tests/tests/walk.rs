@@ -41,12 +41,18 @@ fn fault_48_a_random_walk_through_all_faults_keeps_every_promise() {
     assert_eq!(code, PASS, "{printed}");
 }
 
+/// A walk with servers that register once. Returns the exit code, and what was printed; nothing is kept.
+fn control(server: &str, faults: &str) -> (i32, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().to_str().unwrap();
+    walk(&["--minutes", "0.8", "--server", server, "--faults", faults, "--record", record])
+}
+
 #[test]
 fn control_servers_that_register_once_are_found_to_be_missing() {
     let Some(()) = heavy("a walk with servers that register once, with an ephemeral znode") else { return };
     let Some(()) = test_zookeeper::require_apache() else { return };
-    let faults = ["--minutes", "0.8", "--server", "once-ephemeral", "--faults", "expire_again"];
-    let (code, printed) = walk(&faults);
+    let (code, printed) = control("once-ephemeral", "expire_again");
     assert!(code == FAIL && printed.contains("I2 convergence: "), "{code}: {printed}");
 }
 
@@ -54,7 +60,6 @@ fn control_servers_that_register_once_are_found_to_be_missing() {
 fn control_servers_that_register_once_for_ever_are_found_to_be_ghosts() {
     let Some(()) = heavy("a walk with servers that register once, with a persistent znode") else { return };
     let Some(()) = test_zookeeper::require_apache() else { return };
-    let faults = ["--minutes", "0.8", "--server", "once-persistent", "--faults", "kill_for_long"];
-    let (code, printed) = walk(&faults);
+    let (code, printed) = control("once-persistent", "kill_for_long");
     assert!(code == FAIL && printed.contains("I4 no ghost: "), "{code}: {printed}");
 }

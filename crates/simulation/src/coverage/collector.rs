@@ -22,7 +22,7 @@ thread_local! {
 }
 
 /// Counts arrows from now on, in every thread. Where the program has another subscriber already, or a thread has, that gets
-/// them, and they are not counted: then [`check`](super::check) says that everything is missing.
+/// them, and they are not counted: then [`check`](super::check()) says that everything is missing.
 pub fn install() {
     // It fails if there is a subscriber, which may be this one.
     let _ = tracing::subscriber::set_global_default(Collector);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use oracle::{LinkPhase, Shown, Stated, What};
 use tokio::sync::watch;
 use zk_core::{Phase, State, States};
-use zk_roster::{RegistrationStatus, Snapshot, View};
+use zk_roster::{RegistrationStatus, ServiceStage, Snapshot, View};
 
 use super::recorder::Recorder;
 
@@ -50,7 +50,12 @@ pub(super) async fn registration(
     loop {
         let now = {
             let status = statuses.borrow_and_update();
-            status.instances.first().and_then(|instance| instance.registration.as_ref()).map(stated)
+            let registration = status.instances.first().and_then(|instance| instance.registration.as_ref());
+            match status.stage {
+                // It has given up, whatever its last registration was.
+                ServiceStage::Lingering(_) => Some(Stated::Abandoned),
+                _ => registration.map(stated),
+            }
         };
         if let Some(now) = now
             && last.as_ref() != Some(&now)

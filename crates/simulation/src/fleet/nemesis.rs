@@ -172,6 +172,10 @@ impl<'a> Nemesis<'a> {
             sleep(ELECTION).await;
         }
         self.catch_up();
+        // Older data may have brought back others who had gone.
+        for session in self.recorder.sessions_of_others() {
+            self.ensemble.expire(session);
+        }
     }
 
     /// Does what could not be done while ZooKeeper was away.

@@ -30,8 +30,8 @@ struct Kept {
     over: BTreeSet<u32>,
     /// Processes whose sessions are known: whom each client of the ensemble belongs to.
     processes: BTreeMap<u64, String>,
-    /// The sessions that the ensemble keeps.
-    sessions: BTreeSet<SessionId>,
+    /// The sessions that the ensemble keeps, and whether they are those of others than the fleet.
+    sessions: BTreeMap<SessionId, bool>,
 }
 
 impl Recorder {
@@ -91,8 +91,8 @@ impl Recorder {
 
     // === Sessions ===
 
-    pub(super) fn session_began(&self, session: SessionId) {
-        self.kept.lock().sessions.insert(session);
+    pub(super) fn session_began(&self, session: SessionId, is_of_others: bool) {
+        self.kept.lock().sessions.insert(session, is_of_others);
     }
 
     pub(super) fn session_ended(&self, session: SessionId) {
@@ -105,7 +105,13 @@ impl Recorder {
 
     /// Whether the ensemble keeps a session.
     pub(super) fn is_kept(&self, session: SessionId) -> bool {
-        self.kept.lock().sessions.contains(&session)
+        self.kept.lock().sessions.contains_key(&session)
+    }
+
+    /// The sessions of others that the ensemble keeps.
+    pub(super) fn sessions_of_others(&self) -> Vec<SessionId> {
+        let kept = self.kept.lock();
+        kept.sessions.iter().filter(|(_, is_of_others)| **is_of_others).map(|(session, _)| *session).collect()
     }
 
     // === Faults ===

@@ -65,7 +65,7 @@ impl Truth {
                 }
             }
             TreeChange::SessionBegan { session, client } => {
-                self.recorder.session_began(*session);
+                self.recorder.session_began(*session, client.is_none());
                 // Nobody follows the sessions of others.
                 let Some(process) = client.and_then(|client| self.recorder.process_of(client)) else {
                     return;
@@ -92,8 +92,8 @@ impl Truth {
                         children.insert(name.to_owned(), znode(name, data, stat));
                     }
                 }
-                TreeChange::SessionBegan { session, .. } => {
-                    self.recorder.session_began(*session);
+                TreeChange::SessionBegan { session, client } => {
+                    self.recorder.session_began(*session, client.is_none());
                     sessions.push(session.0);
                 }
                 _ => {}

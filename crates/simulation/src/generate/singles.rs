@@ -17,7 +17,7 @@ const SINGLES: &[(u64, Make)] = &[
     // To the ensemble.
     (2, |s| Act::Away(s.lasting())),
     (1, |s| older(s)),
-    (1, |s| Act::Empty(s.of_timeout(5, 100))),
+    (1, |s| Act::Empty(replaced(s))),
     (2, |s| Act::ServerDown(s.zookeeper(), s.lasting())),
     (2, |s| Act::Slow(s.dice.range(20, s.spec.session_timeout_ms / 4), s.lasting())),
     (2, |s| Act::Behind(s.zookeeper(), s.dice.range(100, 1_500), s.lasting())),
@@ -49,7 +49,12 @@ pub(super) fn any(scene: &mut Scene<'_>) -> Act {
 
 /// ZooKeeper comes back with older data.
 pub(super) fn older(scene: &mut Scene<'_>) -> Act {
-    Act::Older(scene.of_timeout(5, 130), scene.dice.range(200, 6_000))
+    Act::Older(replaced(scene), scene.dice.range(200, 6_000))
+}
+
+/// How long ZooKeeper is away while its data are replaced: more than a second, which the root watch counts on.
+pub(super) fn replaced(scene: &mut Scene<'_>) -> u64 {
+    scene.of_timeout(5, 130).max(1_200)
 }
 
 /// A server fares badly as a callee.

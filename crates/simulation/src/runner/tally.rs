@@ -5,7 +5,7 @@ use std::time::Duration;
 use oracle::Invariant;
 
 use super::trial::{Cause, Trial};
-use crate::coverage::{self, Arrows, Report, Size};
+use crate::coverage::{self, Arrows, Report};
 use crate::plan::Act;
 
 /// From so many seeds on it counts how often each fault took effect, and each rule judged.
@@ -63,7 +63,7 @@ impl Tally {
         for (invariant, times) in trial.checked {
             *self.checked.entry(invariant).or_default() += times;
         }
-        self.arrows.merge(trial.arrows);
+        self.arrows.add_run(trial.arrows);
         if let Some((cause, text)) = trial.failure {
             self.fail(seed, cause, text);
         }
@@ -75,9 +75,15 @@ impl Tally {
 
     /// What these seeds did not test enough, a line each. Few seeds need not test everything.
     pub fn lacks(&self) -> Vec<String> {
-        let coverage = self.coverage().problems();
+        let mut lacks = self.coverage().problems();
+        lacks.extend(self.tested_too_little());
+        lacks
+    }
+
+    /// The faults and the rules of which there was too little.
+    fn tested_too_little(&self) -> Vec<String> {
         if self.seeds < ENOUGH_SEEDS {
-            return coverage;
+            return Vec::new();
         }
         let least = self.seeds / SEEDS_FOR_ONE_EFFECT;
         let faults = Act::KINDS.into_iter().filter_map(|kind| {
@@ -89,11 +95,11 @@ impl Tally {
             let times = self.checked.get(&invariant).copied().unwrap_or_default();
             (times == 0).then(|| format!("{invariant} had nothing to judge"))
         });
-        faults.chain(rules).chain(coverage).collect()
+        faults.chain(rules).collect()
     }
 
     fn coverage(&self) -> Report {
-        coverage::check(&self.arrows, Size::of(self.seeds))
+        coverage::check(&self.arrows, self.seeds)
     }
 
     /// Whether every seed passed, and they tested enough.
@@ -135,7 +141,9 @@ impl fmt::Display for Tally {
         for (invariant, times) in &self.checked {
             writeln!(f, "{invariant:24}{times:>10}")?;
         }
-        writeln!(f, "\n{}", self.coverage())?;
+        if self.seeds >= ENOUGH_SEEDS {
+            writeln!(f, "\n{}", self.coverage())?;
+        }
         if !self.failures.is_empty() {
             writeln!(f, "\n{:>8}  failed, and the first seeds", "seeds")?;
         }
@@ -145,9 +153,6 @@ impl fmt::Display for Tally {
             let first: Vec<_> = seeds.take(SEEDS_SHOWN).map(|seed| seed.to_string()).collect();
             writeln!(f, "{count:>8}  {cause}\n{:10}{}", "", first.join(" "))?;
         }
-        for lack in self.lacks() {
-            writeln!(f, "\nNOT ENOUGH: {lack}")?;
-        }
-        Ok(())
+        self.lacks().iter().try_for_each(|lack| writeln!(f, "NOT ENOUGH: {lack}"))
     }
 }

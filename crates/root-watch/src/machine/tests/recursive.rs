@@ -43,6 +43,32 @@ fn busy() -> Error {
 }
 
 #[test]
+fn after_an_outage_in_which_the_data_may_have_been_replaced_a_count_that_fits_is_no_proof() {
+    let away = |walk: &mut Walk, gap: Duration| {
+        walk.does(Input::Ended);
+        walk.now += gap;
+        assert_eq!(walk.does(connected(1)), "watch");
+        walk.does(watch_set(11))
+    };
+    let mut walk = live(Lists::Always);
+    // An event does not say its transaction: older data may have arrived at as many changes.
+    walk.reported(&["+c"]);
+    assert_eq!(away(&mut walk, OUTAGE), "live Recursive whole", "nobody is that quick");
+    walk.reported(&["+d"]);
+    walk.does(Input::Ended);
+    walk.now += OUTAGE + Duration::from_millis(1);
+    walk.does(connected(1));
+    assert_eq!(walk.does(watch_set(12)), "list");
+    assert_eq!(walk.does(listed(&["a", "b"], 12)), "listed Gap [a b], live Recursive");
+    // Nothing was reported since a stat: the next one has to show the same transaction.
+    let mut walk = live(Lists::Always);
+    walk.does(Input::Ended);
+    walk.now += Duration::from_secs(3600);
+    walk.does(connected(1));
+    assert_eq!(walk.does(watch_set(10)), "live Recursive whole");
+}
+
+#[test]
 fn changes_reconnects_and_audits_cost_no_list() {
     for lists in [Lists::Always, Lists::AuditOnly] {
         let mut walk = live(lists);

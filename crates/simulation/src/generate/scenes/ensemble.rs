@@ -75,7 +75,7 @@ pub(super) fn emptied(s: &mut Scene<'_>) {
         let server = s.server();
         s.act(Act::Kill(server));
     }
-    let away = s.of_timeout(5, 130);
+    let away = singles::replaced(s);
     s.act(Act::Empty(away));
     if s.dice.chance(40) {
         s.wait(0, away);

@@ -9,12 +9,14 @@ use tokio::io::AsyncReadExt;
 use zk_roster::{Callee, dial};
 
 use crate::recorder::Recorder;
+use crate::views::Views;
 
 /// The attempts of one call.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     pub(crate) id: u64,
     pub(crate) recorder: Recorder,
+    pub(crate) views: Views,
     /// Whether trials are made beside the call: they are no attempts of it.
     pub(crate) skips_trials: bool,
 }
@@ -41,6 +43,7 @@ pub(crate) async fn attempt(attempts: Arc<Attempts>, callee: Callee) -> io::Resu
     if attempts.skips_trials && callee.target().is_trial() {
         return exchange(&callee).await.map(|()| endpoint);
     }
+    attempts.views.look();
     let began = attempts.recorder.clock().now();
     let mut under_way =
         UnderWay { attempts, endpoint: endpoint.clone(), began, outcome: Attempted::Unanswered };

@@ -2,21 +2,21 @@
 //!
 //! SIGUSR1 has it make no more calls; any signal that asks to stop ends it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use oracle::{Called, Shown, What};
+use oracle::{Called, What};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use zk_program::Signals;
-use zk_roster::{CallConfig, Client, Records, Strategy, View};
+use zk_roster::{CallConfig, Client, Records, Strategy};
 
 use crate::attempt::{Attempts, attempt};
 use crate::child::{Child, Failed};
 use crate::flags::Flags;
 use crate::settings::{ATTEMPT, AUDIT, CALL, CLOSING, PACE, ROOT};
+use crate::views::Views;
 
 /// The flags beside those of every recording process.
 pub(crate) const FLAGS: [&str; 4] = ["--strategy", "--records", "--idempotent", "--first-call"];
@@ -35,18 +35,19 @@ pub(crate) async fn run(child: Child, flags: &Flags) -> Result<(), Failed> {
             config.with_records(records).with_audit_interval(AUDIT).expect("the interval is in range")
         })
         .start();
-    record_views(&child, &client, reads_records);
+    let views = Views::record(child.clone(), client.discovery(), reads_records);
     let mut calls = Calls {
         child,
         client: client.clone(),
+        views,
         is_idempotent: flags.need("--idempotent")?,
         next: flags.need("--first-call")?,
         under_way: JoinSet::new(),
     };
     // As a service does that waits for its dependencies before it takes calls itself.
-    let mut views = client.discovery().views();
+    let mut known = client.discovery().views();
     tokio::select! {
-        known = views.wait_for(|view| view.snapshot.as_ref().is_some_and(|set| !set.is_empty())) => drop(known?),
+        known = known.wait_for(|view| view.snapshot.as_ref().is_some_and(|set| !set.is_empty())) => drop(known?),
         _ = stop.stop() => return Ok(()),
     }
     let mut pace = interval(PACE);
@@ -69,6 +70,7 @@ pub(crate) async fn run(child: Child, flags: &Flags) -> Result<(), Failed> {
 struct Calls {
     child: Child,
     client: Client,
+    views: Views,
     is_idempotent: bool,
     next: u64,
     under_way: JoinSet<()>,
@@ -80,10 +82,12 @@ impl Calls {
         while self.under_way.try_join_next().is_some() {}
         let (id, is_idempotent) = (self.next, self.is_idempotent);
         self.next += 1;
-        let (recorder, client) = (self.child.recorder.clone(), self.client.clone());
+        let (recorder, client, views) =
+            (self.child.recorder.clone(), self.client.clone(), self.views.clone());
         recorder.record(What::Call { id, process: self.child.name.clone(), idempotent: is_idempotent });
         self.under_way.spawn(async move {
-            let attempts = Arc::new(Attempts { id, recorder: recorder.clone(), skips_trials: is_idempotent });
+            let attempts = Attempts { id, recorder: recorder.clone(), views, skips_trials: is_idempotent };
+            let attempts = Arc::new(attempts);
             let called = match is_idempotent {
                 true => client.call_idempotent(move |callee| attempt(attempts.clone(), callee)).await,
                 false => client.call(move |callee| attempt(attempts.clone(), callee)).await,
@@ -99,46 +103,5 @@ impl Calls {
     /// Waits for those that are under way.
     async fn end(mut self) {
         while self.under_way.join_next().await.is_some() {}
-    }
-}
-
-/// Records each view for as long as the client follows.
-fn record_views(child: &Child, client: &Client, reads_records: bool) {
-    let (child, mut views) = (child.clone(), client.discovery().views());
-    tokio::spawn(async move {
-        let mut last = None;
-        loop {
-            let view = views.borrow_and_update().clone();
-            let shown = shown(&child.name, &view, reads_records);
-            if last.as_ref() != Some(&shown) {
-                child.recorder.record(shown.clone());
-                last = Some(shown);
-            }
-            if views.changed().await.is_err() {
-                return;
-            }
-        }
-    });
-}
-
-fn shown(process: &str, view: &View, reads_records: bool) -> What {
-    let instances = view.snapshot.iter().flat_map(|set| set.instances());
-    let instances: BTreeMap<_, _> = instances
-        .map(|instance| {
-            let incarnation = instance.owner().map(|owner| owner.incarnation().to_string());
-            let shown = Shown {
-                weight: instance.weight(),
-                draining: instance.is_draining(),
-                incarnation: incarnation.filter(|_| reads_records),
-                held: view.is_held(instance.endpoint()),
-            };
-            (instance.endpoint().to_string(), shown)
-        })
-        .collect();
-    What::View {
-        process: process.to_owned(),
-        live: view.is_live(),
-        revision: view.snapshot.as_ref().map(|set| set.revision()),
-        instances,
     }
 }

@@ -9,10 +9,11 @@ mod processes;
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use oracle::What;
 use rand::RngExt;
 use system_tests::SESSION;
-use tokio::time::sleep;
+use tokio::time::timeout;
 use zk_testing::raw::{self, Acl};
 
 use crate::fleet::Fleet;
@@ -99,7 +100,7 @@ impl Fleet {
                     }
                 }
             }
-            Undo::Continue(member) => self.members[member].signal(nix::sys::signal::Signal::SIGCONT),
+            Undo::Continue(member) => self.members[member].signal(Signal::SIGCONT),
             Undo::Pass(member) => {
                 self.members[member].links.pass().await.map_err(|error| error.to_string())?;
             }
@@ -116,7 +117,7 @@ impl Fleet {
                 self.others.operate(open).await?;
             }
             // If its connection was lost, it expires.
-            Undo::Leave(client) => drop(tokio::time::timeout(SESSION, client.close()).await),
+            Undo::Leave(client) => drop(timeout(SESSION, client.close()).await),
         }
         fault.ids.iter().for_each(|id| self.recorder.record(What::FaultOver { id: *id }));
         for member in fault.members {
@@ -195,19 +196,5 @@ impl Broken {
     /// Nothing is left to be undone.
     fn at_once(took_effect: bool) -> Self {
         Self { hold: Duration::ZERO, undo: Undo::Nothing, took_effect }
-    }
-}
-
-/// Waits until something holds; false if it does not in time.
-async fn holds(within: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
-    let deadline = tokio::time::Instant::now() + within;
-    loop {
-        if condition().await {
-            return true;
-        }
-        if tokio::time::Instant::now() > deadline {
-            return false;
-        }
-        sleep(Duration::from_millis(5)).await;
     }
 }

@@ -28,6 +28,7 @@ mod server;
 mod settings;
 mod truth;
 mod txn_log;
+mod views;
 mod walk;
 mod watched;
 

@@ -158,10 +158,11 @@ impl Role {
         matches!(self, Self::DaytimeServer | Self::DaytimeClient { .. })
     }
 
-    /// What it logs: by default, and of the daytime client its rounds.
+    /// What it logs: by default, of the daytime client its rounds, too, and of the daytime server every status.
     fn log(self) -> &'static str {
         match self {
             Self::DaytimeClient { .. } => "info,daytime_client::ask=debug,zookeeper_client=error",
+            Self::DaytimeServer => "info,registry::keeper::report=debug,zookeeper_client=error",
             _ => "info,zookeeper_client=error",
         }
     }

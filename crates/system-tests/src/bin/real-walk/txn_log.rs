@@ -74,11 +74,10 @@ pub(crate) fn read_all(folders: &[impl AsRef<Path>]) -> Result<BTreeMap<i64, Txn
 
 fn read(bytes: &[u8]) -> Result<Vec<Txn>, Malformed> {
     let mut reader = Reader::new(bytes);
-    // A server that was killed may leave a file that has no header yet.
-    if reader.int() != Ok(MAGIC) {
+    // A server that was killed may leave a file that has no whole header yet.
+    let (Ok(MAGIC), Ok(_version), Ok(_database)) = (reader.int(), reader.int(), reader.long()) else {
         return Ok(Vec::new());
-    }
-    let _version_and_database = (reader.int()?, reader.long()?);
+    };
     let mut txns = Vec::new();
     // The end is zeros, or a transaction that was not written to its end when the server was killed.
     while let (Ok(_checksum), Ok(Some(txn))) = (reader.long(), reader.buffer()) {

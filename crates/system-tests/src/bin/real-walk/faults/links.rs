@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use system_tests::SESSION;
-use zk_testing::expire_session;
 use zk_testing::proxy::{Action, Match, Op};
 use zk_testing::raw::{self, Client};
+use zk_testing::{expire_session, holds_within};
 
-use super::{Broken, Undo, holds};
+use super::{Broken, Undo};
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
 use crate::settings::{AUDIT, ROOT};
@@ -29,7 +29,7 @@ impl Fleet {
                 session = member.session();
                 session.is_some() && session != last
             };
-            if !holds(PATIENCE, another).await {
+            if holds_within("there is another session", PATIENCE, another).await.is_err() {
                 break;
             }
             let Some(session) = session else { break };

@@ -7,8 +7,9 @@ use oracle::Answers;
 use system_tests::{PROPAGATION, SESSION, TICK};
 use tokio::time::sleep;
 use zk_testing::raw::CreateMode;
+use zk_testing::{SOON, holds_within};
 
-use super::{Broken, Undo, holds};
+use super::{Broken, Undo};
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
 use crate::proc::is_stopped;
@@ -47,7 +48,7 @@ impl Fleet {
         }
         member.signal(Signal::SIGSTOP);
         let stopped = async || member.pid().is_some_and(is_stopped);
-        let took_effect = holds(Duration::from_secs(1), stopped).await;
+        let took_effect = holds_within("it stands still", SOON, stopped).await.is_ok();
         Ok(Broken { hold, undo: Undo::Continue(at), took_effect })
     }
 
