@@ -26,6 +26,9 @@ pub enum Fault {
     /// connection, as on a real one, which keeps the order of what it brings. After 2/5 of the session timeout without a
     /// word the link gives the connection up.
     StallReplies(Duration),
+    /// It is not carried out, nor is anything behind it, and its connection brings nothing more: the link gives it up, 2/5 of
+    /// the session timeout later.
+    Silence,
     /// It, and what is called behind it on its connection, waits until the fault is
     /// [released](crate::Injection::release).
     Hold,

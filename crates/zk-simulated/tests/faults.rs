@@ -224,6 +224,22 @@ async fn a_stalled_client_hears_everything_at_once_or_gives_its_connection_up() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_falls_silent_is_given_up_and_nothing_of_it_is_carried_out() {
+    let bed = Bed::new().await;
+    let mut watch = bed.connection.watch_recursive(&path("/")).await.unwrap();
+    bed.ensemble.fault(Verb::Create, Fault::Silence);
+    let begun = Instant::now();
+    let root = path("/");
+    let write = bed.connection.set_data(&root, b"y", None);
+    let (created, written) = tokio::join!(biased; bed.create(), write);
+    assert!(matches!(created, Err(ErrorKind::ConnectionLost(_))) && written.is_err(), "{created:?}");
+    assert_eq!(begun.elapsed().as_millis() / 10, (bed.connection.session().timeout * 2 / 5).as_millis() / 10);
+    assert!(watch.next().await.is_none(), "no event came");
+    assert!(!bed.exists() && bed.operator.data("/") == Some(Vec::new()));
+    assert!(bed.zk.connected().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stalled_reply_holds_back_everything_behind_it() {
     let bed = Bed::new().await;
     let second = Duration::from_secs(1);

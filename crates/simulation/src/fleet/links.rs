@@ -84,7 +84,7 @@ impl Nemesis<'_> {
             Loss::CutBefore => (Fault::CutBefore, Duration::ZERO),
             Loss::CutAfter => (Fault::CutAfter, Duration::ZERO),
             Loss::Reply => (Fault::StallReplies(FOR_EVER), Duration::ZERO),
-            Loss::Ignored => (Fault::Delay(FOR_EVER), Duration::ZERO),
+            Loss::Ignored => (Fault::Silence, Duration::ZERO),
             Loss::Busy => (Fault::Refuse(ErrorKind::Busy), Duration::ZERO),
             Loss::Expire => (Fault::Expire, Duration::ZERO),
             Loss::Late => (Fault::Delay(late), late),

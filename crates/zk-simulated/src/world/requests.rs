@@ -1,5 +1,7 @@
 //! Requests: from the call of a client to its reply.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 use zk_core::ErrorKind;
 use zk_core::transport::TransportEnd;
@@ -17,6 +19,9 @@ use crate::verb::Verb;
 use crate::watches::Watch;
 use crate::when::When;
 use crate::wire::{self, Results};
+
+/// Longer than any link waits.
+const FOR_EVER: Duration = Duration::from_secs(3600);
 
 impl World {
     /// A client calls; false if its connection has ended.
@@ -89,6 +94,14 @@ impl World {
             Fault::StallReplies(by) => {
                 let when = When::Stalled(*by);
                 self.carry_out(connection, call, Some(fault), when, now);
+            }
+            Fault::Silence => {
+                self.record(client, &call, Outcome::NotSeen, Some(fault), now);
+                let when = When::Stalled(FOR_EVER);
+                self.reply(connection, call.deliver, Err(ErrorKind::NotConnected), when, now);
+                if let Some(link) = self.links.get_mut(&connection) {
+                    link.shut = true;
+                }
             }
             Fault::HoldReply => {
                 let when = rule.map_or(When::Never, When::Held);
