@@ -14,7 +14,7 @@ use super::callees::{Callees, Unserved};
 use super::recorder::Recorder;
 
 /// The pause between the beginnings of two calls, in milliseconds.
-const PAUSES: std::ops::RangeInclusive<u64> = 150..=450;
+const PAUSES: std::ops::RangeInclusive<u64> = 200..=600;
 
 /// How many calls of one client are in flight at most: more than fit into the time of a call at that rate.
 const IN_FLIGHT: usize = 40;
