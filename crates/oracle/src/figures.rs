@@ -1,13 +1,11 @@
 //! How reliable a fleet was, in numbers: the times of all pairs of a client and an instance, and those of calls.
 
-mod measure;
 mod samples;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use measure::measure;
 pub use samples::Samples;
 
 /// How reliable a fleet was. Figures of several runs can be added.

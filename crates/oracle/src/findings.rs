@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::figures::{self, Figures};
+use crate::figures::Figures;
 use crate::judgement::{Invariant, Judgement, Unknown, Violation};
+use crate::measure::measure;
 use crate::timeline::Timeline;
 
 /// Of each invariant so many violations are told: the first says most, and thousands would take time to format.
@@ -22,7 +23,7 @@ pub(crate) struct Findings {
 impl Findings {
     pub(crate) fn new(timeline: &Timeline<'_>) -> Self {
         let checked = Invariant::ALL.map(|one| (one, 0)).into();
-        let figures = figures::measure(timeline);
+        let figures = measure(timeline);
         let mut findings = Self { violations: Vec::new(), unknown: Vec::new(), checked, figures };
         if !timeline.records.is_sorted_by_key(|record| record.at) {
             for invariant in Invariant::ALL {

@@ -29,6 +29,7 @@ mod findings;
 mod history;
 mod json_lines;
 mod judgement;
+mod measure;
 mod timeline;
 
 pub use figures::{Figures, Samples};

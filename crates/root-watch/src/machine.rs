@@ -132,8 +132,7 @@ impl Machine {
             Input::Connected { epoch, timeout, recursive } => {
                 self.common.connected(epoch);
                 let gap = self.ended_at.take().map(|ended_at| now.saturating_duration_since(ended_at));
-                // A count proves nothing where the ensemble may have come back with other data. To replace them its servers are
-                // stopped and started again, which takes longer.
+                // A count proves nothing where data may have been replaced, for which servers are stopped and started again.
                 self.common.owed |= gap.is_some_and(|gap| gap > timeout / 2);
                 self.recursive = recursive;
                 self.prepare(now);

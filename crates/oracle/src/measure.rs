@@ -1,6 +1,6 @@
 //! Measures what a timeline shows.
 
-use super::Figures;
+use crate::figures::Figures;
 use crate::history::Called;
 use crate::timeline::{Ending, Moment, Process, Tenure, Timeline, ViewRecord, Write};
 
