@@ -29,7 +29,8 @@ fn collect(folder: &Path, module: &[String], found: &mut BTreeMap<Module, syn::F
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        if name == "tests" || name == "main" {
+        let is_source = path.is_dir() || path.extension().is_some_and(|extension| extension == "rs");
+        if !is_source || name == "tests" || name == "main" {
             continue;
         }
         let mut at = module.to_vec();
@@ -183,17 +184,9 @@ fn type_name(item: &ItemImpl) -> Option<String> {
 
 #[test]
 fn no_modules_of_a_library_import_one_another_in_a_circle() {
-    for name in [
-        "balance",
-        "discovery",
-        "registry",
-        "root-watch",
-        "oracle",
-        "roster",
-        "simulation",
-        "zk-core",
-        "zk-simulated",
-    ] {
+    for name in
+        ["balance", "discovery", "registry", "root-watch", "oracle", "roster", "zk-core", "zk-simulated"]
+    {
         let known = modules(name);
         let found = imports(&known);
         assert!(found.values().any(|names| !names.is_empty()), "{name}: imports are found");
