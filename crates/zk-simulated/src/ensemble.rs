@@ -11,10 +11,10 @@ use crate::chaos::Chaos;
 use crate::client::Client;
 use crate::commit::{Commit, Restart};
 use crate::injection::Injection;
+use crate::latest_log;
 use crate::operator::Operator;
 use crate::record::{Note, Remark, Request};
 use crate::rule::{Fault, Match};
-use crate::seeds;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::world::EPOCH_MS;
@@ -32,7 +32,7 @@ impl SimulatedEnsemble {
     pub(crate) fn begin(settings: Settings) -> Self {
         let (seed, session_timeout) = (settings.seed, settings.session_timeout);
         let ensemble = Self { shared: Shared::start(settings), seed, begun: Instant::now(), session_timeout };
-        seeds::remember(&ensemble);
+        latest_log::remember(&ensemble.shared);
         ensemble
     }
 

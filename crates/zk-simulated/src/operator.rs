@@ -8,9 +8,6 @@ use zk_wire::{Acl, CreateKind, Request};
 use crate::shared::Shared;
 use crate::wire::{self, Results};
 
-/// The credentials of every operator.
-pub(crate) const USER: &str = "operator:operator";
-
 /// Somebody else who changes znodes: a foreign writer, or a hand. What it does is done when the call returns, and
 /// clients learn it in their own time. It has a session of its own, which ends only by [`end`](Self::end) or
 /// [`expire`](Self::expire), and is authenticated by the scheme `digest`. When the ensemble comes back with data that do

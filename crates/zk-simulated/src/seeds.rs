@@ -1,34 +1,17 @@
 //! Runs a test once for each of many seeds.
 
-use std::cell::RefCell;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use tokio::runtime::Builder;
 
-use crate::ensemble::SimulatedEnsemble;
+use crate::latest_log;
 
 /// The variable that names the one seed to run.
 const SEED: &str = "SEED";
 
 /// How many lines of the log show what led to a failure.
 const SHOWN: usize = 60;
-
-thread_local! {
-    /// The ensemble that was built last; `None` while nobody would show its log.
-    static LATEST: RefCell<Option<Latest>> = const { RefCell::new(None) };
-}
-
-type Latest = Option<SimulatedEnsemble>;
-
-/// Keeps an ensemble at hand, for its log.
-pub(crate) fn remember(ensemble: &SimulatedEnsemble) {
-    LATEST.with_borrow_mut(|latest| {
-        if let Some(latest) = latest {
-            *latest = Some(ensemble.clone());
-        }
-    });
-}
 
 /// Runs `test` once for each seed, each time on a runtime of its own with one thread and in virtual time: hours take
 /// moments, and the same seed does the same again.
@@ -60,13 +43,13 @@ pub fn for_each_seed(seeds: Range<u64>, test: impl AsyncFn(u64)) {
         Err(_) => seeds.start..=seeds.end - 1,
     };
     for seed in seeds {
-        LATEST.set(Some(None));
+        latest_log::keep(true);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(seed, &test))) {
             explain(seed);
             resume_unwind(panic);
         }
     }
-    LATEST.set(None);
+    latest_log::keep(false);
 }
 
 fn run(seed: u64, test: &impl AsyncFn(u64)) {
@@ -77,8 +60,7 @@ fn run(seed: u64, test: &impl AsyncFn(u64)) {
 
 fn explain(seed: u64) {
     eprintln!("\nIt failed with seed {seed}: {SEED}={seed} repeats it.");
-    let Some(Some(ensemble)) = LATEST.take() else { return };
-    let log = ensemble.log();
+    let Some(log) = latest_log::take() else { return };
     let skipped = log.len().saturating_sub(SHOWN);
     eprintln!("The last of what has happened at the ensemble ({skipped} lines before are not shown):");
     for line in &log[skipped..] {

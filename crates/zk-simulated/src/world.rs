@@ -26,11 +26,11 @@ use crate::commit::{Author, Observer};
 use crate::dial::{Attempt, Dialled};
 use crate::journal::Journal;
 use crate::link::Link;
+use crate::operator_session::OperatorSession;
 use crate::record::{Log, Note};
 use crate::rule::{Held, Rules};
 use crate::server::{Choice, Server};
 use crate::settings::Settings;
-use operators::OperatorSession;
 
 /// The wall-clock time at which an ensemble begins, in milliseconds since 1970: 14 November 2023, 22:13:20.
 pub(crate) const EPOCH_MS: i64 = 1_700_000_000_000;

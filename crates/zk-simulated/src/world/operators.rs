@@ -10,18 +10,12 @@ use zk_wire::{Framed, Request, xid};
 use super::World;
 use crate::commit::Author;
 use crate::dial::Credentials;
-use crate::operator::USER;
+use crate::operator_session::OperatorSession;
 use crate::record::Note;
 use crate::wire::Results;
 
-/// The session of an operator.
-#[derive(Debug)]
-pub(super) struct OperatorSession {
-    session: i64,
-    password: Vec<u8>,
-    /// It is over.
-    ended: bool,
-}
+/// The credentials of every operator.
+const USER: &str = "operator:operator";
 
 impl World {
     /// Opens a session of an operator; while the ensemble is away, later.
