@@ -46,12 +46,13 @@ impl Shared {
         let service = config.discovery.root().clone();
         let discovery = Discovery::start(zk, config.discovery);
         let balancer = Balancer::new(config.balancer);
+        // First: whether there is another reader must not change what a seed does with this one.
+        let calls = Calls::new(Caller::new(balancer.reader(), config.call.clone()), &discovery);
         #[cfg(feature = "reqwest")]
         let repeating = {
-            let config = config.call.clone().with_idempotent(true);
+            let config = config.call.with_idempotent(true);
             Calls::new(Caller::new(balancer.reader(), config), &discovery)
         };
-        let calls = Calls::new(Caller::new(balancer.reader(), config.call), &discovery);
         let (members_tx, members) = watch::channel(Arc::default());
         let sources = zk.sources().clone();
 
